@@ -1,0 +1,1 @@
+"""Trade on a Wavetank venue from Python."""

@@ -1,0 +1,1 @@
+"""The command line: what a person types to run, watch, break and check a venue."""
