@@ -1,0 +1,111 @@
+# The few commands of this project, the same for people and for CI.
+# A machine needs Python 3.11 or newer, gcc with g++, and make; everything else is installed into .venv from the
+# package index that pip is set up for. `make PYTHON3=/path/to/python3 setup` picks another interpreter.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench format native protos baseline lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON3 ?=
+PROJECTS := pyproject.toml protos/pyproject.toml clients/python/pyproject.toml
+CYTHON := $(shell find services -name '*.pyx' -o -name '*.pxd')
+PROTO_FILES := $(wildcard protos/wavetank/v1/*.proto)
+BASELINE := protos/baseline.binpb
+PYTHON_CODE := $(wildcard services clients tests loadtest) protos/generate.py setup.py
+SUITES := unit property architecture simulation integration conformance client k8s
+# Installers and build backends leave lock files behind; these stay inside .venv and go with it.
+SCRATCH := $(CURDIR)/$(VENV)/tmp
+
+help: ## Show this list.
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## Start a venue, break it, and read what happened (90 seconds).
+	@$(BIN)/wavetank demo
+
+test: setup ## Run every test that needs nothing but this machine.
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(wildcard $(addprefix tests/,$(SUITES)))
+
+bench: setup ## Measure order to acknowledgement, next to a bare gRPC echo.
+	@$(BIN)/wavetank bench wire
+
+check: setup ## Format, lint, types, layers, contract, spelling.
+	@echo '== ruff format'; $(BIN)/ruff format --check $(PYTHON_CODE)
+	@echo '== ruff check'; $(BIN)/ruff check $(PYTHON_CODE)
+	@echo '== mypy'; $(BIN)/mypy $(PYTHON_CODE)
+	@echo '== pyright (the SDK)'; $(BIN)/pyright --pythonpath $(BIN)/python
+	@echo '== import-linter'; $(BIN)/lint-imports --no-logo
+ifneq ($(filter %.pyx %.pxd,$(CYTHON)),)
+	@echo '== cython-lint'; $(BIN)/cython-lint $(CYTHON)
+endif
+ifneq ($(PROTO_FILES),)
+	@echo '== buf lint'; $(BIN)/buf lint protos
+	@echo '== buf breaking'; $(BIN)/buf breaking protos --against $(BASELINE)
+endif
+ifneq ($(wildcard services/Dockerfile),)
+	@echo '== hadolint'; $(BIN)/hadolint services/Dockerfile
+endif
+	@echo '== codespell'; git ls-files -z | xargs -0 $(BIN)/codespell
+	@echo 'check: ok'
+
+format: setup ## Format the code, and fix what ruff can fix.
+	@$(BIN)/ruff check --fix --quiet $(PYTHON_CODE) || true
+	@$(BIN)/ruff format $(PYTHON_CODE)
+
+setup: $(VENV)/.compiled ## Make .venv, install what the lock names, compile the Cython modules.
+
+$(BIN)/uv:
+	@python="$(PYTHON3)"; \
+	if [ -z "$$python" ]; then \
+	    for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	        if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
+	    done; \
+	fi; \
+	if [ -z "$$python" ]; then echo 'make: no Python 3.11 or newer on PATH; name one with PYTHON3=' >&2; exit 1; fi; \
+	echo "Making $(VENV) with $$("$$python" --version)"; \
+	mkdir -p $(SCRATCH); export TMPDIR=$(SCRATCH) PIP_DISABLE_PIP_VERSION_CHECK=1; \
+	awk '/^[a-z]/ { wanted = /^uv==/ } wanted' requirements.lock > $(VENV)/uv.lock; \
+	if "$$python" -c 'import ensurepip' 2>/dev/null; then \
+	    "$$python" -m venv $(VENV) && $(BIN)/python -m pip install --quiet --require-hashes -r $(VENV)/uv.lock; \
+	elif "$$python" -m pip --version >/dev/null 2>&1; then \
+	    "$$python" -m venv --without-pip $(VENV) \
+	        && "$$python" -m pip --python $(BIN)/python install --quiet --require-hashes -r $(VENV)/uv.lock; \
+	else \
+	    echo 'make: this Python has neither ensurepip nor pip; on Debian, apt install python3-venv' >&2; exit 1; \
+	fi
+
+$(VENV)/.installed: requirements.lock $(PROJECTS) setup.py | $(BIN)/uv
+	@echo 'Installing what requirements.lock names'
+	@mkdir -p $(SCRATCH)
+	@TMPDIR=$(SCRATCH) $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@echo 'Installing wavetank, wavetank-client and wavetank-protos, editable'
+	@TMPDIR=$(SCRATCH) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/uv pip install --quiet --python $(BIN)/python \
+	    --no-deps --no-build-isolation -e protos -e clients/python -e .
+	@rm -rf $(SCRATCH)
+	@touch $@
+
+# Installing has compiled everything once; from then on only what changed is compiled, in place.
+$(VENV)/.compiled: $(VENV)/.installed $(CYTHON)
+	@TMPDIR=$(CURDIR)/$(VENV) $(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+native: ## Compile the Cython modules that changed.
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $(VENV)/.compiled
+
+protos: setup ## Generate the Python code of the contract.
+	@$(BIN)/python protos/generate.py
+
+baseline: setup ## Renew, on purpose, the contract that later changes must not break.
+	@$(BIN)/buf build protos -o $(BASELINE)
+
+lock: $(BIN)/uv ## Resolve the dependencies anew and write requirements.lock.
+	@{ echo '# Every package that .venv holds, by version and hash; written by `make lock` from pyproject.toml.'; \
+	    $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate --group dev --no-emit-package wavetank-protos --no-emit-package wavetank-client \
+	    pyproject.toml; } > $(VENV)/requirements.lock && mv $(VENV)/requirements.lock requirements.lock
+
+clean: ## Remove what the other commands made, .venv included.
+	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find services \( -name '*.so' -o -name '*.cpp' -o -name __pycache__ \) -prune -exec rm -rf {} +
