@@ -15,7 +15,7 @@ app = typer.Typer(
 )
 
 
-def show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it back with the flag's value.
+def show_version(wanted: bool) -> None:
     """Print the installed version and end the command, if `--version` was given."""
     if wanted:
         typer.echo(f"wavetank {version('wavetank')}")
