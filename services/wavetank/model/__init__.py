@@ -1,1 +1,1 @@
-"""The words of the trade: ids, units, instruments, orders and events, pure and shared by every core."""
+"""The words of the trade: ids, units, instruments, orders, events. Pure, and imported by every core."""

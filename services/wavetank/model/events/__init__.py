@@ -1,0 +1,1 @@
+"""Events: what happened, in past participles; one module per log that they are written to."""

@@ -1,0 +1,448 @@
+"""Events of clearing's log (record kinds 200 to 299).
+
+The ledger, the margins' inputs and every liquidation are what these events leave behind. Amounts
+are micro-dollars; `…_after` fields repeat the outcome, so that a reader can check its own sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from wavetank.model.record import record
+
+
+class CashCause(IntEnum):
+    """Why cash moved between two accounts."""
+
+    LIQUIDATION_FEE = 1
+    """Account to fund: part of a fill better than bankruptcy (LIQ-070)."""
+    FUND_TOP_UP = 2
+    """Fund to account: a fill worse than bankruptcy (LIQ-070)."""
+    FUND_REPAYMENT = 3
+    """Account to fund: flat with cash left (LIQ-070)."""
+    BACKSTOP = 4
+    """Account to vault: the rest of the account's cash (LIQ-060)."""
+    DEFICIT_FUND = 5
+    """Fund to account: a deficit (LIQ-100)."""
+    DEFICIT_SOCIALISED = 6
+    """Winner to account: a haircut of gains (LIQ-100)."""
+    DEFICIT_DEBT = 7
+    """Debt account to account: what nobody could be made to pay (LIQ-100)."""
+
+
+class FillRole(IntEnum):
+    """On which side of a booking an account stood."""
+
+    TAKER = 1
+    MAKER = 2
+    TRANSFER = 3
+
+
+class LiquidationOutcome(IntEnum):
+    """How a liquidation, or a test within it, ended."""
+
+    RECOVERED = 1
+    """Equity met the maintenance margin again."""
+    FLAT = 2
+    """No position was left."""
+    CONTINUES = 3
+    """Still below; the next stage follows."""
+    WAITS = 4
+    """Nothing can be done before the next mark."""
+
+
+class StepCause(IntEnum):
+    """Why a stage acted or was passed over."""
+
+    BELOW_MAINTENANCE = 1
+    LARGE_POSITION_FIRST_SLICE = 2
+    COOLDOWN_WHOLE_POSITION = 3
+    SMALL_POSITION_WHOLE = 4
+    DEPTH_LIMITED = 5
+    BELOW_BACKSTOP = 6
+    VAULT_OFF = 7
+    VAULT_CAP = 8
+    EQUITY_NEGATIVE = 9
+    BOOK_EXHAUSTED = 10
+    NO_VICTIM_LEFT = 11
+    PRICE_STALE = 12
+    UNFILLED = 13
+    DEFICIT = 14
+    VAULT_DISPOSAL = 15
+    COOLDOWN_WAIT = 16
+
+
+@record(201, "32sB")
+@dataclass(frozen=True, slots=True)
+class AccountOpened:
+    """An account exists from here on."""
+
+    instrument_id: int
+    account_id: int
+    name: bytes
+    account_kind: int
+
+
+@record(202, "qq")
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    """Play money came in."""
+
+    instrument_id: int
+    account_id: int
+    amount_micros: int
+    cash_after_micros: int
+
+
+@record(203, "qqq")
+@dataclass(frozen=True, slots=True)
+class WithdrawalHeld:
+    """A withdrawal waits until the shard has lowered the account's line (PROTOCOL R8)."""
+
+    instrument_id: int
+    account_id: int
+    amount_micros: int
+    line_epoch: int
+    line_number: int
+
+
+@record(204, "qq")
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Play money went out; the hold ends."""
+
+    instrument_id: int
+    account_id: int
+    amount_micros: int
+    cash_after_micros: int
+
+
+@record(205, "qqHB")
+@dataclass(frozen=True, slots=True)
+class WithdrawalRefused:
+    """A withdrawal was refused; its hold, if there was one, ends."""
+
+    instrument_id: int
+    account_id: int
+    amount_micros: int
+    allowed_micros: int
+    reason: int
+    was_held: int
+
+
+@record(206, "qqqqqqqqqqBB")
+@dataclass(frozen=True, slots=True)
+class FillBooked:
+    """One account's leg of a trade or transfer was booked (PROTOCOL 1)."""
+
+    instrument_id: int
+    account_id: int
+    matching_seq: int
+    """Seq of the trade or transfer in the shard's log."""
+    trade_id: int
+    """0 for a transfer."""
+    order_id: int
+    """0 for a transfer."""
+    delta_lots: int
+    value_micros: int
+    fee_micros: int
+    realised_micros: int
+    lots_after: int
+    cost_after_micros: int
+    cash_after_micros: int
+    role: int
+    flags: int
+    """The taker's `OrderFlag`s."""
+
+
+@record(208, "qqqqii")
+@dataclass(frozen=True, slots=True)
+class FundingTickBooked:
+    """A funding tick was applied to every holder (FUND-030)."""
+
+    instrument_id: int
+    account_id: int
+    tick: int
+    funding_rate_e12: int
+    index_price_ticks: int
+    rounding_micros: int
+    """What the rounding account received, so that the tick sums to zero."""
+    payers: int
+    receivers: int
+
+
+@record(209, "qqqq")
+@dataclass(frozen=True, slots=True)
+class FundingBooked:
+    """One account's payment of a funding tick."""
+
+    instrument_id: int
+    account_id: int
+    tick: int
+    payment_micros: int
+    """Received; negative is paid."""
+    lots: int
+    cash_after_micros: int
+
+
+@record(210, "qqqqqB")
+@dataclass(frozen=True, slots=True)
+class CashTransferred:
+    """Cash moved between two accounts."""
+
+    instrument_id: int
+    account_id: int
+    """The payer."""
+    receiver_account_id: int
+    amount_micros: int
+    liquidation_id: int
+    payer_cash_after_micros: int
+    receiver_cash_after_micros: int
+    cause: int
+
+
+@record(211, "qqBB")
+@dataclass(frozen=True, slots=True)
+class HealthBandChanged:
+    """An account's health moved to another band (LIQ-020)."""
+
+    instrument_id: int
+    account_id: int
+    equity_micros: int
+    maintenance_margin_micros: int
+    previous: int
+    current: int
+
+
+@record(212, "B")
+@dataclass(frozen=True, slots=True)
+class LineStatusChanged:
+    """The status of an account's credit line changed."""
+
+    instrument_id: int
+    account_id: int
+    status: int
+
+
+@record(213, "qqqqqqqq")
+@dataclass(frozen=True, slots=True)
+class LiquidationStarted:
+    """An account fell below maintenance: frozen, its orders to be cancelled (LIQ-030)."""
+
+    instrument_id: int
+    account_id: int
+    liquidation_id: int
+    equity_micros: int
+    maintenance_margin_micros: int
+    initial_margin_micros: int
+    mark_seq: int
+    """Seq in the oracle's log of the newest mark used."""
+    funding_seq: int
+    """Seq in the oracle's log of the last funding tick applied."""
+    book_seq: int
+    """Seq in the matching log of the newest book sample used."""
+    matching_seq: int
+    """Seq in the matching log counted so far."""
+
+
+@record(214, "qqqqqqB")
+@dataclass(frozen=True, slots=True)
+class LiquidationTested:
+    """Inputs were frozen and the account tested against them (LIQ-010, LIQ-030)."""
+
+    instrument_id: int
+    account_id: int
+    liquidation_id: int
+    equity_micros: int
+    maintenance_margin_micros: int
+    mark_seq: int
+    funding_seq: int
+    book_seq: int
+    outcome: int
+
+
+@record(215, "qqqqqqqBB")
+@dataclass(frozen=True, slots=True)
+class LiquidationStepped:
+    """A stage acted, or was passed over, and why."""
+
+    instrument_id: int
+    account_id: int
+    liquidation_id: int
+    delta_lots: int
+    """Signed change of the position that the stage aims at."""
+    price_ticks: int
+    """Limit of the order, or 0."""
+    value_micros: int
+    """Bankruptcy value V of the change (LIQ-035), or its value at mark."""
+    equity_micros: int
+    maintenance_margin_micros: int
+    reserve_micros: int
+    """What the fund set aside for it (LIQ-070)."""
+    stage: int
+    cause: int
+
+
+@record(216, "qqqqqqBBB")
+@dataclass(frozen=True, slots=True)
+class MatchingRequested:
+    """A request to the shard; its id is this event's seq, number 0 (PROTOCOL 4)."""
+
+    instrument_id: int
+    account_id: int
+    liquidation_id: int
+    size_lots: int
+    """Unsigned for an order; the giver's signed change for a transfer."""
+    price_ticks: int
+    value_micros: int
+    receiver_account_id: int
+    reserve_micros: int
+    command: int
+    """A `CommandKind`: LIQUIDATE, CANCEL_ACCOUNT or TRANSFER."""
+    side: int
+    receiver_may_increase: int
+
+
+@record(217, "qqqqqiH")
+@dataclass(frozen=True, slots=True)
+class MatchingAnswered:
+    """The shard's answer to a request was counted."""
+
+    instrument_id: int
+    account_id: int
+    liquidation_id: int
+    request_seq: int
+    matching_seq: int
+    done_lots: int
+    done_value_micros: int
+    request_number: int
+    reason: int
+
+
+@record(218, "qqqqqqi")
+@dataclass(frozen=True, slots=True)
+class AdlRanked:
+    """One line of an auto-deleveraging ranking (LIQ-080), logged whole."""
+
+    instrument_id: int
+    account_id: int
+    liquidation_id: int
+    score_e9: int
+    """The policy's score, rounded down for show; the order itself is exact."""
+    position_lots: int
+    capacity_lots: int
+    """Most it may lose and still meet its maintenance margin."""
+    delta_lots: int
+    """Signed change asked of it; 0 if none."""
+    given_up_micros: int
+    """What the change costs it against the mark."""
+    rank: int
+
+
+@record(219, "qqqq")
+@dataclass(frozen=True, slots=True)
+class Deleveraged:
+    """A victim gave up part of its position (LIQ-080)."""
+
+    instrument_id: int
+    account_id: int
+    liquidation_id: int
+    delta_lots: int
+    value_micros: int
+    given_up_micros: int
+
+
+@record(220, "qqqB")
+@dataclass(frozen=True, slots=True)
+class LiquidationEnded:
+    """A liquidation ended; the account's line is open again."""
+
+    instrument_id: int
+    account_id: int
+    liquidation_id: int
+    equity_micros: int
+    maintenance_margin_micros: int
+    outcome: int
+
+
+@record(222, "q")
+@dataclass(frozen=True, slots=True)
+class WithdrawalsGated:
+    """Withdrawals are gated until a venue time; 0 lifts the gate (LIQ-110)."""
+
+    instrument_id: int
+    account_id: int
+    until_ns: int
+
+
+@record(224, "16sqqqqqqqqqqiiBB")
+@dataclass(frozen=True, slots=True)
+class InstrumentListed:
+    """An instrument is listed; its margin tiers follow as `MarginTierListed`."""
+
+    instrument_id: int
+    account_id: int
+    symbol: bytes
+    taker_fee_ppm: int
+    maker_fee_ppm: int
+    min_notional_micros: int
+    max_order_lots: int
+    max_position_lots: int
+    open_interest_cap_lots: int
+    price_band_ppm: int
+    impact_notional_micros: int
+    funding_interval_ns: int
+    funding_cap_e12: int
+    """Largest absolute funding rate of one interval."""
+    size_decimals: int
+    significant_figures: int
+    tier_count: int
+    state: int
+
+
+@record(225, "qqii")
+@dataclass(frozen=True, slots=True)
+class MarginTierListed:
+    """One margin tier of the instrument listed before it (MRGN-020)."""
+
+    instrument_id: int
+    account_id: int
+    lower_notional_micros: int
+    maintenance_ppm: int
+    """The tier's own maintenance rate; 0 when it follows from the leverage."""
+    max_leverage: int
+    tier: int
+
+
+@record(226, "16s32sB")
+@dataclass(frozen=True, slots=True)
+class ApiKeyCreated:
+    """An API key exists; only the SHA-256 of its secret is kept."""
+
+    instrument_id: int
+    account_id: int
+    key_id: bytes
+    secret_sha256: bytes
+    scopes: int
+    """Bits: 1 read, 2 trade, 4 admin."""
+
+
+@record(227, "16s")
+@dataclass(frozen=True, slots=True)
+class ApiKeyRevoked:
+    """An API key ended."""
+
+    instrument_id: int
+    account_id: int
+    key_id: bytes
+
+
+@record(228, "B")
+@dataclass(frozen=True, slots=True)
+class VenueGateMoved:
+    """Clearing told the shards to trade, or to wait for fresh prices (LIQ-110)."""
+
+    instrument_id: int
+    account_id: int
+    is_open: int

@@ -1,0 +1,207 @@
+"""Events of a matching shard's log (record kinds 100 to 199).
+
+`account_id` is the order's owner, in a trade the taker's. The state of a shard is what these events
+leave behind: nothing else changes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wavetank.model.record import record
+
+
+@record(101, "q16sqqqqiBBBB")
+@dataclass(frozen=True, slots=True)
+class OrderAccepted:
+    """An order passed every check; trades and a cancel of its rest may follow."""
+
+    instrument_id: int
+    account_id: int
+    order_id: int
+    client_order_id: bytes
+    price_ticks: int
+    size_lots: int
+    loss_micros: int
+    """Credit charged for filling at the limit, whole order (PROTOCOL R6)."""
+    request_seq: int
+    """For liquidation orders: the request's id (seq, number), else 0."""
+    request_number: int
+    side: int
+    order_type: int
+    time_in_force: int
+    flags: int
+
+
+@record(102, "q16sqqqqHBBBBB")
+@dataclass(frozen=True, slots=True)
+class OrderRejected:
+    """A command was refused; nothing else changed."""
+
+    instrument_id: int
+    account_id: int
+    order_id: int
+    client_order_id: bytes
+    price_ticks: int
+    size_lots: int
+    was: int
+    allowed: int
+    reason: int
+    command: int
+    side: int
+    order_type: int
+    time_in_force: int
+    flags: int
+
+
+@record(103, "qqqqqqqqqqBB")
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """Two orders met, at the resting order's price (MTCH-010)."""
+
+    instrument_id: int
+    account_id: int
+    """The taker's account."""
+    trade_id: int
+    maker_account_id: int
+    maker_order_id: int
+    taker_order_id: int
+    price_ticks: int
+    size_lots: int
+    maker_fee_micros: int
+    taker_fee_micros: int
+    maker_remaining_lots: int
+    taker_remaining_lots: int
+    taker_side: int
+    taker_flags: int
+
+
+@record(104, "q16sqqBBB")
+@dataclass(frozen=True, slots=True)
+class OrderCancelled:
+    """An order, or its rest, left the book without trading; its terminal state."""
+
+    instrument_id: int
+    account_id: int
+    order_id: int
+    client_order_id: bytes
+    price_ticks: int
+    remaining_lots: int
+    side: int
+    reason: int
+    """A `CancelReason`."""
+    flags: int
+
+
+@record(105, "q16sqqqqqBB")
+@dataclass(frozen=True, slots=True)
+class OrderAmended:
+    """A resting order changed; when priority was lost, trades may follow."""
+
+    instrument_id: int
+    account_id: int
+    order_id: int
+    client_order_id: bytes
+    previous_price_ticks: int
+    price_ticks: int
+    previous_remaining_lots: int
+    remaining_lots: int
+    loss_micros: int
+    """Credit charged for the remaining lots at the new limit."""
+    side: int
+    kept_priority: int
+
+
+@record(106, "qqqqqi")
+@dataclass(frozen=True, slots=True)
+class PositionTransferred:
+    """Lots moved between two accounts at a value, as clearing asked (PROTOCOL R1)."""
+
+    instrument_id: int
+    account_id: int
+    """The giver, whose position shrank."""
+    receiver_account_id: int
+    giver_delta_lots: int
+    giver_value_micros: int
+    """Signed, positive for a buy; the receiver's is the opposite."""
+    requested_delta_lots: int
+    request_seq: int
+    request_number: int
+
+
+@record(107, "qqq")
+@dataclass(frozen=True, slots=True)
+class CreditApplied:
+    """A line that asked for it was applied (PROTOCOL R8)."""
+
+    instrument_id: int
+    account_id: int
+    line_epoch: int
+    line_number: int
+    committed_micros: int
+    """What the account commits on this shard (PROTOCOL R6, W)."""
+
+
+@record(108, "qqqiBH")
+@dataclass(frozen=True, slots=True)
+class RequestAnswered:
+    """A request of clearing was carried out; the events before it say how."""
+
+    instrument_id: int
+    account_id: int
+    request_seq: int
+    done_lots: int
+    """Lots filled or transferred, unsigned."""
+    done_value_micros: int
+    """Their value, unsigned."""
+    request_number: int
+    command: int
+    reason: int
+    """A `Reason` when nothing was done, else 0."""
+
+
+@record(109, "qqqqqqqqqqq")
+@dataclass(frozen=True, slots=True)
+class BookSampled:
+    """The book at a sampling time; what the oracle and clearing see of it."""
+
+    instrument_id: int
+    account_id: int
+    bid_price_ticks: int
+    bid_size_lots: int
+    ask_price_ticks: int
+    ask_size_lots: int
+    last_price_ticks: int
+    impact_bid_e6: int
+    """Average price of selling the impact notional, ticks times 10^6; 0 if too thin (FUND-010)."""
+    impact_ask_e6: int
+    bid_depth_lots: int
+    """Lots on the bid side inside the depth band around the mark."""
+    ask_depth_lots: int
+    open_interest_lots: int
+    sample_time_ns: int
+
+
+@record(110, "qqqqqB")
+@dataclass(frozen=True, slots=True)
+class MarkApplied:
+    """A mark price was taken over from the oracle's log; also written by clearing."""
+
+    instrument_id: int
+    account_id: int
+    mark_price_ticks: int
+    index_price_ticks: int
+    index_time_ns: int
+    oracle_seq: int
+    event_time_ns: int
+    stale: int
+
+
+@record(111, "B")
+@dataclass(frozen=True, slots=True)
+class GateMoved:
+    """Clearing opened or closed the shard for new orders (LIQ-110)."""
+
+    instrument_id: int
+    account_id: int
+    is_open: int

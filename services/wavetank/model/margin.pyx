@@ -1,0 +1,97 @@
+"""Margin by tiers, exact: one table for the engine's credit check and for clearing (MRGN-020).
+
+A tier's maintenance rate is 1 / (2 * max_leverage) unless it names its own, a whole number of
+parts per million. All rates of a table are brought to one denominator, so that
+`MM = ceil((N * a - b) / D)` is taken once for the whole expression and is continuous at each tier
+boundary.
+"""
+
+from math import lcm
+from typing import NamedTuple
+
+from libc.stdint cimport int64_t
+
+from wavetank.model.money cimport int128
+
+
+class MarginTier(NamedTuple):
+    """From `lower_notional_micros` on: at most `max_leverage`, or its own maintenance rate."""
+
+    lower_notional_micros: int
+    max_leverage: int
+    maintenance_ppm: int = 0
+
+
+cdef class MarginTable:
+    """The tiers of one instrument.
+
+    Args:
+        tiers: ascending by `lower_notional_micros`, the first at 0, 1 to 16 of them.
+
+    Raises:
+        ValueError: the tiers are empty, too many, out of order or without leverage.
+
+    """
+
+    def __init__(self, tiers):
+        if not 1 <= len(tiers) <= MAX_TIERS:
+            raise ValueError(f"an instrument has 1 to {MAX_TIERS} margin tiers, not {len(tiers)}")
+        if tiers[0].lower_notional_micros != 0:
+            raise ValueError("the first margin tier begins at notional 0")
+        denominator = lcm(*(10**6 if tier.maintenance_ppm else 2 * tier.max_leverage for tier in tiers))
+        self._tiers = len(tiers)
+        self._denominator = denominator
+        cdef int128 deduction = 0
+        cdef int64_t numerator = 0
+        cdef int index
+        for index, tier in enumerate(tiers):
+            if tier.max_leverage < 1 or tier.maintenance_ppm < 0:
+                raise ValueError("a margin tier has a leverage of at least 1 and no negative rate")
+            if index and tier.lower_notional_micros <= self._lower[index - 1]:
+                raise ValueError("margin tiers ascend by notional")
+            if tier.maintenance_ppm:
+                rate = tier.maintenance_ppm * denominator // 10**6
+            else:
+                rate = denominator // (2 * tier.max_leverage)
+            self._lower[index] = tier.lower_notional_micros
+            self._leverage[index] = tier.max_leverage
+            deduction += <int128>self._lower[index] * (<int64_t>rate - numerator)
+            numerator = rate
+            self._numerator[index] = numerator
+            self._deduction[index] = deduction
+        # The first tier begins at 0, so its deduction is 0 whatever its rate.
+
+    @property
+    def denominator(self):
+        """Common denominator D of the table's rates."""
+        return self._denominator
+
+    cdef int _tier_of(self, int64_t notional) noexcept:
+        cdef int index = self._tiers - 1
+        while index > 0 and notional < self._lower[index]:
+            index -= 1
+        return index
+
+    cpdef int64_t maintenance_micros(self, int64_t notional_micros) noexcept:
+        """Return the maintenance margin of a position's notional, rounded up once (MRGN-020)."""
+        cdef int tier = self._tier_of(notional_micros)
+        cdef int128 scaled = <int128>notional_micros * self._numerator[tier] - self._deduction[tier]
+        return <int64_t>((scaled + self._denominator - 1) // self._denominator)
+
+    cpdef int64_t initial_micros(self, int64_t notional_micros, int64_t leverage) noexcept:
+        """Return the initial margin: notional / min(leverage, tier's leverage), rounded up."""
+        cdef int64_t effective = self._leverage[self._tier_of(notional_micros)]
+        if leverage < effective:
+            effective = leverage
+        return (notional_micros + effective - 1) // effective
+
+    def maintenance_numerator(self, int64_t notional_micros):
+        """Return N * a - b: the maintenance margin times the denominator, before rounding."""
+        cdef int tier = self._tier_of(notional_micros)
+        cdef int128 deduction = self._deduction[tier]
+        whole = (int(<int64_t>(deduction >> 62)) << 62) + int(<int64_t>(deduction & ((<int128>1 << 62) - 1)))
+        return int(notional_micros) * int(self._numerator[tier]) - whole
+
+    def slope_numerator(self, int64_t notional_micros):
+        """Return a: the rate of the notional's tier times the denominator."""
+        return self._numerator[self._tier_of(notional_micros)]
