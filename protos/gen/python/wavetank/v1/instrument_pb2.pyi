@@ -79,19 +79,23 @@ class MarginTier(_message.Message):
 
     LOWER_NOTIONAL_MICROS_FIELD_NUMBER: _builtins.int
     MAX_LEVERAGE_FIELD_NUMBER: _builtins.int
+    MAINTENANCE_MARGIN_PPM_FIELD_NUMBER: _builtins.int
     lower_notional_micros: _builtins.int
     """Notional at which the tier begins, in micro-dollars; the first tier begins at 0."""
     max_leverage: _builtins.int
     """Largest leverage in the tier; the maintenance rate is 1 / (2 * max_leverage)."""
+    maintenance_margin_ppm: _builtins.int
+    """The tier's own maintenance rate, parts per million; 0 when it follows from the leverage."""
     def __init__(
         self,
         *,
         lower_notional_micros: _builtins.int = ...,
         max_leverage: _builtins.int = ...,
+        maintenance_margin_ppm: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lower_notional_micros", b"lower_notional_micros", "max_leverage", b"max_leverage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lower_notional_micros", b"lower_notional_micros", "maintenance_margin_ppm", b"maintenance_margin_ppm", "max_leverage", b"max_leverage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
