@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON3 ?=
 PROJECTS := pyproject.toml protos/pyproject.toml clients/python/pyproject.toml
-CYTHON := $(shell find services -name '*.pyx' -o -name '*.pxd')
+CYTHON := $(shell find services -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.hpp')
 PROTO_FILES := $(wildcard protos/wavetank/v1/*.proto)
 BASELINE := protos/baseline.binpb
 PYTHON_CODE := $(wildcard services clients tests loadtest) protos/generate.py setup.py
@@ -37,7 +37,7 @@ check: setup ## Format, lint, types, layers, contract, spelling.
 	@echo '== pyright (the SDK)'; $(BIN)/pyright --pythonpath $(BIN)/python
 	@echo '== import-linter'; $(BIN)/lint-imports --no-logo
 ifneq ($(filter %.pyx %.pxd,$(CYTHON)),)
-	@echo '== cython-lint'; $(BIN)/cython-lint $(CYTHON)
+	@echo '== cython-lint'; PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint $(filter %.pyx %.pxd,$(CYTHON))
 endif
 ifneq ($(PROTO_FILES),)
 	@echo '== buf lint'; $(BIN)/buf lint protos
