@@ -75,8 +75,8 @@ cpdef int64_t price_step(int64_t price_ticks, int size_decimals, int significant
     if significant_figures == 0:
         return 1
     cdef int64_t bound = 1
-    cdef int figures
-    for figures in range(significant_figures):
+    cdef int _figure
+    for _figure in range(significant_figures):
         bound *= 10
     cdef int64_t step = 1
     cdef int exponent = 0
