@@ -38,6 +38,8 @@ class Instrument:
     funding_interval_ns: int = HOUR_NS
     funding_cap_e12: int = 40_000_000_000
     state: InstrumentState = field(default=InstrumentState.TRADING)
+    withholds_gains: bool = False
+    """Withdrawals ignore unrealised gains in it (MRGN-060)."""
 
     @cached_property
     def margin(self) -> MarginTable:
@@ -83,6 +85,7 @@ class Instrument:
             significant_figures=self.significant_figures,
             tier_count=len(self.tiers),
             state=int(self.state),
+            withholds_gains=int(self.withholds_gains),
         )
         tiers = tuple(
             MarginTierListed(
@@ -120,6 +123,7 @@ class Instrument:
             funding_interval_ns=head.funding_interval_ns,
             funding_cap_e12=head.funding_cap_e12,
             state=InstrumentState(head.state),
+            withholds_gains=bool(head.withholds_gains),
         )
 
 

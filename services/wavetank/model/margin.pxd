@@ -14,6 +14,7 @@ cdef class MarginTable:
     cdef int64_t _numerator[MAX_TIERS]
     cdef int128 _deduction[MAX_TIERS]
     cdef int64_t _denominator
+    cdef readonly tuple lines
     cdef int _tier_of(self, int64_t notional) noexcept
     cpdef int64_t maintenance_micros(self, int64_t notional_micros) noexcept
     cpdef int64_t initial_micros(self, int64_t notional_micros, int64_t leverage) noexcept

@@ -28,6 +28,9 @@ cdef class MarginTable:
     Args:
         tiers: ascending by `lower_notional_micros`, the first at 0, 1 to 16 of them.
 
+    Attributes:
+        lines: per tier `(lower_notional_micros, a, b)`, so that MM(N) = ceil((N * a - b) / denominator).
+
     Raises:
         ValueError: the tiers are empty, too many, out of order or without leverage.
 
@@ -38,28 +41,32 @@ cdef class MarginTable:
             raise ValueError(f"an instrument has 1 to {MAX_TIERS} margin tiers, not {len(tiers)}")
         if tiers[0].lower_notional_micros != 0:
             raise ValueError("the first margin tier begins at notional 0")
-        denominator = lcm(*(10**6 if tier.maintenance_ppm else 2 * tier.max_leverage for tier in tiers))
+        denominator = lcm(*(10**6 if tier.maintenance_ppm else 2 * max(1, tier.max_leverage) for tier in tiers))
         self._tiers = len(tiers)
         self._denominator = denominator
-        cdef int128 deduction = 0
-        cdef int64_t numerator = 0
+        lines = []
+        previous_rate = deduction = 0
+        previous_lower = -1
         cdef int index
         for index, tier in enumerate(tiers):
             if tier.max_leverage < 1 or tier.maintenance_ppm < 0:
                 raise ValueError("a margin tier has a leverage of at least 1 and no negative rate")
-            if index and tier.lower_notional_micros <= self._lower[index - 1]:
+            if tier.lower_notional_micros <= previous_lower:
                 raise ValueError("margin tiers ascend by notional")
             if tier.maintenance_ppm:
                 rate = tier.maintenance_ppm * denominator // 10**6
             else:
                 rate = denominator // (2 * tier.max_leverage)
+            # The first tier begins at 0, so its deduction is 0 whatever its rate.
+            deduction += tier.lower_notional_micros * (rate - previous_rate)
+            previous_rate = rate
+            previous_lower = tier.lower_notional_micros
+            lines.append((tier.lower_notional_micros, rate, deduction))
             self._lower[index] = tier.lower_notional_micros
             self._leverage[index] = tier.max_leverage
-            deduction += <int128>self._lower[index] * (<int64_t>rate - numerator)
-            numerator = rate
-            self._numerator[index] = numerator
-            self._deduction[index] = deduction
-        # The first tier begins at 0, so its deduction is 0 whatever its rate.
+            self._numerator[index] = rate
+            self._deduction[index] = (<int128><int64_t>(deduction >> 62) << 62) + <int64_t>(deduction & (2**62 - 1))
+        self.lines = tuple(lines)
 
     @property
     def denominator(self):
@@ -84,14 +91,3 @@ cdef class MarginTable:
         if leverage < effective:
             effective = leverage
         return (notional_micros + effective - 1) // effective
-
-    def maintenance_numerator(self, int64_t notional_micros):
-        """Return N * a - b: the maintenance margin times the denominator, before rounding."""
-        cdef int tier = self._tier_of(notional_micros)
-        cdef int128 deduction = self._deduction[tier]
-        whole = (int(<int64_t>(deduction >> 62)) << 62) + int(<int64_t>(deduction & ((<int128>1 << 62) - 1)))
-        return int(notional_micros) * int(self._numerator[tier]) - whole
-
-    def slope_numerator(self, int64_t notional_micros):
-        """Return a: the rate of the notional's tier times the denominator."""
-        return self._numerator[self._tier_of(notional_micros)]

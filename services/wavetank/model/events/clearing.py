@@ -376,7 +376,7 @@ class WithdrawalsGated:
     until_ns: int
 
 
-@record(224, "16sqqqqqqqqqqiiBB")
+@record(224, "16sqqqqqqqqqqiiBBB")
 @dataclass(frozen=True, slots=True)
 class InstrumentListed:
     """An instrument is listed; its margin tiers follow as `MarginTierListed`."""
@@ -399,6 +399,8 @@ class InstrumentListed:
     significant_figures: int
     tier_count: int
     state: int
+    withholds_gains: int
+    """1 when withdrawals ignore unrealised gains in it (MRGN-060)."""
 
 
 @record(225, "qqii")
