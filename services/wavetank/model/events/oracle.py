@@ -115,3 +115,79 @@ class FaultEnded:
     account_id: int
     fault_id: int
     was_cleared: int
+
+
+@record(307, "qqqqqqq")
+@dataclass(frozen=True, slots=True)
+class BookTaken:
+    """A sample of the shard's book was taken over, so that recovery needs no other log for it."""
+
+    instrument_id: int
+    account_id: int
+    bid_price_ticks: int
+    ask_price_ticks: int
+    last_price_ticks: int
+    impact_bid_e6: int
+    impact_ask_e6: int
+    sample_time_ns: int
+    matching_seq: int
+    """Seq of the sample in the shard's log."""
+
+
+@record(308, "qqqqqqqqqqqq")
+@dataclass(frozen=True, slots=True)
+class MarkComputed:
+    """A mark price was computed, from what and by which terms (ORCL-020); 0 is none.
+
+    Prices named `_e6` are ticks times 10^6. The averages move on by this event alone.
+    """
+
+    instrument_id: int
+    account_id: int
+    event_time_ns: int
+    mark_price_ticks: int
+    index_e6: int
+    bid_price_ticks: int
+    ask_price_ticks: int
+    last_price_ticks: int
+    basis_term_e6: int
+    """Index plus the average of mid minus index."""
+    book_term_e6: int
+    """Median of best bid, best ask and last."""
+    perp_term_e6: int
+    """Mid of the external perpetual."""
+    book_average_e6: int
+    """Average of the book term; takes part when there are two terms only."""
+    basis_weight_ns: int
+    """Weight of this sample in the average of mid minus index; 0 when it was not sampled."""
+    book_weight_ns: int
+    """The same for the average of the book term."""
+
+
+@record(309, "16sqqB")
+@dataclass(frozen=True, slots=True)
+class SourceStateChanged:
+    """A source went stale, or lives (again): from here on the index leaves it out, or counts it (ORCL-010)."""
+
+    instrument_id: int
+    account_id: int
+    source: bytes
+    price_time_ns: int
+    """Venue time of its newest price."""
+    event_time_ns: int
+    is_live: int
+
+
+@record(310, "16sqqqqB")
+@dataclass(frozen=True, slots=True)
+class InstrumentFollowed:
+    """The oracle prices an instrument from here on, or took over changed parameters of it."""
+
+    instrument_id: int
+    account_id: int
+    symbol: bytes
+    funding_interval_ns: int
+    funding_cap_e12: int
+    next_funding_time_ns: int
+    event_time_ns: int
+    size_decimals: int
