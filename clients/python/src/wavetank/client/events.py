@@ -1,0 +1,472 @@
+"""Everything that a program can be told, as frozen values.
+
+Every event carries the venue's time in nanoseconds, so that a strategy never reads a clock: the same events always
+lead it to the same commands. `seq` is the position in the log of the service that tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import IntEnum
+from typing import TypeAlias
+
+from wavetank.client.errors import WavetankError
+from wavetank.client.instrument import Instrument
+from wavetank.client.orders import Command, CommandResult, Order, Side
+from wavetank.v1 import account_pb2
+
+# --- Own orders ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAccepted:
+    """An own order was accepted."""
+
+    seq: int
+    event_time_ns: int
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAmended:
+    """An own order was amended; `kept_priority` tells whether it kept its place in the queue."""
+
+    seq: int
+    event_time_ns: int
+    order: Order
+    kept_priority: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled:
+    """An own order, or its rest, was cancelled; the order says why."""
+
+    seq: int
+    event_time_ns: int
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """An own order traded.
+
+    Attributes:
+        seq: position in the shard's log.
+        event_time_ns: venue time.
+        trade_id: the trade.
+        order_id: own order.
+        client_order_id: its client's id, with trailing zero bytes removed.
+        instrument: symbol.
+        side: own side.
+        price: dollars; that of the resting order.
+        size: units of the base asset.
+        fee: dollars paid; negative is a rebate.
+        maker: whether the own order was resting.
+        remaining_size: still open after the fill.
+        liquidation: whether the taker was a liquidation order.
+    """
+
+    seq: int
+    event_time_ns: int
+    trade_id: int
+    order_id: int
+    client_order_id: bytes
+    instrument: str
+    side: Side
+    price: Decimal
+    size: Decimal
+    fee: Decimal
+    maker: bool
+    remaining_size: Decimal
+    liquidation: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandAnswered:
+    """The venue answered one own command; `sent_ns` and `answered_ns` are of this machine's monotonic clock."""
+
+    event_time_ns: int
+    command: Command
+    result: CommandResult
+    sent_ns: int
+    answered_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandUnresolved:
+    """One own command got no answer: it may have been carried out or not."""
+
+    event_time_ns: int
+    command: Command
+    error: WavetankError
+
+
+# --- Market data -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLevel:
+    """A price level: dollars, units of the base asset, and the number of orders; a size of 0 removes it."""
+
+    price: Decimal
+    size: Decimal
+    orders: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestBidOffer:
+    """Best bid and offer; a side without orders is None."""
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    bid_price: Decimal | None
+    bid_size: Decimal
+    ask_price: Decimal | None
+    ask_size: Decimal
+
+    @property
+    def mid(self) -> Decimal | None:
+        """Middle of best bid and offer, or None if a side is empty."""
+        if self.bid_price is None or self.ask_price is None:
+            return None
+        return (self.bid_price + self.ask_price) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookSnapshot:
+    """A whole book by price level, best first."""
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    bids: tuple[PriceLevel, ...]
+    asks: tuple[PriceLevel, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookDelta:
+    """Levels that changed, with their new sizes; `previous_seq` is of the book's message before."""
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    bids: tuple[PriceLevel, ...]
+    asks: tuple[PriceLevel, ...]
+    previous_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """A trade of anybody; `aggressor` is the taker's side."""
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    trade_id: int
+    price: Decimal
+    size: Decimal
+    aggressor: Side
+    liquidation: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What drives margin and funding, as delivered to bots.
+
+    Attributes:
+        seq: position in the shard's log, or in the oracle's if the oracle told it.
+        event_time_ns: venue time.
+        instrument: symbol.
+        index: index price in dollars, None before the first.
+        mark: mark price in dollars, None before the first.
+        stale: whether the mark is stale.
+        funding_rate: predicted for the running interval, as a share of notional.
+        open_interest: units of the base asset; None if the oracle told it.
+        last: price of the last trade in dollars, None before the first.
+        index_time_ns: venue time the index is of.
+    """
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    index: Decimal | None
+    mark: Decimal | None
+    stale: bool
+    funding_rate: Decimal
+    open_interest: Decimal | None
+    last: Decimal | None
+    index_time_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Messages were missed for good; snapshots follow where there are any.
+
+    Attributes:
+        event_time_ns: venue time, as this machine reckons it.
+        stream: `market data`, `prices` or `account`.
+        after_seq: last seq that was read.
+        cause: why.
+    """
+
+    event_time_ns: int
+    stream: str
+    after_seq: int
+    cause: str
+
+
+# --- Account ---------------------------------------------------------------------------------------------------------
+
+
+class HealthBand(IntEnum):
+    """Band of an account's health, equity / maintenance margin (SPEC 6)."""
+
+    NONE = account_pb2.HEALTH_BAND_UNSPECIFIED
+    HEALTHY = account_pb2.HEALTH_BAND_HEALTHY
+    WARNED = account_pb2.HEALTH_BAND_WARNED
+    REDUCE_ONLY = account_pb2.HEALTH_BAND_REDUCE_ONLY
+    LIQUIDATION = account_pb2.HEALTH_BAND_LIQUIDATION
+    BACKSTOP = account_pb2.HEALTH_BAND_BACKSTOP
+    BANKRUPT = account_pb2.HEALTH_BAND_BANKRUPT
+
+
+class LiquidationStage(IntEnum):
+    """Stage of the waterfall (SPEC 6)."""
+
+    NONE = account_pb2.LIQUIDATION_STAGE_UNSPECIFIED
+    CANCEL = account_pb2.LIQUIDATION_STAGE_CANCEL
+    PARTIAL = account_pb2.LIQUIDATION_STAGE_PARTIAL
+    FULL = account_pb2.LIQUIDATION_STAGE_FULL
+    BACKSTOP = account_pb2.LIQUIDATION_STAGE_BACKSTOP
+    INSURANCE = account_pb2.LIQUIDATION_STAGE_INSURANCE
+    DELEVERAGE = account_pb2.LIQUIDATION_STAGE_DELEVERAGE
+    SOCIALISE = account_pb2.LIQUIDATION_STAGE_SOCIALISE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillBooked:
+    """Clearing booked a fill, or a transfer, whose trade_id and order_id are 0.
+
+    Attributes:
+        seq: position in clearing's log.
+        event_time_ns: venue time.
+        instrument: symbol.
+        trade_id: the trade.
+        order_id: own order.
+        delta_size: signed change of the position.
+        value: signed dollars, positive for a buy.
+        fee: dollars paid.
+        realised: profit or loss realised, dollars.
+        maker: whether the own order was resting.
+        liquidation: whether it belongs to a liquidation.
+    """
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    trade_id: int
+    order_id: int
+    delta_size: Decimal
+    value: Decimal
+    fee: Decimal
+    realised: Decimal
+    maker: bool
+    liquidation: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposited:
+    """Money came in, in dollars."""
+
+    seq: int
+    event_time_ns: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """Money went out, in dollars."""
+
+    seq: int
+    event_time_ns: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalRefused:
+    """A withdrawal was refused; `reason` is the name of the venue's reason."""
+
+    seq: int
+    event_time_ns: int
+    amount: Decimal
+    allowed: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingPaid:
+    """A funding payment (FUND-030): `payment` in dollars was received, or paid if it is negative."""
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    tick: int
+    funding_rate: Decimal
+    payment: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthBandChanged:
+    """The account's health moved to another band; money in dollars."""
+
+    seq: int
+    event_time_ns: int
+    previous: HealthBand
+    current: HealthBand
+    equity: Decimal
+    maintenance_margin: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidationStepped:
+    """One step of the account's liquidation, and why.
+
+    Attributes:
+        seq: position in clearing's log.
+        event_time_ns: venue time.
+        liquidation_id: the liquidation.
+        stage: stage of the waterfall.
+        instrument: symbol, or empty.
+        delta_size: signed size to close, or 0.
+        price: limit or bankruptcy price in dollars, or None.
+        equity: before, dollars.
+        maintenance_margin: before, dollars.
+        explanation: one sentence.
+    """
+
+    seq: int
+    event_time_ns: int
+    liquidation_id: int
+    stage: LiquidationStage
+    instrument: str
+    delta_size: Decimal
+    price: Decimal | None
+    equity: Decimal
+    maintenance_margin: Decimal
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleveraged:
+    """The account gave up part of a position to close somebody else's (LIQ-080); money in dollars."""
+
+    seq: int
+    event_time_ns: int
+    liquidation_id: int
+    instrument: str
+    delta_size: Decimal
+    value: Decimal
+    given_up: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidationEnded:
+    """The account's liquidation ended; money in dollars, after it."""
+
+    seq: int
+    event_time_ns: int
+    liquidation_id: int
+    equity: Decimal
+    maintenance_margin: Decimal
+
+
+# --- Connection and time ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disconnected:
+    """A stream was lost; this SDK is connecting anew.
+
+    Attributes:
+        event_time_ns: venue time, as this machine reckons it.
+        stream: `session`, `market data`, `prices` or `account`.
+        cause: why.
+    """
+
+    event_time_ns: int
+    stream: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconnected:
+    """A stream is back.
+
+    Attributes:
+        event_time_ns: venue time, as this machine reckons it.
+        stream: as in `Disconnected`.
+        open_orders: of a session: the account's orders as the venue holds them now.
+        ended_orders: of a session: orders that were open before and are not any more, in their last state.
+    """
+
+    event_time_ns: int
+    stream: str
+    open_orders: tuple[Order, ...] = ()
+    ended_orders: tuple[Order, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """First event of a strategy.
+
+    Attributes:
+        event_time_ns: venue time.
+        account_id: account traded for.
+        instruments: by symbol.
+        positions: signed size by symbol; flat ones may be absent.
+        order_id_prefix: 8 bytes, unique to this run: client order ids made of it and a counter are unique.
+    """
+
+    event_time_ns: int
+    account_id: int
+    instruments: Mapping[str, Instrument]
+    positions: Mapping[str, Decimal]
+    order_id_prefix: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """Venue time has come this far."""
+
+    event_time_ns: int
+
+
+SessionEvent: TypeAlias = (
+    OrderAccepted
+    | OrderAmended
+    | OrderCancelled
+    | Fill
+    | CommandAnswered
+    | CommandUnresolved
+    | Disconnected
+    | Reconnected
+)
+MarketEvent: TypeAlias = BestBidOffer | BookSnapshot | BookDelta | Trade | Prices | Gap | Disconnected | Reconnected
+AccountEvent: TypeAlias = (
+    FillBooked
+    | Deposited
+    | Withdrawn
+    | WithdrawalRefused
+    | FundingPaid
+    | HealthBandChanged
+    | LiquidationStepped
+    | Deleveraged
+    | LiquidationEnded
+    | Gap
+    | Disconnected
+    | Reconnected
+)
+StrategyEvent: TypeAlias = SessionEvent | MarketEvent | AccountEvent | Started | Timer
