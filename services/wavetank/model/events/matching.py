@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from wavetank.model.record import record
 
 
-@record(101, "q16sqqqqiBBBB")
+@record(101, "q16sqqqqqqiBBBB")
 @dataclass(frozen=True, slots=True)
 class OrderAccepted:
     """An order passed every check; trades and a cancel of its rest may follow."""
@@ -24,6 +24,10 @@ class OrderAccepted:
     size_lots: int
     loss_micros: int
     """Credit charged for filling at the limit, whole order (PROTOCOL R6)."""
+    margin_price_ticks: int
+    """Margin price that the charge was fixed at; with it the charge of what remains is known."""
+    slippage_cap_ppm: int
+    """As the market order asked; 0 took the instrument's band."""
     request_seq: int
     """For liquidation orders: the request's id (seq, number), else 0."""
     request_number: int
@@ -93,7 +97,7 @@ class OrderCancelled:
     flags: int
 
 
-@record(105, "q16sqqqqqBB")
+@record(105, "q16sqqqqqqBB")
 @dataclass(frozen=True, slots=True)
 class OrderAmended:
     """A resting order changed; when priority was lost, trades may follow."""
@@ -108,6 +112,8 @@ class OrderAmended:
     remaining_lots: int
     loss_micros: int
     """Credit charged for the remaining lots at the new limit."""
+    margin_price_ticks: int
+    """Margin price that the charge is fixed at."""
     side: int
     kept_priority: int
 

@@ -1,0 +1,1 @@
+"""Matching: one shard of order books, fast, deterministic and within the credit that clearing extends."""

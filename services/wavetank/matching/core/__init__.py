@@ -1,0 +1,1 @@
+"""The engine: books, orders and credit in integers; same commands in, byte-same events out."""

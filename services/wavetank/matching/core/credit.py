@@ -1,0 +1,47 @@
+"""Credit lines as the matching core takes them (PROTOCOL R2): plain values of what clearing sends.
+
+They are inputs, not state: a restarted shard has none until clearing sends them anew (R10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wavetank.model.orders import LineStatus
+
+
+class LedgersDisagree(Exception):  # noqa: N818 - it names what was found; nothing else can be done about it.
+    """The shard and clearing count the same account differently, or the log lost entries (PROTOCOL R4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreditRow:
+    """One instrument of a line: what clearing counted, and what margin is charged at."""
+
+    instrument_id: int
+    position_lots: int
+    margin_price_ticks: int
+    leverage: int
+    """The account's own; 0 takes the instrument's highest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditLine:
+    """What an account may commit on this shard; amounts in micro-dollars, times in venue nanoseconds."""
+
+    account_id: int
+    line_epoch: int
+    line_number: int
+    as_of_seq: int
+    """Seq of this shard's log up to which clearing has counted."""
+    budget_micros: int
+    counted_value_micros: int = 0
+    """Q: signed value of all counted trades and transfers, modulo 2^64."""
+    counted_fees_micros: int = 0
+    """F: all counted fees, modulo 2^64."""
+    status: LineStatus = LineStatus.NORMAL
+    acknowledge: bool = False
+    """Whether the shard must log CreditApplied."""
+    rows: tuple[CreditRow, ...] = ()
+    mark_time_ns: int = 0
+    """Time of the marks of the rows; a line without rows used none."""
