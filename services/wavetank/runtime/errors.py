@@ -9,7 +9,10 @@ from collections.abc import Mapping
 
 import grpc
 
+from wavetank.model.invariant import InvariantBroken
 from wavetank.model.reason import Reason
+
+__all__ = ["DOMAIN", "STATUS_CODES", "InvariantBroken", "VenueError", "status_code"]
 
 DOMAIN = "wavetank"
 """Domain of every `google.rpc.ErrorInfo`."""
@@ -49,10 +52,6 @@ class VenueError(Exception):
         """What goes into the `ErrorInfo` beside the reason."""
         values = {"was": self.was, "allowed": self.allowed, "reason_number": int(self.reason)}
         return {name: str(value) for name, value in values.items() if value is not None}
-
-
-class InvariantBroken(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
-    """Something that must hold does not; the process stops rather than continue on a wrong state."""
 
 
 def status_code(reason: Reason) -> grpc.StatusCode:

@@ -1,0 +1,1 @@
+"""Clearing: the ledger, margin, funding, credit lines and the liquidation waterfall."""

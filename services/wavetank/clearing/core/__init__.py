@@ -1,0 +1,1 @@
+"""Clearing's core: pure, deterministic, integers only."""

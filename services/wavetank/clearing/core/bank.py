@@ -1,0 +1,245 @@
+"""The counter: accounts, deposits, withdrawals, API keys. A refusal raises and changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wavetank.clearing.core.credit import Lines, budget_micros, free_margin_micros, withdrawable_micros
+from wavetank.clearing.core.health import AccountKind
+from wavetank.model.events import clearing as events
+from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID, INSURANCE_FUND_ID, VENUE_ACCOUNTS
+from wavetank.model.reason import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wavetank.clearing.core.state import Account, State
+    from wavetank.model.events.matching import CreditApplied
+    from wavetank.model.record import Event
+
+MAX_AMOUNT_MICROS = 10**15
+MAX_NAME_BYTES = 32
+
+_VENUE_KINDS = {
+    "fees": AccountKind.FEES,
+    "insurance-fund": AccountKind.INSURANCE_FUND,
+    "rounding": AccountKind.ROUNDING,
+    "backstop-vault": AccountKind.BACKSTOP_VAULT,
+    "debt": AccountKind.DEBT,
+}
+
+
+class Refused(Exception):
+    """A request was refused; nothing changed."""
+
+    def __init__(self, reason: Reason, was: int, allowed: int, message: str) -> None:
+        """Say why: the offending value and the bound it broke, in the reason's unit."""
+        super().__init__(message)
+        self.reason = reason
+        self.was = was
+        self.allowed = allowed
+
+
+class Bank:
+    """Answers requests about accounts and money."""
+
+    def __init__(self, state: State, emit: Callable[[Event], int], lines: Lines) -> None:
+        """Answer for `state` through `emit`."""
+        self._state = state
+        self._emit = emit
+        self._lines = lines
+
+    def open_venue_accounts(self, fund_deposit_micros: int) -> None:
+        """Open the venue's own accounts, once, and endow the insurance fund."""
+        if self._state.accounts:
+            return
+        for account_id, name in VENUE_ACCOUNTS.items():
+            self._emit(
+                events.AccountOpened(
+                    instrument_id=0,
+                    account_id=account_id,
+                    name=name.encode(),
+                    account_kind=int(_VENUE_KINDS[name]),
+                )
+            )
+        if fund_deposit_micros:
+            self.deposit(INSURANCE_FUND_ID, fund_deposit_micros)
+
+    def account(self, account_id: int) -> Account:
+        """Return an account.
+
+        Raises:
+            Refused: ACCOUNT_UNKNOWN.
+
+        """
+        account = self._state.accounts.get(account_id)
+        if account is None:
+            message = f"account {account_id} does not exist"
+            raise Refused(Reason.ACCOUNT_UNKNOWN, account_id, 0, message)
+        return account
+
+    def open_account(self, name: str, deposit_micros: int) -> Account:
+        """Open a client's account.
+
+        Raises:
+            Refused: MALFORMED, NAME_TAKEN, AMOUNT_OUT_OF_RANGE.
+
+        """
+        encoded = name.encode()
+        if not 1 <= len(encoded) <= MAX_NAME_BYTES or not name.isprintable():
+            message = f"a name has 1 to {MAX_NAME_BYTES} printable bytes, this one {len(encoded)}"
+            raise Refused(Reason.MALFORMED, len(encoded), MAX_NAME_BYTES, message)
+        if any(account.name == name for account in self._state.accounts.values()):
+            message = f"an account named {name!r} exists"
+            raise Refused(Reason.NAME_TAKEN, 0, 0, message)
+        if deposit_micros:
+            self._check_amount(deposit_micros)
+        account_id = self._state.next_account_id
+        self._emit(
+            events.AccountOpened(
+                instrument_id=0,
+                account_id=account_id,
+                name=encoded,
+                account_kind=int(AccountKind.CLIENT),
+            )
+        )
+        if deposit_micros:
+            self.deposit(account_id, deposit_micros)
+        return self._state.accounts[account_id]
+
+    @staticmethod
+    def _check_amount(amount_micros: int) -> None:
+        if not 1 <= amount_micros <= MAX_AMOUNT_MICROS:
+            message = f"an amount is 1 to {MAX_AMOUNT_MICROS} micro-dollars, not {amount_micros}"
+            raise Refused(Reason.AMOUNT_OUT_OF_RANGE, amount_micros, MAX_AMOUNT_MICROS, message)
+
+    def deposit(self, account_id: int, amount_micros: int) -> Account:
+        """Add play money.
+
+        Raises:
+            Refused: ACCOUNT_UNKNOWN, AMOUNT_OUT_OF_RANGE.
+
+        """
+        account = self.account(account_id)
+        self._check_amount(amount_micros)
+        after = account.cash_micros + amount_micros
+        if abs(after) > MAX_AMOUNT_MICROS * 1_000:
+            message = f"the account would hold {after} micro-dollars, more than the ledger keeps"
+            raise Refused(Reason.AMOUNT_OUT_OF_RANGE, after, MAX_AMOUNT_MICROS * 1_000, message)
+        self._emit(
+            events.Deposited(
+                instrument_id=0,
+                account_id=account_id,
+                amount_micros=amount_micros,
+                cash_after_micros=after,
+            )
+        )
+        return account
+
+    def withdraw(self, account_id: int, amount_micros: int, now_ns: int) -> None:
+        """Hold an amount; it is paid when the shard has acknowledged the lower line (PROTOCOL R8).
+
+        Raises:
+            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, AMOUNT_OUT_OF_RANGE, WITHDRAWAL_PENDING,
+                WITHDRAWALS_GATED, ACCOUNT_FROZEN, WITHDRAWAL_EXCEEDS_FREE_MARGIN.
+
+        """
+        account = self.account(account_id)
+        self._check_amount(amount_micros)
+        if account_id < FIRST_CLIENT_ACCOUNT_ID:
+            message = f"account {account_id} belongs to the venue"
+            raise Refused(Reason.ACCOUNT_RESERVED, account_id, FIRST_CLIENT_ACCOUNT_ID, message)
+        if account.hold is not None:
+            message = "another withdrawal of the account is waiting; try again when it has ended"
+            raise Refused(Reason.WITHDRAWAL_PENDING, 1, 0, message)
+        if now_ns < self._state.gated_until_ns:
+            message = "withdrawals are gated after a deficit; try again later"
+            raise Refused(Reason.WITHDRAWALS_GATED, now_ns, self._state.gated_until_ns, message)
+        if account.liquidation is not None:
+            message = "the account is being liquidated"
+            raise Refused(Reason.ACCOUNT_FROZEN, 1, 0, message)
+        allowed = withdrawable_micros(self._state, account)
+        if amount_micros > allowed:
+            message = f"at most {allowed} micro-dollars can be withdrawn now, not {amount_micros}"
+            raise Refused(Reason.WITHDRAWAL_EXCEEDS_FREE_MARGIN, amount_micros, allowed, message)
+        self._emit(
+            events.WithdrawalHeld(
+                instrument_id=0,
+                account_id=account_id,
+                amount_micros=amount_micros,
+                line_epoch=self._lines.epoch,
+                line_number=self._lines.next_number,
+            )
+        )
+
+    def acknowledged(self, fact: CreditApplied, now_ns: int) -> None:
+        """Pay or refuse a held withdrawal, now that the shard has applied a line that knows of it."""
+        account = self._state.accounts.get(fact.account_id)
+        if account is None or account.hold is None:
+            return
+        hold = account.hold
+        if (fact.line_epoch, fact.line_number) < (hold.line_epoch, hold.line_number):
+            return
+        # What open orders commit on the shard may not be paid out either.
+        uncommitted = budget_micros(self._state, account) + hold.amount_micros - fact.committed_micros
+        free = min(free_margin_micros(self._state, account), uncommitted)
+        gated = now_ns < self._state.gated_until_ns or account.liquidation is not None
+        if hold.amount_micros <= free and not gated:
+            self._emit(
+                events.Withdrawn(
+                    instrument_id=0,
+                    account_id=account.account_id,
+                    amount_micros=hold.amount_micros,
+                    cash_after_micros=account.cash_micros - hold.amount_micros,
+                )
+            )
+            return
+        reason = Reason.WITHDRAWALS_GATED if gated else Reason.WITHDRAWAL_EXCEEDS_FREE_MARGIN
+        self._emit(
+            events.WithdrawalRefused(
+                instrument_id=0,
+                account_id=account.account_id,
+                amount_micros=hold.amount_micros,
+                allowed_micros=0 if gated else max(0, free),
+                reason=int(reason),
+                was_held=1,
+            )
+        )
+
+    def create_api_key(self, account_id: int, *, key_id: str, secret_sha256: bytes, scopes: int) -> None:
+        """Record an API key by the hash of its secret; account 0 is for admin keys.
+
+        Raises:
+            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, NAME_TAKEN.
+
+        """
+        if account_id:
+            self.account(account_id)
+            if account_id < FIRST_CLIENT_ACCOUNT_ID:
+                message = f"account {account_id} belongs to the venue"
+                raise Refused(Reason.ACCOUNT_RESERVED, account_id, FIRST_CLIENT_ACCOUNT_ID, message)
+        if key_id in self._state.api_keys:
+            message = f"a key {key_id} exists"
+            raise Refused(Reason.NAME_TAKEN, 0, 0, message)
+        self._emit(
+            events.ApiKeyCreated(
+                instrument_id=0,
+                account_id=account_id,
+                key_id=key_id.encode(),
+                secret_sha256=secret_sha256,
+                scopes=scopes,
+            )
+        )
+
+    def revoke_api_key(self, key_id: str) -> None:
+        """End an API key.
+
+        Raises:
+            Refused: KEY_NOT_FOUND.
+
+        """
+        if key_id not in self._state.api_keys:
+            message = f"no key {key_id} exists, or it was revoked before"
+            raise Refused(Reason.KEY_NOT_FOUND, 0, 0, message)
+        account_id = self._state.api_keys[key_id].account_id
+        self._emit(events.ApiKeyRevoked(instrument_id=0, account_id=account_id, key_id=key_id.encode()))

@@ -1,0 +1,276 @@
+"""Clearing's core: what happens when a fact or a request arrives.
+
+Facts come from the shard's and the oracle's logs, requests from people and services. Each call
+decides, emits events and applies them at once; the caller commits what `take_events` returns in one
+log entry, and only then lets answers, credit lines and requests to the shard leave. A request that
+is refused raises `Refused` and changes nothing.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatchmethod
+from typing import TYPE_CHECKING
+
+from wavetank.clearing.core.bank import Bank
+from wavetank.clearing.core.booking import Booking
+from wavetank.clearing.core.credit import Lines
+from wavetank.clearing.core.health import AccountKind, HealthBand
+from wavetank.clearing.core.state import State
+from wavetank.clearing.core.vault import dispose
+from wavetank.clearing.core.waterfall.driver import Waterfall
+from wavetank.model.events import clearing as events
+from wavetank.model.events import matching as matching_events
+from wavetank.model.events import oracle as oracle_events
+from wavetank.model.ids import BACKSTOP_VAULT_ID
+from wavetank.model.orders import LineStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wavetank.clearing.core.credit import Line
+    from wavetank.clearing.core.settings import ClearingSettings
+    from wavetank.clearing.core.state import Account
+    from wavetank.model.instrument import Instrument
+    from wavetank.model.record import Event
+
+
+class Clearing:
+    """The core. All times are venue time in nanoseconds and never decrease."""
+
+    def __init__(
+        self, settings: ClearingSettings, *, epoch: int, state: State | None = None, last_seq: int = 0
+    ) -> None:
+        """Begin, or go on from a recovered state.
+
+        Args:
+            settings: what the rules leave open.
+            epoch: epoch of clearing's log, the first part of line numbers.
+            state: recovered state; None for an empty one.
+            last_seq: seq of the last event applied to it.
+
+        """
+        self.state = state if state is not None else State(settings)
+        self.last_seq = last_seq
+        self._now_ns = 0
+        self._events: list[Event] = []
+        self._requests: list[tuple[int, events.MatchingRequested]] = []
+        self.lines = Lines(self.state, epoch)
+        self.waterfall = Waterfall(self.state, self._emit, lambda: self.last_seq + 1)
+        self.booking = Booking(self.state, self._emit, self.waterfall)
+        self.bank = Bank(self.state, self._emit, self.lines)
+        self._fresh: set[int] = set()
+        """Instruments priced since this process began (LIQ-110)."""
+        self._to_review: set[int] = set()
+
+    def _emit(self, event: Event) -> int:
+        self.last_seq += 1
+        self.state.apply(event, self.last_seq, self._now_ns)
+        self._events.append(event)
+        self.lines.touch(event.account_id) if event.account_id else None
+        if isinstance(event, events.MatchingRequested):
+            self._requests.append((self.last_seq, event))
+        elif isinstance(event, events.CashTransferred):
+            self.lines.touch(event.receiver_account_id)
+        return self.last_seq
+
+    def _at(self, now_ns: int) -> None:
+        self._now_ns = max(self._now_ns, now_ns)
+
+    def take_events(self) -> list[Event]:
+        """Return the events since the last call, to be committed as one entry."""
+        taken, self._events = self._events, []
+        return taken
+
+    def take_requests(self) -> list[tuple[int, events.MatchingRequested]]:
+        """Return the requests to the shard since the last call: id (seq) and content, in order."""
+        taken, self._requests = self._requests, []
+        return taken
+
+    def unanswered_requests(self) -> list[tuple[int, events.MatchingRequested]]:
+        """Return every request without a counted answer, in order, to be sent again (PROTOCOL 4)."""
+        pending = dict(self.state.vault_pending)
+        for account in self.state.accounts.values():
+            if account.liquidation is not None:
+                pending.update(account.liquidation.pending)
+        return sorted(pending.items())
+
+    def take_lines(self) -> list[Line]:
+        """Return new credit lines for the accounts touched since the last call."""
+        return self.lines.take()
+
+    def begin(self, now_ns: int, instruments: Iterable[Instrument], fund_deposit_micros: int) -> None:
+        """Open the venue's accounts and list instruments that are not there yet; close the gate.
+
+        After a start the shard trades nothing until prices are fresh and margins swept (LIQ-110).
+        """
+        self._at(now_ns)
+        self.bank.open_venue_accounts(fund_deposit_micros)
+        for instrument in instruments:
+            if instrument.instrument_id not in self.state.instruments:
+                for event in instrument.listing():
+                    self._emit(event)
+        if self.state.venue_is_open:
+            self._emit(events.VenueGateMoved(instrument_id=0, account_id=0, is_open=0))
+        self.lines.touch_all()
+
+    # Facts
+
+    def on_matching(self, now_ns: int, first_seq: int, facts: Sequence[Event]) -> None:
+        """Count one entry of the shard's log; `first_seq` is that of its first event."""
+        self._at(now_ns)
+        for seq, fact in enumerate(facts, first_seq):
+            self.state.matching_seq = seq
+            self._on_matching_fact(fact, seq)
+        self._review_touched()
+        self.state.check_invariants()
+
+    def on_oracle(self, now_ns: int, first_seq: int, facts: Sequence[Event]) -> None:
+        """Count one entry of the oracle's log."""
+        self._at(now_ns)
+        for seq, fact in enumerate(facts, first_seq):
+            if isinstance(fact, oracle_events.PricePublished):
+                self._on_price(fact, seq)
+            elif isinstance(fact, oracle_events.FundingTicked):
+                self.state.funding_seq = seq
+                self._to_review.update(self.booking.funding_tick(fact))
+        self._review_touched()
+        self._open_gate_when_fresh()
+        self.state.check_invariants()
+
+    def on_tick(self, now_ns: int) -> None:
+        """Let time pass: the gate, the vault's disposals."""
+        self._at(now_ns)
+        if 0 < self.state.gated_until_ns <= self._now_ns:
+            self._emit(events.WithdrawalsGated(instrument_id=0, account_id=0, until_ns=0))
+        dispose(self.state, self._now_ns, self._emit)
+
+    @singledispatchmethod
+    def _on_matching_fact(self, fact: Event, seq: int) -> None:
+        # Orders that come and go do not move money.
+        return
+
+    @_on_matching_fact.register
+    def _(self, fact: matching_events.Traded, seq: int) -> None:
+        self._to_review.update(self.booking.trade(fact, seq, self._now_ns))
+
+    @_on_matching_fact.register
+    def _(self, fact: matching_events.PositionTransferred, seq: int) -> None:
+        self._to_review.update(self.booking.transfer(fact, seq))
+
+    @_on_matching_fact.register
+    def _(self, fact: matching_events.BookSampled, _seq: int) -> None:
+        self._emit(fact)
+
+    @_on_matching_fact.register
+    def _(self, fact: matching_events.CreditApplied, _seq: int) -> None:
+        self.bank.acknowledged(fact, self._now_ns)
+
+    @_on_matching_fact.register
+    def _(self, fact: matching_events.RequestAnswered, seq: int) -> None:
+        account = self.state.accounts.get(fact.account_id)
+        if account is None:
+            return
+        liquidation = account.liquidation
+        if liquidation is not None and fact.request_seq in liquidation.pending:
+            liquidation_id = liquidation.liquidation_id
+        elif fact.request_seq in self.state.vault_pending:
+            liquidation_id = 0
+        else:
+            return
+        self._emit(
+            events.MatchingAnswered(
+                instrument_id=fact.instrument_id,
+                account_id=fact.account_id,
+                liquidation_id=liquidation_id,
+                request_seq=fact.request_seq,
+                matching_seq=seq,
+                done_lots=fact.done_lots,
+                done_value_micros=fact.done_value_micros,
+                request_number=fact.request_number,
+                reason=fact.reason,
+            )
+        )
+        if liquidation_id:
+            self.waterfall.answered(account, self._now_ns)
+            self._to_review.add(account.account_id)
+
+    def _on_price(self, fact: oracle_events.PricePublished, seq: int) -> None:
+        if not fact.consumers & oracle_events.ConsumerBit.CLEARING:
+            return
+        known = self.state.marks.get(fact.instrument_id)
+        usable = fact.mark_price_ticks > 0 and fact.index_price_ticks > 0
+        if not usable and known is None:
+            return
+        # A price that is not positive is no price: the last one stands, marked stale (ORCL-030).
+        mark = fact.mark_price_ticks if usable or known is None else known.mark_price_ticks
+        index = fact.index_price_ticks if usable or known is None else known.index_price_ticks
+        self._emit(
+            matching_events.MarkApplied(
+                instrument_id=fact.instrument_id,
+                account_id=0,
+                mark_price_ticks=mark,
+                index_price_ticks=index,
+                index_time_ns=fact.index_time_ns,
+                oracle_seq=seq,
+                event_time_ns=fact.event_time_ns,
+                stale=int(bool(fact.stale) or not usable),
+            )
+        )
+        if usable and not fact.stale:
+            self._fresh.add(fact.instrument_id)
+        for account in self.state.holders(fact.instrument_id):
+            self._to_review.add(account.account_id)
+
+    def _open_gate_when_fresh(self) -> None:
+        held = {key for account in self.state.accounts.values() for key in account.positions}
+        if self.state.venue_is_open or not self._fresh or not held <= self._fresh:
+            return
+        self._to_review.update(self.state.accounts)
+        self._review_touched()
+        self._emit(events.VenueGateMoved(instrument_id=0, account_id=0, is_open=1))
+
+    # Health
+
+    def _review_touched(self) -> None:
+        while self._to_review:
+            account_ids = sorted(self._to_review)
+            self._to_review.clear()
+            for account_id in account_ids:
+                self._review(self.state.accounts[account_id])
+
+    def _review(self, account: Account) -> None:
+        self.lines.touch(account.account_id)
+        if account.kind not in {AccountKind.CLIENT, AccountKind.BACKSTOP_VAULT}:
+            return
+        liquidation = account.liquidation
+        if liquidation is None:
+            if self.waterfall.must_start(account, self._now_ns):
+                self.waterfall.start(account, self._now_ns)
+        elif liquidation.waits and not liquidation.pending:
+            self.waterfall.resume(account, self._now_ns)
+        self._tell_health(account)
+
+    def _tell_health(self, account: Account) -> None:
+        value = self.state.value(account)
+        if value.band != account.band:
+            self._emit(
+                events.HealthBandChanged(
+                    instrument_id=0,
+                    account_id=account.account_id,
+                    equity_micros=value.equity_micros,
+                    maintenance_margin_micros=value.maintenance_micros,
+                    previous=int(account.band),
+                    current=int(value.band),
+                )
+            )
+        status = self._line_status(account)
+        if status != account.line_status:
+            self._emit(events.LineStatusChanged(instrument_id=0, account_id=account.account_id, status=int(status)))
+
+    @staticmethod
+    def _line_status(account: Account) -> LineStatus:
+        if account.liquidation is not None or account.account_id == BACKSTOP_VAULT_ID:
+            return LineStatus.FROZEN
+        if account.band >= HealthBand.REDUCE_ONLY:
+            return LineStatus.REDUCE_ONLY
+        return LineStatus.NORMAL

@@ -1,0 +1,218 @@
+"""What an account is worth at given marks, what it must hold, and what its legs must yield.
+
+Pure functions over integers. Where a price is the exact ratio of two integers it is returned as a
+`Fraction`; it becomes a price only when an order is made of it (UNIT-045).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from wavetank.clearing.core.health import HealthBand
+from wavetank.model.money import mul_div_floor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from wavetank.model.instrument import Instrument
+    from wavetank.model.margin import MarginTable
+
+
+@dataclass(frozen=True, slots=True)
+class LegValue:
+    """One position at a mark; money in micro-dollars."""
+
+    instrument_id: int
+    lots: int
+    mark_price_ticks: int
+    notional_micros: int
+    unrealised_micros: int
+    maintenance_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """An account at given marks; money in micro-dollars."""
+
+    equity_micros: int
+    maintenance_micros: int
+    initial_micros: int
+    notional_micros: int
+    legs: tuple[LegValue, ...]
+
+    def leg(self, instrument_id: int) -> LegValue:
+        """Return one position.
+
+        Raises:
+            KeyError: the account has no position in the instrument.
+
+        """
+        for leg in self.legs:
+            if leg.instrument_id == instrument_id:
+                return leg
+        raise KeyError(instrument_id)
+
+    @property
+    def is_below_maintenance(self) -> bool:
+        """Whether equity is below the maintenance margin, strictly (SPEC 6)."""
+        return self.equity_micros < self.maintenance_micros
+
+    @property
+    def is_below_backstop(self) -> bool:
+        """Whether health is below 2/3, compared as integers (LIQ-060)."""
+        return 3 * self.equity_micros < 2 * self.maintenance_micros
+
+    @property
+    def band(self) -> HealthBand:
+        """Band of health (SPEC 6)."""
+        return health_band(self.equity_micros, self.maintenance_micros)
+
+
+def health_band(equity_micros: int, maintenance_micros: int) -> HealthBand:
+    """Return the band of `equity / maintenance`, compared as integers (SPEC 6)."""
+    if equity_micros < 0:
+        return HealthBand.BANKRUPT
+    if 3 * equity_micros < 2 * maintenance_micros:
+        return HealthBand.BACKSTOP
+    if equity_micros < maintenance_micros:
+        return HealthBand.LIQUIDATION
+    if 10 * equity_micros < 12 * maintenance_micros:
+        return HealthBand.REDUCE_ONLY
+    if 10 * equity_micros < 15 * maintenance_micros:
+        return HealthBand.WARNED
+    return HealthBand.HEALTHY
+
+
+def value_account(
+    cash_micros: int,
+    positions: Iterable[tuple[Instrument, int, int]],
+    mark_of: Callable[[int], int],
+) -> Valuation:
+    """Value an account at marks.
+
+    Args:
+        cash_micros: its cash.
+        positions: instrument, signed lots and signed cost of each position.
+        mark_of: mark price in ticks by instrument id.
+
+    Source: MRGN-010, MRGN-020; an account's leverage is the instrument's largest.
+
+    """
+    equity = cash_micros
+    maintenance = initial = total_notional = 0
+    legs = []
+    for instrument, lots, cost_micros in positions:
+        mark = mark_of(instrument.instrument_id)
+        notional = abs(lots) * mark
+        unrealised = lots * mark - cost_micros
+        leg_maintenance = instrument.margin.maintenance_micros(notional)
+        equity += unrealised
+        maintenance += leg_maintenance
+        initial += instrument.margin.initial_micros(notional, instrument.max_leverage)
+        total_notional += notional
+        legs.append(LegValue(instrument.instrument_id, lots, mark, notional, unrealised, leg_maintenance))
+    return Valuation(equity, maintenance, initial, total_notional, tuple(legs))
+
+
+def bankruptcy_value(
+    *,
+    closed_lots: int,
+    mark_price_ticks: int,
+    equity_micros: int,
+    relieved_micros: int,
+    maintenance_micros: int,
+) -> int:
+    """Return V, what closing part of a leg must yield so that the account's deficit is shared fairly.
+
+    Args:
+        closed_lots: lots closed, with the position's sign.
+        mark_price_ticks: mark of the leg.
+        equity_micros: E, the account's equity before.
+        relieved_micros: maintenance margin that the close relieves.
+        maintenance_micros: MM, the account's maintenance margin before, above 0.
+
+    Returns:
+        Proceeds in micro-dollars, positive for a sale: `closed * mark - floor(E * dMM / MM)`.
+
+    Source: LIQ-035. Full closes of all legs, in any order, leave exactly 0.
+
+    """
+    share = mul_div_floor(equity_micros, relieved_micros, maintenance_micros)
+    return closed_lots * mark_price_ticks - share
+
+
+def bankruptcy_price(leg: LegValue, equity_micros: int, maintenance_micros: int) -> Fraction:
+    """Return the bankruptcy price of a leg in ticks, exact, for show (LIQ-070).
+
+    `mark - side * equity * (MM_leg / MM) / |lots|`.
+    """
+    side = 1 if leg.lots > 0 else -1
+    offset = Fraction(equity_micros * leg.maintenance_micros, maintenance_micros * abs(leg.lots))
+    return leg.mark_price_ticks - side * offset
+
+
+def fillable_price(
+    leg: LegValue,
+    equity_micros: int,
+    maintenance_micros: int,
+    *,
+    spread_to_maintenance: Fraction,
+    bankruptcy_adjustment: Fraction = Fraction(1),
+) -> Fraction:
+    """Return the worst price in ticks, exact, at which a liquidation order may fill (LIQ-040).
+
+    `mark - side * ABR * spread * MM_leg / |lots|` with `ABR = clamp(BA * (1 - equity / MM), 0, 1)`.
+
+    Args:
+        leg: the position to close.
+        equity_micros: the account's equity.
+        maintenance_micros: the account's maintenance margin, above 0.
+        spread_to_maintenance: SMMR, the share of the leg's margin that may be given away.
+        bankruptcy_adjustment: BA.
+
+    """
+    side = 1 if leg.lots > 0 else -1
+    shortage = bankruptcy_adjustment * (1 - Fraction(equity_micros, maintenance_micros))
+    shortage = min(Fraction(1), max(Fraction(0), shortage))
+    offset = shortage * spread_to_maintenance * Fraction(leg.maintenance_micros, abs(leg.lots))
+    return leg.mark_price_ticks - side * offset
+
+
+def liquidation_price(
+    leg: LegValue, equity_micros: int, other_maintenance_micros: int, table: MarginTable
+) -> Fraction | None:
+    """Return the price in ticks, exact, at which equity meets maintenance margin, all else equal.
+
+    Args:
+        leg: the position that moves.
+        equity_micros: the account's equity at the present marks.
+        other_maintenance_micros: maintenance margin of its other positions.
+        table: margin table of the leg's instrument.
+
+    Returns:
+        The price, or None when no positive price does it.
+
+    Source: Hyperliquid docs, liquidations; `mark - side * (equity - MM) / size / (1 - mmr * side)`,
+    solved within each margin tier, because the tier at that price is what counts (UNIT-045).
+
+    """
+    size = abs(leg.lots)
+    at_zero = equity_micros - leg.lots * leg.mark_price_ticks
+    lines = table.lines
+    candidates = []
+    for index, (lower, rate, deduction) in enumerate(lines):
+        slope = leg.lots - Fraction(size * rate, table.denominator)
+        if slope == 0:
+            continue
+        level = other_maintenance_micros - Fraction(deduction, table.denominator) - at_zero
+        price = Fraction(level, slope)
+        upper = lines[index + 1][0] if index + 1 < len(lines) else None
+        notional = size * price
+        if price > 0 and notional >= lower and (upper is None or notional < upper):
+            candidates.append(price)
+    if not candidates:
+        return None
+    # Coming from the mark, a long meets the highest such price first and a short the lowest.
+    return max(candidates) if leg.lots > 0 else min(candidates)

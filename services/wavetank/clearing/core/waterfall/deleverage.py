@@ -1,0 +1,197 @@
+"""Auto-deleveraging: what is left closes at V against the opposite side (LIQ-080)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wavetank.clearing.core.health import LiquidationStage
+from wavetank.clearing.core.waterfall.case import wait
+from wavetank.clearing.core.waterfall.policies import (
+    AdlPolicy,
+    Candidate,
+    rank,
+    split_value,
+)
+from wavetank.model.events.clearing import AdlRanked, StepCause
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from fractions import Fraction
+
+    from wavetank.clearing.core.state import Account
+    from wavetank.clearing.core.valuation import LegValue, Valuation
+    from wavetank.clearing.core.waterfall.case import Case
+
+
+def loss_bound(case: Case, value: Valuation, leg: LegValue) -> Callable[[int], int]:
+    """Return what taking over n lots at V costs the other side against the mark, at most.
+
+    A part of a leg relieves at most its own tier's rate, and V rounds by at most one micro-dollar
+    of margin, so the bound is never below the exact loss, whichever part is taken.
+    """
+    table = case.state.instruments[leg.instrument_id].margin
+    rate = next(rate for lower, rate, _ in reversed(table.lines) if leg.notional_micros >= lower)
+    missing = max(0, -value.equity_micros)
+    whole = table.denominator * value.maintenance_micros
+    slack = missing // value.maintenance_micros + 2
+
+    def bound(lots: int) -> int:
+        if lots == 0:
+            return 0
+        return -(-missing * lots * leg.mark_price_ticks * rate // whole) + slack
+
+    return bound
+
+
+def capacity_lots(case: Case, victim: Account, leg: LegValue, loss_of: Callable[[int], int]) -> int:
+    """Return the most lots a victim may lose and still have equity >= maintenance margin.
+
+    Args:
+        case: the liquidation that the victim serves.
+        victim: an account with a position opposite to the leg.
+        leg: what is left of the liquidated position.
+        loss_of: what taking over n lots costs the victim against the mark, at most.
+
+    Equity falls evenly with the lots while maintenance margin falls ever less steeply, so the lots
+    that pass form one run from 0, and its end is found by halving.
+
+    """
+    instrument = case.state.instruments[leg.instrument_id]
+    value = case.state.value(victim, case.liquidation.marks)
+    own = value.leg(leg.instrument_id)
+    others = value.maintenance_micros - own.maintenance_micros
+
+    def passes(lots: int) -> bool:
+        rest = (abs(own.lots) - lots) * own.mark_price_ticks
+        needed = others + instrument.margin.maintenance_micros(rest)
+        return value.equity_micros - loss_of(lots) >= needed
+
+    low, high = 0, min(abs(own.lots), abs(leg.lots))
+    if passes(high):
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if passes(middle) else (low, middle)
+    return low
+
+
+class DeleverageStage:
+    """Closes one leg after the other against ranked victims; at mark when none may give more."""
+
+    def __init__(self, policy: AdlPolicy) -> None:
+        """Rank by `policy`."""
+        self.policy = policy
+
+    def act(self, case: Case) -> bool:
+        """Act; see `Stage`."""
+        if not case.all_marks_valid():
+            case.step(LiquidationStage.DELEVERAGE, StepCause.PRICE_STALE)
+            wait(case)
+            return True
+        value = case.value()
+        for leg in value.legs:
+            loss_of = loss_bound(case, value, leg)
+            ranking = rank(self.policy, self._candidates(case, leg, loss_of))
+            if self._ask(case, leg, ranking, at_mark=False):
+                return True
+            if self._ask(case, leg, self._last_resort(case, leg), at_mark=True):
+                return True
+        wait(case)
+        return True
+
+    @staticmethod
+    def _opposite(case: Case, leg: LegValue) -> list[Account]:
+        return [
+            account
+            for account in case.state.holders(leg.instrument_id)
+            if account.account_id != case.account.account_id
+            and (account.positions[leg.instrument_id].lots > 0) != (leg.lots > 0)
+        ]
+
+    @staticmethod
+    def _candidates(case: Case, leg: LegValue, loss_of: Callable[[int], int]) -> list[Candidate]:
+        candidates = []
+        for account in DeleverageStage._opposite(case, leg):
+            value = case.state.value(account, case.liquidation.marks)
+            if account.liquidation is not None or value.equity_micros <= 0 or value.is_below_maintenance:
+                continue
+            position = account.positions[leg.instrument_id]
+            candidates.append(
+                Candidate(
+                    account.account_id,
+                    position.lots,
+                    position.cost_micros,
+                    leg.mark_price_ticks,
+                    value.equity_micros,
+                    capacity_lots(case, account, leg, loss_of),
+                )
+            )
+        return candidates
+
+    def _last_resort(self, case: Case, leg: LegValue) -> list[tuple[Fraction, Candidate]]:
+        """Return everybody on the other side: a close at mark costs them nothing."""
+        everybody = [
+            Candidate(
+                account.account_id,
+                account.positions[leg.instrument_id].lots,
+                account.positions[leg.instrument_id].cost_micros,
+                leg.mark_price_ticks,
+                max(1, case.state.value(account, case.liquidation.marks).equity_micros),
+                abs(account.positions[leg.instrument_id].lots),
+            )
+            for account in self._opposite(case, leg)
+        ]
+        return rank(self.policy, everybody)
+
+    def _ask(
+        self,
+        case: Case,
+        leg: LegValue,
+        ranking: list[tuple[Fraction, Candidate]],
+        *,
+        at_mark: bool,
+    ) -> bool:
+        remaining = abs(leg.lots)
+        asked = []
+        for _, candidate in ranking:
+            lots = min(remaining, candidate.capacity_lots)
+            asked.append(lots)
+            remaining -= lots
+        total = sum(asked)
+        if total == 0:
+            return False
+        sign = 1 if leg.lots > 0 else -1
+        value = case.value()
+        due = sign * total * leg.mark_price_ticks if at_mark else case.bankruptcy_value(value, leg, sign * total)
+        case.step(
+            LiquidationStage.DELEVERAGE,
+            StepCause.NO_VICTIM_LEFT if at_mark else StepCause.BOOK_EXHAUSTED,
+            leg=leg,
+            delta_lots=-sign * total,
+            value_micros=due,
+        )
+        shares = split_value(due, total, asked)
+        for position, ((score, candidate), lots, share) in enumerate(zip(ranking, asked, shares, strict=True), start=1):
+            case.emit(
+                AdlRanked(
+                    instrument_id=leg.instrument_id,
+                    account_id=candidate.account_id,
+                    liquidation_id=case.liquidation.liquidation_id,
+                    score_e9=min(2**62, score.numerator * 10**9 // score.denominator),
+                    position_lots=candidate.lots,
+                    capacity_lots=candidate.capacity_lots,
+                    delta_lots=sign * lots,
+                    given_up_micros=share - sign * lots * leg.mark_price_ticks,
+                    rank=position,
+                )
+            )
+        for (_, candidate), lots, share in zip(ranking, asked, shares, strict=True):
+            if lots:
+                case.request_transfer(
+                    leg,
+                    closed_lots=sign * lots,
+                    proceeds_micros=share,
+                    receiver_account_id=candidate.account_id,
+                    receiver_may_increase=False,
+                )
+        return True

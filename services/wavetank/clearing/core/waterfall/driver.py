@@ -1,0 +1,177 @@
+"""Walks accounts through the waterfall: one step of an account in flight, counted before the next.
+
+An account enters when its health is below 1 at marks that allow it (LIQ-010), or when it is flat
+with negative cash. First it is frozen and its orders are cancelled (LIQ-030); when that answer has
+been counted from the shard's log, inputs are frozen and the account is tested. Then the stages act
+in order until one sends something or the case must wait for the next mark. After each answer,
+equity, margin and bankruptcy values are taken anew at the same frozen marks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wavetank.clearing.core.health import AccountKind, LiquidationStage
+from wavetank.clearing.core.waterfall.backstop import BackstopStage
+from wavetank.clearing.core.waterfall.case import Case, Stage
+from wavetank.clearing.core.waterfall.deficit import settle_flat
+from wavetank.clearing.core.waterfall.deleverage import DeleverageStage
+from wavetank.clearing.core.waterfall.full import FullStage
+from wavetank.clearing.core.waterfall.insurance import InsuranceStage
+from wavetank.clearing.core.waterfall.partial import PartialStage
+from wavetank.clearing.core.waterfall.policies import HyperliquidPolicy
+from wavetank.model.events import clearing as events
+from wavetank.model.orders import CommandKind, LineStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wavetank.clearing.core.state import Account, State
+    from wavetank.clearing.core.valuation import Valuation
+    from wavetank.model.record import Event
+
+
+class Waterfall:
+    """The stages, and the walk through them."""
+
+    def __init__(self, state: State, emit: Callable[[Event], int], next_seq: Callable[[], int]) -> None:
+        """Walk accounts of `state`, telling everything through `emit`."""
+        self._state = state
+        self._emit = emit
+        self._next_seq = next_seq
+        self._deleverage = DeleverageStage(HyperliquidPolicy())
+        self._stages: tuple[Stage, ...] = (
+            PartialStage(),
+            FullStage(),
+            BackstopStage(),
+            InsuranceStage(),
+            self._deleverage,
+        )
+
+    def _case(self, account: Account, now_ns: int) -> Case:
+        return Case(self._state, account, now_ns, self._emit)
+
+    def must_start(self, account: Account, now_ns: int) -> bool:
+        """Tell whether an account enters the waterfall now (LIQ-010, LIQ-030)."""
+        if account.kind not in {AccountKind.CLIENT, AccountKind.BACKSTOP_VAULT}:
+            return False
+        if not account.positions:
+            return account.kind == AccountKind.CLIENT and account.cash_micros < 0
+        return self._is_distressed(account, self._tested(account, now_ns))
+
+    def _tested(self, account: Account, now_ns: int) -> Valuation:
+        marks, _ = self._state.testing_marks(account, now_ns)
+        return self._state.value(account, marks)
+
+    @staticmethod
+    def _is_distressed(account: Account, value: Valuation) -> bool:
+        # The vault has no margin to keep: it gives its legs away only when its money is gone.
+        if account.kind == AccountKind.BACKSTOP_VAULT:
+            return value.equity_micros < 0
+        return value.is_below_maintenance
+
+    def start(self, account: Account, now_ns: int) -> None:
+        """Freeze an account and have its orders cancelled (LIQ-030)."""
+        state = self._state
+        value = state.value(account)
+        liquidation_id = self._next_seq()
+        self._emit(
+            events.LiquidationStarted(
+                instrument_id=0,
+                account_id=account.account_id,
+                liquidation_id=liquidation_id,
+                equity_micros=value.equity_micros,
+                maintenance_margin_micros=value.maintenance_micros,
+                initial_margin_micros=value.initial_micros,
+                mark_seq=state.newest_mark_seq(account),
+                funding_seq=state.funding_seq,
+                book_seq=state.matching_seq,
+                matching_seq=state.matching_seq,
+            )
+        )
+        if account.line_status != LineStatus.FROZEN:
+            self._emit(
+                events.LineStatusChanged(instrument_id=0, account_id=account.account_id, status=int(LineStatus.FROZEN))
+            )
+        self._case(account, now_ns).step(LiquidationStage.CANCEL, events.StepCause.BELOW_MAINTENANCE)
+        self._emit(
+            events.MatchingRequested(
+                instrument_id=0,
+                account_id=account.account_id,
+                liquidation_id=liquidation_id,
+                size_lots=0,
+                price_ticks=0,
+                value_micros=0,
+                receiver_account_id=0,
+                reserve_micros=0,
+                command=int(CommandKind.CANCEL_ACCOUNT),
+                side=0,
+                receiver_may_increase=0,
+            )
+        )
+
+    def resume(self, account: Account, now_ns: int) -> None:
+        """Test a waiting account against freshly frozen inputs, and go on."""
+        self._freeze(account, now_ns)
+        self.advance(account, now_ns)
+
+    def _freeze(self, account: Account, now_ns: int) -> None:
+        liquidation_id = self._case(account, now_ns).liquidation.liquidation_id
+        value = self._tested(account, now_ns)
+        if not account.positions:
+            outcome = events.LiquidationOutcome.FLAT
+        elif self._is_distressed(account, value):
+            outcome = events.LiquidationOutcome.CONTINUES
+        else:
+            outcome = events.LiquidationOutcome.RECOVERED
+        self._emit(
+            events.LiquidationTested(
+                instrument_id=0,
+                account_id=account.account_id,
+                liquidation_id=liquidation_id,
+                equity_micros=value.equity_micros,
+                maintenance_margin_micros=value.maintenance_micros,
+                mark_seq=self._state.newest_mark_seq(account),
+                funding_seq=self._state.funding_seq,
+                book_seq=self._state.matching_seq,
+                outcome=int(outcome),
+            )
+        )
+
+    def answered(self, account: Account, now_ns: int) -> None:
+        """Go on after an answer of the shard was counted."""
+        case = self._case(account, now_ns)
+        if case.liquidation.pending:
+            return
+        if case.liquidation.stage == LiquidationStage.CANCEL:
+            self._freeze(account, now_ns)
+        self.advance(account, now_ns)
+
+    def advance(self, account: Account, now_ns: int) -> None:
+        """Let the stages act until something is in flight, the case waits, or it ends."""
+        case = self._case(account, now_ns)
+        while account.liquidation is not None:
+            if case.liquidation.pending or case.liquidation.waits:
+                return
+            if not account.positions:
+                settle_flat(case)
+                self._end(case, events.LiquidationOutcome.FLAT)
+            elif not self._is_distressed(account, case.value()):
+                self._end(case, events.LiquidationOutcome.RECOVERED)
+            elif account.kind == AccountKind.BACKSTOP_VAULT:
+                self._deleverage.act(case)
+            else:
+                any(stage.act(case) for stage in self._stages)
+
+    def _end(self, case: Case, outcome: events.LiquidationOutcome) -> None:
+        value = self._state.value(case.account)
+        self._emit(
+            events.LiquidationEnded(
+                instrument_id=0,
+                account_id=case.account.account_id,
+                liquidation_id=case.liquidation.liquidation_id,
+                equity_micros=value.equity_micros,
+                maintenance_margin_micros=value.maintenance_micros,
+                outcome=int(outcome),
+            )
+        )

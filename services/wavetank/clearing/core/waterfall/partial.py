@@ -1,0 +1,87 @@
+"""Partial stage: a large position is closed by a first slice (LIQ-040)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wavetank.clearing.core.health import LiquidationStage
+from wavetank.clearing.core.valuation import fillable_price
+from wavetank.clearing.core.waterfall.book_order import (
+    E6,
+    choose_leg,
+    depth_limit,
+    limit_inside,
+)
+from wavetank.clearing.core.waterfall.case import wait
+from wavetank.model.events.clearing import StepCause
+
+if TYPE_CHECKING:
+    from wavetank.clearing.core.valuation import LegValue, Valuation
+    from wavetank.clearing.core.waterfall.case import Case
+
+
+def book_band(case: Case, value: Valuation) -> bool:
+    """Tell whether the account is where orders in the book come first: 2/3 <= h < 1."""
+    return value.is_below_maintenance and not value.is_below_backstop and bool(case.account.positions)
+
+
+def tradable_legs(case: Case, value: Valuation) -> list[LegValue]:
+    """Return the legs whose marks were valid when frozen; only those trade (LIQ-010)."""
+    return [leg for leg in value.legs if leg.instrument_id not in case.liquidation.stale]
+
+
+def close_in_book(
+    case: Case, value: Valuation, leg: LegValue, lots: int, stage: LiquidationStage, cause: StepCause
+) -> None:
+    """Send a reduce-only IOC for part of a leg, limited by the fillable price (LIQ-040)."""
+    limited = depth_limit(case.state, leg, lots, case.settings.depth_share_ppm)
+    price = limit_inside(
+        case.state,
+        leg,
+        fillable_price(
+            leg,
+            value.equity_micros,
+            value.maintenance_micros,
+            spread_to_maintenance=case.settings.spread_to_maintenance,
+        ),
+    )
+    closed = limited if leg.lots > 0 else -limited
+    case.step(
+        stage,
+        cause,
+        leg=leg,
+        delta_lots=-closed,
+        price_ticks=price,
+        value_micros=case.bankruptcy_value(value, leg, closed),
+    )
+    case.request_order(leg, limited, price)
+
+
+class PartialStage:
+    """Closes a slice of the chosen leg, if the leg is large and no slice was taken lately."""
+
+    def act(self, case: Case) -> bool:
+        """Act; see `Stage`."""
+        value = case.value()
+        if not book_band(case, value):
+            return False
+        if case.liquidation.unfilled:
+            case.step(LiquidationStage.PARTIAL, StepCause.UNFILLED)
+            wait(case)
+            return True
+        leg = choose_leg(case.state, tradable_legs(case, value))
+        if leg is None:
+            case.step(LiquidationStage.PARTIAL, StepCause.PRICE_STALE)
+            wait(case)
+            return True
+        if leg.notional_micros <= case.settings.partial_above_micros:
+            return False
+        if case.now_ns < case.liquidation.cooldown_until_ns.get(leg.instrument_id, 0):
+            if not case.settings.cooldown_waits:
+                return False
+            case.step(LiquidationStage.PARTIAL, StepCause.COOLDOWN_WAIT, leg=leg)
+            wait(case)
+            return True
+        lots = -(-abs(leg.lots) * case.settings.partial_slice_ppm // E6)
+        close_in_book(case, value, leg, lots, LiquidationStage.PARTIAL, StepCause.LARGE_POSITION_FIRST_SLICE)
+        return True
