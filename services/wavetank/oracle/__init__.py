@@ -1,0 +1,1 @@
+"""The oracle: sources, faults, index, mark and funding."""

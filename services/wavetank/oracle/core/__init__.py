@@ -1,0 +1,1 @@
+"""What the oracle decides: pure, in integers, a function of its recorded inputs."""
