@@ -1,0 +1,53 @@
+"""Does this Redis keep what we promise? Asked once, before anything is acknowledged (PROTOCOLS 3).
+
+A log on a server that evicts keys, or that keeps no file although the venue promises one, is a promise that nobody
+can keep; so the process refuses to start and says what to do. Managed services often forbid CONFIG; there the
+operator answers for it, and a warning says so.
+"""
+
+import structlog
+
+from wavetank.runtime.redis_connection import CommandRefused, RedisConnection
+from wavetank.runtime.settings import Durability
+
+_FSYNC = {Durability.EVERYSEC: (b"everysec", b"always"), Durability.ALWAYS: (b"always",)}
+
+
+class DurabilityMissing(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+    """Redis is not set up for what the venue promises; the message says what to do."""
+
+
+async def check_durability(connection: RedisConnection, durability: Durability) -> None:
+    """Compare Redis's settings with what is promised.
+
+    Raises:
+        DurabilityMissing: Redis may evict keys, or keeps less than `durability` promises.
+        ConnectionLost: Redis went away meanwhile.
+
+    """
+    try:
+        policy = await _setting(connection, "maxmemory-policy")
+        append_only = await _setting(connection, "appendonly")
+        fsync = await _setting(connection, "appendfsync")
+    except CommandRefused as error:
+        structlog.get_logger().warning("durability_unchecked", durability=durability.value, answer=str(error))
+        return
+    if policy != b"noeviction":
+        raise DurabilityMissing(
+            f"Redis has maxmemory-policy {policy.decode()} and may drop the log; only noeviction is allowed:"
+            " run `CONFIG SET maxmemory-policy noeviction` and put it into its configuration"
+        )
+    if durability is Durability.MEMORY:
+        return
+    if append_only != b"yes" or fsync not in _FSYNC[durability]:
+        raise DurabilityMissing(
+            f"Redis has appendonly {append_only.decode()} and appendfsync {fsync.decode()}, but durability"
+            f" `{durability.value}` was promised: run `CONFIG SET appendonly yes` and"
+            f" `CONFIG SET appendfsync {durability.value}` and put both into its configuration,"
+            " or set durability to what this Redis keeps"
+        )
+
+
+async def _setting(connection: RedisConnection, name: str) -> bytes:
+    answer = await connection.execute("CONFIG", "GET", name)
+    return bytes(answer[1]) if len(answer) > 1 else b""

@@ -1,0 +1,172 @@
+"""One connection to Redis that does as little as it can: bytes out, answers in, in order.
+
+It exists for the append path, where each microsecond stands between an order and its acknowledgement: redis.asyncio
+spends several times as long per command in its pool, retries and callbacks. hiredis packs and parses. Everything that
+is not in that path uses `redis_client`.
+
+Kept true: answers belong to commands in the order sent; once the connection is lost every open command fails, and
+nothing is ever retried here, because only the caller knows whether that is safe.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Self, cast
+
+import hiredis
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.connection import parse_url
+
+Reply = Any
+"""What Redis answers: bytes, int, None, or lists of them."""
+
+
+class ConnectionLost(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+    """The connection is gone; whether the command was carried out is not known."""
+
+
+class CommandRefused(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+    """Redis answered with an error; the command was not carried out."""
+
+
+class RedisConnection(asyncio.Protocol):
+    """A connection that pipelines; made with `open`."""
+
+    def __init__(self, on_lost: "Callable[[RedisConnection], None] | None" = None) -> None:
+        self._reader = hiredis.Reader(replyError=CommandRefused, protocolError=ConnectionLost)
+        self._waiting: deque[asyncio.Future[Reply]] = deque()
+        self._transport: asyncio.Transport | None = None
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+
+    @classmethod
+    async def open(
+        cls, url: str, *, timeout: float, on_lost: "Callable[[RedisConnection], None] | None" = None
+    ) -> Self:
+        """Connect, log in and choose the database that the URL names.
+
+        Args:
+            url: `redis://`, `rediss://` or `unix://`, as redis-py reads it.
+            timeout: wall seconds for all of it.
+            on_lost: called once, with it, when an established connection is lost; not when it is closed on purpose.
+
+        Raises:
+            ConnectionLost: no connection within the time, for whatever reason.
+            CommandRefused: Redis refused the login or the database.
+
+        """
+        wanted: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
+        loop = asyncio.get_running_loop()
+        self = cls(on_lost)
+        try:
+            async with asyncio.timeout(timeout):
+                if "path" in wanted:
+                    await loop.create_unix_connection(lambda: self, wanted["path"])
+                else:
+                    host, port = wanted.get("host", "localhost"), int(wanted.get("port", 6_379))
+                    await loop.create_connection(lambda: self, host, port, ssl=_tls(wanted))
+                if wanted.get("password"):
+                    user = (wanted["username"],) if wanted.get("username") else ()
+                    await self.execute("AUTH", *user, wanted["password"])
+                if wanted.get("db"):
+                    await self.execute("SELECT", wanted["db"])
+        except OSError as error:  # A time-out is one too.
+            self.close()
+            raise ConnectionLost(f"no connection to Redis: {str(error) or type(error).__name__}") from error
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    async def execute(self, *command: str | bytes | int) -> Reply:
+        """Send a command and return Redis's answer.
+
+        Raises:
+            ConnectionLost: the connection went before the answer came.
+            CommandRefused: Redis answered with an error.
+
+        """
+        if self._transport is None:
+            raise ConnectionLost("the connection to Redis is closed")
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+        self._waiting.append(answer)
+        self._transport.write(hiredis.pack_command(command))  # type: ignore[arg-type] # Its stub names a tuple of one.
+        return await answer
+
+    def close(self) -> None:
+        """Close on purpose; open commands fail with `ConnectionLost`."""
+        self._on_lost = None
+        if self._transport is not None:
+            self._transport.abort()
+            self._lose(ConnectionLost("the connection to Redis was closed"))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport (asyncio calls this)."""
+        # uvloop's transports do not descend from asyncio's classes, so there is nothing to assert.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand out the answers that are complete (asyncio calls this)."""
+        self._reader.feed(data)
+        try:
+            while (reply := self._reader.gets()) is not False:
+                answer = self._waiting.popleft()
+                if answer.done():  # Its caller has given up waiting; the answer keeps its place in the order.
+                    continue
+                if isinstance(reply, CommandRefused):
+                    answer.set_exception(reply)
+                else:
+                    answer.set_result(reply)
+        except (ConnectionLost, IndexError) as error:
+            # Not the protocol, or more answers than commands: nothing that follows can be trusted.
+            self.connection_lost(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail what is open (asyncio calls this)."""
+        if self._transport is None:
+            return
+        self._transport.abort()
+        self._lose(ConnectionLost(f"the connection to Redis was lost: {exc or 'closed by the other side'}"))
+        if self._on_lost is not None:
+            on_lost, self._on_lost = self._on_lost, None
+            on_lost(self)
+
+    def _lose(self, error: ConnectionLost) -> None:
+        self._transport = None
+        while self._waiting:
+            answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_exception(error)
+
+
+def redis_client(url: str, *, socket_timeout: float = 5.0) -> "redis.asyncio.Redis":
+    """Return the client for everything outside the append path: bytes in and out, no retries of its own.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`.
+        socket_timeout: wall seconds for one answer; longer than a blocking read blocks.
+
+    """
+    client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
+        url,
+        protocol=2,
+        decode_responses=False,
+        socket_timeout=socket_timeout,
+        socket_connect_timeout=socket_timeout,
+        # Readers wait in their own loops, and say once that they do.
+        retry=Retry(NoBackoff(), 0),
+    )
+    return client
+
+
+def _tls(wanted: dict[str, Any]) -> ssl.SSLContext | None:
+    if "SSL" not in wanted.get("connection_class", type(None)).__name__:
+        return None
+    context = ssl.create_default_context(cafile=wanted.get("ssl_ca_certs"))
+    if wanted.get("ssl_cert_reqs") == "none":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
