@@ -175,7 +175,8 @@ def common_range(paths: Sequence[PricePath]) -> tuple[int, int]:
 def worst_hour(paths: Sequence[PricePath]) -> tuple[int, int]:
     """Return the hour with the largest fall, averaged over the files; of prices that never fall, the largest rise.
 
-    Hours begin on whole minutes after the common start; of equal ones the first is returned. Those whose surroundings (half an hour before to one hour after) have a hole are taken only if all have.
+    Hours begin on whole minutes after the common start; of equal ones the first is returned. Those whose
+    surroundings (half an hour before to one hour after) have a hole are taken only if all have.
 
     Args:
         paths: files that share some time; if that is less than an hour, all of it is returned.

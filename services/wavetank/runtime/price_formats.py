@@ -62,7 +62,7 @@ class PriceFormat(StrEnum):
     CAPTURE = "capture"
 
 
-class PriceFileInvalid(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class PriceFileInvalid(Exception):
     """A file of prices is refused; nothing of it is used."""
 
     reason = Reason.MALFORMED

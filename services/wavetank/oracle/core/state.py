@@ -18,7 +18,7 @@ from wavetank.oracle.core.mark import Book
 SNAPSHOT_VERSION = 1
 
 
-class SnapshotUnreadable(Exception):  # noqa: N818 - named by what happened, as in the whole house.
+class SnapshotUnreadable(Exception):
     """A snapshot is not one that this code wrote."""
 
 

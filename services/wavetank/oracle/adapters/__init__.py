@@ -1,0 +1,1 @@
+"""What connects the oracle to files, Redis and the wire; adapters translate and decide nothing."""

@@ -1,0 +1,26 @@
+"""A source that replays a file of prices at the times that the file gives.
+
+It exists so that a venue lives through a real day again. The file is read and checked as a whole before anything
+starts; where it has a hole that was allowed, the newest price grows old, and the core says that the source is stale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wavetank.oracle.core.settings import SourceTerms
+from wavetank.runtime.price_formats import PricePath
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSource:
+    """The prices of a file."""
+
+    symbol: str
+    name: str
+    terms: SourceTerms
+    prices: PricePath
+
+    def newest_by(self, now_ns: int) -> tuple[int, int] | None:
+        """Return time and price of the newest point not later than `now_ns`, or None before the first."""
+        return self.prices.newest_by(now_ns)

@@ -1,0 +1,147 @@
+"""Settings of the oracle: sources, intervals and limits, read once from `WAVETANK_ORACLE_…`.
+
+Durations are venue time unless they say `wall`. A limit that is a latency in disguise has a wall floor, so that a venue
+at a multiple of the wall clock does not ask for what no process can keep.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from wavetank.runtime.settings import ServiceSettings, environment
+
+LONGEST_NAME = 16
+
+Weight = Annotated[int, Field(ge=1, le=1_000)]
+Name = Annotated[str, Field(max_length=LONGEST_NAME, pattern=r"^[!-~]*$")]
+Fraction = Annotated[Decimal, Field(ge=0, le=1, decimal_places=12)]
+PositiveMs = Annotated[int, Field(ge=1, le=86_400_000)]
+LongMs = Annotated[int, Field(ge=0, le=366 * 86_400_000)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileSource(_Part):
+    """A file that is replayed."""
+
+    kind: Literal["file"]
+    path: Path
+    role: Literal["index", "perp"] = "index"
+    weight: Weight = 1
+    name: Name = ""
+    """Empty for the kind and its number, such as `file-1`."""
+
+
+class SyntheticSource(_Part):
+    """A walk of a synthetic market; sources of one seed are drawn together."""
+
+    kind: Literal["synthetic"]
+    start_price: Annotated[Decimal, Field(gt=0, le=1_000_000_000, decimal_places=6)]
+    """Dollars per unit."""
+    volatility: Annotated[Decimal, Field(ge=0, le=1, decimal_places=6)] = Decimal("0.01")
+    """Standard deviation of an hour, as a share of the price."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    role: Literal["index"] = "index"
+    weight: Weight = 1
+    name: Name = ""
+
+
+class PushSource(_Part):
+    """Prices pushed over gRPC; every name that pushes is a source of its own."""
+
+    kind: Literal["push"]
+    weight: Weight = 1
+
+
+Source = Annotated[FileSource | SyntheticSource | PushSource, Field(discriminator="kind")]
+
+
+class ShockScript(_Part):
+    """A scripted move of synthetic prices."""
+
+    after_ms: LongMs
+    """Behind the start of the venue's clock."""
+    move: Annotated[Decimal, Field(gt=-1, le=10, decimal_places=12)]
+    """-0.12 is a fall by 12 %."""
+    over_ms: PositiveMs
+    hold_ms: LongMs = 0
+    recovered: Fraction = Decimal(0)
+    recover_over_ms: LongMs = 0
+    symbols: tuple[str, ...] = ()
+    """Empty for all."""
+
+
+class SyntheticMarketSettings(_Part):
+    """What the synthetic sources have in common."""
+
+    step_ms: PositiveMs = 1_000
+    correlation: Annotated[Decimal, Field(gt=-1, lt=1, decimal_places=6)] = Decimal("0.8")
+    """Of every pair that `correlations` does not name."""
+    correlations: dict[str, Annotated[Decimal, Field(gt=-1, lt=1, decimal_places=6)]] = {}
+    """By pair, for instance `{"BTC,ETH": "0.9"}`."""
+    shocks: tuple[ShockScript, ...] = ()
+
+
+def _default_sources() -> dict[str, tuple[Source, ...]]:
+    return {
+        "BTC": (SyntheticSource(kind="synthetic", start_price=Decimal(60_000), volatility=Decimal("0.008")),),
+        "ETH": (SyntheticSource(kind="synthetic", start_price=Decimal(2_500), volatility=Decimal("0.010")),),
+        "SOL": (SyntheticSource(kind="synthetic", start_price=Decimal(150), volatility=Decimal("0.014")),),
+    }
+
+
+class OracleServiceSettings(ServiceSettings):
+    """All that the oracle is told."""
+
+    model_config = environment("oracle")
+
+    sources: dict[str, tuple[Source, ...]] = Field(default_factory=_default_sources)
+    """By symbol, as JSON: `{"BTC": [{"kind": "file", "path": "BTCUSDT_5m.csv.gz"}]}`."""
+    synthetic: SyntheticMarketSettings = SyntheticMarketSettings()
+    replay_until_ns: Annotated[int, Field(ge=0)] = 0
+    """End of the window that files must cover from the clock's start; 0 where they end."""
+    allow_holes: bool = False
+    """Holes in that window are no fault; a source is stale for as long as one lasts."""
+    publish_interval_ms: PositiveMs = 1_000
+    publish_wall_ms: PositiveMs = 100
+    """Wall floor of the publishing interval."""
+    source_limit_ms: PositiveMs = 10_000
+    """Age at which a source is stale; a file's own cadence may ask for more."""
+    book_limit_ms: PositiveMs = 10_000
+    limit_wall_ms: PositiveMs = 2_000
+    """Wall floor of the limits on books and pushed prices."""
+    basis_tau_ms: PositiveMs = 150_000
+    book_tau_ms: PositiveMs = 30_000
+    interest: Annotated[Decimal, Field(ge=-1, le=1, decimal_places=12)] = Decimal("0.0001")
+    interest_clamp: Fraction | None = Decimal("0.0005")
+    """None (`null`): the rate is the premium alone."""
+    funding_divisor: Annotated[int, Field(ge=1, le=1_000)] = 8
+    premium_samples: Annotated[int, Field(ge=1, le=100_000)] = 720
+    """Samples of a funding interval: one per 5 s of the hour that it is, or stands for."""
+    max_lag_ms: PositiveMs = 3_600_000
+    max_faults: Annotated[int, Field(ge=1, le=10_000)] = 100
+    snapshot_entries: Annotated[int, Field(ge=1)] = 2_000
+    """Entries between two snapshots."""
+    retained_prices: Annotated[int, Field(ge=1)] = 100_000
+    """Published prices kept for subscribers that resume."""
+    subscriber_backlog: Annotated[int, Field(ge=1)] = 5_000
+    """Prices that may wait for a slow subscriber before it is cut off."""
+    book_log: str = "matching-0"
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> Self:
+        if not self.sources:
+            raise ValueError("sources name no instrument; at least one is needed")
+        for symbol, sources in self.sources.items():
+            if not any(isinstance(source, PushSource) or source.role == "index" for source in sources):
+                raise ValueError(f"{symbol} has no source of its index")
+            for kind in (SyntheticSource, PushSource):
+                if sum(isinstance(source, kind) for source in sources) > 1:
+                    raise ValueError(f"{symbol} has more than one source of kind {kind.__name__}")
+        return self
