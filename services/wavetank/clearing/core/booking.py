@@ -171,6 +171,7 @@ class Booking:
                     payment_micros=payment,
                     lots=lots,
                     cash_after_micros=account.cash_micros + payment,
+                    funding_rate_e12=rate,
                 )
             )
         self._emit(

@@ -172,7 +172,7 @@ class FundingTickBooked:
     receivers: int
 
 
-@record(209, "qqqq")
+@record(209, "qqqqq")
 @dataclass(frozen=True, slots=True)
 class FundingBooked:
     """One account's payment of a funding tick."""
@@ -184,6 +184,7 @@ class FundingBooked:
     """Received; negative is paid."""
     lots: int
     cash_after_micros: int
+    funding_rate_e12: int
 
 
 @record(210, "qqqqqB")

@@ -1,0 +1,206 @@
+"""AccountService: accounts, positions, fills, play money, events."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from redis.exceptions import RedisError
+
+from wavetank.clearing.adapters.wire import account_message, fill_message, position_messages
+from wavetank.model.events import clearing as events
+from wavetank.model.reason import Reason
+from wavetank.runtime.errors import VenueError
+from wavetank.runtime.principal import Scope, principal, require
+from wavetank.v1 import account_pb2, account_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from wavetank.clearing.adapters.account_events import AccountEvents
+    from wavetank.clearing.adapters.fill_history import FillHistory
+    from wavetank.clearing.core.clearing import Clearing
+    from wavetank.clearing.service import ClearingService
+    from wavetank.model.record import Event
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+MAX_PAGE = 1_000
+DEFAULT_PAGE = 100
+WITHDRAWAL_SECONDS = 5.0
+"""Wall time that a withdrawal's caller waits for the shard's acknowledgement."""
+
+
+def page_size(asked: int) -> int:
+    """Return the number of rows of a page.
+
+    Raises:
+        VenueError: MALFORMED.
+
+    """
+    if not 0 <= asked <= MAX_PAGE:
+        raise VenueError(
+            Reason.MALFORMED, f"page_size is {asked}; 0 to {MAX_PAGE} is allowed", was=asked, allowed=MAX_PAGE
+        )
+    return asked or DEFAULT_PAGE
+
+
+class Withdrawals:
+    """Waits for the end of held withdrawals; a sink of committed entries."""
+
+    def __init__(self) -> None:
+        """Wait for nobody yet."""
+        self._waiting: dict[int, asyncio.Future[events.Withdrawn | events.WithdrawalRefused]] = {}
+
+    def expect(self, account_id: int) -> asyncio.Future[events.Withdrawn | events.WithdrawalRefused]:
+        """Return a future that ends with the account's withdrawal."""
+        future: asyncio.Future[events.Withdrawn | events.WithdrawalRefused]
+        future = asyncio.get_running_loop().create_future()
+        self._waiting[account_id] = future
+        return future
+
+    def committed(self, _first_seq: int, _now_ns: int, committed: Sequence[Event]) -> None:
+        """Take the events of one committed entry; must not wait."""
+        for event in committed:
+            if isinstance(event, events.Withdrawn | events.WithdrawalRefused):
+                future = self._waiting.pop(event.account_id, None)
+                if future is not None and not future.done():
+                    future.set_result(event)
+
+
+class AccountServicer(account_pb2_grpc.AccountServiceServicer):
+    """Serves accounts."""
+
+    def __init__(
+        self, service: ClearingService, fills: FillHistory, account_events: AccountEvents, withdrawals: Withdrawals
+    ) -> None:
+        """Serve for `service`."""
+        self._service = service
+        self._fills = fills
+        self._events = account_events
+        self._withdrawals = withdrawals
+
+    async def OpenAccount(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.OpenAccountRequest, context: Context
+    ) -> account_pb2.OpenAccountResponse:
+        """Open an account (admin)."""
+        require(principal(context), Scope.ADMIN)
+
+        def call(core: Clearing, _now_ns: int) -> account_pb2.Account:
+            account = core.bank.open_account(request.name, request.deposit_micros)
+            return account_message(core.state, account)
+
+        return account_pb2.OpenAccountResponse(account=await self._service.request(call))
+
+    async def ListAccounts(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.ListAccountsRequest, context: Context
+    ) -> account_pb2.ListAccountsResponse:
+        """List accounts by id (admin)."""
+        require(principal(context), Scope.ADMIN)
+        count = page_size(request.page_size)
+
+        def call(core: Clearing) -> account_pb2.ListAccountsResponse:
+            state = core.state
+            ids = [key for key in sorted(state.accounts) if key > request.after_account_id][:count]
+            return account_pb2.ListAccountsResponse(
+                accounts=[account_message(state, state.accounts[key]) for key in ids], seq=core.last_seq
+            )
+
+        answer: account_pb2.ListAccountsResponse = await self._service.ask(call)
+        return answer
+
+    async def GetAccount(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.GetAccountRequest, context: Context
+    ) -> account_pb2.GetAccountResponse:
+        """Tell cash, equity and margins."""
+        account_id = require(principal(context), Scope.READ, request.account_id)
+
+        def call(core: Clearing) -> account_pb2.GetAccountResponse:
+            return account_pb2.GetAccountResponse(
+                account=account_message(core.state, core.bank.account(account_id)), seq=core.last_seq
+            )
+
+        answer: account_pb2.GetAccountResponse = await self._service.ask(call)
+        return answer
+
+    async def ListPositions(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.ListPositionsRequest, context: Context
+    ) -> account_pb2.ListPositionsResponse:
+        """List positions by instrument id."""
+        account_id = require(principal(context), Scope.READ, request.account_id)
+
+        def call(core: Clearing) -> account_pb2.ListPositionsResponse:
+            return account_pb2.ListPositionsResponse(
+                positions=position_messages(core.state, core.bank.account(account_id)), seq=core.last_seq
+            )
+
+        answer: account_pb2.ListPositionsResponse = await self._service.ask(call)
+        return answer
+
+    async def ListFills(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.ListFillsRequest, context: Context
+    ) -> account_pb2.ListFillsResponse:
+        """List fills, newest first."""
+        account_id = require(principal(context), Scope.READ, request.account_id)
+        count = page_size(request.page_size)
+        token = request.page_token
+        if token and not (token.isascii() and token.isdecimal() and 0 < int(token) < 2**63):
+            raise VenueError(Reason.MALFORMED, "page_token is not one that a response gave")
+        await self._service.ask(lambda core: core.bank.account(account_id))
+        try:
+            page = await self._fills.page(account_id, int(token or 0), count)
+        except RedisError as error:
+            raise VenueError(Reason.LOG_UNAVAILABLE, "fills cannot be read now; try again") from error
+        return account_pb2.ListFillsResponse(
+            fills=[fill_message(*row) for row in page],
+            next_page_token=str(page[-1][0]) if len(page) == count else "",
+        )
+
+    async def Deposit(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.DepositRequest, context: Context
+    ) -> account_pb2.DepositResponse:
+        """Add play money."""
+        account_id = require(principal(context), Scope.TRADE, request.account_id)
+
+        def call(core: Clearing, _now_ns: int) -> tuple[int, int]:
+            account = core.bank.deposit(account_id, request.amount_micros)
+            return account.cash_micros, core.last_seq
+
+        cash_micros, seq = await self._service.request(call)
+        return account_pb2.DepositResponse(cash_micros=cash_micros, seq=seq)
+
+    async def Withdraw(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.WithdrawRequest, context: Context
+    ) -> account_pb2.WithdrawResponse:
+        """Take play money out: held, acknowledged by the shard, then paid (PROTOCOL R8)."""
+        account_id = require(principal(context), Scope.TRADE, request.account_id)
+
+        def call(core: Clearing, now_ns: int) -> asyncio.Future[events.Withdrawn | events.WithdrawalRefused]:
+            core.bank.withdraw(account_id, request.amount_micros, now_ns)
+            return self._withdrawals.expect(account_id)
+
+        waiting = await self._service.request(call)
+        try:
+            ended = await asyncio.wait_for(asyncio.shield(waiting), WITHDRAWAL_SECONDS)
+        except TimeoutError as error:
+            message = "the withdrawal is held and the shard has not acknowledged it yet; its end comes as an event"
+            raise VenueError(Reason.WITHDRAWAL_PENDING, message) from error
+        if isinstance(ended, events.WithdrawalRefused):
+            raise VenueError(
+                Reason(ended.reason),
+                f"at most {ended.allowed_micros} micro-dollars can be withdrawn now, not {ended.amount_micros}",
+                was=ended.amount_micros,
+                allowed=ended.allowed_micros,
+            )
+        seq = await self._service.ask(lambda core: core.last_seq)
+        return account_pb2.WithdrawResponse(cash_micros=ended.cash_after_micros, seq=seq)
+
+    async def StreamAccountEvents(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.StreamAccountEventsRequest, context: Context
+    ) -> AsyncIterator[account_pb2.StreamAccountEventsResponse]:
+        """Stream what befalls the account."""
+        account_id = require(principal(context), Scope.READ, request.account_id)
+        await self._service.ask(lambda core: core.bank.account(account_id))
+        async for message in self._events.listen(account_id, request.from_seq):
+            yield message

@@ -1,0 +1,95 @@
+"""Fills by account in Redis, so that pages of them can be read without walking the log.
+
+A read model: one Redis stream per account, whose entry ids are the seqs of clearing's log. Writing
+an event a second time is refused by Redis itself, so after a restart the writer simply goes on from
+the seq that it noted last, and whatever is lost can be rebuilt from the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from redis.exceptions import RedisError, ResponseError
+
+from wavetank.model.events.clearing import FillBooked
+from wavetank.model.record import decode, decode_all, encode
+from wavetank.runtime.log_entry import Position
+from wavetank.runtime.log_reader import LogReader
+
+if TYPE_CHECKING:
+    import redis.asyncio
+
+
+KEPT_FILLS = 100_000
+"""Fills kept per account."""
+_CURSOR_KEY = "wt:{clearing}:fills-cursor"
+
+
+def fills_key(account_id: int) -> str:
+    """Return the key of an account's fills."""
+    return f"wt:{{clearing}}:fills:{account_id}"
+
+
+class FillHistory:
+    """Follows clearing's own log and writes fills; answers pages of them."""
+
+    def __init__(self, client: redis.asyncio.Redis, log: str) -> None:
+        """Follow `log` on a Redis client of bytes."""
+        self._client = client
+        self._log = log
+        self._logger = structlog.get_logger().bind(service="clearing")
+
+    async def run(self) -> None:
+        """Follow the log for ever, from where the last process stopped."""
+        while True:
+            try:
+                await self._follow(await self._position())
+            except RedisError as error:
+                self._logger.warning("fill_history_waits", cause=str(error))
+                await asyncio.sleep(1.0)
+
+    async def _position(self) -> Position:
+        stored: Any = await self._client.hgetall(_CURSOR_KEY)
+        if not stored:
+            return Position.START
+        return Position(stored[b"entry_id"].decode(), int(stored[b"seq"]), int(stored[b"checksum"]))
+
+    async def _follow(self, after: Position) -> None:
+        async for entry in LogReader(self._client, self._log, after).follow():
+            pipe: Any = self._client.pipeline(transaction=False)
+            for seq, event in enumerate(decode_all(entry.records), entry.first_seq):
+                if isinstance(event, FillBooked):
+                    fields = {b"t": entry.now_ns, b"r": encode(event)}
+                    pipe.xadd(fills_key(event.account_id), fields, id=f"{seq}-0", maxlen=KEPT_FILLS, approximate=True)
+            pipe.hset(
+                _CURSOR_KEY,
+                mapping={
+                    "entry_id": entry.position.entry_id,
+                    "seq": entry.position.seq,
+                    "checksum": entry.position.checksum,
+                },
+            )
+            for answer in await pipe.execute(raise_on_error=False):
+                # A fill that stands there already is refused: it was written before the cursor was noted.
+                if isinstance(answer, Exception) and not (
+                    isinstance(answer, ResponseError) and "equal or smaller" in str(answer)
+                ):
+                    raise answer
+
+    async def page(self, account_id: int, before_seq: int, count: int) -> list[tuple[int, int, FillBooked]]:
+        """Return up to `count` fills below `before_seq` (0: from the newest): seq, venue time, fill.
+
+        Raises:
+            RedisError: Redis did not answer.
+
+        """
+        newest = f"({before_seq}-0" if before_seq else "+"
+        rows: Any = await self._client.xrevrange(fills_key(account_id), max=newest, min="-", count=count)
+        page = []
+        for entry_id, fields in rows:
+            event = decode(fields[b"r"])
+            if isinstance(event, FillBooked):
+                page.append((int(entry_id.partition(b"-")[0]), int(fields[b"t"]), event))
+        return page

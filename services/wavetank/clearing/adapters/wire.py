@@ -1,0 +1,150 @@
+"""Clearing's events and accounts as messages of the contract."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING
+
+from wavetank.clearing.core.credit import withdrawable_micros
+from wavetank.clearing.core.valuation import liquidation_price
+from wavetank.model.events import clearing as events
+from wavetank.v1 import account_pb2, reason_pb2
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from wavetank.clearing.core.state import Account, State
+    from wavetank.model.record import Event
+
+EXPLANATIONS: dict[int, str] = {
+    events.StepCause.BELOW_MAINTENANCE: "equity is below the maintenance margin",
+    events.StepCause.LARGE_POSITION_FIRST_SLICE: "a large position is closed by a first slice",
+    events.StepCause.COOLDOWN_WHOLE_POSITION: "soon after a slice the whole position is closed",
+    events.StepCause.SMALL_POSITION_WHOLE: "the position that relieves most margin is closed whole",
+    events.StepCause.DEPTH_LIMITED: "the order is limited by the depth of the book",
+    events.StepCause.BELOW_BACKSTOP: "health is below two thirds",
+    events.StepCause.VAULT_OFF: "the backstop vault is off",
+    events.StepCause.VAULT_CAP: "the backstop vault has no room",
+    events.StepCause.EQUITY_NEGATIVE: "equity is below zero",
+    events.StepCause.BOOK_EXHAUSTED: "the book could not take the position",
+    events.StepCause.NO_VICTIM_LEFT: "nobody on the other side can give more, the rest closes at mark",
+    events.StepCause.PRICE_STALE: "a price is stale, so this must wait",
+    events.StepCause.UNFILLED: "the order was not filled whole, so the next mark is awaited",
+    events.StepCause.DEFICIT: "the account is flat and owes money",
+    events.StepCause.VAULT_DISPOSAL: "the backstop vault disposes of a part",
+    events.StepCause.COOLDOWN_WAIT: "soon after a slice the next one must wait",
+}
+
+
+def account_message(state: State, account: Account) -> account_pb2.Account:
+    """Return an account at the last marks."""
+    value = state.value(account)
+    return account_pb2.Account(
+        account_id=account.account_id,
+        name=account.name,
+        kind=account_pb2.AccountKind.ValueType(account.kind),
+        cash_micros=account.cash_micros,
+        equity_micros=value.equity_micros,
+        initial_margin_micros=value.initial_micros,
+        maintenance_margin_micros=value.maintenance_micros,
+        withdrawable_micros=withdrawable_micros(state, account),
+        health_band=account_pb2.HealthBand.ValueType(account.band),
+        held_micros=account.hold.amount_micros if account.hold is not None else 0,
+    )
+
+
+def position_messages(state: State, account: Account) -> list[account_pb2.Position]:
+    """Return an account's positions at the last marks, by instrument id."""
+    value = state.value(account)
+    messages = []
+    for leg in value.legs:
+        others = value.maintenance_micros - leg.maintenance_micros
+        instrument = state.instruments[leg.instrument_id]
+        price = liquidation_price(leg, value.equity_micros, others, instrument.margin)
+        messages.append(
+            account_pb2.Position(
+                instrument_id=leg.instrument_id,
+                size_lots=leg.lots,
+                cost_micros=account.positions[leg.instrument_id].cost_micros,
+                mark_price_ticks=leg.mark_price_ticks,
+                unrealised_micros=leg.unrealised_micros,
+                maintenance_margin_micros=leg.maintenance_micros,
+                liquidation_price="" if price is None else shown(price / instrument.ticks_per_dollar),
+            )
+        )
+    return messages
+
+
+def shown(ratio: Fraction) -> str:
+    """Return an exact ratio as a decimal with 8 digits (UNIT-045)."""
+    exact = Decimal(ratio.numerator) / Decimal(ratio.denominator)
+    return str(exact.quantize(Decimal("0.00000001"), ROUND_HALF_EVEN))
+
+
+def fill_message(seq: int, time_ns: int, fill: events.FillBooked) -> account_pb2.BookedFill:
+    """Return a booked fill."""
+    return account_pb2.BookedFill(
+        seq=seq,
+        event_time_ns=time_ns,
+        instrument_id=fill.instrument_id,
+        trade_id=fill.trade_id,
+        order_id=fill.order_id,
+        delta_lots=fill.delta_lots,
+        value_micros=fill.value_micros,
+        fee_micros=fill.fee_micros,
+        realised_micros=fill.realised_micros,
+        maker=fill.role == events.FillRole.MAKER,
+        liquidation=bool(fill.flags),
+    )
+
+
+def event_message(seq: int, time_ns: int, event: Event) -> account_pb2.StreamAccountEventsResponse | None:
+    """Return what an account is told of an event, or None if it is not told."""
+    message = account_pb2.StreamAccountEventsResponse(seq=seq, event_time_ns=time_ns)
+    match event:
+        case events.FillBooked():
+            message.fill.CopyFrom(fill_message(seq, time_ns, event))
+        case events.Deposited():
+            message.deposited.amount_micros = event.amount_micros
+        case events.Withdrawn():
+            message.withdrawn.amount_micros = event.amount_micros
+        case events.WithdrawalRefused():
+            message.withdrawal_refused.amount_micros = event.amount_micros
+            message.withdrawal_refused.allowed_micros = event.allowed_micros
+            message.withdrawal_refused.reason = reason_pb2.Reason.ValueType(event.reason)
+        case events.FundingBooked():
+            message.funding.instrument_id = event.instrument_id
+            message.funding.tick = event.tick
+            message.funding.funding_rate_e12 = event.funding_rate_e12
+            message.funding.payment_micros = event.payment_micros
+        case events.HealthBandChanged():
+            message.health.previous = account_pb2.HealthBand.ValueType(event.previous)
+            message.health.current = account_pb2.HealthBand.ValueType(event.current)
+            message.health.equity_micros = event.equity_micros
+            message.health.maintenance_margin_micros = event.maintenance_margin_micros
+        case events.LiquidationStepped():
+            _step(message.liquidation, event)
+        case events.Deleveraged():
+            message.deleveraged.liquidation_id = event.liquidation_id
+            message.deleveraged.instrument_id = event.instrument_id
+            message.deleveraged.delta_lots = event.delta_lots
+            message.deleveraged.value_micros = event.value_micros
+            message.deleveraged.given_up_micros = event.given_up_micros
+        case events.LiquidationEnded():
+            message.liquidation_ended.liquidation_id = event.liquidation_id
+            message.liquidation_ended.equity_micros = event.equity_micros
+            message.liquidation_ended.maintenance_margin_micros = event.maintenance_margin_micros
+        case _:
+            return None
+    return message
+
+
+def _step(message: account_pb2.LiquidationStepped, event: events.LiquidationStepped) -> None:
+    message.liquidation_id = event.liquidation_id
+    message.stage = account_pb2.LiquidationStage.ValueType(event.stage)
+    message.instrument_id = event.instrument_id
+    message.delta_lots = event.delta_lots
+    message.price_ticks = event.price_ticks
+    message.equity_micros = event.equity_micros
+    message.maintenance_margin_micros = event.maintenance_margin_micros
+    message.explanation = EXPLANATIONS.get(event.cause, "")

@@ -1,0 +1,64 @@
+"""Clearing's settings, read once from `WAVETANK_CLEARING_…`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+
+from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
+from wavetank.runtime.settings import ServiceSettings, environment
+
+
+class ClearingConfig(ServiceSettings):
+    """What clearing is told beside what every service is told; money in micro-dollars."""
+
+    model_config = environment("clearing")
+
+    instruments: tuple[str, ...] = ("BTC", "ETH", "SOL")
+    """Symbols of the built-in instruments to list, a JSON list."""
+    instruments_file: Path | None = None
+    """A JSON file of instruments to list instead; see the room's README."""
+    funding_interval_ns: Annotated[int, Field(ge=SECOND_NS)] | None = None
+    """Overrides every instrument's funding interval, so that minutes can stand for hours."""
+    bootstrap_key: SecretStr | None = None
+    """The first key, `<key_id>.<secret>`, with every scope; recorded at the first start."""
+    fund_deposit_micros: Annotated[int, Field(ge=0, le=10**15)] = 1_000_000 * 10**6
+    """What the insurance fund begins with."""
+    stale_after_ns: Annotated[int, Field(ge=1)] = 60 * SECOND_NS
+    vault_enabled: bool = True
+    vault_cap_micros: Annotated[int, Field(ge=0)] = 50_000_000 * 10**6
+    fund_enabled: bool = True
+    fund_cap_micros: Annotated[int, Field(ge=0)] = 1_000_000 * 10**6
+    partial_above_micros: Annotated[int, Field(ge=0)] = 100_000 * 10**6
+    liquidation_fee_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 5_000
+    snapshot_every_events: Annotated[int, Field(ge=100)] = 50_000
+    tick_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """Wall time after which timers are looked at although nothing arrived."""
+    answer_timeout_ms: Annotated[int, Field(ge=10, le=60_000)] = 5_000
+    """Wall time after which a caller is told that the outcome is unknown."""
+
+    @field_validator("bootstrap_key")
+    @classmethod
+    def _check_bootstrap_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            key_id, separator, secret = value.get_secret_value().partition(".")
+            if not separator or not 1 <= len(key_id) <= 16 or len(secret) < 16:  # noqa: PLR2004
+                raise ValueError(
+                    "a key is <key_id>.<secret>, the id of at most 16 characters and the secret of 16 or more"
+                )
+        return value
+
+    def core_settings(self) -> ClearingSettings:
+        """Return the core's settings; the venue's speed lengthens what is a latency in disguise."""
+        clock = self.venue_clock()
+        return ClearingSettings(
+            stale_after_ns=clock.at_least_wall(self.stale_after_ns, 2 * SECOND_NS),
+            vault_enabled=self.vault_enabled,
+            vault_cap_micros=self.vault_cap_micros,
+            fund_enabled=self.fund_enabled,
+            fund_cap_micros=self.fund_cap_micros,
+            partial_above_micros=self.partial_above_micros,
+            liquidation_fee_ppm=self.liquidation_fee_ppm,
+        )
