@@ -4,14 +4,13 @@ A program decides by class, a person reads the message, and nobody has to know g
 status of the call or by the result of one command, becomes a `WavetankError` here and nowhere else. Each numbered
 reason of the contract has exactly one class; a test compares the two lists.
 """
-# ruff: noqa: N818 - the classes bear the names of the refusals, as the venue's list does: `PriceOffGrid`.
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Final, TypeAlias
 
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2  # pyright: ignore[reportMissingTypeStubs] - its stubs stand beside it
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
@@ -126,7 +125,7 @@ class ClientOrderIdReused(AlreadyExists):
 
 
 class VenueUnavailable(WavetankError):
-    """The venue cannot be reached, is starting or draining, or cannot write its log; nothing was changed."""
+    """The venue cannot be reached, is starting or draining, or cannot write its log; nothing was acknowledged."""
 
 
 class InvariantBroken(WavetankError):
@@ -453,13 +452,10 @@ def _status_details(error: AioRpcError) -> tuple[error_details_pb2.ErrorInfo | N
         if key != _DETAILS_KEY or not isinstance(value, bytes):
             continue
         for detail in status_pb2.Status.FromString(value).details:
-            if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
-                candidate = error_details_pb2.ErrorInfo()
-                detail.Unpack(candidate)
-                info = candidate if candidate.domain == _DOMAIN else info
-            elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
-                retry = error_details_pb2.RetryInfo()
-                detail.Unpack(retry)
+            candidate, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+            if detail.Unpack(candidate) and candidate.domain == _DOMAIN:
+                info = candidate
+            elif detail.Unpack(retry):
                 retry_after = retry.retry_delay.ToTimedelta().total_seconds()
     return info, retry_after
 

@@ -438,6 +438,14 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PositionsRead:
+    """The account's positions were read anew, because events were missed; signed size by symbol, flat ones absent."""
+
+    event_time_ns: int
+    positions: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timer:
     """Venue time has come this far."""
 
@@ -469,4 +477,4 @@ AccountEvent: TypeAlias = (
     | Disconnected
     | Reconnected
 )
-StrategyEvent: TypeAlias = SessionEvent | MarketEvent | AccountEvent | Started | Timer
+StrategyEvent: TypeAlias = SessionEvent | MarketEvent | AccountEvent | Started | PositionsRead | Timer

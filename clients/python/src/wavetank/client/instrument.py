@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Context, Decimal, Inexact, InvalidOperation
 from enum import IntEnum
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, cast
 
 from wavetank.client.errors import (
     AmountOutOfRange,
@@ -52,8 +52,8 @@ def decimal_of(value: Number, what: str = "a value") -> Decimal:
         ValueError: the text is not a number, or the number is not finite.
     """
     # The annotation cannot keep a program without a type checker from passing a float.
-    given: object = value
-    if isinstance(given, bool) or not isinstance(given, (Decimal, int, str)):
+    given = cast("object", value)
+    if isinstance(given, bool) or not isinstance(given, Decimal | int | str):
         raise TypeError(
             f"{what} must be a Decimal, an int or a str, not {type(given).__name__} {given!r}: a float holds "
             f"most decimal fractions only nearly, and the venue is exact; write Decimal({str(given)!r})"
@@ -264,7 +264,7 @@ class Instrument:
         whole, below, above = _steps(number, -self.size_decimals, 1)
         if whole is None:
             raise SizeOffGrid(
-                f"the size {number} of {self.symbol} is finer than its lot; the nearest allowed are {below} and {above}",
+                f"the size {number} of {self.symbol} is finer than a lot; the nearest allowed are {below} and {above}",
                 was=number,
                 allowed=(below, above),
             )

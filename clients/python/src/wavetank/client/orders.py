@@ -16,6 +16,18 @@ from wavetank.client.instrument import Number
 from wavetank.v1 import instrument_pb2, order_entry_pb2
 
 
+def client_order_id(prefix: bytes, number: int) -> bytes:
+    """Return a client order id of 16 bytes.
+
+    The last byte is never zero, so that the id is the same with or without the zero bytes that the venue pads with.
+
+    Args:
+        prefix: 8 bytes that nobody else uses for this account.
+        number: counts from 0.
+    """
+    return prefix + number.to_bytes(7, "big") + b"\1"
+
+
 class Side(IntEnum):
     """Side of an order or of a fill."""
 

@@ -109,10 +109,10 @@ class Recorder:
     """Keeps everything in lists, prices at most once in `sample_interval_ns` of venue time for each instrument."""
 
     sample_interval_ns: int = 100_000_000
-    fills: list[FillRecord] = field(default_factory=list)
-    latencies: list[LatencyRecord] = field(default_factory=list)
-    samples: list[PriceSample] = field(default_factory=list)
-    _next_sample_ns: dict[str, int] = field(default_factory=dict)
+    fills: list[FillRecord] = field(default_factory=list[FillRecord])
+    latencies: list[LatencyRecord] = field(default_factory=list[LatencyRecord])
+    samples: list[PriceSample] = field(default_factory=list[PriceSample])
+    _next_sample_ns: dict[str, int] = field(default_factory=dict[str, int])
 
     def on_fill(self, record: FillRecord) -> None:
         """Keep a fill."""

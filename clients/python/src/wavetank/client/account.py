@@ -1,0 +1,369 @@
+"""Accounts: state, positions, fills, money in and out, and the stream of what befalls them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import IntEnum
+from typing import Self, TypeAlias
+
+from wavetank.client.connection import Connection
+from wavetank.client.errors import CLASS_OF_REASON, WavetankError
+from wavetank.client.events import (
+    AccountEvent,
+    Deleveraged,
+    Deposited,
+    FillBooked,
+    FundingPaid,
+    HealthBand,
+    HealthBandChanged,
+    LiquidationEnded,
+    LiquidationStage,
+    LiquidationStepped,
+    WithdrawalRefused,
+    Withdrawn,
+)
+from wavetank.client.instrument import Number, dollars, micros, scaled
+from wavetank.client.streams import Following
+from wavetank.client.wire import Wire
+from wavetank.v1 import account_pb2, account_pb2_grpc, reason_pb2
+
+AccountMessageEvent: TypeAlias = (
+    FillBooked
+    | Deposited
+    | Withdrawn
+    | WithdrawalRefused
+    | FundingPaid
+    | HealthBandChanged
+    | LiquidationStepped
+    | Deleveraged
+    | LiquidationEnded
+)
+
+_PAGE = 1_000
+
+
+class AccountKind(IntEnum):
+    """Who an account belongs to."""
+
+    CLIENT = account_pb2.ACCOUNT_KIND_CLIENT
+    FEES = account_pb2.ACCOUNT_KIND_FEES
+    INSURANCE_FUND = account_pb2.ACCOUNT_KIND_INSURANCE_FUND
+    ROUNDING = account_pb2.ACCOUNT_KIND_ROUNDING
+    BACKSTOP_VAULT = account_pb2.ACCOUNT_KIND_BACKSTOP_VAULT
+    DEBT = account_pb2.ACCOUNT_KIND_DEBT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountState:
+    """An account at the last marks; money in dollars.
+
+    Attributes:
+        account_id: number.
+        name: name.
+        kind: whose it is.
+        cash: cash.
+        equity: cash plus unrealised profit and loss (MRGN-010).
+        initial_margin: of the positions alone (MRGN-020).
+        maintenance_margin: maintenance margin.
+        withdrawable: what could be withdrawn now (MRGN-060).
+        health_band: band of health.
+        held: withdrawal on hold, or 0.
+    """
+
+    account_id: int
+    name: str
+    kind: AccountKind
+    cash: Decimal
+    equity: Decimal
+    initial_margin: Decimal
+    maintenance_margin: Decimal
+    withdrawable: Decimal
+    health_band: HealthBand
+    held: Decimal
+
+    @classmethod
+    def from_wire(cls, message: account_pb2.Account) -> Self:
+        """Return the account of a message."""
+        return cls(
+            account_id=message.account_id,
+            name=message.name,
+            kind=AccountKind(message.kind),
+            cash=dollars(message.cash_micros),
+            equity=dollars(message.equity_micros),
+            initial_margin=dollars(message.initial_margin_micros),
+            maintenance_margin=dollars(message.maintenance_margin_micros),
+            withdrawable=dollars(message.withdrawable_micros),
+            health_band=HealthBand(message.health_band),
+            held=dollars(message.held_micros),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A position at the last mark; money in dollars.
+
+    Attributes:
+        instrument: symbol.
+        size: signed; positive is long.
+        cost: signed.
+        mark: mark price used, None before the first.
+        unrealised: profit or loss.
+        maintenance_margin: of the position.
+        liquidation_price: price at which equity meets maintenance margin, all else equal; None if there is none.
+    """
+
+    instrument: str
+    size: Decimal
+    cost: Decimal
+    mark: Decimal | None
+    unrealised: Decimal
+    maintenance_margin: Decimal
+    liquidation_price: Decimal | None
+
+
+class AccountEvents:
+    """What befalls an account, in order, over any number of connections; iterate, or ask with `next(timeout)`."""
+
+    def __init__(self, connection: Connection, account_id: int, from_seq: int) -> None:
+        self._wire = connection.wire
+        stub = _stub(connection)
+        self._following: Following[account_pb2.StreamAccountEventsResponse, AccountMessageEvent] = Following(
+            name="account",
+            connection=connection,
+            begin=lambda after_seq: stub.StreamAccountEvents(
+                account_pb2.StreamAccountEventsRequest(account_id=account_id, from_seq=after_seq),
+                metadata=connection.metadata,
+            ),
+            read=lambda message: account_event(message, connection.wire),
+            from_seq=from_seq,
+            capacity=4_096,
+            instruments=_instruments,
+        )
+
+    @property
+    def last_seq(self) -> int:
+        """Seq of the last message read; give it as `from_seq` to go on here later."""
+        return self._following.last_seq
+
+    def __aiter__(self) -> AsyncIterator[AccountEvent]:
+        return aiter(self._following.events)
+
+    async def next(self, timeout: float | None = None) -> AccountEvent:
+        """Return the next event, as `EventStream.next` does."""
+        return await self._following.events.next(timeout)
+
+    async def close(self) -> None:
+        """Stop reading."""
+        await self._following.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class Account:
+    """One account: the key's own, or with scope `admin` any, by `of`."""
+
+    def __init__(self, connection: Connection, account_id: int = 0) -> None:
+        self._connection = connection
+        self._account_id = account_id
+
+    def of(self, account_id: int) -> Account:
+        """Return the same for another account, for which the key must have scope `admin`."""
+        return Account(self._connection, account_id)
+
+    async def get(self) -> AccountState:
+        """Return cash, equity and margins.
+
+        Raises:
+            AccountUnknown: there is no such account.
+        """
+        request = account_pb2.GetAccountRequest(account_id=self._account_id)
+        return AccountState.from_wire((await self._connection.ask(_stub(self._connection).GetAccount, request)).account)
+
+    async def positions(self) -> tuple[Position, ...]:
+        """Return the positions, by instrument id."""
+        request = account_pb2.ListPositionsRequest(account_id=self._account_id)
+        response = await self._connection.ask(_stub(self._connection).ListPositions, request)
+        await self._connection.know(position.instrument_id for position in response.positions)
+        return tuple(_position(position, self._connection.wire) for position in response.positions)
+
+    async def fills(self) -> AsyncIterator[FillBooked]:
+        """Yield the fills as clearing booked them, newest first; pages are asked for as they are needed."""
+        token = ""
+        while True:
+            request = account_pb2.ListFillsRequest(account_id=self._account_id, page_size=_PAGE, page_token=token)
+            response = await self._connection.ask(_stub(self._connection).ListFills, request)
+            await self._connection.know(fill.instrument_id for fill in response.fills)
+            for fill in response.fills:
+                yield _fill_booked(fill, fill.seq, fill.event_time_ns, self._connection.wire)
+            token = response.next_page_token
+            if not token:
+                return
+
+    async def deposit(self, amount: Number) -> Decimal:
+        """Add play money and return the cash afterwards, in dollars.
+
+        Raises:
+            AmountRefused: the amount is not positive, too large, or finer than a micro-dollar.
+            OutcomeUnknown: no answer came; the account's events or its cash tell.
+        """
+        request = account_pb2.DepositRequest(account_id=self._account_id, amount_micros=micros(amount))
+        return dollars((await self._connection.change(_stub(self._connection).Deposit, request)).cash_micros)
+
+    async def withdraw(self, amount: Number) -> Decimal:
+        """Take play money out and return the cash afterwards, in dollars.
+
+        Raises:
+            WithdrawalExceedsFreeMargin: it would leave less than the margin rule demands (MRGN-060).
+            WithdrawalsGated: withdrawals are gated after a deficit (LIQ-110).
+            AmountRefused: the amount is not positive, too large, or finer than a micro-dollar.
+            OutcomeUnknown: no answer came; the account's events or its cash tell.
+        """
+        request = account_pb2.WithdrawRequest(account_id=self._account_id, amount_micros=micros(amount))
+        return dollars((await self._connection.change(_stub(self._connection).Withdraw, request)).cash_micros)
+
+    def events(self, *, from_seq: int = 0) -> AccountEvents:
+        """Stream what befalls the account; begins at once and is closed by `async with` or `close()`.
+
+        Args:
+            from_seq: events after this seq of clearing's log; 0 for from now on.
+        """
+        return AccountEvents(self._connection, self._account_id, from_seq)
+
+
+def account_event(message: account_pb2.StreamAccountEventsResponse, wire: Wire) -> AccountMessageEvent | None:
+    """Return an account event, or None for the first message and for a kind that is newer than this SDK."""
+    seq, time_ns = message.seq, message.event_time_ns
+    match message.WhichOneof("event"):
+        case "fill":
+            return _fill_booked(message.fill, seq, time_ns, wire)
+        case "deposited":
+            return Deposited(seq=seq, event_time_ns=time_ns, amount=dollars(message.deposited.amount_micros))
+        case "withdrawn":
+            return Withdrawn(seq=seq, event_time_ns=time_ns, amount=dollars(message.withdrawn.amount_micros))
+        case "withdrawal_refused":
+            refused = message.withdrawal_refused
+            return WithdrawalRefused(
+                seq=seq,
+                event_time_ns=time_ns,
+                amount=dollars(refused.amount_micros),
+                allowed=dollars(refused.allowed_micros),
+                reason=_reason_name(refused.reason),
+            )
+        case "funding":
+            funding = message.funding
+            return FundingPaid(
+                seq=seq,
+                event_time_ns=time_ns,
+                instrument=wire.symbol(funding.instrument_id),
+                tick=funding.tick,
+                funding_rate=scaled(funding.funding_rate_e12, -12),
+                payment=dollars(funding.payment_micros),
+            )
+        case _:
+            return _health_event(message, wire)
+
+
+def _health_event(message: account_pb2.StreamAccountEventsResponse, wire: Wire) -> AccountMessageEvent | None:
+    seq, time_ns = message.seq, message.event_time_ns
+    match message.WhichOneof("event"):
+        case "health":
+            health = message.health
+            return HealthBandChanged(
+                seq=seq,
+                event_time_ns=time_ns,
+                previous=HealthBand(health.previous),
+                current=HealthBand(health.current),
+                equity=dollars(health.equity_micros),
+                maintenance_margin=dollars(health.maintenance_margin_micros),
+            )
+        case "liquidation":
+            return _liquidation_stepped(message, wire)
+        case "deleveraged":
+            deleveraged = message.deleveraged
+            instrument = wire.numbered(deleveraged.instrument_id)
+            return Deleveraged(
+                seq=seq,
+                event_time_ns=time_ns,
+                liquidation_id=deleveraged.liquidation_id,
+                instrument=instrument.symbol,
+                delta_size=instrument.size(deleveraged.delta_lots),
+                value=dollars(deleveraged.value_micros),
+                given_up=dollars(deleveraged.given_up_micros),
+            )
+        case "liquidation_ended":
+            ended = message.liquidation_ended
+            return LiquidationEnded(
+                seq=seq,
+                event_time_ns=time_ns,
+                liquidation_id=ended.liquidation_id,
+                equity=dollars(ended.equity_micros),
+                maintenance_margin=dollars(ended.maintenance_margin_micros),
+            )
+        case _:
+            return None
+
+
+def _liquidation_stepped(message: account_pb2.StreamAccountEventsResponse, wire: Wire) -> LiquidationStepped:
+    step = message.liquidation
+    instrument = wire.numbered(step.instrument_id) if step.instrument_id else None
+    return LiquidationStepped(
+        seq=message.seq,
+        event_time_ns=message.event_time_ns,
+        liquidation_id=step.liquidation_id,
+        stage=LiquidationStage(step.stage),
+        instrument=instrument.symbol if instrument else "",
+        delta_size=instrument.size(step.delta_lots) if instrument else Decimal(0),
+        price=instrument.price(step.price_ticks) if instrument and step.price_ticks else None,
+        equity=dollars(step.equity_micros),
+        maintenance_margin=dollars(step.maintenance_margin_micros),
+        explanation=step.explanation,
+    )
+
+
+def _instruments(message: account_pb2.StreamAccountEventsResponse) -> int:
+    kind = message.WhichOneof("event")
+    return 0 if kind is None else int(getattr(getattr(message, kind), "instrument_id", 0))
+
+
+def _fill_booked(fill: account_pb2.BookedFill, seq: int, event_time_ns: int, wire: Wire) -> FillBooked:
+    instrument = wire.numbered(fill.instrument_id)
+    return FillBooked(
+        seq=seq,
+        event_time_ns=event_time_ns,
+        instrument=instrument.symbol,
+        trade_id=fill.trade_id,
+        order_id=fill.order_id,
+        delta_size=instrument.size(fill.delta_lots),
+        value=dollars(fill.value_micros),
+        fee=dollars(fill.fee_micros),
+        realised=dollars(fill.realised_micros),
+        maker=fill.maker,
+        liquidation=fill.liquidation,
+    )
+
+
+def _position(message: account_pb2.Position, wire: Wire) -> Position:
+    instrument = wire.numbered(message.instrument_id)
+    return Position(
+        instrument=instrument.symbol,
+        size=instrument.size(message.size_lots),
+        cost=dollars(message.cost_micros),
+        mark=instrument.price(message.mark_price_ticks) if message.mark_price_ticks else None,
+        unrealised=dollars(message.unrealised_micros),
+        maintenance_margin=dollars(message.maintenance_margin_micros),
+        liquidation_price=Decimal(message.liquidation_price) if message.liquidation_price else None,
+    )
+
+
+def _reason_name(reason: reason_pb2.Reason.ValueType) -> str:
+    return CLASS_OF_REASON.get(reason, WavetankError)("", code=reason).reason
+
+
+def _stub(connection: Connection) -> account_pb2_grpc.AccountServiceAsyncStub:
+    return account_pb2_grpc.AccountServiceStub(connection.channel(connection.directory.clearing))

@@ -1,0 +1,189 @@
+"""Orders by single calls: for questions, for tools, and for programs that send few orders.
+
+A program that trades opens a session instead. Orders placed here get a client order id, so a call that found the venue
+gone is sent again without the danger of a second order (ORD-030).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+
+from wavetank.client.connection import Connection
+from wavetank.client.errors import OutcomeUnknown, RequestTimedOut, VenueUnavailable
+from wavetank.client.instrument import Number
+from wavetank.client.orders import (
+    AmendOrder,
+    CancelAllOrders,
+    CancelOrder,
+    Command,
+    CommandResult,
+    Order,
+    PlaceOrder,
+    Side,
+    TimeInForce,
+)
+from wavetank.client.orders import client_order_id as make_client_order_id
+from wavetank.v1 import order_entry_pb2, order_entry_pb2_grpc
+
+
+class Orders:
+    """Order entry and order questions for one account, one call each."""
+
+    def __init__(self, connection: Connection, account_id: int = 0) -> None:
+        self._connection = connection
+        self._account_id = account_id
+
+    def of(self, account_id: int) -> Orders:
+        """Return the same for another account, for which the key must have scope `admin`."""
+        return Orders(self._connection, account_id)
+
+    async def place(
+        self,
+        instrument: str,
+        side: Side,
+        size: Number,
+        price: Number | None = None,
+        *,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        post_only: bool = False,
+        reduce_only: bool = False,
+        client_order_id: bytes = b"",
+    ) -> CommandResult:
+        """Place an order; without a price it is a market order.
+
+        Args:
+            instrument: symbol.
+            side: buy or sell.
+            size: units of the base asset.
+            price: limit in dollars.
+            time_in_force: of a limit order.
+            post_only: rest or be refused.
+            reduce_only: never increase the position.
+            client_order_id: at most 16 bytes; empty makes one.
+
+        Raises:
+            OrderRefused: in the class of its reason.
+            OutcomeUnknown: no answer came; it names the client order id to ask for.
+        """
+        command = PlaceOrder(
+            instrument=instrument,
+            side=side,
+            size=size,
+            price=price,
+            time_in_force=time_in_force,
+            post_only=post_only,
+            reduce_only=reduce_only,
+            client_order_id=client_order_id,
+        )
+        return (await self.send([command]))[0].accepted()
+
+    async def amend(
+        self,
+        instrument: str,
+        *,
+        order_id: int = 0,
+        client_order_id: bytes = b"",
+        price: Number | None = None,
+        size: Number | None = None,
+    ) -> CommandResult:
+        """Change price or size (including what has been filled) of one order, by either id."""
+        command = AmendOrder(
+            instrument=instrument, order_id=order_id, client_order_id=client_order_id, price=price, size=size
+        )
+        return (await self.send([command]))[0].accepted()
+
+    async def cancel(self, *, order_id: int = 0, client_order_id: bytes = b"") -> CommandResult:
+        """Cancel one order, by either id."""
+        order = await self.get(order_id=order_id, client_order_id=client_order_id)
+        command = CancelOrder(instrument=order.instrument, order_id=order.order_id)
+        return (await self.send([command]))[0].accepted()
+
+    async def cancel_all(self, instrument: str = "", side: Side | None = None) -> int:
+        """Cancel all open orders, of one instrument or side if given, and return how many."""
+        command = CancelAllOrders(instrument=instrument, side=side)
+        return (await self.send([command]))[0].accepted().cancelled_orders
+
+    async def send(self, commands: Sequence[Command], *, shard: int | None = None) -> tuple[CommandResult, ...]:
+        """Send commands of one shard at once; each succeeds or fails by itself.
+
+        Args:
+            commands: applied in order.
+            shard: matching shard, None for the first instrument's.
+
+        Raises:
+            OutcomeUnknown: no answer came.
+            WavetankError: the whole request was refused.
+        """
+        commands = [_identified(command) for command in commands]
+        symbols = [command.instrument for command in commands]
+        request = order_entry_pb2.SendBatchRequest(
+            account_id=self._account_id, commands=[self._connection.wire.command(command) for command in commands]
+        )
+        stub = self._stub(next(iter(symbols), "") if shard is None else "", shard or 0)
+        # Orders with a client order id may be sent twice; a second cancel would be told that there is no such order.
+        send = (
+            self._connection.ask if all(isinstance(each, PlaceOrder) for each in commands) else self._connection.change
+        )
+        try:
+            response = await send(stub.SendBatch, request)
+        except (OutcomeUnknown, RequestTimedOut, VenueUnavailable) as error:
+            if error.code:
+                raise
+            unknown = OutcomeUnknown(
+                f"no answer came ({error.message}): the commands may have been carried out or not; "
+                "ask for the orders by their client_order_id"
+            )
+            unknown.client_order_ids = tuple(each.client_order_id for each in commands if isinstance(each, PlaceOrder))
+            raise unknown from error
+        wire = self._connection.wire
+        return tuple(
+            wire.result(result, symbol, response.seq) for result, symbol in zip(response.results, symbols, strict=True)
+        )
+
+    async def get(self, *, order_id: int = 0, client_order_id: bytes = b"") -> Order:
+        """Return one order, live or remembered, by either id.
+
+        Raises:
+            OrderUnknown: the venue remembers no such order.
+        """
+        request = order_entry_pb2.GetOrderRequest(
+            account_id=self._account_id, order_id=order_id, client_order_id=client_order_id
+        )
+        # The venue's ids begin with the shard, counted from 1.
+        shard = max(0, (order_id >> 48) - 1)
+        response = await self._connection.ask(self._stub("", shard).GetOrder, request)
+        await self._connection.know([response.order.instrument_id])
+        return self._connection.wire.order(response.order)
+
+    async def list_open(self, instrument: str = "") -> tuple[Order, ...]:
+        """Return the open orders, of one instrument if given, by order id."""
+        directory = self._connection.directory
+        shards = [directory.shard_of.get(instrument, 0)] if instrument else sorted(directory.matching)
+        found = [await self.open_at(shard, instrument) for shard in shards]
+        return tuple(order for orders, _ in found for order in orders)
+
+    async def open_at(self, shard: int, instrument: str = "") -> tuple[tuple[Order, ...], int]:
+        """Return the open orders on one shard, and the seq of its log at which they looked so."""
+        wire = self._connection.wire
+        response = await self._connection.ask(
+            self._stub("", shard).ListOpenOrders,
+            order_entry_pb2.ListOpenOrdersRequest(
+                account_id=self._account_id,
+                instrument_id=wire.named(instrument).instrument_id if instrument else 0,
+            ),
+        )
+        await self._connection.know(order.instrument_id for order in response.orders)
+        return tuple(wire.order(order) for order in response.orders), response.seq
+
+    def _stub(self, symbol: str, shard: int) -> order_entry_pb2_grpc.OrderEntryServiceAsyncStub:
+        directory = self._connection.directory
+        address = directory.matching[directory.shard_of.get(symbol, shard)]
+        return order_entry_pb2_grpc.OrderEntryServiceStub(self._connection.channel(address))
+
+
+def _identified(command: Command) -> Command:
+    if isinstance(command, PlaceOrder) and not command.client_order_id:
+        return replace(command, client_order_id=make_client_order_id(secrets.token_bytes(8), 0))
+    return command

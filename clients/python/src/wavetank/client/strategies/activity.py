@@ -1,0 +1,56 @@
+"""How much a price moves now, against how much it usually moves.
+
+Two exponentially weighted rates of absolute moves, a short and a long one: their ratio rises within the first moves of
+a burst and falls as the burst ages. That is what a market maker needs to know to get out of the way.
+"""
+
+from __future__ import annotations
+
+import math
+
+_BPS = 10_000.0
+_SECOND = 1e9
+
+
+class Activity:
+    """Short and long rates of |move|, in basis points per second of venue time.
+
+    Args:
+        short_ns: time constant of the short rate.
+        long_ns: time constant of the long rate.
+        usual: rate that both begin with, and below which the long one does not count as quiet.
+    """
+
+    def __init__(self, *, short_ns: int, long_ns: int, usual: float) -> None:
+        self._short_ns = short_ns
+        self._long_ns = long_ns
+        self._usual = usual
+        self._price: float | None = None
+        self._time_ns = 0
+        self._short = usual
+        self._long = usual
+
+    def see(self, price: float, time_ns: int) -> None:
+        """Take note of a price.
+
+        A move of x basis points adds x / τ to a rate whose time constant is τ seconds; between moves a rate decays
+        by e^(-t/τ).
+        """
+        self._decay(time_ns)
+        if self._price is not None and price != self._price:
+            move = abs(price / self._price - 1.0) * _BPS
+            self._short += move / (self._short_ns / _SECOND)
+            self._long += move / (self._long_ns / _SECOND)
+        self._price = price
+
+    def ratio(self, time_ns: int) -> float:
+        """Return the short rate over the long one, which counts as at least the usual rate."""
+        self._decay(time_ns)
+        return self._short / max(self._long, self._usual)
+
+    def _decay(self, time_ns: int) -> None:
+        elapsed = time_ns - self._time_ns
+        if elapsed > 0 and self._time_ns:
+            self._short *= math.exp(-elapsed / self._short_ns)
+            self._long *= math.exp(-elapsed / self._long_ns)
+        self._time_ns = max(self._time_ns, time_ns)

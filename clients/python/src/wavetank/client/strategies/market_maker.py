@@ -1,0 +1,295 @@
+"""A market maker that knows its worst day will come.
+
+It quotes around a reservation price: what it believes the instrument is worth, lowered when it is long or when longs
+will pay funding, raised when it is short. It shows less on the side that would add to its position, keeps several
+levels, and pulls its inner quotes and widens the others while the price moves far more than usual, while prices are
+stale, and back again when it is calm. When its account is warned it only reduces; when it is liquidated it is silent.
+
+The reservation price follows Avellaneda and Stoikov (2008) with a linear inventory term; funding is one more cost of
+holding a position until the next payment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from wavetank.client.events import (
+    BestBidOffer,
+    CommandAnswered,
+    CommandUnresolved,
+    Fill,
+    FillBooked,
+    HealthBand,
+    HealthBandChanged,
+    OrderCancelled,
+    PositionsRead,
+    Prices,
+    Reconnected,
+    Started,
+    StrategyEvent,
+)
+from wavetank.client.instrument import Instrument
+from wavetank.client.orders import Side
+from wavetank.client.strategies.activity import Activity
+from wavetank.client.strategies.quotes import Quote, Quotes, Slot
+from wavetank.client.strategy import StrategyCommand
+
+_BPS = 10_000.0
+_REDUCING_BANDS = (HealthBand.WARNED, HealthBand.REDUCE_ONLY)
+_QUOTING_BANDS = (HealthBand.NONE, HealthBand.HEALTHY, *_REDUCING_BANDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketMakerSettings:
+    """What a market maker is told; shares are of one, `_bps` are basis points of the price, durations venue time.
+
+    Attributes:
+        instrument: symbol.
+        size: of the innermost quote, in units of the base asset.
+        max_position: largest position, long or short; no quote could exceed it if filled.
+        levels: quotes on each side.
+        half_spread_bps: from the reservation price to the innermost quote.
+        level_spacing_bps: from one level to the next.
+        level_size_factor: size of a level over that of the level before.
+        index_weight: weight of the index price in the fair price; the rest is the microprice of the book.
+        inventory_skew_bps: by how much a full position moves the reservation price.
+        funding_weight: share of the predicted funding payment that moves the reservation price.
+        max_funding_skew_bps: largest such move.
+        asymmetry: how much smaller the side that adds to the position is at a full position; 1 leaves nothing.
+        pull_ratio: activity, as a multiple of the usual, at which quotes are pulled.
+        calm_ratio: activity below which they return.
+        pulled_levels: inner levels that are pulled.
+        pulled_spread_factor: by which the spread of the remaining levels is widened meanwhile.
+        short_ns: time constant of the activity now.
+        long_ns: time constant of the usual activity.
+        usual_bps_per_second: activity that is quiet in any case.
+        price_threshold_bps: a quote whose price should move less stays where it is.
+        size_threshold: a quote whose size should change by less of itself stays as it is.
+        requote_interval_ns: between two rounds of quoting; pulling and warnings do not wait.
+        refusal_pause_ns: for which a quote rests after a refusal.
+    """
+
+    instrument: str
+    size: Decimal
+    max_position: Decimal
+    levels: int = 3
+    half_spread_bps: float = 4.0
+    level_spacing_bps: float = 3.0
+    level_size_factor: float = 1.5
+    index_weight: float = 0.6
+    inventory_skew_bps: float = 8.0
+    funding_weight: float = 1.0
+    max_funding_skew_bps: float = 10.0
+    asymmetry: float = 1.0
+    pull_ratio: float = 5.0
+    calm_ratio: float = 2.0
+    pulled_levels: int = 1
+    pulled_spread_factor: float = 3.0
+    short_ns: int = 1_000_000_000
+    long_ns: int = 60_000_000_000
+    usual_bps_per_second: float = 1.0
+    price_threshold_bps: float = 0.75
+    size_threshold: float = 0.25
+    requote_interval_ns: int = 50_000_000
+    refusal_pause_ns: int = 250_000_000
+
+
+class MarketMaker:
+    """Quotes one instrument; deterministic in its events."""
+
+    def __init__(self, settings: MarketMakerSettings) -> None:
+        self._settings = settings
+        self._activity = Activity(
+            short_ns=settings.short_ns, long_ns=settings.long_ns, usual=settings.usual_bps_per_second
+        )
+        self._instrument: Instrument | None = None
+        self._quotes: Quotes | None = None
+        self._book: BestBidOffer | None = None
+        self._prices: Prices | None = None
+        self._position = Decimal(0)
+        self._health = HealthBand.NONE
+        self._now_ns = 0
+        self._next_round_ns = 0
+        self._is_pulled = False
+
+    # --- What others may look at -------------------------------------------------------------------------------------
+
+    @property
+    def position(self) -> Decimal:
+        """Signed position, as this strategy has counted it."""
+        return self._position
+
+    @property
+    def is_pulled(self) -> bool:
+        """Whether the inner quotes are pulled."""
+        return self._is_pulled
+
+    def reservation_price(self) -> float | None:
+        """Return the price around which quotes stand, None while there is nothing to judge by.
+
+        fair × (1 − inventory skew × position / max position − funding skew): with 8 bps of inventory skew, half of
+        the largest position, long, lowers it by 4 bps; a predicted funding rate of +5 bps lowers it by 5 bps more.
+        """
+        fair = self._fair_price()
+        if fair is None:
+            return None
+        settings = self._settings
+        rate_bps = float(self._prices.funding_rate) * _BPS if self._prices else 0.0
+        funding_bps = _clamp(settings.funding_weight * rate_bps, settings.max_funding_skew_bps)
+        return fair * (1.0 - (settings.inventory_skew_bps * self._fullness() + funding_bps) / _BPS)
+
+    # --- Events ------------------------------------------------------------------------------------------------------
+
+    def on_event(self, event: StrategyEvent) -> Sequence[StrategyCommand]:
+        """Return what to do after an event."""
+        self._now_ns = max(self._now_ns, event.event_time_ns)
+        if isinstance(event, Started):
+            self._start(event)
+            return []
+        if self._quotes is None:
+            return []
+        is_urgent = self._learn(event, self._quotes)
+        if not is_urgent and self._now_ns < self._next_round_ns:
+            return []
+        self._next_round_ns = self._now_ns + self._settings.requote_interval_ns
+        return self._quotes.steer(self._wanted(), self._now_ns)
+
+    def _start(self, event: Started) -> None:
+        settings = self._settings
+        self._instrument = event.instruments[settings.instrument]
+        self._position = event.positions.get(settings.instrument, Decimal(0))
+        self._quotes = Quotes(
+            settings.instrument,
+            order_id_prefix=event.order_id_prefix,
+            price_threshold_bps=settings.price_threshold_bps,
+            size_threshold=settings.size_threshold,
+            refusal_pause_ns=settings.refusal_pause_ns,
+        )
+
+    def _learn(self, event: StrategyEvent, quotes: Quotes) -> bool:
+        """Take note of an event and tell whether quoting must not wait for the next round."""
+        symbol = self._settings.instrument
+        match event:
+            case BestBidOffer(instrument=instrument) if instrument == symbol:
+                self._book = event
+                return self._watch()
+            case Prices(instrument=instrument) if instrument == symbol:
+                self._prices = event
+                return self._watch()
+            case Fill():
+                quotes.follow(event)
+                if event.instrument == symbol:
+                    self._position += event.side.sign * event.size
+            case FillBooked(instrument=instrument, order_id=0) if instrument == symbol:
+                # A transfer: auto-deleveraging or the vault took part of the position.
+                self._position += event.delta_size
+            case PositionsRead():
+                self._position = event.positions.get(symbol, Decimal(0))
+            case HealthBandChanged():
+                self._health = event.current
+                return True
+            case OrderCancelled() | CommandAnswered() | CommandUnresolved():
+                quotes.follow(event)
+            case Reconnected(stream="session"):
+                quotes.follow(event)
+            case _:
+                return self._turn()
+        return False
+
+    def _watch(self) -> bool:
+        watched = self._watched_price()
+        if watched is not None:
+            self._activity.see(watched, self._now_ns)
+        return self._turn()
+
+    def _turn(self) -> bool:
+        """Pull or return, and tell whether either happened."""
+        before = self._is_pulled
+        ratio = self._activity.ratio(self._now_ns)
+        is_stale = self._prices is not None and self._prices.stale
+        limit = self._settings.calm_ratio if before else self._settings.pull_ratio
+        self._is_pulled = is_stale or ratio >= limit
+        return self._is_pulled != before
+
+    # --- Prices ------------------------------------------------------------------------------------------------------
+
+    def _fullness(self) -> float:
+        return _clamp(float(self._position / self._settings.max_position), 1.0)
+
+    def _fair_price(self) -> float | None:
+        book = self._book
+        micro: float | None = None
+        if book is not None and book.bid_price is not None and book.ask_price is not None:
+            bid, ask = float(book.bid_price), float(book.ask_price)
+            bid_size, ask_size = float(book.bid_size), float(book.ask_size)
+            micro = (bid * ask_size + ask * bid_size) / (bid_size + ask_size)
+        return self._blended(micro)
+
+    def _watched_price(self) -> float | None:
+        # Without sizes, for a microprice trembles with every order although nothing has moved.
+        mid = self._book.mid if self._book is not None else None
+        return self._blended(float(mid) if mid is not None else None)
+
+    def _blended(self, book_price: float | None) -> float | None:
+        index = self._prices.index if self._prices is not None else None
+        if index is None:
+            return book_price
+        if book_price is None:
+            return float(index)
+        weight = self._settings.index_weight
+        return weight * float(index) + (1.0 - weight) * book_price
+
+    # --- Quotes ------------------------------------------------------------------------------------------------------
+
+    def _wanted(self) -> dict[Slot, Quote]:
+        reservation = self.reservation_price()
+        if reservation is None or self._instrument is None or self._health not in _QUOTING_BANDS:
+            return {}
+        is_reducing = self._health in _REDUCING_BANDS
+        wanted: dict[Slot, Quote] = {}
+        for side in (Side.BUY, Side.SELL):
+            room = self._room(side, is_reducing=is_reducing)
+            for level in range(self._settings.levels):
+                if self._is_pulled and level < self._settings.pulled_levels:
+                    continue
+                size = self._instrument.round_size(min(self._size(side, level), room))
+                price = self._price(reservation, side, level)
+                if size <= 0 or price is None or size * price < self._instrument.min_notional:
+                    continue
+                room -= size
+                wanted[side, level] = Quote(price=price, size=size, reduce_only=is_reducing)
+        return wanted
+
+    def _room(self, side: Side, *, is_reducing: bool) -> Decimal:
+        if is_reducing:
+            return max(Decimal(0), -side.sign * self._position)
+        return max(Decimal(0), self._settings.max_position - side.sign * self._position)
+
+    def _size(self, side: Side, level: int) -> Decimal:
+        settings = self._settings
+        adding = max(0.0, side.sign * self._fullness())
+        share = max(0.0, 1.0 - settings.asymmetry * adding)
+        return settings.size * Decimal(repr(share * settings.level_size_factor**level))
+
+    def _price(self, reservation: float, side: Side, level: int) -> Decimal | None:
+        settings, instrument = self._settings, self._instrument
+        assert instrument is not None, "quotes are wanted only after `Started`"
+        distance_bps = settings.half_spread_bps + level * settings.level_spacing_bps
+        if self._is_pulled:
+            distance_bps *= settings.pulled_spread_factor
+        raw = Decimal(repr(reservation * (1.0 - side.sign * distance_bps / _BPS)))
+        price = instrument.round_price(raw, up=side is Side.SELL)
+        # A post-only order that would trade is refused; one step inside the other side it rests.
+        if self._book is not None and side is Side.BUY and self._book.ask_price is not None:
+            limit = instrument.round_price(self._book.ask_price - instrument.tick, up=False)
+            price = min(price, limit)
+        elif self._book is not None and side is Side.SELL and self._book.bid_price is not None:
+            limit = instrument.round_price(self._book.bid_price + instrument.tick, up=True)
+            price = max(price, limit)
+        return price if price > 0 else None
+
+
+def _clamp(value: float, bound: float) -> float:
+    return max(-bound, min(bound, value))

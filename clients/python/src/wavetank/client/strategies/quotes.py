@@ -1,0 +1,213 @@
+"""Resting quotes, kept where a strategy wants them with as few messages as possible.
+
+Each quote has a slot: a side and a level. A slot knows whether its order is on its way, in the book, or being changed,
+and while a command is under way it waits for the answer, so that no two commands contradict one another. A quote that
+moved less than a threshold stays, for every amendment of a price costs its place in the queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, auto
+from typing import TypeAlias
+
+from wavetank.client.errors import OrderUnknown, OutcomeUnknown
+from wavetank.client.events import CommandAnswered, CommandUnresolved, Fill, OrderCancelled, Reconnected
+from wavetank.client.orders import AmendOrder, CancelOrder, OrderState, PlaceOrder, Side, client_order_id
+from wavetank.client.strategy import StrategyCommand
+
+Slot: TypeAlias = tuple[Side, int]
+"""A side and a level, 0 for the innermost."""
+
+_BPS = Decimal(10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A quote that is wanted: dollars, units of the base asset, and whether it may only reduce the position."""
+
+    price: Decimal
+    size: Decimal
+    reduce_only: bool = False
+
+
+class _Stage(Enum):
+    PLACING = auto()
+    RESTING = auto()
+    CHANGING = auto()
+
+
+@dataclass(slots=True)
+class _Resting:
+    """An own order that is, or may be, in the book."""
+
+    client_order_id: bytes
+    price: Decimal
+    remaining: Decimal
+    reduce_only: bool
+    stage: _Stage
+    filled: Decimal = Decimal(0)
+    cancelling: bool = False
+
+
+class Quotes:
+    """The quotes of one strategy in one instrument.
+
+    Args:
+        instrument: symbol.
+        order_id_prefix: 8 bytes that make client order ids unique.
+        price_threshold_bps: a price that moved less stays.
+        size_threshold: a remaining size that differs less, as a share of what is wanted, stays.
+        refusal_pause_ns: venue time for which a slot rests after a refusal.
+    """
+
+    def __init__(
+        self,
+        instrument: str,
+        *,
+        order_id_prefix: bytes,
+        price_threshold_bps: float,
+        size_threshold: float,
+        refusal_pause_ns: int,
+    ) -> None:
+        self._instrument = instrument
+        self._prefix = order_id_prefix
+        self._price_threshold = Decimal(str(price_threshold_bps)) / _BPS
+        self._size_threshold = Decimal(str(size_threshold))
+        self._refusal_pause_ns = refusal_pause_ns
+        self._counter = 0
+        self._slots: dict[Slot, _Resting] = {}
+        self._slot_of: dict[bytes, Slot] = {}
+        self._paused_until_ns: dict[Slot, int] = {}
+
+    @property
+    def resting(self) -> Mapping[Slot, tuple[Decimal, Decimal]]:
+        """Price and remaining size of every quote that is, or may be, in the book."""
+        return {slot: (order.price, order.remaining) for slot, order in self._slots.items()}
+
+    def follow(self, event: Fill | OrderCancelled | CommandAnswered | CommandUnresolved | Reconnected) -> None:
+        """Take note of what became of own orders."""
+        match event:
+            case Fill():
+                self._on_fill(event)
+            case OrderCancelled():
+                self._free(event.order.client_order_id)
+            case CommandAnswered():
+                self._on_answer(event)
+            case CommandUnresolved():
+                self._on_unresolved(event)
+            case Reconnected():
+                self._on_return(event)
+
+    def steer(self, wanted: Mapping[Slot, Quote], now_ns: int) -> list[StrategyCommand]:
+        """Return the commands that bring the quotes to where they are wanted: cancels, then amendments, then orders."""
+        cancels: list[StrategyCommand] = []
+        amendments: list[StrategyCommand] = []
+        orders: list[StrategyCommand] = []
+        for slot, order in self._slots.items():
+            if order.stage is not _Stage.RESTING:
+                continue
+            quote = wanted.get(slot)
+            if quote is None or quote.reduce_only != order.reduce_only:
+                order.stage, order.cancelling = _Stage.CHANGING, True
+                cancels.append(CancelOrder(instrument=self._instrument, client_order_id=order.client_order_id))
+            elif now_ns >= self._paused_until_ns.get(slot, 0) and self._differs(order, quote):
+                order.stage = _Stage.CHANGING
+                amendments.append(
+                    AmendOrder(
+                        instrument=self._instrument,
+                        client_order_id=order.client_order_id,
+                        price=None if quote.price == order.price else quote.price,
+                        size=order.filled + quote.size,
+                    )
+                )
+        for slot, quote in wanted.items():
+            if slot not in self._slots and now_ns >= self._paused_until_ns.get(slot, 0):
+                orders.append(self._place(slot, quote))
+        return [*cancels, *amendments, *orders]
+
+    def _differs(self, order: _Resting, quote: Quote) -> bool:
+        return (
+            abs(quote.price - order.price) > self._price_threshold * order.price
+            or abs(quote.size - order.remaining) > self._size_threshold * quote.size
+        )
+
+    def _place(self, slot: Slot, quote: Quote) -> PlaceOrder:
+        self._counter += 1
+        identifier = client_order_id(self._prefix, self._counter)
+        self._slots[slot] = _Resting(identifier, quote.price, quote.size, quote.reduce_only, _Stage.PLACING)
+        self._slot_of[identifier] = slot
+        return PlaceOrder(
+            instrument=self._instrument,
+            side=slot[0],
+            size=quote.size,
+            price=quote.price,
+            post_only=True,
+            reduce_only=quote.reduce_only,
+            client_order_id=identifier,
+        )
+
+    def _on_fill(self, fill: Fill) -> None:
+        slot = self._slot_of.get(fill.client_order_id)
+        if slot is None:
+            return
+        order = self._slots[slot]
+        order.filled += fill.size
+        order.remaining = fill.remaining_size
+        if not fill.remaining_size:
+            self._free(fill.client_order_id)
+
+    def _on_answer(self, event: CommandAnswered) -> None:
+        command, result = event.command, event.result
+        if not isinstance(command, PlaceOrder | AmendOrder | CancelOrder):
+            return
+        slot = self._slot_of.get(command.client_order_id)
+        if slot is None:
+            return
+        order = self._slots[slot]
+        if result.refusal is not None:
+            self._paused_until_ns[slot] = event.event_time_ns + self._refusal_pause_ns
+            if isinstance(command, PlaceOrder) or isinstance(result.refusal, OrderUnknown):
+                self._free(command.client_order_id)
+            else:
+                order.stage, order.cancelling = _Stage.RESTING, False
+            return
+        if result.state is not OrderState.OPEN:
+            self._free(command.client_order_id)
+            return
+        order.stage = _Stage.RESTING
+        order.filled, order.remaining = result.filled_size, result.remaining_size
+        if isinstance(command, AmendOrder) and command.price is not None:
+            order.price = Decimal(command.price)
+
+    def _on_unresolved(self, event: CommandUnresolved) -> None:
+        command = event.command
+        if not isinstance(command, PlaceOrder | AmendOrder | CancelOrder):
+            return
+        slot = self._slot_of.get(command.client_order_id)
+        if slot is None:
+            return
+        self._paused_until_ns[slot] = event.event_time_ns + self._refusal_pause_ns
+        if isinstance(command, PlaceOrder) and not isinstance(event.error, OutcomeUnknown):
+            self._free(command.client_order_id)
+        else:
+            # It may be in the book: the next steering amends or cancels it, and a refusal then frees the slot.
+            self._slots[slot].stage = _Stage.RESTING
+
+    def _on_return(self, event: Reconnected) -> None:
+        found = {order.client_order_id: order for order in event.open_orders}
+        for identifier, slot in list(self._slot_of.items()):
+            order = found.get(identifier)
+            if order is None:
+                self._free(identifier)
+            else:
+                resting = self._slots[slot]
+                resting.stage, resting.price = _Stage.RESTING, order.price
+                resting.remaining, resting.filled = order.remaining_size, order.filled_size
+
+    def _free(self, identifier: bytes) -> None:
+        slot = self._slot_of.pop(identifier, None)
+        if slot is not None:
+            del self._slots[slot]

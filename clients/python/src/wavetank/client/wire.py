@@ -1,0 +1,342 @@
+"""Between the contract's messages and this SDK's values: the only module that knows both.
+
+It holds the venue's instruments, for every price and size on the wire is an integer in the units of one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from wavetank.client.errors import InstrumentUnknown, refusal_error
+from wavetank.client.events import (
+    BestBidOffer,
+    BookDelta,
+    BookSnapshot,
+    Fill,
+    OrderAccepted,
+    OrderAmended,
+    OrderCancelled,
+    PriceLevel,
+    Prices,
+    Trade,
+)
+from wavetank.client.instrument import Instrument, decimal_of, dollars, scaled
+from wavetank.client.orders import (
+    AmendOrder,
+    CancelAllOrders,
+    CancelOrder,
+    CancelReason,
+    Command,
+    CommandResult,
+    Order,
+    OrderState,
+    OrderType,
+    PlaceOrder,
+    RawCommand,
+    Side,
+    TimeInForce,
+)
+from wavetank.v1 import instrument_pb2, market_data_pb2, oracle_pb2, order_entry_pb2
+
+MarketMessageEvent = BestBidOffer | BookSnapshot | BookDelta | Trade | Prices
+OrderMessageEvent = OrderAccepted | OrderAmended | OrderCancelled | Fill
+
+
+class Wire:
+    """Translates, by the instruments that the directory lists."""
+
+    def __init__(self, instruments: Iterable[Instrument] = ()) -> None:
+        self._by_symbol: dict[str, Instrument] = {}
+        self._by_id: dict[int, Instrument] = {}
+        self.learn(instruments)
+
+    def learn(self, instruments: Iterable[Instrument]) -> None:
+        """Take over instruments as the directory lists them now."""
+        for instrument in instruments:
+            self._by_symbol[instrument.symbol] = instrument
+            self._by_id[instrument.instrument_id] = instrument
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """Instruments by symbol."""
+        return self._by_symbol
+
+    def knows(self, instrument_id: int) -> bool:
+        """Tell whether the directory listed this number when it was last asked; 0 stands for none."""
+        return instrument_id == 0 or instrument_id in self._by_id
+
+    def named(self, symbol: str) -> Instrument:
+        """Return the instrument of a symbol.
+
+        Raises:
+            InstrumentUnknown: the venue lists no such symbol; the message names those it lists.
+        """
+        found = self._by_symbol.get(symbol)
+        if found is None:
+            raise InstrumentUnknown(f"the venue lists no {symbol!r}, only {', '.join(sorted(self._by_symbol))}")
+        return found
+
+    def numbered(self, instrument_id: int) -> Instrument:
+        """Return the instrument of a number on the wire.
+
+        Raises:
+            InstrumentUnknown: the directory did not list it.
+        """
+        found = self._by_id.get(instrument_id)
+        if found is None:
+            raise InstrumentUnknown(f"the directory lists no instrument {instrument_id}")
+        return found
+
+    def symbol(self, instrument_id: int) -> str:
+        """Return the symbol of a number on the wire, empty for 0."""
+        return self.numbered(instrument_id).symbol if instrument_id else ""
+
+    def numbers(self, symbols: Iterable[str]) -> list[int]:
+        """Return the numbers of symbols."""
+        return [self.named(symbol).instrument_id for symbol in symbols]
+
+    # --- Orders ------------------------------------------------------------------------------------------------------
+
+    def command(self, command: Command) -> order_entry_pb2.Command:
+        """Return a command as the contract has it.
+
+        Raises:
+            WavetankError: the instrument is not listed, or a price or size is not exact in its units.
+            TypeError: a number is a float.
+        """
+        match command:
+            case PlaceOrder():
+                return order_entry_pb2.Command(place=self._place(command))
+            case AmendOrder():
+                instrument = self.named(command.instrument)
+                checked = not command.unchecked
+                return order_entry_pb2.Command(
+                    amend=order_entry_pb2.AmendOrder(
+                        order_id=command.order_id,
+                        client_order_id=command.client_order_id,
+                        price_ticks=0
+                        if command.price is None
+                        else instrument.price_ticks(command.price, on_grid=checked),
+                        size_lots=0 if command.size is None else instrument.size_lots(command.size, in_range=checked),
+                    )
+                )
+            case CancelOrder():
+                return order_entry_pb2.Command(
+                    cancel=order_entry_pb2.CancelOrder(
+                        order_id=command.order_id, client_order_id=command.client_order_id
+                    )
+                )
+            case CancelAllOrders():
+                return order_entry_pb2.Command(
+                    cancel_all=order_entry_pb2.CancelAllOrders(
+                        instrument_id=self.named(command.instrument).instrument_id if command.instrument else 0,
+                        side=instrument_pb2.SIDE_UNSPECIFIED if command.side is None else command.side.value,
+                    )
+                )
+            case RawCommand():
+                return command.message
+
+    def _place(self, command: PlaceOrder) -> order_entry_pb2.PlaceOrder:
+        instrument = self.named(command.instrument)
+        checked = not command.unchecked
+        market = command.price is None
+        return order_entry_pb2.PlaceOrder(
+            instrument_id=instrument.instrument_id,
+            side=command.side.value,
+            order_type=order_entry_pb2.ORDER_TYPE_MARKET if market else order_entry_pb2.ORDER_TYPE_LIMIT,
+            price_ticks=0 if command.price is None else instrument.price_ticks(command.price, on_grid=checked),
+            size_lots=instrument.size_lots(command.size, in_range=checked),
+            time_in_force=order_entry_pb2.TIME_IN_FORCE_UNSPECIFIED if market else command.time_in_force.value,
+            post_only=command.post_only,
+            reduce_only=command.reduce_only,
+            client_order_id=command.client_order_id,
+            slippage_cap_ppm=0 if command.slippage_cap is None else _ppm(command.slippage_cap),
+        )
+
+    def result(self, message: order_entry_pb2.CommandResult, symbol: str, seq: int) -> CommandResult:
+        """Return what became of a command; its sizes stay 0 if no symbol says in which units they are."""
+        refusal = refusal_error(message.refusal) if message.HasField("refusal") else None
+        lots = self.named(symbol) if symbol in self._by_symbol else None
+        return CommandResult(
+            refusal=refusal,
+            order_id=message.order_id,
+            client_order_id=bytes(message.client_order_id).rstrip(b"\0"),
+            state=OrderState(message.state),
+            filled_size=lots.size(message.filled_lots) if lots else Decimal(0),
+            remaining_size=lots.size(message.remaining_lots) if lots else Decimal(0),
+            filled_value=dollars(message.filled_value_micros),
+            cancelled_orders=message.cancelled_orders,
+            repeated_answer=message.repeated_answer,
+            seq=seq,
+        )
+
+    def order(self, message: order_entry_pb2.Order) -> Order:
+        """Return an order as the venue holds it."""
+        instrument = self.numbered(message.instrument_id)
+        return Order(
+            order_id=message.order_id,
+            client_order_id=bytes(message.client_order_id).rstrip(b"\0"),
+            account_id=message.account_id,
+            instrument=instrument.symbol,
+            side=Side(message.side),
+            order_type=OrderType(message.order_type),
+            time_in_force=TimeInForce(message.time_in_force),
+            post_only=message.post_only,
+            reduce_only=message.reduce_only,
+            price=instrument.price(message.price_ticks),
+            remaining_size=instrument.size(message.remaining_lots),
+            filled_size=instrument.size(message.filled_lots),
+            filled_value=dollars(message.filled_value_micros),
+            state=OrderState(message.state),
+            cancel_reason=CancelReason(message.cancel_reason),
+            accepted_time_ns=message.accepted_time_ns,
+        )
+
+    def order_event(self, message: order_entry_pb2.OrderEvent) -> OrderMessageEvent | None:
+        """Return an own order event, or None for a kind that is newer than this SDK."""
+        seq, time_ns = message.seq, message.event_time_ns
+        match message.WhichOneof("event"):
+            case "accepted":
+                return OrderAccepted(seq=seq, event_time_ns=time_ns, order=self.order(message.accepted.order))
+            case "amended":
+                return OrderAmended(
+                    seq=seq,
+                    event_time_ns=time_ns,
+                    order=self.order(message.amended.order),
+                    kept_priority=message.amended.kept_priority,
+                )
+            case "cancelled":
+                return OrderCancelled(seq=seq, event_time_ns=time_ns, order=self.order(message.cancelled.order))
+            case "fill":
+                return self._fill(message)
+            case _:
+                return None
+
+    def _fill(self, message: order_entry_pb2.OrderEvent) -> Fill:
+        fill = message.fill
+        instrument = self.numbered(fill.instrument_id)
+        return Fill(
+            seq=message.seq,
+            event_time_ns=message.event_time_ns,
+            trade_id=fill.trade_id,
+            order_id=fill.order_id,
+            client_order_id=bytes(fill.client_order_id).rstrip(b"\0"),
+            instrument=instrument.symbol,
+            side=Side(fill.side),
+            price=instrument.price(fill.price_ticks),
+            size=instrument.size(fill.size_lots),
+            fee=dollars(fill.fee_micros),
+            maker=fill.maker,
+            remaining_size=instrument.size(fill.remaining_lots),
+            liquidation=fill.liquidation,
+        )
+
+    # --- Market data -------------------------------------------------------------------------------------------------
+
+    def market_event(self, message: market_data_pb2.SubscribeResponse) -> MarketMessageEvent | None:
+        """Return a message of a subscription, or None for a kind that is newer than this SDK."""
+        instrument = self.numbered(message.instrument_id)
+        seq, time_ns, symbol = message.seq, message.event_time_ns, instrument.symbol
+        match message.WhichOneof("update"):
+            case "bbo":
+                bbo = message.bbo
+                return BestBidOffer(
+                    seq=seq,
+                    event_time_ns=time_ns,
+                    instrument=symbol,
+                    bid_price=instrument.price(bbo.bid_price_ticks) if bbo.bid_price_ticks else None,
+                    bid_size=instrument.size(bbo.bid_size_lots),
+                    ask_price=instrument.price(bbo.ask_price_ticks) if bbo.ask_price_ticks else None,
+                    ask_size=instrument.size(bbo.ask_size_lots),
+                )
+            case "book_snapshot":
+                return self.book(message.book_snapshot, instrument, seq, time_ns)
+            case "book_delta":
+                return BookDelta(
+                    seq=seq,
+                    event_time_ns=time_ns,
+                    instrument=symbol,
+                    bids=_levels(message.book_delta.bids, instrument),
+                    asks=_levels(message.book_delta.asks, instrument),
+                    previous_seq=message.book_delta.previous_seq,
+                )
+            case "trade":
+                trade = message.trade
+                return Trade(
+                    seq=seq,
+                    event_time_ns=time_ns,
+                    instrument=symbol,
+                    trade_id=trade.trade_id,
+                    price=instrument.price(trade.price_ticks),
+                    size=instrument.size(trade.size_lots),
+                    aggressor=Side(trade.aggressor),
+                    liquidation=trade.liquidation,
+                )
+            case "prices":
+                return self.prices(message.prices, instrument, seq, time_ns)
+            case _:
+                return None
+
+    def book(
+        self, message: market_data_pb2.BookSnapshot, instrument: Instrument, seq: int, event_time_ns: int
+    ) -> BookSnapshot:
+        """Return a whole book."""
+        return BookSnapshot(
+            seq=seq,
+            event_time_ns=event_time_ns,
+            instrument=instrument.symbol,
+            bids=_levels(message.bids, instrument),
+            asks=_levels(message.asks, instrument),
+        )
+
+    def prices(
+        self, message: market_data_pb2.InstrumentPrices, instrument: Instrument, seq: int, event_time_ns: int
+    ) -> Prices:
+        """Return the prices of market data."""
+        return Prices(
+            seq=seq,
+            event_time_ns=event_time_ns,
+            instrument=instrument.symbol,
+            index=_price(instrument, message.index_price_ticks),
+            mark=_price(instrument, message.mark_price_ticks),
+            stale=message.stale,
+            funding_rate=scaled(message.funding_rate_e12, -12),
+            open_interest=instrument.size(message.open_interest_lots),
+            last=_price(instrument, message.last_price_ticks),
+            index_time_ns=message.index_time_ns,
+        )
+
+    def oracle_prices(self, message: oracle_pb2.SubscribePricesResponse) -> Prices:
+        """Return prices as the oracle told them, which knows neither trades nor open interest."""
+        instrument = self.numbered(message.instrument_id)
+        return Prices(
+            seq=message.seq,
+            event_time_ns=message.event_time_ns,
+            instrument=instrument.symbol,
+            index=_price(instrument, message.index_price_ticks),
+            mark=_price(instrument, message.mark_price_ticks),
+            stale=message.stale,
+            funding_rate=scaled(message.funding_rate_e12, -12),
+            open_interest=None,
+            last=None,
+            index_time_ns=message.index_time_ns,
+        )
+
+
+def _price(instrument: Instrument, ticks: int) -> Decimal | None:
+    return instrument.price(ticks) if ticks else None
+
+
+def _levels(levels: Iterable[market_data_pb2.PriceLevel], instrument: Instrument) -> tuple[PriceLevel, ...]:
+    return tuple(
+        PriceLevel(instrument.price(level.price_ticks), instrument.size(level.size_lots), level.orders)
+        for level in levels
+    )
+
+
+def _ppm(share: Decimal | int | str) -> int:
+    ppm = decimal_of(share, "a slippage cap").scaleb(6)
+    if ppm != ppm.to_integral_value():
+        raise ValueError(f"a slippage cap is a whole number of millionths, not {share}")
+    return int(ppm)
