@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.k8s.manifests import BASE, Resource, containers, named, read_plainly, workloads
+from tests.k8s.manifests import BASE, ROOT, Resource, containers, named, read_plainly, workloads
 from tests.k8s.test_base import DRAIN_SECONDS
 from wavetank.runtime.settings import ServiceSettings
 
@@ -18,6 +18,11 @@ FIELDS = {
     "metadata.namespace": "wavetank",
     "metadata.labels['apps.kubernetes.io/pod-index']": "0",
 }
+CLOCK = {
+    "CLOCK_START_NS": "1793491200000000000",
+    "CLOCK_ORIGIN_NS": "1793491200000000000",
+    "CLOCK_SPEED_MILLI": "1000",
+}
 SECRET = {"internal-key": "an internal key", "admin-key": "bootstrap.a-secret-of-the-admin", "redis-password": "5ec7e7"}
 
 _REFERENCE = re.compile(r"\$\(([A-Z_]+)\)")
@@ -28,8 +33,9 @@ def environment(resources: list[Resource], service: str) -> dict[str, str]:
     (container,) = containers(named(resources, "StatefulSet", service))
     variables: dict[str, str] = {}
     for source in container.get("envFrom", []):
-        data = named(resources, "ConfigMap", source["configMapRef"]["name"])["data"]
-        variables |= {f"{source.get('prefix', '')}{name}": value for name, value in data.items()}
+        name = source["configMapRef"]["name"]
+        data = CLOCK if name == "clock" else named(resources, "ConfigMap", name)["data"]
+        variables |= {f"{source.get('prefix', '')}{key}": value for key, value in data.items()}
     for entry in container.get("env", []):
         origin = entry.get("valueFrom", {})
         if "fieldRef" in origin:
@@ -66,10 +72,18 @@ def test_service_accepts_what_it_is_given(service: str, monkeypatch: pytest.Monk
         monkeypatch.setenv(name, value)
     # Refuses a name that it does not know, and a value that it cannot use.
     settings = settings_class(service).load()
+    assert settings.clock_start_ns == 1793491200000000000
     assert settings.redis_url == "redis://:5ec7e7@redis:6379/0"
     assert settings.advertised_address == f"{service}-0.{service}.wavetank.svc:50051"
     assert settings.internal_key.get_secret_value() == "an internal key"
     assert settings.drain_timeout_ms <= DRAIN_SECONDS * 1_000
+
+
+def test_clock_is_made_as_the_readme_says() -> None:
+    readme = (ROOT / "k8s" / "README.md").read_text(encoding="utf-8")
+    assert "create configmap clock" in readme
+    for name in CLOCK:
+        assert f"--from-literal={name}=" in readme
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -100,11 +114,11 @@ def test_command_starts_a_module_that_is_there(service: str) -> None:
 
 def test_misspelt_variable_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     resources = read_plainly(BASE)
-    named(resources, "ConfigMap", "venue")["data"]["CLOCK_SPED_MILLI"] = "1000"
-    for name, value in environment(resources, "matching").items():
+    named(resources, "ConfigMap", "venue")["data"]["LOG_LEVLE"] = "info"
+    for name, value in environment(resources, "oracle").items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(Exception, match="WAVETANK_MATCHING_CLOCK_SPED_MILLI"):
-        settings_class("matching").load()
+    with pytest.raises(Exception, match="WAVETANK_ORACLE_LOG_LEVLE"):
+        settings_class("oracle").load()
 
 
 def test_every_workload_is_known_here() -> None:
