@@ -1,0 +1,287 @@
+"""A venue as child processes: Redis, clearing, oracle and matching, supervised, in a run directory.
+
+It exists so that `up`, `demo`, `bench` and the tests start the very same venue. Kept true:
+
+- `start` returns when every service says that it is healthy, and leaves nothing behind when one does not.
+- Nothing outlives the owner, not even when it is killed: each child asks the kernel for a signal at its death.
+- Services are ended from the door inwards: matching stops taking orders and commits what is in flight, clearing and
+  oracle follow, Redis goes last, so nothing acknowledged is lost.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import redis
+from redis.exceptions import RedisError
+
+from wavetank.cli.children import Child, ChildFailed, RedisChild, ServiceChild
+from wavetank.cli.connection import is_healthy
+from wavetank.cli.failure import CommandFailed
+from wavetank.cli.logs import CLEARING, LOGS, MATCHING, ORACLE, last_entry
+from wavetank.cli.ports import free_addresses
+from wavetank.cli.price_options import Settings, merged
+from wavetank.cli.run_directory import DEFAULT_DIRECTORY, RunDirectory, VenueFile
+from wavetank.cli.supervisor import ChildState, Notice, RestartPolicy, Supervisor
+from wavetank.cli.venue_clock import REAL_TIME_MILLI, ClockSettings, clock_settings
+
+START_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class VenuePlan:
+    """What venue to run."""
+
+    directory: Path = DEFAULT_DIRECTORY
+    redis_url: str = ""
+    """A Redis that somebody else runs; empty for the bundled one."""
+    redis_server: Path | None = None
+    """Another binary than the bundled one."""
+    durability: str = "everysec"
+    speed_milli: int | None = None
+    """Venue seconds per wall second, in thousandths; None for the venue's own from its first start, or real time."""
+    start_ns: int | None = None
+    """Venue time at which to begin; None for now, or where the logs end."""
+    first_ns: int | None = None
+    """Venue time at which a new venue begins when `start_ns` is None; None for now."""
+    settings: Settings = field(default_factory=dict)
+    """More settings by service (`matching`, `clearing`, `oracle`): name without prefix → value."""
+    restart: bool = True
+    """Whether services that die are started again."""
+    log_level: str = "info"
+
+
+class VenueProcess:
+    """A running venue; made with `start`, ended with `stop` or as a context manager."""
+
+    def __init__(self, plan: VenuePlan, observe: Callable[[Notice], None] | None) -> None:
+        self.directory = RunDirectory(plan.directory)
+        self._plan = plan
+        self._observe = observe or (lambda _: None)
+        self._clock: ClockSettings | None = None
+        self._published: VenueFile | None = None
+        self._redis: RedisChild | None = None
+        self._own_time = False
+        self._stack = contextlib.ExitStack()
+        addresses = free_addresses(2 * len(LOGS))
+        self._addresses = dict(zip(LOGS, addresses[: len(LOGS)], strict=True))
+        self._metrics = dict(zip(LOGS, addresses[len(LOGS) :], strict=True))
+        self._supervisor = Supervisor(
+            self._stages(),
+            stop_order=(MATCHING, CLEARING, ORACLE),
+            policy=RestartPolicy(enabled=plan.restart),
+            observe=self._noticed,
+        )
+
+    @classmethod
+    def start(
+        cls,
+        plan: VenuePlan,
+        *,
+        observe: Callable[[Notice], None] | None = None,
+        timeout: float = START_SECONDS,
+    ) -> Self:
+        """Start a venue and return it when all of it is healthy.
+
+        Args:
+            plan: what to run.
+            observe: told, in another thread, whenever a service moves to another state.
+            timeout: wall seconds for all of it.
+
+        Raises:
+            CommandFailed: the directory has an owner, or a service did not start; nothing is left behind.
+
+        """
+        venue = cls(plan, observe)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(venue.directory.claim())
+            venue._remember()
+            try:
+                venue._supervisor.start(timeout)
+            except ChildFailed as error:
+                raise CommandFailed(
+                    f"the venue did not start: {error}",
+                    hint=f"the services' own words are in {venue.directory.logs}",
+                ) from error
+            except BaseException:
+                venue._supervisor.stop()
+                raise
+            venue._publish()
+            venue._stack = stack.pop_all()
+        return venue
+
+    @property
+    def file(self) -> VenueFile:
+        """What `venue.json` says."""
+        assert self._published is not None, "a venue that was started is published"
+        return self._published
+
+    @property
+    def address(self) -> str:
+        """One address that answers the directory."""
+        return self._addresses[MATCHING]
+
+    @property
+    def play_key(self) -> str:
+        """The administrator's key."""
+        return self.directory.keys().play_key
+
+    @property
+    def redis_url(self) -> str:
+        """Where the logs are."""
+        return self._redis.url if self._redis is not None else self._plan.redis_url
+
+    def stop(self) -> None:
+        """End the venue in order, what is in flight first; returns when all of it is gone."""
+        self._published = None
+        self.directory.venue_path.unlink(missing_ok=True)
+        self._supervisor.stop()
+        self._stack.close()
+
+    def kill(self, name: str) -> None:
+        """Kill one service as a crash would; it is restarted unless the plan says otherwise."""
+        self._supervisor.kill(name)
+
+    def kill_all(self) -> None:
+        """Kill everything at once; `stop` is still due."""
+        self._supervisor.kill_all()
+
+    def starts(self, name: str) -> int:
+        """Return how often a service was started."""
+        return self._supervisor.starts(name)
+
+    def wait_ready(self, name: str, timeout: float, *, starts: int = 1) -> bool:
+        """Wait until a service is healthy that was started at least `starts` times; False when time ran out."""
+        return self._supervisor.wait_ready(name, timeout, starts=starts)
+
+    def wait(self, timeout: float | None = None) -> ChildFailed | None:
+        """Wait until the supervisor gave up on a service, and return why; None when `timeout` passed."""
+        return self._supervisor.wait(timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _stages(self) -> list[list[Child]]:
+        stages: list[list[Child]] = []
+        if not self._plan.redis_url:
+            self._redis = RedisChild(
+                self.directory.redis, binary=self._plan.redis_server, durability=self._plan.durability
+            )
+            stages.append([self._redis])
+        stages.append([self._service(name) for name in (CLEARING, ORACLE, MATCHING)])
+        return stages
+
+    def _service(self, name: str) -> ServiceChild:
+        room = name.partition("-")[0]
+        address = self._addresses[name]
+        return ServiceChild(
+            name,
+            [sys.executable, "-m", f"wavetank.{room}"],
+            log=self.directory.logs / f"{name}.log",
+            is_ready=lambda: is_healthy(address),
+            environment=lambda: self._environment(name, room),
+        )
+
+    def _environment(self, name: str, room: str) -> dict[str, str]:
+        """Return a service's variables; called at each of its starts, when Redis has its address."""
+        clock = self._clock_now()
+        keys = self.directory.keys()
+        settings = {
+            "REDIS_URL": self.redis_url,
+            "DURABILITY": self._plan.durability,
+            "LISTEN": self._addresses[name],
+            "MATCHING_ADDRESSES": json.dumps([self._addresses[MATCHING]]),
+            "CLEARING_ADDRESS": self._addresses[CLEARING],
+            "ORACLE_ADDRESS": self._addresses[ORACLE],
+            "CLOCK_START_NS": str(clock.start_ns),
+            "CLOCK_ORIGIN_NS": str(clock.origin_ns),
+            "CLOCK_SPEED_MILLI": str(clock.speed_milli),
+            "INTERNAL_KEY": keys.internal_key,
+            "METRICS_PORT": self._metrics[name].rpartition(":")[2],
+            "DIE_WITH_PARENT": "true",
+            "LOG_LEVEL": self._plan.log_level,
+        }
+        if name == CLEARING:
+            settings["BOOTSTRAP_KEY"] = keys.play_key
+        settings |= self._plan.settings.get(room, {})
+        prefix = f"WAVETANK_{room.upper()}_"
+        return {**os.environ, **{f"{prefix}{setting}": value for setting, value in settings.items()}}
+
+    def _remember(self) -> None:
+        """Let what the first start was told be that of later ones that are told nothing else."""
+        plan, saved = self._plan, self.directory.saved_settings()
+        speed = plan.speed_milli or int(saved.get("speed_milli", REAL_TIME_MILLI))
+        settings = merged(saved.get("services", {}), plan.settings)
+        given = (plan.start_ns, plan.first_ns)
+        self._own_time = bool(saved.get("own_time")) or speed != REAL_TIME_MILLI or any(x is not None for x in given)
+        self._plan = replace(plan, speed_milli=speed, settings=settings)
+        self.directory.save_settings({"speed_milli": speed, "own_time": self._own_time, "services": settings})
+
+    def _clock_now(self) -> ClockSettings:
+        if self._clock is None:
+            try:
+                self._clock = clock_settings(
+                    last_ns=last_venue_time_ns(self.redis_url),
+                    wall_ns=time.time_ns(),
+                    speed_milli=self._plan.speed_milli or REAL_TIME_MILLI,
+                    start_ns=self._plan.start_ns,
+                    first_ns=self._plan.first_ns,
+                    own_time=self._own_time,
+                )
+            except RedisError as error:
+                raise ChildFailed(f"Redis does not answer: {error}") from error
+            except CommandFailed as error:
+                raise ChildFailed(f"{error.message}; {error.hint}") from error
+        return self._clock
+
+    def _publish(self) -> None:
+        assert self._clock is not None, "services were started with a clock"
+        self._published = VenueFile(
+            pid=os.getpid(),
+            address=self.address,
+            endpoints={
+                "matching": [self._addresses[MATCHING]],
+                "clearing": self._addresses[CLEARING],
+                "oracle": self._addresses[ORACLE],
+            },
+            redis_url=self.redis_url,
+            pids=self._supervisor.pids,
+            play_key=self.play_key,
+            clock=asdict(self._clock),
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            metrics=dict(self._metrics),
+            durability=self._plan.durability,
+        )
+        self.directory.write_venue(self._published)
+
+    def _noticed(self, notice: Notice) -> None:
+        published = self._published
+        if published is not None and notice.state in {ChildState.READY, ChildState.DIED, ChildState.STARTING}:
+            self._published = replace(published, pids=self._supervisor.pids)
+            self.directory.write_venue(self._published)
+        self._observe(notice)
+
+
+def last_venue_time_ns(redis_url: str) -> int:
+    """Return the venue time at which the venue's logs end; 0 when there are none.
+
+    Raises:
+        RedisError: Redis does not answer.
+
+    """
+    with redis.Redis.from_url(redis_url, protocol=2, socket_timeout=10.0) as client:
+        ends = [last_entry(client, log) for log in LOGS]
+    return max((entry.now_ns for entry in ends if entry is not None), default=0)
