@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from wavetank.runtime.log_entry import LogEntry, Position
 
 
+MAX_WAITING_FACTS = 1_000
+"""Inputs that may wait before the followers of logs pause."""
+
+
 @dataclass(slots=True)
 class _Fact:
     """An entry of another log."""
@@ -98,6 +102,7 @@ class ClearingService:
         self._answer_timeout_seconds = answer_timeout_seconds
         self._inbox: list[_Fact | _Request | _Question | _Connected] = []
         self._arrived = asyncio.Event()
+        self._drained = asyncio.Event()
         self._link: ShardLink | None = None
         self._gate_sent: bool | None = None
         self._sinks: list[EventSink] = []
@@ -122,14 +127,12 @@ class ClearingService:
         self._inbox.append(item)
         self._arrived.set()
 
-    def fact(self, log: str, entry: LogEntry) -> None:
-        """Take an entry of another log."""
+    async def fact(self, log: str, entry: LogEntry) -> None:
+        """Take an entry of another log; wait while the inbox is full, so that catching up needs no memory."""
+        while len(self._inbox) >= MAX_WAITING_FACTS:
+            self._drained.clear()
+            await self._drained.wait()
         self._put(_Fact(log, entry))
-
-    @property
-    def backlog(self) -> int:
-        """Inputs that wait; followers of logs pause above a bound."""
-        return len(self._inbox)
 
     def connected(self, link: ShardLink, last_seq: int) -> None:
         """Take a shard's hello: it gets every line, every unanswered request and the gate anew."""
@@ -187,6 +190,7 @@ class ClearingService:
                     await asyncio.wait_for(self._arrived.wait(), self._tick_seconds)
             self._arrived.clear()
             inbox, self._inbox = self._inbox, []
+            self._drained.set()
             await self._cycle(inbox)
         await self._save_snapshot()
 

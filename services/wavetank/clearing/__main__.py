@@ -1,0 +1,173 @@
+"""The clearing process: opens its log, recovers, follows the other logs, and serves."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sys
+from contextlib import aclosing
+
+import structlog
+
+from wavetank.clearing.adapters.account import AccountServicer, Withdrawals
+from wavetank.clearing.adapters.account_events import AccountEvents
+from wavetank.clearing.adapters.api_key import ApiKeyServicer
+from wavetank.clearing.adapters.fill_history import FillHistory
+from wavetank.clearing.adapters.instruments_file import listed_instruments
+from wavetank.clearing.adapters.shard_stream import CreditServicer
+from wavetank.clearing.config import ClearingConfig
+from wavetank.clearing.core.clearing import Clearing
+from wavetank.clearing.recovery import CLEARING_LOG, MATCHING_LOG, ORACLE_LOG, Recovery
+from wavetank.clearing.service import ClearingService
+from wavetank.runtime.directory import DirectoryServicer, endpoints_of
+from wavetank.runtime.grpc_server import GrpcServer
+from wavetank.runtime.log_entry import Position
+from wavetank.runtime.log_reader import LogReader
+from wavetank.runtime.log_writer import LogWriter
+from wavetank.runtime.metrics import RpcMetrics, serve_metrics
+from wavetank.runtime.principal import Scope
+from wavetank.runtime.process import Process, run
+from wavetank.runtime.redis_connection import redis_client
+from wavetank.runtime.registry import Registry
+from wavetank.runtime.snapshots import SnapshotStore
+from wavetank.v1 import account_pb2_grpc, api_key_pb2_grpc, credit_pb2_grpc
+
+
+class _Snapshots:
+    """Snapshots of the position that the log is at."""
+
+    def __init__(self, store: SnapshotStore, log: LogWriter) -> None:
+        self._store = store
+        self._log = log
+
+    async def save(self, data: bytes) -> None:
+        await self._store.save(self._log.epoch, self._log.position, data)
+
+
+async def recover(config: ClearingConfig, log: LogWriter) -> Recovery:
+    """Return the state at the log's end: the last snapshot, and the entries after it."""
+    client = redis_client(config.redis_url)
+    try:
+        snapshot = await SnapshotStore(client, CLEARING_LOG).load_latest()
+        recovery = Recovery(config.core_settings(), snapshot.data if snapshot is not None else None)
+        after = snapshot.position if snapshot is not None else Position.START
+        recovery.last_seq = after.seq
+        reader = LogReader(client, CLEARING_LOG, after)
+        while reader.position != log.position:
+            for entry in await reader.read_available():
+                recovery.apply(entry)
+        return recovery
+    finally:
+        await client.aclose()
+
+
+async def follow(config: ClearingConfig, service: ClearingService, log: str, after: Position) -> None:
+    """Hand a log's entries to the service, for ever."""
+    client = redis_client(config.redis_url)
+    try:
+        async with aclosing(LogReader(client, log, after).follow()) as following:
+            async for entry in following:
+                await service.fact(log, entry)
+    finally:
+        await client.aclose()
+
+
+def bootstrap(core: Clearing, config: ClearingConfig) -> None:
+    """Record the first key, which has every scope, unless it is there."""
+    if config.bootstrap_key is None:
+        return
+    key_id, _, secret = config.bootstrap_key.get_secret_value().partition(".")
+    if key_id not in core.state.api_keys:
+        core.bank.create_api_key(
+            0,
+            key_id=key_id,
+            secret_sha256=hashlib.sha256(secret.encode()).digest(),
+            scopes=int(Scope.READ | Scope.TRADE | Scope.ADMIN),
+        )
+
+
+async def main(config: ClearingConfig, process: Process) -> None:
+    """Run clearing until the process is asked to stop."""
+    logger = structlog.get_logger()
+    clock = config.venue_clock()
+    log = await LogWriter.open(
+        config.redis_url,
+        CLEARING_LOG,
+        durability=config.durability,
+        now_ns=clock.now_ns(),
+        append_timeout=config.append_timeout_ms / 1_000,
+    )
+    recovery = await recover(config, log)
+    clock.advance_to(max(log.last_now_ns, recovery.now_ns))
+    core = Clearing(config.core_settings(), epoch=log.epoch, state=recovery.state, last_seq=log.last_seq)
+    logger.info("recovered", last_seq=log.last_seq, accounts=len(core.state.accounts), epoch=log.epoch)
+    core.begin(clock.now_ns(), listed_instruments(config), config.fund_deposit_micros)
+    bootstrap(core, config)
+
+    service = ClearingService(
+        core,
+        log,
+        clock,
+        cursors=recovery.cursors,
+        tick_seconds=config.tick_ms / 1_000,
+        answer_timeout_seconds=config.answer_timeout_ms / 1_000,
+    )
+    client = redis_client(config.redis_url)
+    service.keep_snapshots(_Snapshots(SnapshotStore(client, CLEARING_LOG), log), config.snapshot_every_events)
+    registry = Registry(internal_key=config.internal_key.get_secret_value())
+    account_events = AccountEvents(log.last_seq)
+    withdrawals = Withdrawals()
+    service.tell(account_events)
+    service.tell(withdrawals)
+    fills = FillHistory(redis_client(config.redis_url), CLEARING_LOG)
+
+    server = GrpcServer(
+        identifier=registry,
+        directory=DirectoryServicer(
+            clock=clock,
+            instruments=registry.instruments.values,
+            endpoints=lambda instrument_ids: endpoints_of(config, instrument_ids),
+        ),
+        on_broken=process.fail,
+        max_message_bytes=config.max_message_bytes,
+        metrics=RpcMetrics("clearing"),
+    )
+    server.add(
+        account_pb2_grpc.add_AccountServiceServicer_to_server,
+        AccountServicer(service, fills, account_events, withdrawals),
+        "wavetank.v1.AccountService",
+    )
+    server.add(
+        api_key_pb2_grpc.add_ApiKeyServiceServicer_to_server, ApiKeyServicer(service), "wavetank.v1.ApiKeyService"
+    )
+    server.add(
+        credit_pb2_grpc.add_CreditServiceServicer_to_server, CreditServicer(service), "wavetank.v1.CreditService"
+    )
+    stop_metrics = serve_metrics(config.metrics_port)
+    async with asyncio.TaskGroup() as tasks:
+        background = [
+            tasks.create_task(log.watch()),
+            tasks.create_task(registry.follow(LogReader(redis_client(config.redis_url), CLEARING_LOG))),
+            tasks.create_task(fills.run()),
+            tasks.create_task(follow(config, service, MATCHING_LOG, recovery.cursors[MATCHING_LOG])),
+            tasks.create_task(follow(config, service, ORACLE_LOG, recovery.cursors[ORACLE_LOG])),
+        ]
+        loop = tasks.create_task(service.run())
+        await registry.ready()
+        address = await server.start(config.listen)
+        await server.set_serving(serving=True)
+        logger.info("serving", address=address)
+        await process.until_stopping()
+        # Callers in flight are answered while the loop still runs; then the loop ends with a snapshot.
+        await server.stop(config.drain_timeout_ms / 1_000)
+        service.stop()
+        await loop
+        for task in background:
+            task.cancel()
+    stop_metrics()
+    await log.close()
+    await client.aclose()
+
+
+if __name__ == "__main__":
+    sys.exit(run("clearing", ClearingConfig, main))
