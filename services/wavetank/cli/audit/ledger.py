@@ -1,0 +1,301 @@
+"""The ledger, rebuilt from clearing's log with its own arithmetic (PROTOCOL 1).
+
+After an offence the logged outcome is taken over, so that one wrong booking is told once and not again by every later
+one; the sums over all accounts show it all the same.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from wavetank.cli.audit.findings import Findings, Rule
+from wavetank.cli.audit.margins import Leg, Terms, Worth
+from wavetank.model.events import clearing as events
+from wavetank.model.ids import FEE_ACCOUNT_ID, ROUNDING_ACCOUNT_ID
+from wavetank.model.record import Event
+
+E12 = 10**12
+
+
+def towards_zero(a: int, b: int, c: int) -> int:
+    """Return a × b / c without its fraction, for c above 0."""
+    product = a * b
+    return product // c if product >= 0 else -(-product // c)
+
+
+@dataclass(slots=True)
+class Holding:
+    """A position: signed lots and signed cost."""
+
+    lots: int = 0
+    cost: int = 0
+
+
+@dataclass(slots=True)
+class Account:
+    """One account."""
+
+    account_id: int
+    name: str
+    kind: int
+    cash: int = 0
+    holdings: dict[int, Holding] = field(default_factory=dict)
+    value: int = 0
+    """Σ of the signed values of its fills (PROTOCOL R2, Q)."""
+    fees: int = 0
+    """Σ of its fees (F)."""
+    held: events.WithdrawalHeld | None = None
+
+
+@dataclass(slots=True)
+class Sums:
+    """Running sums over all holders of one instrument."""
+
+    lots: int = 0
+    cost: int = 0
+    realised: int = 0
+
+
+class Ledger:
+    """Applies the money events of clearing's log."""
+
+    def __init__(self, findings: Findings) -> None:
+        """Begin with no account."""
+        self.accounts: dict[int, Account] = {}
+        self.terms: dict[int, Terms] = {}
+        self.marks: dict[int, int] = {}
+        """Last mark taken over, by instrument."""
+        self.sums: defaultdict[int, Sums] = defaultdict(Sums)
+        self.paid_in = 0
+        """Deposits less withdrawals."""
+        self.total = 0
+        """Σ (cash − Σ cost), kept up to date with every change."""
+        self._findings = findings
+        self._imbalance = 0
+        self._skew: dict[int, tuple[int, int]] = {}
+        self._touched: set[int] = set()
+        self._payments: dict[tuple[int, int], dict[int, events.FundingBooked]] = {}
+        self._handlers: dict[type, Callable[..., None]] = {
+            events.InstrumentListed: self._listed,
+            events.MarginTierListed: self._tier_listed,
+            events.AccountOpened: self._opened,
+            events.Deposited: self._deposited,
+            events.Withdrawn: self._withdrawn,
+            events.FillBooked: self._filled,
+            events.CashTransferred: self._transferred,
+            events.FundingBooked: self._funded,
+            events.FundingTickBooked: self._ticked,
+        }
+
+    def apply(self, event: Event) -> None:
+        """Apply one event of clearing's log."""
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+
+    def account(self, account_id: int) -> Account:
+        """Return an account; one that was never opened is an offence, and exists from then on."""
+        account = self.accounts.get(account_id)
+        if account is None:
+            self._findings.offend(Rule.INV_050, f"an account {account_id} that was opened before")
+            account = self.accounts[account_id] = Account(account_id, "", 0)
+        return account
+
+    def worth(self, account_id: int, marks: dict[int, int]) -> Worth:
+        """Value an account at `marks`, and at the last ones where these name none (MRGN-010, MRGN-020)."""
+        account = self.account(account_id)
+        equity = account.cash
+        maintenance = initial = 0
+        legs: dict[int, Leg] = {}
+        for instrument_id, holding in sorted(account.holdings.items()):
+            mark = marks.get(instrument_id) or self.marks.get(instrument_id, 0)
+            notional = abs(holding.lots) * mark
+            terms = self.terms[instrument_id]
+            leg = Leg(holding.lots, mark, terms.maintenance(notional))
+            legs[instrument_id] = leg
+            equity += holding.lots * mark - holding.cost
+            maintenance += leg.maintenance
+            initial += terms.initial(notional)
+        return Worth(equity, maintenance, initial, legs)
+
+    def holders(self, instrument_id: int) -> list[Account]:
+        """Return the accounts with a position in an instrument, by id."""
+        return [self.accounts[key] for key in sorted(self.accounts) if instrument_id in self.accounts[key].holdings]
+
+    # Events
+
+    def _listed(self, event: events.InstrumentListed) -> None:
+        self.terms[event.instrument_id] = Terms(event)
+
+    def _tier_listed(self, event: events.MarginTierListed) -> None:
+        terms = self.terms.get(event.instrument_id)
+        if self._findings.expect(
+            Rule.INV_090,
+            terms is not None and len(terms.tiers) == event.tier,
+            f"tier {event.tier} behind its instrument and the tiers below it",
+        ):
+            assert terms is not None
+            terms.add_tier(event)
+
+    def _opened(self, event: events.AccountOpened) -> None:
+        self._findings.expect(Rule.INV_050, event.account_id not in self.accounts, "an account opened once")
+        self.accounts[event.account_id] = Account(event.account_id, event.name.decode(), event.account_kind)
+
+    def _pay(self, account: Account, amount: int, said: int) -> None:
+        """Move cash of one account, and compare with what the event says is left."""
+        self._findings.checks[Rule.INV_050] += 1
+        due = account.cash + amount
+        if due != said:
+            self._findings.offend(Rule.INV_050, f"cash {due} of account {account.account_id} afterwards, not {said}")
+        self.total += said - account.cash
+        account.cash = said
+
+    def _deposited(self, event: events.Deposited) -> None:
+        self._findings.expect(Rule.INV_050, event.amount_micros > 0, "a deposit above 0")
+        self.paid_in += event.amount_micros
+        self._pay(self.account(event.account_id), event.amount_micros, event.cash_after_micros)
+
+    def _withdrawn(self, event: events.Withdrawn) -> None:
+        self._findings.expect(Rule.INV_050, event.amount_micros > 0, "a withdrawal above 0")
+        self.paid_in -= event.amount_micros
+        self._pay(self.account(event.account_id), -event.amount_micros, event.cash_after_micros)
+
+    def _filled(self, event: events.FillBooked) -> None:
+        account = self.account(event.account_id)
+        holding = account.holdings.get(event.instrument_id) or Holding()
+        lots, cost, realised = leg_of(holding.lots, holding.cost, event.delta_lots, event.value_micros)
+        said = (event.lots_after, event.cost_after_micros, event.realised_micros)
+        self._findings.checks[Rule.INV_050] += 1
+        if said != (lots, cost, realised):
+            self._findings.offend(
+                Rule.INV_050, f"lots, cost and realised profit {(lots, cost, realised)} afterwards, not {said}"
+            )
+        sums = self.sums[event.instrument_id]
+        sums.lots += event.lots_after - holding.lots
+        sums.cost += event.cost_after_micros - holding.cost
+        sums.realised += event.realised_micros
+        self.total -= event.cost_after_micros - holding.cost
+        self._touched.add(event.instrument_id)
+        if event.lots_after:
+            account.holdings[event.instrument_id] = Holding(event.lots_after, event.cost_after_micros)
+        else:
+            account.holdings.pop(event.instrument_id, None)
+        self._pay(account, event.realised_micros - event.fee_micros, event.cash_after_micros)
+        fees = self.account(FEE_ACCOUNT_ID)
+        self._pay(fees, event.fee_micros, fees.cash + event.fee_micros)
+        account.value += event.value_micros
+        account.fees += event.fee_micros
+
+    def _transferred(self, event: events.CashTransferred) -> None:
+        self._findings.expect(
+            Rule.INV_050,
+            event.amount_micros > 0 and event.account_id != event.receiver_account_id,
+            "an amount above 0 between two accounts",
+        )
+        self._pay(self.account(event.account_id), -event.amount_micros, event.payer_cash_after_micros)
+        self._pay(self.account(event.receiver_account_id), event.amount_micros, event.receiver_cash_after_micros)
+
+    def _funded(self, event: events.FundingBooked) -> None:
+        account = self.account(event.account_id)
+        holding = account.holdings.get(event.instrument_id) or Holding()
+        paid = self._payments.setdefault((event.instrument_id, event.tick), {})
+        self._findings.expect(
+            Rule.INV_040,
+            holding.lots == event.lots and event.account_id not in paid,
+            f"one payment on the {holding.lots} lots that account {event.account_id} holds",
+        )
+        paid[event.account_id] = event
+        self._pay(account, event.payment_micros, event.cash_after_micros)
+
+    def _ticked(self, event: events.FundingTickBooked) -> None:
+        expect = self._findings.expect
+        paid = self._payments.pop((event.instrument_id, event.tick), {})
+        total = sum(booking.payment_micros for booking in paid.values())
+        for account in self.holders(event.instrument_id):
+            lots = account.holdings[event.instrument_id].lots
+            # What a payer owes rounds up and what a receiver gets rounds down (FUND-030).
+            due = -lots * event.index_price_ticks * event.funding_rate_e12 // E12
+            booking = paid.pop(account.account_id, None)
+            said = 0 if booking is None else booking.payment_micros
+            expect(Rule.INV_040, said == due, f"a payment of {due} to account {account.account_id}, not {said}")
+        expect(Rule.INV_040, not paid, f"payments to holders alone, not to accounts {sorted(paid)}")
+        expect(
+            Rule.INV_040,
+            total + event.rounding_micros == 0,
+            f"{-total} to the rounding account, so that the tick sums to 0, not {event.rounding_micros}",
+        )
+        rounding = self.account(ROUNDING_ACCOUNT_ID)
+        self._pay(rounding, event.rounding_micros, rounding.cash + event.rounding_micros)
+
+    # What holds after each entry
+
+    def end_entry(self) -> None:
+        """Check the sums over all accounts; an imbalance is told when it changes."""
+        findings = self._findings
+        findings.checks[Rule.INV_010] += 1
+        imbalance = self.total - self.paid_in
+        if imbalance != self._imbalance:
+            findings.offend(
+                Rule.INV_010,
+                f"Σ (cash − Σ cost) = {self.paid_in}, deposits less withdrawals; it is {self.total}, {imbalance:+d}",
+            )
+            self._imbalance = imbalance
+        for instrument_id in sorted(self._touched):
+            self._check_instrument(instrument_id)
+        self._touched.clear()
+        for instrument_id, tick in list(self._payments):
+            findings.expect(Rule.INV_040, False, f"the tick {tick} of instrument {instrument_id} in the same entry")
+            del self._payments[instrument_id, tick]
+
+    def _check_instrument(self, instrument_id: int) -> None:
+        findings = self._findings
+        findings.checks[Rule.INV_020] += 1
+        findings.checks[Rule.INV_030] += 1
+        sums = self.sums[instrument_id]
+        skew = (sums.lots, sums.cost - sums.realised)
+        known = self._skew.get(instrument_id, (0, 0))
+        if skew[0] != known[0]:
+            findings.offend(
+                Rule.INV_020, f"positions in instrument {instrument_id} summing to 0, not to {skew[0]} lots"
+            )
+        if skew[1] != known[1]:
+            findings.offend(
+                Rule.INV_030,
+                f"Σ cost = Σ realised = {sums.realised} in instrument {instrument_id}, not {sums.cost}",
+            )
+        self._skew[instrument_id] = skew
+
+    def finish(self) -> None:
+        """Add everything up once more, from nothing, against the running sums."""
+        total = sum(
+            account.cash - sum(holding.cost for holding in account.holdings.values())
+            for account in self.accounts.values()
+        )
+        self._findings.expect(
+            Rule.INV_010, total == self.total, f"the same sum from nothing: {self.total}, not {total}"
+        )
+        for instrument_id, sums in self.sums.items():
+            lots = sum(
+                account.holdings[instrument_id].lots
+                for account in self.accounts.values()
+                if instrument_id in account.holdings
+            )
+            self._findings.expect(
+                Rule.INV_020,
+                lots == sums.lots,
+                f"the same lots from nothing in instrument {instrument_id}: {sums.lots}",
+            )
+
+
+def leg_of(lots: int, cost: int, delta: int, value: int) -> tuple[int, int, int]:
+    """Book a leg: return lots and cost afterwards, and what was realised (PROTOCOL 1).
+
+    A flip is a close of what is held and an opening of the rest.
+    """
+    if lots * delta >= 0:
+        return lots + delta, cost + value, 0
+    if abs(delta) > abs(lots):
+        closing = towards_zero(value, abs(lots), abs(delta))
+        return lots + delta, value - closing, -closing - cost
+    removed = cost if abs(delta) == abs(lots) else towards_zero(cost, abs(delta), abs(lots))
+    return lots + delta, cost - removed, -value - removed
