@@ -1,0 +1,1 @@
+"""Python surface of `acceptance`: none; only compiled code checks orders."""

@@ -1,0 +1,357 @@
+"""Acceptance: each check of an order in its stated order, the first that fails gives the reason (ORD-060).
+
+Body, gate and instrument state; price, mark and band; size and notional; reduce-only; limits of position, open interest
+and counts; the book (post-only, fill-or-kill); and last the credit line. An amendment that loses priority passes the
+same checks with the old order taken out of the account's exposure first. Nothing here changes anything.
+"""
+
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16_t
+from libc.string cimport memset
+
+from wavetank.matching.core.accounts cimport Account, Holding
+from wavetank.matching.core.book cimport Book
+from wavetank.matching.core.orders cimport Order, loss_of
+from wavetank.matching.core.records cimport Command
+from wavetank.matching.core.shard cimport Intent, Shard
+from wavetank.matching.core.words cimport (
+    ACCOUNT_FROZEN,
+    ACCOUNT_REDUCE_ONLY,
+    AMOUNT_OUT_OF_RANGE,
+    BUY,
+    CREDIT_EXCEEDED,
+    CREDIT_STALE,
+    FILL_OR_KILL_UNFILLED,
+    FOK,
+    GTC,
+    INSTRUMENT_STATE,
+    INSTRUMENT_UNKNOWN,
+    IOC,
+    LIMIT,
+    LINE_FROZEN,
+    LINE_REDUCE_ONLY,
+    LOTS_LIMIT,
+    MALFORMED,
+    MARKET,
+    NO_CREDIT_LINE,
+    NO_LINE,
+    NO_REFERENCE_PRICE,
+    NOT_READY,
+    NOTIONAL_TOO_SMALL,
+    OK,
+    OPEN_INTEREST_CAP,
+    ORDER_COMBINATION,
+    ORDER_TOO_LARGE,
+    OUTSIDE_PRICE_BAND,
+    POSITION_TOO_LARGE,
+    POST_ONLY,
+    POST_ONLY_WOULD_CROSS,
+    PRICE_LIMIT,
+    PRICE_OFF_GRID,
+    PRICE_OUT_OF_RANGE,
+    PRICE_STALE,
+    REDUCE_ONLY,
+    REDUCE_ONLY_WOULD_INCREASE,
+    SELL,
+    SIZE_OUT_OF_RANGE,
+    TOO_MANY_INSTRUMENTS,
+    TOO_MANY_OPEN_ORDERS,
+    TRADING,
+)
+from wavetank.model.money cimport int128, price_step
+
+# PROTOCOL 1: position and open lots, and their notional, per account and instrument.
+cdef int64_t LOTS_BOUND = (<int64_t>1 << 40) - 1
+cdef int64_t NOTIONAL_BOUND = (<int64_t>1 << 55) - 1
+
+
+cdef int refuse(Refusal* refusal, uint16_t reason, int64_t was, int64_t allowed) noexcept:
+    """Note a refusal; return its reason."""
+    refusal.reason = reason
+    refusal.was = was
+    refusal.allowed = allowed
+    return reason
+
+
+cdef int64_t _narrow(int128 wide) noexcept:
+    """Bring a number that is only shown into 64 bits."""
+    if wide > INT64_MAX:
+        return INT64_MAX
+    return INT64_MIN if wide < INT64_MIN else <int64_t>wide
+
+
+cdef int propose(Shard shard, Command* command, int32_t account, Intent* intent, Refusal* refusal) except -1:
+    """Read a PLACE command into an intent; a market order becomes an IOC at its cap. Return a reason or 0."""
+    cdef int32_t at = shard.find_book(command.instrument_id)
+    cdef Book book
+    cdef int64_t cap
+    if at < 0:
+        return refuse(refusal, INSTRUMENT_UNKNOWN, command.instrument_id, 0)
+    if (
+        (command.side != BUY and command.side != SELL)
+        or (command.order_type != LIMIT and command.order_type != MARKET)
+        or command.flags & ~(POST_ONLY | REDUCE_ONLY)
+        or not 0 <= command.slippage_cap_ppm <= 1_000_000
+        or not asked_tif_is_known(command)
+    ):
+        return refuse(refusal, MALFORMED, 0, 0)
+    intent.client_id = command.client_id
+    intent.price_ticks = intent.asked_price_ticks = command.price_ticks
+    intent.lots = command.size_lots
+    intent.slippage_cap_ppm = command.slippage_cap_ppm
+    intent.account = account
+    intent.book = at
+    intent.side = command.side
+    intent.order_type = command.order_type
+    intent.time_in_force = command.time_in_force
+    intent.flags = command.flags
+    if command.order_type == MARKET:
+        if command.time_in_force == GTC or command.price_ticks != 0 or command.flags & POST_ONLY:
+            return refuse(refusal, ORDER_COMBINATION, 0, 0)
+        if command.time_in_force == 0:
+            intent.time_in_force = IOC
+    elif command.slippage_cap_ppm != 0 or (command.flags & POST_ONLY and command.time_in_force != GTC):
+        return refuse(refusal, ORDER_COMBINATION, 0, 0)
+    if not shard.is_open:
+        return refuse(refusal, NOT_READY, 0, 0)
+    book = shard.book(at)
+    if book.state != TRADING:
+        return refuse(refusal, INSTRUMENT_STATE, book.state, TRADING)
+    if command.order_type == MARKET:
+        if book.mark_ticks == 0:
+            return refuse(refusal, NO_REFERENCE_PRICE, 0, 0)
+        cap = command.slippage_cap_ppm
+        if cap == 0 or cap > book.price_band_ppm:
+            cap = book.price_band_ppm
+        intent.price_ticks = book.band_edge(command.side, cap)
+    return OK
+
+
+cdef inline bint asked_tif_is_known(Command* command) noexcept:
+    return command.time_in_force <= FOK and (command.time_in_force != 0 or command.order_type == MARKET)
+
+
+cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) except -1:
+    """Check an order of known body, or what an open order would become (`replaced`, else -1).
+
+    Sets the intent's margin price and loss. Return a reason or 0.
+    """
+    cdef Holding after
+    cdef Order* old
+    cdef int32_t holding = shard.accounts.find_holding(intent.account, intent.book)
+    cdef int reason
+    if holding >= 0:
+        after = shard.accounts.holdings[holding]
+    else:
+        memset(&after, 0, sizeof(Holding))
+        after.account = intent.account
+        after.book = intent.book
+    if replaced >= 0:
+        old = &shard.orders.slots[replaced]
+        _add_lots(&after, old.side, old.flags, -old.remaining_lots, old.price_ticks)
+        after.loss -= old.loss_micros
+        after.open_orders -= 1
+    reason = _check_price(shard.book(intent.book), intent, refusal)
+    if reason == OK:
+        reason = _check_size(shard.book(intent.book), intent, &after, refusal)
+    if reason == OK:
+        reason = _check_limits(shard, intent, &after, replaced, refusal)
+    if reason == OK:
+        reason = _check_book(shard, intent, refusal)
+    if reason == OK:
+        reason = _check_credit(shard, intent, &after, holding, replaced, refusal)
+    return reason
+
+
+cdef void _add_lots(Holding* holding, uint8_t side, uint8_t flags, int64_t lots, int64_t price_ticks) noexcept:
+    if flags & REDUCE_ONLY:
+        if side == BUY:
+            holding.reduce_buys += lots
+        else:
+            holding.reduce_sells += lots
+    elif side == BUY:
+        holding.buys += lots
+    else:
+        holding.sells += lots
+    holding.open_value += lots * price_ticks
+
+
+cdef int _check_price(Book book, Intent* intent, Refusal* refusal) noexcept:
+    cdef int64_t price = intent.price_ticks
+    cdef int64_t step
+    if not 1 <= price <= PRICE_LIMIT:
+        return refuse(refusal, PRICE_OUT_OF_RANGE, price, PRICE_LIMIT)
+    step = price_step(price, book.size_decimals, book.significant_figures)
+    if price % step != 0:
+        return refuse(refusal, PRICE_OFF_GRID, price, step)
+    if book.mark_ticks == 0:
+        return refuse(refusal, NO_REFERENCE_PRICE, 0, 0)
+    if intent.order_type != MARKET and not book.in_band(price):
+        # The nearest price that the band allows on this side of the mark.
+        return refuse(
+            refusal, OUTSIDE_PRICE_BAND, price,
+            book.band_edge(BUY if price > book.mark_ticks else SELL, book.price_band_ppm),
+        )
+    if book.mark_is_stale and not intent.flags & REDUCE_ONLY:
+        return refuse(refusal, PRICE_STALE, 0, 0)
+    return OK
+
+
+cdef int _check_size(Book book, Intent* intent, Holding* after, Refusal* refusal) noexcept:
+    cdef int64_t lots = intent.lots
+    cdef int64_t closable
+    cdef int64_t notional
+    if not 1 <= lots <= LOTS_LIMIT:
+        return refuse(refusal, SIZE_OUT_OF_RANGE, lots, LOTS_LIMIT)
+    if lots > book.max_order_lots:
+        return refuse(refusal, ORDER_TOO_LARGE, lots, book.max_order_lots)
+    if intent.flags & REDUCE_ONLY:
+        # Resting reduce-only orders of the side have claimed their part of the position (MTCH-030).
+        closable = -after.lots - after.reduce_buys if intent.side == BUY else after.lots - after.reduce_sells
+        if closable < 0:
+            closable = 0
+        if lots > closable:
+            return refuse(refusal, REDUCE_ONLY_WOULD_INCREASE, lots, closable)
+        return OK
+    notional = lots * (book.mark_ticks if intent.order_type == MARKET else intent.price_ticks)
+    if notional < book.min_notional_micros:
+        return refuse(refusal, NOTIONAL_TOO_SMALL, notional, book.min_notional_micros)
+    return OK
+
+
+cdef int _check_limits(Shard shard, Intent* intent, Holding* after, int32_t replaced, Refusal* refusal) noexcept:
+    cdef Book book = shard.book(intent.book)
+    cdef Account* account = &shard.accounts.slots[intent.account]
+    cdef int64_t lots = intent.lots
+    cdef int64_t total = after.lots if after.lots >= 0 else -after.lots
+    cdef int64_t reach
+    cdef int64_t growth
+    cdef int128 notional
+    total += after.buys + after.sells + after.reduce_buys + after.reduce_sells + lots
+    if total > LOTS_BOUND:
+        return refuse(refusal, AMOUNT_OUT_OF_RANGE, total, LOTS_BOUND)
+    notional = <int128>total * shard.accounts.price_of(after)
+    if notional < <int128>after.open_value + lots * intent.price_ticks:
+        notional = <int128>after.open_value + lots * intent.price_ticks
+    if notional > NOTIONAL_BOUND:
+        return refuse(refusal, AMOUNT_OUT_OF_RANGE, _narrow(notional), NOTIONAL_BOUND)
+    if not intent.flags & REDUCE_ONLY:
+        reach = after.lots + after.buys + lots if intent.side == BUY else after.sells + lots - after.lots
+        if reach > book.max_position_lots:
+            return refuse(refusal, POSITION_TOO_LARGE, reach, book.max_position_lots)
+        # Every trade has a taker whose own growth was counted here, so the cap holds whatever rests.
+        growth = after.lots if intent.side == BUY else -after.lots
+        growth = (growth + lots if growth + lots > 0 else 0) - (growth if growth > 0 else 0)
+        if growth > 0 and book.open_interest_lots + growth > book.open_interest_cap_lots:
+            return refuse(
+                refusal, OPEN_INTEREST_CAP, book.open_interest_lots + growth, book.open_interest_cap_lots
+            )
+    if replaced < 0:
+        if intent.time_in_force == GTC and account.open_orders >= shard.max_open_orders:
+            return refuse(refusal, TOO_MANY_OPEN_ORDERS, account.open_orders + 1, shard.max_open_orders)
+        if not after.is_active and account.active_holdings >= shard.max_instruments:
+            return refuse(refusal, TOO_MANY_INSTRUMENTS, account.active_holdings + 1, shard.max_instruments)
+    return OK
+
+
+cdef int _check_book(Shard shard, Intent* intent, Refusal* refusal) noexcept:
+    cdef Book book = shard.book(intent.book)
+    cdef uint8_t other = SELL if intent.side == BUY else BUY
+    cdef int32_t best = book.best(other)
+    cdef int64_t fillable
+    if intent.flags & POST_ONLY and best >= 0 and _crosses(intent, book.levels[best].price_ticks):
+        return refuse(refusal, POST_ONLY_WOULD_CROSS, intent.price_ticks, book.levels[best].price_ticks)
+    if intent.time_in_force == FOK:
+        fillable = _fillable_lots(shard, book, other, intent)
+        if fillable < intent.lots:
+            return refuse(refusal, FILL_OR_KILL_UNFILLED, intent.lots, fillable)
+    return OK
+
+
+cdef inline bint _crosses(Intent* intent, int64_t price_ticks) noexcept:
+    return price_ticks <= intent.price_ticks if intent.side == BUY else price_ticks >= intent.price_ticks
+
+
+cdef int64_t _fillable_lots(Shard shard, Book book, uint8_t side, Intent* intent) noexcept:
+    """Return the lots that a fill-or-kill order is certain to find, as many as it wants at most.
+
+    Its own account's orders would expire. A reduce-only order of an account that also has other orders on that side
+    may shrink while those trade, so it is not counted.
+    """
+    cdef int64_t found = 0
+    cdef int32_t at = book.best(side)
+    cdef int32_t index
+    cdef Order* order
+    cdef Holding* holding
+    while at >= 0 and found < intent.lots and _crosses(intent, book.levels[at].price_ticks):
+        index = book.levels[at].first
+        while index >= 0 and found < intent.lots:
+            order = &shard.orders.slots[index]
+            holding = &shard.accounts.holdings[order.holding]
+            if order.account != intent.account and not (
+                order.flags & REDUCE_ONLY and (holding.buys if side == BUY else holding.sells) != 0
+            ):
+                found += order.remaining_lots
+            index = order.next
+        at = book.levels[at].worse
+    return found if found < intent.lots else intent.lots
+
+
+cdef int _check_credit(
+    Shard shard, Intent* intent, Holding* after, int32_t holding, int32_t replaced, Refusal* refusal
+) except -1:
+    """Check the credit line (R7, R11), and fix the margin price and the loss of the order (R6)."""
+    cdef Book book = shard.book(intent.book)
+    cdef Account* account = &shard.accounts.slots[intent.account]
+    cdef int64_t price = shard.accounts.price_of(after)
+    cdef int32_t prepaid = shard.orders.slots[replaced].prepaid_fee if replaced >= 0 else 0
+    cdef int64_t loss = loss_of(intent.lots, intent.price_ticks, price, intent.side, book.taker_ppm, prepaid)
+    cdef int64_t before = shard.accounts.holdings[holding].committed if holding >= 0 else 0
+    cdef int64_t oldest
+    cdef int64_t committed
+    cdef int128 allowed
+    intent.margin_price_ticks = price
+    intent.loss_micros = loss
+    if account.status == LINE_FROZEN:
+        return refuse(refusal, ACCOUNT_FROZEN, 0, 0)
+    if _is_pure_reduction(shard, intent, after, loss):
+        return OK
+    if account.status == NO_LINE:
+        return refuse(refusal, NO_CREDIT_LINE, 0, 0)
+    _add_lots(after, intent.side, intent.flags, intent.lots, intent.price_ticks)
+    after.loss += loss
+    committed = account.committed - before + shard.accounts.charge(after)
+    if committed <= account.committed:
+        return OK
+    if account.status == LINE_REDUCE_ONLY:
+        return refuse(refusal, ACCOUNT_REDUCE_ONLY, 0, 0)
+    oldest = shard.now_ns
+    if account.first_uncounted_seq != 0:
+        oldest = shard.time_of(account.first_uncounted_seq)
+    if account.has_rows and account.mark_time_ns < oldest:
+        oldest = account.mark_time_ns
+    if <int128>shard.now_ns - oldest > shard.credit_ttl_ns:
+        return refuse(refusal, CREDIT_STALE, _narrow(<int128>shard.now_ns - oldest), shard.credit_ttl_ns)
+    allowed = <int128>account.budget + shard.accounts.uncounted(intent.account)
+    if committed > allowed:
+        return refuse(refusal, CREDIT_EXCEEDED, committed, _narrow(allowed))
+    return OK
+
+
+cdef bint _is_pure_reduction(Shard shard, Intent* intent, Holding* after, int64_t loss) noexcept:
+    """Tell whether R7's exception holds: a reduce-only order that never rests and loses no more than it releases."""
+    cdef Book book = shard.book(intent.book)
+    cdef int64_t price = shard.accounts.price_of(after)
+    cdef int64_t size = after.lots if after.lots >= 0 else -after.lots
+    cdef int64_t same_side
+    if not intent.flags & REDUCE_ONLY or intent.time_in_force == GTC:
+        return False
+    same_side = after.buys + after.reduce_buys if intent.side == BUY else after.sells + after.reduce_sells
+    return same_side == 0 and loss <= (
+        book.margin.maintenance_micros(_bounded(size, price))
+        - book.margin.maintenance_micros(_bounded(size - intent.lots, price))
+    )
+
+
+cdef inline int64_t _bounded(int64_t lots, int64_t price_ticks) noexcept:
+    cdef int128 notional = <int128>lots * price_ticks
+    return NOTIONAL_BOUND if notional > NOTIONAL_BOUND else <int64_t>notional

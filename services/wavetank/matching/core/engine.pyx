@@ -1,0 +1,737 @@
+"""The engine: commands in, events and results out; the one door to a shard's books, orders and credit.
+
+It decides nothing by clock, chance or address: the same inputs give byte-same events (MTCH-090). Its state is what its
+events leave behind (`shard`), its checks stand in `acceptance`, its trades in `matching`, clearing's wishes in
+`requests`. A batch crosses as one byte string each way; inside, nothing touches a Python object per order.
+"""
+
+from array import array
+from hashlib import blake2b
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
+from libc.string cimport memcmp, memcpy, memset
+
+from wavetank.matching.core.acceptance cimport Refusal, check, propose, refuse
+from wavetank.matching.core.accounts cimport Account
+from wavetank.matching.core.book cimport Book, Level, TouchedLevel
+from wavetank.matching.core.matching cimport cancel, match, write_amended
+from wavetank.matching.core.orders cimport Order
+from wavetank.matching.core.records cimport (
+    BOOK_SAMPLED,
+    CREDIT_APPLIED,
+    GATE_MOVED,
+    MARK_APPLIED,
+    ORDER_ACCEPTED,
+    ORDER_REJECTED,
+    BookSampled,
+    ClientId,
+    Command,
+    CreditApplied,
+    GateMoved,
+    MarkApplied,
+    OrderAccepted,
+    OrderRejected,
+    Result,
+)
+from wavetank.matching.core.recovery cimport replay_records
+from wavetank.matching.core.requests cimport carry_out
+from wavetank.matching.core.shard cimport Intent, Shard
+from wavetank.matching.core.snapshot cimport load, logical_state, save
+from wavetank.matching.core.words cimport (
+    ACCOUNT_FROZEN,
+    AMEND,
+    AMEND_BELOW_FILLED,
+    BUY,
+    BY_DISCONNECT,
+    BY_IMMEDIATE_REMAINDER,
+    BY_REQUEST,
+    CANCEL,
+    CANCEL_ACCOUNT,
+    CANCEL_ALL,
+    CANCELLED,
+    CLIENT_ORDER_ID_REUSED,
+    FILLED,
+    GTC,
+    HALTED,
+    INSTRUMENT_STATE,
+    INSTRUMENT_UNKNOWN,
+    IOC,
+    LIMIT,
+    LINE_FROZEN,
+    LIQUIDATE,
+    LOTS_LIMIT,
+    MALFORMED,
+    MARKET,
+    NO_CREDIT_LINE,
+    NO_LINE,
+    NOT_READY,
+    OK,
+    OPEN,
+    ORDER_UNKNOWN,
+    PLACE,
+    PRICE_LIMIT,
+    PRICE_OUT_OF_RANGE,
+    REJECTED,
+    SELL,
+    SIZE_OUT_OF_RANGE,
+    TRADING,
+    TRANSFER,
+)
+
+from wavetank.matching.core.credit import LedgersDisagree
+from wavetank.matching.core.queries import CreditState, KnownOrder
+
+
+cdef class Engine:
+    """One shard.
+
+    Args:
+        shard: its index, 0 to 1,000; stands in its order and trade ids.
+        settings: an `EngineSettings`.
+
+    """
+
+    def __cinit__(self, int shard=0, settings=None):
+        if settings is not None:
+            if not 0 <= shard <= 1_000:
+                raise ValueError(f"a shard's index is 0 to 1000, not {shard}")
+            self.state = Shard(shard, settings)
+
+    def list_instrument(self, instrument):
+        """List an instrument, or take over a changed listing; its state among them (MTCH-050).
+
+        Raises:
+            ValueError: a bound is out of range, or what open orders rest on would change.
+
+        """
+        self.state.list_instrument(instrument)
+
+    def apply_mark(
+        self, int64_t now_ns, int32_t instrument_id, int64_t mark_ticks, int64_t index_ticks,
+        int64_t index_time_ns, int64_t oracle_seq, bint stale,
+    ):
+        """Take over a mark price; emits MarkApplied.
+
+        Raises:
+            ValueError: the instrument is not listed here, or the price is not positive.
+
+        """
+        cdef int32_t at = self.state.find_book(instrument_id)
+        cdef Book book
+        cdef MarkApplied* event
+        if at < 0:
+            raise ValueError(f"instrument {instrument_id} is not listed here")
+        if not 1 <= mark_ticks <= PRICE_LIMIT:
+            raise ValueError(f"instrument {instrument_id}: mark {mark_ticks}, allowed are 1 to {PRICE_LIMIT}")
+        self.state.enter(now_ns, self.state.journal.next_seq)
+        book = self.state.book(at)
+        book.mark_ticks = mark_ticks
+        book.index_ticks = index_ticks
+        book.mark_is_stale = stale
+        self.state.accounts.reprice(at)
+        event = <MarkApplied*>self.state.journal.write(MARK_APPLIED, instrument_id, 0)
+        event.mark_price_ticks = mark_ticks
+        event.index_price_ticks = index_ticks
+        event.index_time_ns = index_time_ns
+        event.oracle_seq = oracle_seq
+        event.event_time_ns = now_ns
+        event.stale = stale
+
+    def apply_credit(self, int64_t now_ns, line):
+        """Take over a credit line; emits CreditApplied when it asks for it. Return False for a line not newer (R4).
+
+        Raises:
+            LedgersDisagree: the line counts more than the log holds, or counts it differently (R4).
+            ValueError: a row is out of range or of an instrument not listed here.
+
+        """
+        cdef Shard shard = self.state
+        cdef int32_t account = shard.accounts.find(line.account_id)
+        cdef CreditApplied* event
+        shard.enter(now_ns, shard.journal.next_seq)
+        if account >= 0 and not shard.accounts.is_newer(account, line.line_epoch, line.line_number):
+            return False
+        if line.as_of_seq >= shard.journal.next_seq:
+            raise LedgersDisagree(
+                f"account {line.account_id}: the line counts up to seq {line.as_of_seq}, "
+                f"the log ends at {shard.journal.next_seq - 1}"
+            )
+        shard.accounts.check_line(account, line)
+        account = shard.accounts.ensure(line.account_id)
+        shard.accounts.put_line(account, line)
+        if line.acknowledge:
+            event = <CreditApplied*>shard.journal.write(CREDIT_APPLIED, 0, line.account_id)
+            event.line_epoch = line.line_epoch
+            event.line_number = line.line_number
+            event.committed_micros = shard.accounts.slots[account].committed
+            shard.accounts.slots[account].floor_epoch = line.line_epoch
+            shard.accounts.slots[account].floor_number = line.line_number
+        return True
+
+    def set_gate(self, int64_t now_ns, bint is_open):
+        """Open or close the shard for new orders (LIQ-110); a new shard is closed. Emits GateMoved if it moves."""
+        cdef GateMoved* event
+        self.state.enter(now_ns, self.state.journal.next_seq)
+        if is_open != self.state.is_open:
+            self.state.is_open = is_open
+            event = <GateMoved*>self.state.journal.write(GATE_MOVED, 0, 0)
+            event.is_open = is_open
+
+    def apply_commands(self, int64_t now_ns, bytes commands, Py_ssize_t count):
+        """Apply packed commands in order; return the events of this call.
+
+        Results stand in `results`, and in `command_ends` how many events each command had behind it.
+
+        Raises:
+            ValueError: the bytes are not `count` commands.
+            RuntimeError: events of other calls wait to be drained, and would end up behind these.
+
+        """
+        cdef Command command
+        cdef Py_ssize_t index
+        cdef const char* data = commands
+        if len(commands) != count * <Py_ssize_t>sizeof(Command):
+            raise ValueError(f"{len(commands)} bytes are not {count} commands of {sizeof(Command)}")
+        if not self.state.journal.records.empty():
+            raise RuntimeError("drain the events of earlier calls first: they come before those of the commands")
+        self.state.enter(now_ns, self.state.journal.next_seq)
+        self.last_results.clear()
+        self.last_results.resize(count)
+        self.last_ends.resize(count)
+        for index in range(count):
+            memcpy(&command, data + index * <Py_ssize_t>sizeof(Command), sizeof(Command))
+            self.handle(&command, &self.last_results[index])
+            self.last_ends[index] = <int32_t>self.state.journal.records.size()
+        return self.state.journal.take()
+
+    cdef int handle(self, Command* command, Result* result) except -1:
+        cdef Refusal refusal
+        if command.kind == PLACE:
+            return self.place(command, result)
+        if command.kind == CANCEL:
+            return self.cancel_one(command, result)
+        if command.kind == AMEND:
+            return self.amend(command, result)
+        if command.kind == CANCEL_ALL:
+            return self.cancel_all(command, result)
+        if command.kind == LIQUIDATE or command.kind == CANCEL_ACCOUNT or command.kind == TRANSFER:
+            return carry_out(self.state, command, result)
+        refuse(&refusal, MALFORMED, command.kind, 0)
+        return self.reject(command, result, &refusal)
+
+    cdef int reject(self, Command* command, Result* result, Refusal* refusal) except -1:
+        cdef OrderRejected* event = <OrderRejected*>self.state.journal.write(
+            ORDER_REJECTED, command.instrument_id, command.account_id
+        )
+        event.order_id = command.order_id
+        event.client_id = command.client_id
+        event.price_ticks = command.price_ticks
+        event.size_lots = command.size_lots
+        event.was = refusal.was
+        event.allowed = refusal.allowed
+        event.reason = refusal.reason
+        event.command = command.kind
+        event.side = command.side
+        event.order_type = command.order_type
+        event.time_in_force = command.time_in_force
+        event.flags = command.flags
+        result.order_id = command.order_id
+        result.client_id = command.client_id
+        result.reason = refusal.reason
+        result.was = refusal.was
+        result.allowed = refusal.allowed
+        if command.kind == PLACE:
+            result.state = REJECTED
+        return 0
+
+    cdef int place(self, Command* command, Result* result) except -1:
+        cdef Shard shard = self.state
+        cdef Refusal refusal
+        cdef Intent intent
+        cdef int32_t account = shard.accounts.find(command.account_id)
+        cdef int32_t index
+        if account < 0:
+            refuse(&refusal, NO_CREDIT_LINE, 0, 0)
+            return self.reject(command, result, &refusal)
+        if command.client_id.low != 0 or command.client_id.high != 0:
+            index = shard.orders.find_client(account, command.client_id)
+            if index >= 0:
+                return self.answer_again(command, index, result)
+        memset(&intent, 0, sizeof(Intent))
+        if (
+            propose(shard, command, account, &intent, &refusal) != OK
+            or check(shard, &intent, -1, &refusal) != OK
+        ):
+            return self.reject(command, result, &refusal)
+        shard.order_counter += 1
+        result.order_id = shard.id_of(shard.order_counter)
+        result.client_id = command.client_id
+        index = shard.admit(&intent, result.order_id)
+        _write_accepted(shard, command, &intent, result.order_id)
+        match(shard, index)
+        return self.finish(index, result)
+
+    cdef int answer_again(self, Command* command, int32_t index, Result* result) except -1:
+        """Answer a known client order id: the same body gets its first answer, another is refused (ORD-030)."""
+        cdef Order* order = &self.state.orders.slots[index]
+        cdef Refusal refusal
+        cdef uint8_t time_in_force = command.time_in_force
+        if command.order_type == MARKET and time_in_force == 0:
+            time_in_force = IOC
+        if (
+            command.instrument_id != self.state.book(order.book).instrument_id
+            or command.side != order.side
+            or command.order_type != order.order_type
+            or time_in_force != order.time_in_force
+            or command.flags != order.flags
+            or command.price_ticks != order.asked_price_ticks
+            or command.size_lots != order.asked_lots
+            or command.slippage_cap_ppm != order.slippage_cap_ppm
+        ):
+            refuse(&refusal, CLIENT_ORDER_ID_REUSED, order.order_id, 0)
+            return self.reject(command, result, &refusal)
+        result.order_id = order.order_id
+        result.client_id = order.client_id
+        result.filled_lots = order.answer_lots
+        result.filled_value_micros = order.answer_value_micros
+        result.remaining_lots = order.asked_lots - order.answer_lots
+        result.repeated = True
+        result.state = OPEN if order.time_in_force == GTC else CANCELLED
+        if result.remaining_lots == 0:
+            result.state = FILLED
+        return 0
+
+    cdef int finish(self, int32_t index, Result* result) except -1:
+        """Rest what is left of an order that has run, or cancel it; fill in the result."""
+        cdef Order* order = &self.state.orders.slots[index]
+        result.filled_lots = order.filled_lots
+        result.filled_value_micros = order.filled_value_micros
+        result.remaining_lots = order.remaining_lots
+        if order.remaining_lots == 0:
+            # Matching has closed it; its slot is not used again before the next order.
+            result.state = FILLED
+        elif order.time_in_force == GTC:
+            result.state = OPEN
+            self.state.rest(index)
+        else:
+            result.state = CANCELLED
+            cancel(self.state, index, BY_IMMEDIATE_REMAINDER)
+        return 0
+
+    cdef int32_t find_open(self, Command* command, Refusal* refusal) except -2:
+        """Return the account's open order that a command names by exactly one id, or -1 and why not."""
+        cdef Shard shard = self.state
+        cdef bint has_client_id = command.client_id.low != 0 or command.client_id.high != 0
+        cdef int32_t account = shard.accounts.find(command.account_id)
+        cdef int32_t index = -1
+        if has_client_id == (command.order_id != 0):
+            refuse(refusal, MALFORMED, 0, 0)
+            return -1
+        if account >= 0:
+            if has_client_id:
+                index = shard.orders.find_client(account, command.client_id)
+            else:
+                index = shard.orders.find(command.order_id)
+        if index < 0 or shard.orders.slots[index].account != account or shard.orders.slots[index].state != OPEN:
+            refuse(refusal, ORDER_UNKNOWN, command.order_id, 0)
+            return -1
+        return index
+
+    cdef int cancel_one(self, Command* command, Result* result) except -1:
+        cdef Refusal refusal
+        cdef int32_t index
+        cdef Order* order
+        cdef Book book
+        cdef uint8_t cancel_reason = command.cancel_reason if command.cancel_reason else BY_REQUEST
+        if cancel_reason != BY_REQUEST and cancel_reason != BY_DISCONNECT:
+            refuse(&refusal, MALFORMED, cancel_reason, 0)
+            return self.reject(command, result, &refusal)
+        index = self.find_open(command, &refusal)
+        if index < 0:
+            return self.reject(command, result, &refusal)
+        order = &self.state.orders.slots[index]
+        book = self.state.book(order.book)
+        if book.state == HALTED:
+            refuse(&refusal, INSTRUMENT_STATE, HALTED, TRADING)
+            return self.reject(command, result, &refusal)
+        result.order_id = order.order_id
+        result.client_id = order.client_id
+        result.filled_lots = order.filled_lots
+        result.filled_value_micros = order.filled_value_micros
+        result.remaining_lots = order.remaining_lots
+        result.state = CANCELLED
+        return cancel(self.state, index, cancel_reason)
+
+    cdef int cancel_all(self, Command* command, Result* result) except -1:
+        """Cancel the account's orders that the filter names, by order id; those of a halted book stay."""
+        cdef Shard shard = self.state
+        cdef Refusal refusal
+        cdef int32_t account = shard.accounts.find(command.account_id)
+        cdef int32_t book = -1
+        cdef int32_t index, following
+        cdef Order* order
+        cdef uint8_t cancel_reason = command.cancel_reason if command.cancel_reason else BY_REQUEST
+        if (cancel_reason != BY_REQUEST and cancel_reason != BY_DISCONNECT) or command.side > SELL:
+            refuse(&refusal, MALFORMED, 0, 0)
+            return self.reject(command, result, &refusal)
+        if command.instrument_id != 0:
+            book = shard.find_book(command.instrument_id)
+            if book < 0:
+                refuse(&refusal, INSTRUMENT_UNKNOWN, command.instrument_id, 0)
+                return self.reject(command, result, &refusal)
+        index = shard.accounts.slots[account].first_order if account >= 0 else -1
+        while index >= 0:
+            order = &shard.orders.slots[index]
+            following = order.account_next
+            if (
+                (book < 0 or order.book == book)
+                and (command.side == 0 or order.side == command.side)
+                and shard.book(order.book).state != HALTED
+            ):
+                cancel(shard, index, cancel_reason)
+                result.cancelled_orders += 1
+            index = following
+        return 0
+
+    cdef int amend(self, Command* command, Result* result) except -1:
+        """Change price or size; a smaller size at the same price keeps its place, anything else loses it (ORD-020)."""
+        cdef Shard shard = self.state
+        cdef Refusal refusal
+        cdef int32_t index = self.find_open(command, &refusal)
+        cdef Order* order
+        cdef uint8_t status
+        cdef int64_t price, size, previous
+        if index < 0:
+            return self.reject(command, result, &refusal)
+        order = &shard.orders.slots[index]
+        status = shard.accounts.slots[order.account].status
+        price = command.price_ticks if command.price_ticks else order.price_ticks
+        size = command.size_lots if command.size_lots else order.filled_lots + order.remaining_lots
+        refusal.reason = OK
+        if command.price_ticks == 0 and command.size_lots == 0:
+            refuse(&refusal, MALFORMED, 0, 0)
+        elif not shard.is_open:
+            refuse(&refusal, NOT_READY, 0, 0)
+        elif shard.book(order.book).state != TRADING:
+            refuse(&refusal, INSTRUMENT_STATE, shard.book(order.book).state, TRADING)
+        elif not 1 <= size <= LOTS_LIMIT:
+            refuse(&refusal, SIZE_OUT_OF_RANGE, size, LOTS_LIMIT)
+        elif size <= order.filled_lots:
+            refuse(&refusal, AMEND_BELOW_FILLED, size, order.filled_lots)
+        elif status == LINE_FROZEN:
+            refuse(&refusal, ACCOUNT_FROZEN, 0, 0)
+        elif status == NO_LINE:
+            refuse(&refusal, NO_CREDIT_LINE, 0, 0)
+        elif price != order.price_ticks or size > order.filled_lots + order.remaining_lots:
+            self._amend_in_turn(index, price, size - order.filled_lots, &refusal)
+        else:
+            previous = order.remaining_lots
+            shard.shrink(index, size - order.filled_lots)
+            write_amended(shard, index, price, previous, True)
+        if refusal.reason != OK:
+            return self.reject(command, result, &refusal)
+        result.order_id = order.order_id
+        result.client_id = order.client_id
+        if order.level >= 0:
+            # It kept its place.
+            result.filled_lots = order.filled_lots
+            result.filled_value_micros = order.filled_value_micros
+            result.remaining_lots = order.remaining_lots
+            result.state = OPEN
+            return 0
+        match(shard, index)
+        return self.finish(index, result)
+
+    cdef int _amend_in_turn(self, int32_t index, int64_t price, int64_t lots, Refusal* refusal) except -1:
+        """Check an order as it would become, and take it out of its queue to run anew."""
+        cdef Shard shard = self.state
+        cdef Order* order = &shard.orders.slots[index]
+        cdef Intent intent
+        cdef int64_t previous_price = order.price_ticks
+        cdef int64_t previous_lots = order.remaining_lots
+        memset(&intent, 0, sizeof(Intent))
+        intent.price_ticks = price
+        intent.lots = lots
+        intent.account = order.account
+        intent.book = order.book
+        intent.side = order.side
+        intent.order_type = LIMIT
+        intent.time_in_force = GTC
+        intent.flags = order.flags
+        if check(shard, &intent, index, refusal) != OK:
+            return 0
+        shard.requeue(index, price, lots, intent.margin_price_ticks)
+        write_amended(shard, index, previous_price, previous_lots, False)
+        return 0
+
+    def sample_books(self, int64_t now_ns):
+        """Emit BookSampled for each instrument, by instrument id."""
+        cdef Book book
+        cdef BookSampled* event
+        cdef int64_t band = self.state.settings.depth_band_ppm
+        self.state.enter(now_ns, self.state.journal.next_seq)
+        for book in self.state.books_by_id:
+            event = <BookSampled*>self.state.journal.write(BOOK_SAMPLED, book.instrument_id, 0)
+            if book.best_bid >= 0:
+                event.bid_price_ticks = book.levels[book.best_bid].price_ticks
+                event.bid_size_lots = book.levels[book.best_bid].total_lots
+            if book.best_ask >= 0:
+                event.ask_price_ticks = book.levels[book.best_ask].price_ticks
+                event.ask_size_lots = book.levels[book.best_ask].total_lots
+            event.last_price_ticks = book.last_price_ticks
+            event.impact_bid_e6 = book.impact_price_e6(BUY)
+            event.impact_ask_e6 = book.impact_price_e6(SELL)
+            if book.mark_ticks:
+                event.bid_depth_lots = book.depth_lots(BUY, band)
+                event.ask_depth_lots = book.depth_lots(SELL, band)
+            event.open_interest_lots = book.open_interest_lots
+            event.sample_time_ns = now_ns
+
+    def drain_events(self):
+        """Return, and forget, the events of all calls but `apply_commands` since the last drain."""
+        return self.state.journal.take()
+
+    def drain_level_updates(self):
+        """Return the levels that changed since the last drain as they are now, by instrument, side and price.
+
+        Each is (instrument_id, side, price_ticks, total_lots, order_count), zeros for a level that is gone.
+        """
+        cdef Book book
+        cdef TouchedLevel note
+        cdef int32_t at
+        updates = []
+        for book in self.state.books_by_id:
+            if book.touched.empty():
+                continue
+            seen = set()
+            for note in book.touched:
+                seen.add((note.side, note.price_ticks))
+            book.touched.clear()
+            for side, price_ticks in sorted(seen):
+                at = book.level_at(side, price_ticks)
+                if at < 0:
+                    updates.append((book.instrument_id, side, price_ticks, 0, 0))
+                    continue
+                book.levels[at].is_touched = False
+                updates.append(
+                    (book.instrument_id, side, price_ticks, book.levels[at].total_lots, book.levels[at].order_count)
+                )
+        return updates
+
+    @property
+    def results(self):
+        """Results of the last `apply_commands`, packed as `commands.unpack_results` reads them."""
+        if self.last_results.empty():
+            return b""
+        return (<char*>self.last_results.data())[: self.last_results.size() * sizeof(Result)]
+
+    @property
+    def command_ends(self):
+        """For each command of the last `apply_commands`, the events up to its end, as a memoryview of int32."""
+        cdef int32_t end
+        return memoryview(array("i", [end for end in self.last_ends]))
+
+    def replay(self, bytes records, int64_t first_seq, int64_t now_ns):
+        """Apply the events of one entry of the shard's own log.
+
+        Raises:
+            ValueError: they do not follow the last event, or do not fit the state.
+
+        """
+        replay_records(self.state, records, first_seq, now_ns)
+        self.drain_level_updates()
+
+    def snapshot(self):
+        """Return the state as bytes.
+
+        Raises:
+            RuntimeError: events wait to be drained.
+
+        """
+        return save(self.state)
+
+    @classmethod
+    def restore(cls, bytes data, settings):
+        """Return the engine that a snapshot holds; settings are those that it ran under.
+
+        Raises:
+            ValueError: the bytes are no snapshot of this version, or were damaged.
+
+        """
+        cdef Engine engine = cls.__new__(cls)
+        engine.state = load(data, settings)
+        engine.drain_level_updates()
+        return engine
+
+    def state_hash(self):
+        """Return 32 bytes over the logical state in its stated order (INV-100); credit lines are not part of it."""
+        return blake2b(logical_state(self.state), digest_size=32).digest()
+
+    @property
+    def shard(self):
+        """Index of the shard."""
+        return self.state.number
+
+    @property
+    def next_seq(self):
+        """Seq of the next event."""
+        return self.state.journal.next_seq
+
+    @property
+    def now_ns(self):
+        """Time of the last input."""
+        return self.state.now_ns
+
+    @property
+    def is_open(self):
+        """Whether the gate is open (LIQ-110)."""
+        return self.state.is_open
+
+    @property
+    def last_request(self):
+        """Id (seq, number) of clearing's last request that was carried out."""
+        return self.state.request_seq, self.state.request_number
+
+    def instruments(self):
+        """Return the listed instruments, by id."""
+        cdef Book book
+        return [book.instrument for book in self.state.books_by_id]
+
+    def accounts(self):
+        """Return the ids of the accounts known here, in order."""
+        cdef Account account
+        return sorted([account.account_id for account in self.state.accounts.slots])
+
+    def order(self, int64_t order_id=0, int64_t account_id=0, bytes client_order_id=b""):
+        """Return an order, open or remembered, or None; by order id only open ones are found."""
+        cdef int32_t index = -1
+        cdef int32_t account
+        cdef ClientId client_id
+        if order_id:
+            index = self.state.orders.find(order_id)
+        elif 0 < len(client_order_id) <= 16:
+            account = self.state.accounts.find(account_id)
+            padded = client_order_id.ljust(16, b"\0")
+            memcpy(&client_id, <const char*>padded, 16)
+            if account >= 0 and client_order_id.strip(b"\0"):
+                index = self.state.orders.find_client(account, client_id)
+        return self._known(index) if index >= 0 else None
+
+    def _known(self, int32_t index):
+        cdef Order* order = &self.state.orders.slots[index]
+        cdef bytes client_id = (<char*>&order.client_id)[:16]
+        return KnownOrder(
+            order.order_id, client_id.rstrip(b"\0"), self.state.accounts.slots[order.account].account_id,
+            self.state.book(order.book).instrument_id, order.side, order.order_type, order.time_in_force, order.flags,
+            order.price_ticks, order.remaining_lots, order.filled_lots, order.filled_value_micros, order.state,
+            order.cancel_reason, order.accepted_time_ns,
+        )
+
+    def open_orders(self, int64_t account_id, int32_t instrument_id=0):
+        """Return the account's open orders, of one instrument unless 0, by order id."""
+        cdef int32_t account = self.state.accounts.find(account_id)
+        cdef int32_t index = self.state.accounts.slots[account].first_order if account >= 0 else -1
+        found = []
+        while index >= 0:
+            if instrument_id in (0, self.state.book(self.state.orders.slots[index].book).instrument_id):
+                found.append(self._known(index))
+            index = self.state.orders.slots[index].account_next
+        return found
+
+    cdef Book _listed(self, instrument_id):
+        cdef int32_t at = self.state.find_book(instrument_id)
+        if at < 0:
+            raise ValueError(f"instrument {instrument_id} is not listed here")
+        return self.state.book(at)
+
+    def book(self, instrument_id, Py_ssize_t depth):
+        """Return bids and asks, best first, at most `depth` levels each: (price_ticks, total_lots, order_count).
+
+        Raises:
+            ValueError: the instrument is not listed here; so in all questions below.
+
+        """
+        cdef Book book = self._listed(instrument_id)
+        cdef int32_t at
+        sides = []
+        for at in (book.best_bid, book.best_ask):
+            levels = []
+            while at >= 0 and len(levels) < depth:
+                levels.append((book.levels[at].price_ticks, book.levels[at].total_lots, book.levels[at].order_count))
+                at = book.levels[at].worse
+            sides.append(levels)
+        return sides[0], sides[1]
+
+    def bbo(self, instrument_id):
+        """Return best bid, its lots, best ask, its lots; zeros for an empty side."""
+        bids, asks = self.book(instrument_id, 1)
+        return (*(bids[0][:2] if bids else (0, 0)), *(asks[0][:2] if asks else (0, 0)))
+
+    def queue(self, instrument_id, uint8_t side, int64_t price_ticks):
+        """Return the order ids at a price, oldest first (MTCH-070)."""
+        cdef Book book = self._listed(instrument_id)
+        cdef int32_t at = book.level_at(side, price_ticks)
+        cdef int32_t index = book.levels[at].first if at >= 0 else -1
+        found = []
+        while index >= 0:
+            found.append(self.state.orders.slots[index].order_id)
+            index = self.state.orders.slots[index].next
+        return found
+
+    def mark(self, instrument_id):
+        """Return mark and index price in ticks, 0 before the first, and whether they are stale."""
+        cdef Book book = self._listed(instrument_id)
+        return book.mark_ticks, book.index_ticks, bool(book.mark_is_stale)
+
+    def last_price(self, instrument_id):
+        """Return the price of the last trade in ticks, or 0."""
+        return self._listed(instrument_id).last_price_ticks
+
+    def open_interest(self, instrument_id):
+        """Return the lots of all longs (INV-020)."""
+        return self._listed(instrument_id).open_interest_lots
+
+    def position(self, int64_t account_id, instrument_id):
+        """Return the account's signed lots."""
+        cdef int32_t account = self.state.accounts.find(account_id)
+        cdef int32_t holding = -1
+        self._listed(instrument_id)
+        if account >= 0:
+            holding = self.state.accounts.find_holding(account, self.state.find_book(instrument_id))
+        return self.state.accounts.holdings[holding].lots if holding >= 0 else 0
+
+    def committed(self, int64_t account_id):
+        """Return W, what the account commits here (R6), in micro-dollars."""
+        cdef int32_t account = self.state.accounts.find(account_id)
+        return self.state.accounts.slots[account].committed if account >= 0 else 0
+
+    def credit(self, int64_t account_id):
+        """Return how the account stands, or None if it is not known here."""
+        cdef int32_t index = self.state.accounts.find(account_id)
+        cdef Account* account
+        if index < 0:
+            return None
+        account = &self.state.accounts.slots[index]
+        return CreditState(
+            account.status != NO_LINE, account.status, account.budget, self.state.accounts.uncounted(index),
+            account.committed, <int64_t>account.value, <int64_t>account.fees, account.last_fill_seq,
+            account.open_orders,
+        )
+
+
+cdef int _write_accepted(Shard shard, Command* command, Intent* intent, int64_t order_id) except -1:
+    cdef OrderAccepted* event = <OrderAccepted*>shard.journal.write(
+        ORDER_ACCEPTED, command.instrument_id, command.account_id
+    )
+    event.order_id = order_id
+    event.client_id = intent.client_id
+    event.price_ticks = intent.price_ticks
+    event.size_lots = intent.lots
+    event.loss_micros = intent.loss_micros
+    event.margin_price_ticks = intent.margin_price_ticks
+    event.slippage_cap_ppm = intent.slippage_cap_ppm
+    event.side = intent.side
+    event.order_type = intent.order_type
+    event.time_in_force = intent.time_in_force
+    event.flags = intent.flags
+    return 0

@@ -1,0 +1,151 @@
+"""Matching: an incoming order meets the other side, best price first, oldest order first (MTCH-010).
+
+Order of events within one order's run: for each resting order met, either its cancel because it is the account's own
+(MTCH-020), or the trade, then the reduce-only orders that the trade leaves too large, first the maker's, then the
+taker's, each newest first (MTCH-030).
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t
+
+from wavetank.matching.core.accounts cimport Holding
+from wavetank.matching.core.book cimport Book
+from wavetank.matching.core.orders cimport Order
+from wavetank.matching.core.records cimport (
+    ORDER_AMENDED,
+    ORDER_CANCELLED,
+    TRADED,
+    OrderAmended,
+    OrderCancelled,
+    Traded,
+)
+from wavetank.matching.core.shard cimport Fees, Shard
+from wavetank.matching.core.words cimport BUY, BY_REDUCE_ONLY, BY_SELF_TRADE, CANCELLED, FILLED, REDUCE_ONLY, SELL
+
+
+cdef int match(Shard shard, int32_t taker) except -1:
+    """Trade an order that rests nowhere, as far as its limit goes; it is closed if that fills it."""
+    cdef Order* order = &shard.orders.slots[taker]
+    cdef Book book = shard.book(order.book)
+    cdef uint8_t side = order.side
+    cdef uint8_t other = SELL if side == BUY else BUY
+    cdef int64_t limit = order.price_ticks
+    cdef int64_t lots
+    cdef int32_t at, maker, maker_holding
+    cdef int32_t taker_holding = order.holding
+    cdef int64_t price
+    while order.remaining_lots > 0:
+        at = book.best(other)
+        if at < 0:
+            break
+        price = book.levels[at].price_ticks
+        if price > limit if side == BUY else price < limit:
+            break
+        maker = book.levels[at].first
+        if shard.orders.slots[maker].account == order.account:
+            cancel(shard, maker, BY_SELF_TRADE)
+            continue
+        lots = shard.orders.slots[maker].remaining_lots
+        if lots > order.remaining_lots:
+            lots = order.remaining_lots
+        _trade(shard, book, taker, maker, lots)
+        maker_holding = shard.orders.slots[maker].holding
+        if shard.orders.slots[maker].remaining_lots == 0:
+            shard.close(maker, FILLED, 0)
+        if order.remaining_lots == 0:
+            shard.close(taker, FILLED, 0)
+        trim(shard, maker_holding)
+        trim(shard, taker_holding)
+    return 0
+
+
+cdef int _trade(Shard shard, Book book, int32_t taker, int32_t maker, int64_t lots) except -1:
+    cdef Fees fees
+    cdef Order* takes = &shard.orders.slots[taker]
+    cdef Order* makes = &shard.orders.slots[maker]
+    cdef Traded* event
+    shard.fill(taker, maker, lots, shard.journal.next_seq, &fees)
+    shard.trade_counter += 1
+    event = <Traded*>shard.journal.write(TRADED, book.instrument_id, shard.accounts.slots[takes.account].account_id)
+    event.trade_id = shard.id_of(shard.trade_counter)
+    event.maker_account_id = shard.accounts.slots[makes.account].account_id
+    event.maker_order_id = makes.order_id
+    event.taker_order_id = takes.order_id
+    event.price_ticks = makes.price_ticks
+    event.size_lots = lots
+    event.maker_fee_micros = fees.maker
+    event.taker_fee_micros = fees.taker
+    event.maker_remaining_lots = makes.remaining_lots
+    event.taker_remaining_lots = takes.remaining_lots
+    event.taker_side = takes.side
+    event.taker_flags = takes.flags
+    return 0
+
+
+cdef int trim(Shard shard, int32_t holding) except -1:
+    """Bring the resting reduce-only orders of a holding down to its position, newest first (MTCH-030)."""
+    cdef Holding* of = &shard.accounts.holdings[holding]
+    cdef int64_t excess_sells = of.reduce_sells - (of.lots if of.lots > 0 else 0)
+    cdef int64_t excess_buys = of.reduce_buys - (-of.lots if of.lots < 0 else 0)
+    if excess_sells > 0:
+        _trim_side(shard, holding, SELL, excess_sells)
+    if excess_buys > 0:
+        _trim_side(shard, holding, BUY, excess_buys)
+    return 0
+
+
+cdef int _trim_side(Shard shard, int32_t holding, uint8_t side, int64_t excess) except -1:
+    cdef int32_t index = shard.accounts.slots[shard.accounts.holdings[holding].account].last_order
+    cdef int32_t older
+    cdef int64_t previous
+    cdef Order* order
+    while excess > 0:
+        order = &shard.orders.slots[index]
+        older = order.account_previous
+        if order.holding == holding and order.side == side and order.flags & REDUCE_ONLY:
+            previous = order.remaining_lots
+            if previous <= excess:
+                cancel(shard, index, BY_REDUCE_ONLY)
+                excess -= previous
+            else:
+                shard.shrink(index, previous - excess)
+                write_amended(shard, index, order.price_ticks, previous, True)
+                excess = 0
+        index = older
+    return 0
+
+
+cdef int cancel(Shard shard, int32_t index, uint8_t cancel_reason) except -1:
+    """End an open order without a trade."""
+    cdef Order* order = &shard.orders.slots[index]
+    cdef OrderCancelled* event = <OrderCancelled*>shard.journal.write(
+        ORDER_CANCELLED, shard.book(order.book).instrument_id, shard.accounts.slots[order.account].account_id
+    )
+    event.order_id = order.order_id
+    event.client_id = order.client_id
+    event.price_ticks = order.price_ticks
+    event.remaining_lots = order.remaining_lots
+    event.side = order.side
+    event.reason = cancel_reason
+    event.flags = order.flags
+    return shard.close(index, CANCELLED, cancel_reason)
+
+
+cdef int write_amended(
+    Shard shard, int32_t index, int64_t previous_price, int64_t previous_lots, bint kept_priority
+) except -1:
+    """Write that an order changed, after it did."""
+    cdef Order* order = &shard.orders.slots[index]
+    cdef OrderAmended* event = <OrderAmended*>shard.journal.write(
+        ORDER_AMENDED, shard.book(order.book).instrument_id, shard.accounts.slots[order.account].account_id
+    )
+    event.order_id = order.order_id
+    event.client_id = order.client_id
+    event.previous_price_ticks = previous_price
+    event.price_ticks = order.price_ticks
+    event.previous_remaining_lots = previous_lots
+    event.remaining_lots = order.remaining_lots
+    event.loss_micros = order.loss_micros
+    event.margin_price_ticks = order.margin_price_ticks
+    event.side = order.side
+    event.kept_priority = kept_priority
+    return 0

@@ -1,0 +1,1 @@
+"""Python surface of `recovery`: none; `Engine.replay` is its door."""

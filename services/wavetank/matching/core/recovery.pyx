@@ -1,0 +1,190 @@
+"""Recovery: the shard's own events are applied again; nothing is decided anew (PROTOCOL 4).
+
+Each event calls the transition that it stands for. What an event repeats of the outcome (fees, what remains, the loss)
+is compared, so that a log of other settings or of another version is noticed at its first difference.
+"""
+
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memset
+
+from wavetank.matching.core.accounts cimport Account
+from wavetank.matching.core.book cimport Book
+from wavetank.matching.core.orders cimport Order
+from wavetank.matching.core.records cimport (
+    BOOK_SAMPLED,
+    CREDIT_APPLIED,
+    GATE_MOVED,
+    MARK_APPLIED,
+    ORDER_ACCEPTED,
+    ORDER_AMENDED,
+    ORDER_CANCELLED,
+    ORDER_REJECTED,
+    POSITION_TRANSFERRED,
+    RECORD_BYTES,
+    REQUEST_ANSWERED,
+    TRADED,
+    CreditApplied,
+    GateMoved,
+    MarkApplied,
+    OrderAccepted,
+    OrderAmended,
+    OrderCancelled,
+    PositionTransferred,
+    Record,
+    RequestAnswered,
+    Traded,
+)
+from wavetank.matching.core.shard cimport Fees, Intent, Shard
+from wavetank.matching.core.words cimport CANCELLED, FILLED, MARKET
+
+cdef int64_t COUNTER_MASK = (<int64_t>1 << 48) - 1
+
+
+cdef int replay_records(Shard shard, bytes records, int64_t first_seq, int64_t now_ns) except -1:
+    """Apply one entry's events.
+
+    Raises:
+        ValueError: the events do not follow the last one, or do not fit the state.
+
+    """
+    cdef const char* data = records
+    cdef Py_ssize_t offset
+    cdef Record* record
+    if len(records) % RECORD_BYTES:
+        raise ValueError(f"{len(records)} bytes are no whole number of records")
+    if first_seq != shard.journal.next_seq or not shard.journal.records.empty():
+        raise ValueError(f"events from seq {first_seq} on do not follow seq {shard.journal.next_seq - 1}")
+    shard.enter(now_ns, first_seq)
+    for offset in range(0, len(records), RECORD_BYTES):
+        record = <Record*>(data + offset)
+        if not _apply(shard, record, shard.journal.next_seq):
+            raise ValueError(f"seq {shard.journal.next_seq}: an event of kind {record.kind} does not fit the state")
+        shard.journal.next_seq += 1
+    return 0
+
+
+cdef bint _apply(Shard shard, Record* record, int64_t seq) except? -1:
+    cdef int kind = record.kind
+    if kind == ORDER_ACCEPTED:
+        return _accepted(shard, <OrderAccepted*>record)
+    if kind == TRADED:
+        return _traded(shard, <Traded*>record, seq)
+    if kind == ORDER_CANCELLED:
+        return _cancelled(shard, <OrderCancelled*>record)
+    if kind == ORDER_AMENDED:
+        return _amended(shard, <OrderAmended*>record)
+    if kind == POSITION_TRANSFERRED:
+        return _transferred(shard, <PositionTransferred*>record, seq)
+    if kind == MARK_APPLIED:
+        return _marked(shard, <MarkApplied*>record)
+    if kind == REQUEST_ANSWERED:
+        shard.request_seq = (<RequestAnswered*>record).request_seq
+        shard.request_number = (<RequestAnswered*>record).request_number
+    elif kind == CREDIT_APPLIED:
+        _credited(shard, <CreditApplied*>record)
+    elif kind == GATE_MOVED:
+        shard.is_open = (<GateMoved*>record).is_open
+    else:
+        return kind == ORDER_REJECTED or kind == BOOK_SAMPLED
+    return True
+
+
+cdef bint _accepted(Shard shard, OrderAccepted* event) except? -1:
+    cdef Intent intent
+    cdef int32_t index
+    cdef int64_t counter = event.order_id & COUNTER_MASK
+    memset(&intent, 0, sizeof(Intent))
+    intent.book = shard.find_book(event.instrument_id)
+    if intent.book < 0 or counter <= shard.order_counter or event.order_id != shard.id_of(counter):
+        return False
+    intent.account = shard.accounts.ensure(event.account_id)
+    intent.client_id = event.client_id
+    intent.price_ticks = event.price_ticks
+    intent.asked_price_ticks = 0 if event.order_type == MARKET else event.price_ticks
+    intent.lots = event.size_lots
+    intent.slippage_cap_ppm = event.slippage_cap_ppm
+    intent.margin_price_ticks = event.margin_price_ticks
+    intent.side = event.side
+    intent.order_type = event.order_type
+    intent.time_in_force = event.time_in_force
+    intent.flags = event.flags
+    shard.order_counter = counter
+    index = shard.admit(&intent, event.order_id)
+    # Until it ends it stands where it would rest: nobody else comes to its price before the next event.
+    shard.rest(index)
+    return shard.orders.slots[index].loss_micros == event.loss_micros
+
+
+cdef bint _traded(Shard shard, Traded* event, int64_t seq) except? -1:
+    cdef int32_t taker = shard.orders.find(event.taker_order_id)
+    cdef int32_t maker = shard.orders.find(event.maker_order_id)
+    cdef Fees fees
+    cdef bint fits
+    if taker < 0 or maker < 0 or taker == maker:
+        return False
+    if min(shard.orders.slots[taker].remaining_lots, shard.orders.slots[maker].remaining_lots) < event.size_lots:
+        return False
+    shard.trade_counter = event.trade_id & COUNTER_MASK
+    shard.fill(taker, maker, event.size_lots, seq, &fees)
+    fits = (
+        fees.maker == event.maker_fee_micros
+        and fees.taker == event.taker_fee_micros
+        and shard.orders.slots[maker].remaining_lots == event.maker_remaining_lots
+        and shard.orders.slots[taker].remaining_lots == event.taker_remaining_lots
+    )
+    if event.maker_remaining_lots == 0:
+        shard.close(maker, FILLED, 0)
+    if event.taker_remaining_lots == 0:
+        shard.close(taker, FILLED, 0)
+    return fits
+
+
+cdef bint _cancelled(Shard shard, OrderCancelled* event) except? -1:
+    cdef int32_t index = shard.orders.find(event.order_id)
+    if index < 0 or shard.orders.slots[index].remaining_lots != event.remaining_lots:
+        return False
+    shard.close(index, CANCELLED, event.reason)
+    return True
+
+
+cdef bint _amended(Shard shard, OrderAmended* event) except? -1:
+    cdef int32_t index = shard.orders.find(event.order_id)
+    if index < 0 or shard.orders.slots[index].remaining_lots != event.previous_remaining_lots:
+        return False
+    if event.kept_priority:
+        shard.shrink(index, event.remaining_lots)
+    else:
+        shard.requeue(index, event.price_ticks, event.remaining_lots, event.margin_price_ticks)
+        shard.rest(index)
+    return shard.orders.slots[index].loss_micros == event.loss_micros
+
+
+cdef bint _transferred(Shard shard, PositionTransferred* event, int64_t seq) except? -1:
+    cdef int32_t book = shard.find_book(event.instrument_id)
+    cdef int32_t giver, receiver
+    if book < 0:
+        return False
+    giver = shard.accounts.ensure(event.account_id)
+    receiver = shard.accounts.ensure(event.receiver_account_id)
+    shard.transfer(giver, receiver, book, event.giver_delta_lots, event.giver_value_micros, seq)
+    return True
+
+
+cdef bint _marked(Shard shard, MarkApplied* event) except? -1:
+    cdef int32_t at = shard.find_book(event.instrument_id)
+    cdef Book book
+    if at < 0:
+        return False
+    book = shard.book(at)
+    book.mark_ticks = event.mark_price_ticks
+    book.index_ticks = event.index_price_ticks
+    book.mark_is_stale = event.stale
+    shard.accounts.reprice(at)
+    return True
+
+
+cdef int _credited(Shard shard, CreditApplied* event) except -1:
+    cdef Account* account = &shard.accounts.slots[shard.accounts.ensure(event.account_id)]
+    account.floor_epoch = event.line_epoch
+    account.floor_number = event.line_number
+    return 0

@@ -1,0 +1,1 @@
+"""Python surface of `requests`: none; only compiled code carries requests out."""

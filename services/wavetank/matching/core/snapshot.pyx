@@ -1,0 +1,485 @@
+"""Snapshots: the whole state in one stated order, versioned and closed by a checksum (PROTOCOL 3).
+
+The logical part is also what the state hash covers: counters, books by instrument id, accounts by id with their
+positions by instrument id, open orders by instrument, side, price and place in the queue, remembered orders by account
+and age. Beside it stand the listings, the clock and the recent moments that line ages are measured by. Credit lines are
+in neither: a restored shard has none until clearing sends them (R10).
+"""
+
+from hashlib import blake2b
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy, memset
+from libcpp.algorithm cimport sort
+from libcpp.pair cimport pair
+from libcpp.vector cimport vector
+
+from wavetank.matching.core.accounts cimport Account, Holding
+from wavetank.matching.core.book cimport Book
+from wavetank.matching.core.orders cimport Order
+from wavetank.matching.core.records cimport ClientId
+from wavetank.matching.core.shard cimport Intent, Moment, Shard
+from wavetank.matching.core.words cimport BUY, OPEN, SELL
+from wavetank.model.instrument import Instrument
+from wavetank.model.record import decode_all, encode_all
+
+cdef enum:
+    VERSION = 1
+    CHECKSUM_BYTES = 16
+
+cdef bytes MAGIC = b"WTMS"
+
+cdef packed struct Head:
+    int64_t shard
+    int64_t next_seq
+    int64_t order_counter
+    int64_t trade_counter
+    int64_t request_seq
+    int64_t request_number
+    int64_t is_open
+    int64_t books
+    int64_t accounts
+    int64_t holdings
+    int64_t orders
+
+cdef packed struct SavedBook:
+    int64_t instrument_id
+    int64_t mark_ticks
+    int64_t index_ticks
+    int64_t mark_is_stale
+    int64_t last_price_ticks
+
+cdef packed struct SavedAccount:
+    int64_t account_id
+    uint64_t value
+    uint64_t fees
+    int64_t last_fill_seq
+    int64_t floor_epoch
+    int64_t floor_number
+
+cdef packed struct SavedHolding:
+    int64_t account_id
+    int64_t instrument_id
+    int64_t lots
+
+cdef packed struct SavedOrder:
+    int64_t order_id
+    int64_t account_id
+    ClientId client_id
+    int64_t accepted_time_ns
+    int64_t price_ticks
+    int64_t remaining_lots
+    int64_t filled_lots
+    int64_t filled_value_micros
+    int64_t margin_price_ticks
+    int64_t answer_value_micros
+    int32_t answer_lots
+    int32_t asked_price_ticks
+    int32_t asked_lots
+    int32_t slippage_cap_ppm
+    int32_t prepaid_fee
+    int32_t instrument_id
+    uint8_t side
+    uint8_t order_type
+    uint8_t time_in_force
+    uint8_t flags
+    uint8_t state
+    uint8_t cancel_reason
+    uint8_t amended
+    uint8_t padding
+
+cdef packed struct Aside:
+    int64_t now_ns
+    int64_t moments
+    int64_t listing_bytes
+
+
+cdef class Reader:
+    """Takes structs off a byte string, and notices its end.
+
+    Args:
+        data: what to read.
+
+    """
+
+    cdef bytes data
+    cdef Py_ssize_t at
+
+    def __cinit__(self, bytes data):
+        self.data = data
+
+    cdef int take(self, void* target, Py_ssize_t size) except -1:
+        if size < 0 or self.at + size > len(self.data):
+            raise ValueError("the snapshot is cut short")
+        memcpy(target, <const char*>self.data + self.at, size)
+        self.at += size
+        return 0
+
+
+cdef int _put(vector[char]& out, const void* source, size_t size) except -1:
+    cdef size_t at = out.size()
+    out.resize(at + size)
+    memcpy(out.data() + at, source, size)
+    return 0
+
+
+cdef bytes logical_state(Shard shard):
+    """Return the logical state in its stated order."""
+    cdef vector[char] out
+    cdef vector[pair[int64_t, int32_t]] accounts = _told_accounts(shard)
+    cdef Head head
+    memset(&head, 0, sizeof(Head))
+    head.shard = shard.number
+    head.next_seq = shard.journal.next_seq
+    head.order_counter = shard.order_counter
+    head.trade_counter = shard.trade_counter
+    head.request_seq = shard.request_seq
+    head.request_number = shard.request_number
+    head.is_open = shard.is_open
+    head.books = len(shard.books)
+    head.accounts = <int64_t>accounts.size()
+    _put(out, &head, sizeof(Head))
+    _put_books(shard, out)
+    head.holdings = _put_accounts(shard, out, accounts)
+    head.orders = _put_orders(shard, out, accounts)
+    memcpy(out.data(), &head, sizeof(Head))
+    return (<char*>out.data())[: out.size()]
+
+
+cdef vector[pair[int64_t, int32_t]] _told_accounts(Shard shard):
+    """Return the accounts that events tell of, by id; one that only ever had a credit line is not among them."""
+    cdef vector[pair[int64_t, int32_t]] found
+    cdef pair[int64_t, int32_t] entry
+    cdef Account* account
+    cdef size_t index
+    for index in range(shard.accounts.slots.size()):
+        account = &shard.accounts.slots[index]
+        if (
+            account.last_fill_seq or account.floor_epoch or account.floor_number
+            or account.open_orders or account.remembered
+        ):
+            entry.first = account.account_id
+            entry.second = <int32_t>index
+            found.push_back(entry)
+    sort(found.begin(), found.end())
+    return found
+
+
+cdef int _put_books(Shard shard, vector[char]& out) except -1:
+    cdef SavedBook saved
+    cdef Book book
+    for book in shard.books_by_id:
+        saved.instrument_id = book.instrument_id
+        saved.mark_ticks = book.mark_ticks
+        saved.index_ticks = book.index_ticks
+        saved.mark_is_stale = book.mark_is_stale
+        saved.last_price_ticks = book.last_price_ticks
+        _put(out, &saved, sizeof(SavedBook))
+    return 0
+
+
+cdef int64_t _put_accounts(Shard shard, vector[char]& out, vector[pair[int64_t, int32_t]]& accounts) except -1:
+    """Write the accounts, then their positions; return how many positions."""
+    cdef SavedAccount saved
+    cdef SavedHolding held
+    cdef Account* account
+    cdef size_t at
+    cdef int32_t index
+    cdef int64_t count = 0
+    for at in range(accounts.size()):
+        account = &shard.accounts.slots[accounts[at].second]
+        saved.account_id = account.account_id
+        saved.value = account.value
+        saved.fees = account.fees
+        saved.last_fill_seq = account.last_fill_seq
+        saved.floor_epoch = account.floor_epoch
+        saved.floor_number = account.floor_number
+        _put(out, &saved, sizeof(SavedAccount))
+    for at in range(accounts.size()):
+        for index in shard.accounts.holdings_of(accounts[at].second):
+            if shard.accounts.holdings[index].lots != 0:
+                held.account_id = accounts[at].first
+                held.instrument_id = shard.book(shard.accounts.holdings[index].book).instrument_id
+                held.lots = shard.accounts.holdings[index].lots
+                _put(out, &held, sizeof(SavedHolding))
+                count += 1
+    return count
+
+
+cdef int64_t _put_orders(Shard shard, vector[char]& out, vector[pair[int64_t, int32_t]]& accounts) except -1:
+    """Write the open orders as they queue, then the remembered ones; return how many."""
+    cdef Book book
+    cdef uint8_t side
+    cdef int32_t level
+    cdef int32_t index
+    cdef int64_t count = 0
+    cdef size_t at
+    for book in shard.books_by_id:
+        for side in (BUY, SELL):
+            level = book.best(side)
+            while level >= 0:
+                index = book.levels[level].first
+                while index >= 0:
+                    _put_order(shard, out, index)
+                    count += 1
+                    index = shard.orders.slots[index].next
+                level = book.levels[level].worse
+    for at in range(accounts.size()):
+        index = shard.accounts.slots[accounts[at].second].first_remembered
+        while index >= 0:
+            _put_order(shard, out, index)
+            count += 1
+            index = shard.orders.slots[index].next
+    return count
+
+
+cdef int _put_order(Shard shard, vector[char]& out, int32_t index) except -1:
+    cdef SavedOrder saved
+    cdef Order* order = &shard.orders.slots[index]
+    memset(&saved, 0, sizeof(SavedOrder))
+    saved.order_id = order.order_id
+    saved.account_id = shard.accounts.slots[order.account].account_id
+    saved.client_id = order.client_id
+    saved.accepted_time_ns = order.accepted_time_ns
+    saved.price_ticks = order.price_ticks
+    saved.remaining_lots = order.remaining_lots
+    saved.filled_lots = order.filled_lots
+    saved.filled_value_micros = order.filled_value_micros
+    saved.margin_price_ticks = order.margin_price_ticks
+    saved.answer_value_micros = order.answer_value_micros
+    saved.answer_lots = order.answer_lots
+    saved.asked_price_ticks = order.asked_price_ticks
+    saved.asked_lots = order.asked_lots
+    saved.slippage_cap_ppm = order.slippage_cap_ppm
+    saved.prepaid_fee = order.prepaid_fee
+    saved.instrument_id = shard.book(order.book).instrument_id
+    saved.side = order.side
+    saved.order_type = order.order_type
+    saved.time_in_force = order.time_in_force
+    saved.flags = order.flags
+    saved.state = order.state
+    saved.cancel_reason = order.cancel_reason
+    saved.amended = order.amended
+    return _put(out, &saved, sizeof(SavedOrder))
+
+
+cdef bytes save(Shard shard):
+    """Return the snapshot of a shard between two inputs."""
+    cdef vector[char] out
+    cdef Aside aside
+    cdef size_t at
+    cdef bytes listing = encode_all([event for book in shard.books_by_id for event in _listing(book)])
+    cdef bytes logical = logical_state(shard)
+    cdef bytes body
+    if not shard.journal.records.empty():
+        raise RuntimeError("events are waiting to be taken; a snapshot holds what has been")
+    aside.now_ns = shard.now_ns
+    aside.moments = <int64_t>shard.moments.size()
+    aside.listing_bytes = len(listing)
+    _put(out, &aside, sizeof(Aside))
+    for at in range(shard.moments.size()):
+        _put(out, &shard.moments[at], sizeof(Moment))
+    body = MAGIC + VERSION.to_bytes(4, "little") + (<char*>out.data())[: out.size()] + listing + logical
+    return body + blake2b(body, digest_size=CHECKSUM_BYTES).digest()
+
+
+def _listing(Book book):
+    return book.instrument.listing()
+
+
+cdef Shard load(bytes data, settings):
+    """Return the shard that a snapshot holds.
+
+    Raises:
+        ValueError: the bytes are no snapshot of this version, or were damaged.
+
+    """
+    cdef Aside aside
+    cdef Moment moment
+    cdef Head head
+    cdef Reader reader
+    cdef Shard shard
+    body = data[:-CHECKSUM_BYTES]
+    if len(data) < 8 + CHECKSUM_BYTES or data[:4] != MAGIC:
+        raise ValueError("these bytes are no snapshot of a matching shard")
+    if int.from_bytes(data[4:8], "little") != VERSION:
+        raise ValueError(f"snapshot version {int.from_bytes(data[4:8], 'little')}, this code reads {VERSION}")
+    if blake2b(body, digest_size=CHECKSUM_BYTES).digest() != data[-CHECKSUM_BYTES:]:
+        raise ValueError("the snapshot's checksum does not fit: it was damaged")
+    reader = Reader(body)
+    reader.at = 8
+    reader.take(&aside, sizeof(Aside))
+    moments = []
+    for _ in range(aside.moments):
+        reader.take(&moment, sizeof(Moment))
+        moments.append((moment.first_seq, moment.now_ns))
+    listing = body[reader.at : reader.at + aside.listing_bytes]
+    reader.at += aside.listing_bytes
+    reader.take(&head, sizeof(Head))
+    shard = Shard(head.shard, settings)
+    shard.now_ns = aside.now_ns
+    for moment.first_seq, moment.now_ns in moments:
+        shard.moments.push_back(moment)
+    _list_instruments(shard, listing)
+    _load_counters(shard, &head)
+    _load_books(shard, reader, head.books)
+    _load_accounts(shard, reader, head.accounts, head.holdings)
+    _load_orders(shard, reader, head.orders)
+    if reader.at != len(body):
+        raise ValueError("the snapshot is longer than it says")
+    return shard
+
+
+cdef int _list_instruments(Shard shard, bytes listing) except -1:
+    events = list(decode_all(listing))
+    while events:
+        count = 1 + events[0].tier_count
+        shard.list_instrument(Instrument.from_listing(events[0], events[1:count]))
+        events = events[count:]
+    return 0
+
+
+cdef int _load_counters(Shard shard, Head* head) except -1:
+    shard.journal.next_seq = head.next_seq
+    shard.order_counter = head.order_counter
+    shard.trade_counter = head.trade_counter
+    shard.request_seq = head.request_seq
+    shard.request_number = <int32_t>head.request_number
+    shard.is_open = head.is_open
+    return 0
+
+
+cdef int _load_books(Shard shard, Reader reader, int64_t count) except -1:
+    cdef SavedBook saved
+    cdef Book book
+    for _ in range(count):
+        reader.take(&saved, sizeof(SavedBook))
+        book = shard.book(_book_index(shard, saved.instrument_id))
+        book.mark_ticks = saved.mark_ticks
+        book.index_ticks = saved.index_ticks
+        book.mark_is_stale = saved.mark_is_stale
+        book.last_price_ticks = saved.last_price_ticks
+    return 0
+
+
+cdef int32_t _book_index(Shard shard, int64_t instrument_id) except -1:
+    cdef int32_t index = shard.find_book(<int32_t>instrument_id)
+    if index < 0:
+        raise ValueError(f"the snapshot does not list instrument {instrument_id}")
+    return index
+
+
+cdef int _load_accounts(Shard shard, Reader reader, int64_t accounts, int64_t holdings) except -1:
+    cdef SavedAccount saved
+    cdef SavedHolding held
+    cdef Account* account
+    cdef Book book
+    cdef int32_t index
+    for _ in range(accounts):
+        reader.take(&saved, sizeof(SavedAccount))
+        account = &shard.accounts.slots[shard.accounts.ensure(saved.account_id)]
+        account.value = saved.value
+        account.fees = saved.fees
+        account.last_fill_seq = saved.last_fill_seq
+        # Nothing is counted until a line says so; the first fill was at seq 1 or later.
+        account.first_uncounted_seq = 1 if saved.last_fill_seq else 0
+        account.floor_epoch = saved.floor_epoch
+        account.floor_number = saved.floor_number
+    for _ in range(holdings):
+        reader.take(&held, sizeof(SavedHolding))
+        index = _book_index(shard, held.instrument_id)
+        book = shard.book(index)
+        index = shard.accounts.ensure_holding(shard.accounts.ensure(held.account_id), index)
+        shard.accounts.holdings[index].lots = held.lots
+        if held.lots > 0:
+            book.open_interest_lots += held.lots
+        shard.accounts.refresh(index)
+    return 0
+
+
+cdef int _load_orders(Shard shard, Reader reader, int64_t count) except -1:
+    """Bring the orders into being by order id, as the accounts list them, then queue them as they were written."""
+    cdef vector[SavedOrder] saved
+    cdef vector[pair[int64_t, int32_t]] by_id
+    cdef vector[int32_t] slots
+    cdef pair[int64_t, int32_t] entry
+    cdef size_t at
+    if not 0 <= count <= len(reader.data):
+        raise ValueError("the snapshot is cut short")
+    saved.resize(count)
+    slots.resize(count)
+    for at in range(saved.size()):
+        reader.take(&saved[at], sizeof(SavedOrder))
+        entry.first = saved[at].order_id
+        entry.second = <int32_t>at
+        if saved[at].state == OPEN:
+            by_id.push_back(entry)
+    sort(by_id.begin(), by_id.end())
+    for at in range(by_id.size()):
+        slots[by_id[at].second] = _load_order(shard, &saved[by_id[at].second])
+    for at in range(saved.size()):
+        if saved[at].state == OPEN:
+            shard.rest(slots[at])
+        else:
+            _load_remembered(shard, &saved[at])
+    return 0
+
+
+cdef int32_t _load_order(Shard shard, SavedOrder* saved) except -1:
+    cdef Intent intent
+    cdef int32_t index
+    memset(&intent, 0, sizeof(Intent))
+    intent.account = shard.accounts.ensure(saved.account_id)
+    intent.book = _book_index(shard, saved.instrument_id)
+    intent.client_id = saved.client_id
+    intent.price_ticks = saved.price_ticks
+    intent.asked_price_ticks = saved.asked_price_ticks
+    intent.lots = saved.remaining_lots
+    intent.slippage_cap_ppm = saved.slippage_cap_ppm
+    intent.margin_price_ticks = saved.margin_price_ticks
+    intent.side = saved.side
+    intent.order_type = saved.order_type
+    intent.time_in_force = saved.time_in_force
+    intent.flags = saved.flags
+    index = shard.admit(&intent, saved.order_id)
+    _fill_in(&shard.orders.slots[index], saved)
+    # The fee already paid counts in the loss of what remains.
+    shard._expose(&shard.orders.slots[index], 0)
+    shard.accounts.refresh(shard.orders.slots[index].holding)
+    return index
+
+
+cdef void _fill_in(Order* order, SavedOrder* saved) noexcept:
+    order.accepted_time_ns = saved.accepted_time_ns
+    order.filled_lots = saved.filled_lots
+    order.filled_value_micros = saved.filled_value_micros
+    order.answer_value_micros = saved.answer_value_micros
+    order.answer_lots = saved.answer_lots
+    order.asked_lots = saved.asked_lots
+    order.prepaid_fee = saved.prepaid_fee
+    order.amended = saved.amended
+
+
+cdef int _load_remembered(Shard shard, SavedOrder* saved) except -1:
+    cdef int32_t index = shard.orders.take()
+    cdef Order* order = &shard.orders.slots[index]
+    _fill_in(order, saved)
+    order.order_id = saved.order_id
+    order.client_id = saved.client_id
+    order.price_ticks = saved.price_ticks
+    order.remaining_lots = saved.remaining_lots
+    order.margin_price_ticks = saved.margin_price_ticks
+    order.asked_price_ticks = saved.asked_price_ticks
+    order.slippage_cap_ppm = saved.slippage_cap_ppm
+    order.account = shard.accounts.ensure(saved.account_id)
+    order.book = _book_index(shard, saved.instrument_id)
+    order.holding = order.level = order.next = order.previous = -1
+    order.account_next = order.account_previous = -1
+    order.side = saved.side
+    order.order_type = saved.order_type
+    order.time_in_force = saved.time_in_force
+    order.flags = saved.flags
+    order.state = saved.state
+    order.cancel_reason = saved.cancel_reason
+    shard.orders.index_client(index)
+    return shard._remember(index)

@@ -1,0 +1,91 @@
+"""The numbers of `wavetank.model.orders` and `wavetank.model.reason` as C constants; a test compares them."""
+
+cdef enum:
+    BUY = 1
+    SELL = 2
+
+cdef enum:
+    LIMIT = 1
+    MARKET = 2
+
+cdef enum:
+    GTC = 1
+    IOC = 2
+    FOK = 3
+
+cdef enum:
+    OPEN = 1
+    FILLED = 2
+    CANCELLED = 3
+    REJECTED = 4
+
+cdef enum:
+    POST_ONLY = 1
+    REDUCE_ONLY = 2
+    LIQUIDATION = 4
+
+cdef enum:
+    BY_REQUEST = 1
+    BY_IMMEDIATE_REMAINDER = 2
+    BY_SELF_TRADE = 3
+    BY_REDUCE_ONLY = 4
+    BY_LIQUIDATION = 5
+    BY_DISCONNECT = 6
+
+cdef enum:
+    PLACE = 1
+    CANCEL = 2
+    AMEND = 3
+    CANCEL_ALL = 4
+    LIQUIDATE = 5
+    CANCEL_ACCOUNT = 6
+    TRANSFER = 7
+
+cdef enum:
+    NO_LINE = 0
+    LINE_NORMAL = 1
+    LINE_REDUCE_ONLY = 2
+    LINE_FROZEN = 3
+
+cdef enum:
+    TRADING = 1
+    CANCEL_ONLY = 2
+    HALTED = 3
+
+cdef enum:
+    OK = 0
+    MALFORMED = 100
+    INSTRUMENT_UNKNOWN = 104
+    NOT_READY = 111
+    PRICE_OFF_GRID = 200
+    PRICE_OUT_OF_RANGE = 201
+    SIZE_OUT_OF_RANGE = 202
+    ORDER_TOO_LARGE = 203
+    NOTIONAL_TOO_SMALL = 204
+    OUTSIDE_PRICE_BAND = 205
+    NO_REFERENCE_PRICE = 206
+    POST_ONLY_WOULD_CROSS = 207
+    FILL_OR_KILL_UNFILLED = 208
+    REDUCE_ONLY_WOULD_INCREASE = 209
+    ORDER_UNKNOWN = 210
+    CLIENT_ORDER_ID_REUSED = 211
+    TOO_MANY_OPEN_ORDERS = 212
+    INSTRUMENT_STATE = 213
+    ORDER_COMBINATION = 214
+    AMEND_BELOW_FILLED = 215
+    POSITION_TOO_LARGE = 216
+    OPEN_INTEREST_CAP = 217
+    CREDIT_EXCEEDED = 300
+    NO_CREDIT_LINE = 301
+    CREDIT_STALE = 302
+    ACCOUNT_REDUCE_ONLY = 303
+    ACCOUNT_FROZEN = 304
+    AMOUNT_OUT_OF_RANGE = 308
+    TOO_MANY_INSTRUMENTS = 309
+    TRANSFER_CLIPPED = 401
+    PRICE_STALE = 500
+
+cdef enum:
+    # UNIT-020 and PROTOCOL 1. Too wide for a C enum's int they would be; these two fit.
+    PRICE_LIMIT = 2147483647
+    LOTS_LIMIT = 2147483647
