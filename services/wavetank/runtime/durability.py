@@ -13,7 +13,7 @@ from wavetank.runtime.settings import Durability
 _FSYNC = {Durability.EVERYSEC: (b"everysec", b"always"), Durability.ALWAYS: (b"always",)}
 
 
-class DurabilityMissing(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class DurabilityMissing(Exception):
     """Redis is not set up for what the venue promises; the message says what to do."""
 
 

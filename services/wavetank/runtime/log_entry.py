@@ -33,7 +33,7 @@ _HEADER = struct.Struct("<4sHHqqiiqq")
 _CHECKSUM = struct.Struct("<q")
 
 
-class LogCorrupt(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class LogCorrupt(Exception):
     """The bytes are no log entry of this version, or were damaged."""
 
 

@@ -29,7 +29,7 @@ _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 
 
-class LogGap(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class LogGap(Exception):
     """An entry does not follow the one read before it."""
 
     def __init__(self, log: str, after_id: str, found_id: str, why: str) -> None:

@@ -50,15 +50,15 @@ _FENCE_MOVED = "smaller than"
 _NO_STREAM = "no such key"
 
 
-class Fenced(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class Fenced(Exception):
     """Another writer has taken over the log; this process must end."""
 
 
-class LogLost(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class LogLost(Exception):
     """Redis lost acknowledged entries that can not be appended again; the message names their seqs."""
 
 
-class LogUnavailable(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class LogUnavailable(Exception):
     """The log could not be opened, or was closed by its own process."""
 
 

@@ -24,11 +24,11 @@ Reply = Any
 """What Redis answers: bytes, int, None, or lists of them."""
 
 
-class ConnectionLost(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class ConnectionLost(Exception):
     """The connection is gone; whether the command was carried out is not known."""
 
 
-class CommandRefused(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class CommandRefused(Exception):
     """Redis answered with an error; the command was not carried out."""
 
 

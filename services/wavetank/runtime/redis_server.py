@@ -13,7 +13,6 @@ the *thread* that started it as the parent, so start a server from a thread that
 """
 
 import contextlib
-import ctypes
 import fcntl
 import importlib.util
 import os
@@ -29,6 +28,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from wavetank.runtime.parent import die_with_parent
+
 LOCK_NAME = "redis.lock"
 PID_NAME = "redis.pid"
 SERVER_LOG_NAME = "redis.log"
@@ -36,11 +37,10 @@ SERVER_LOG_NAME = "redis.log"
 _PORT_ATTEMPTS = 5
 _PAUSE_SECONDS = 0.01
 _STOP_SECONDS = 10.0
-_PR_SET_PDEATHSIG = 1
 _PORT_TAKEN = ("Address already in use", "Could not create server TCP")
 
 
-class RedisServerFailed(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class RedisServerFailed(Exception):
     """No server binary was found, or it did not start; the message says which and why."""
 
 
@@ -257,28 +257,6 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def die_with_parent(parent_pid: int, death_signal: signal.Signals = signal.SIGTERM) -> None:
-    """Ask the kernel for a signal when the parent ends (Linux; does nothing elsewhere).
-
-    Args:
-        parent_pid: the parent as it was at the start; if it is gone by now, this process ends at once.
-        death_signal: what to send.
-
-    Raises:
-        OSError: the kernel refused.
-
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    # The parent may have ended before the kernel was asked.
-    if os.getppid() != parent_pid:
-        os.kill(os.getpid(), death_signal)
 
 
 def _become_server(owner_pid: int, command: list[str]) -> None:

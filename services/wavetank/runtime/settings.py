@@ -18,7 +18,7 @@ _TOP_PORT = 65_535
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
-class SettingsInvalid(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class SettingsInvalid(Exception):
     """One or more settings are wrong; the message has one line for each."""
 
 

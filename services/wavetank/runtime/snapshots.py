@@ -39,7 +39,7 @@ return {1, ARGV[1], ARGV[2]}
 """
 
 
-class SnapshotRefused(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class SnapshotRefused(Exception):
     """A newer snapshot exists; another writer has taken over, or this one lost its log."""
 
 
