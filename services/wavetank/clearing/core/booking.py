@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wavetank.clearing.core.health import LiquidationStage
+from wavetank.clearing.core.health import AccountKind, LiquidationStage
 from wavetank.clearing.core.ledger import book_leg, funding_payment
 from wavetank.clearing.core.waterfall.case import Case
 from wavetank.clearing.core.waterfall.insurance import insurance_delta, settle_fill
@@ -81,8 +81,12 @@ class Booking:
         sign = 1 if fact.taker_side == Side.BUY else -1
         lots = sign * fact.size_lots
         value = sign * fact.price_ticks * fact.size_lots
-        liquidation = taker.liquidation
-        in_waterfall = liquidation is not None and bool(fact.taker_flags & OrderFlag.LIQUIDATION)
+        # The vault's disposals carry the flag too, but no stage of a liquidation sent them.
+        in_waterfall = (
+            taker.liquidation is not None
+            and taker.kind == AccountKind.CLIENT
+            and bool(fact.taker_flags & OrderFlag.LIQUIDATION)
+        )
         owed = 0
         if in_waterfall:
             owed = self._owed_to_fund(Case(self._state, taker, now_ns, self._emit), fact, lots)
@@ -151,7 +155,7 @@ class Booking:
             )
         return giver.account_id, receiver.account_id
 
-    def funding_tick(self, fact: FundingTicked) -> list[int]:
+    def funding_tick(self, fact: FundingTicked, seq: int) -> list[int]:
         """Book a funding tick for every holder, by account id (FUND-030)."""
         state = self._state
         if fact.instrument_id not in state.instruments:
@@ -181,6 +185,7 @@ class Booking:
                 tick=fact.tick,
                 funding_rate_e12=rate,
                 index_price_ticks=fact.index_price_ticks,
+                oracle_seq=seq,
                 rounding_micros=-sum(payment for _, _, payment in payments),
                 payers=sum(payment < 0 for _, _, payment in payments),
                 receivers=sum(payment > 0 for _, _, payment in payments),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from wavetank.clearing.core.credit import Line
     from wavetank.clearing.core.settings import ClearingSettings
-    from wavetank.clearing.core.state import Account
+    from wavetank.clearing.core.state import Account, Liquidation
     from wavetank.model.instrument import Instrument
     from wavetank.model.record import Event
 
@@ -116,23 +116,26 @@ class Clearing:
     # Facts
 
     def on_matching(self, now_ns: int, first_seq: int, facts: Sequence[Event]) -> None:
-        """Count one entry of the shard's log; `first_seq` is that of its first event."""
+        """Count one entry of the shard's log; `first_seq` is that of its first event.
+
+        What was counted before is passed over, so reading an entry again does nothing (INV-090).
+        """
         self._at(now_ns)
         for seq, fact in enumerate(facts, first_seq):
-            self.state.matching_seq = seq
-            self._on_matching_fact(fact, seq)
+            if seq > self.state.matching_seq:
+                self.state.matching_seq = seq
+                self._on_matching_fact(fact, seq)
         self._review_touched()
         self.state.check_invariants()
 
     def on_oracle(self, now_ns: int, first_seq: int, facts: Sequence[Event]) -> None:
-        """Count one entry of the oracle's log."""
+        """Count one entry of the oracle's log; what was counted before is passed over (INV-090)."""
         self._at(now_ns)
         for seq, fact in enumerate(facts, first_seq):
             if isinstance(fact, oracle_events.PricePublished):
                 self._on_price(fact, seq)
-            elif isinstance(fact, oracle_events.FundingTicked):
-                self.state.funding_seq = seq
-                self._to_review.update(self.booking.funding_tick(fact))
+            elif isinstance(fact, oracle_events.FundingTicked) and seq > self.state.funding_seq:
+                self._to_review.update(self.booking.funding_tick(fact, seq))
         self._review_touched()
         self._open_gate_when_fresh()
         self.state.check_invariants()
@@ -198,6 +201,8 @@ class Clearing:
         if not fact.consumers & oracle_events.ConsumerBit.CLEARING:
             return
         known = self.state.marks.get(fact.instrument_id)
+        if known is not None and seq <= known.oracle_seq:
+            return
         usable = fact.mark_price_ticks > 0 and fact.index_price_ticks > 0
         if not usable and known is None:
             return
@@ -246,9 +251,14 @@ class Clearing:
         if liquidation is None:
             if self.waterfall.must_start(account, self._now_ns):
                 self.waterfall.start(account, self._now_ns)
-        elif liquidation.waits and not liquidation.pending:
+        elif liquidation.waits and not liquidation.pending and self._has_news(account, liquidation):
             self.waterfall.resume(account, self._now_ns)
         self._tell_health(account)
+
+    def _has_news(self, account: Account, liquidation: Liquidation) -> bool:
+        # Its own fills and answers are no news: what is unfilled is tried again at the next mark.
+        # Others may have closed its last position meanwhile.
+        return not account.positions or self.state.newest_mark_seq(account) > liquidation.mark_seq
 
     def _tell_health(self, account: Account) -> None:
         value = self.state.value(account)

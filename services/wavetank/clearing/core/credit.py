@@ -84,12 +84,12 @@ class Lines:
             LineRow(
                 instrument.instrument_id,
                 lots,
-                state.marks[instrument.instrument_id].mark_price_ticks,
+                state.mark_ticks(account, instrument.instrument_id),
                 instrument.max_leverage,
             )
             for instrument, lots, _ in state.legs(account)
         )
-        times = [state.marks[row.instrument_id].index_time_ns for row in rows] or [
+        times = [state.marks[row.instrument_id].index_time_ns for row in rows if row.instrument_id in state.marks] or [
             mark.index_time_ns for mark in state.marks.values()
         ]
         return Line(

@@ -78,12 +78,13 @@ def _liquidation_in(fields: dict[str, Any]) -> Liquidation:
         marks=_ints(fields["marks"]),
         stale=fields["stale"],
         pending={int(key): _request(text) for key, text in sorted(fields["pending"].items())},
+        mark_seq=fields["mark_seq"],
         waits=fields["waits"],
         unfilled=fields["unfilled"],
         fund_paid_micros=fields["fund_paid_micros"],
         reserve_micros=fields["reserve_micros"],
-        cooldown_until_ns=_ints(fields["cooldown_until_ns"]),
         insured=fields["insured"],
+        vault_took=fields["vault_took"],
         touched=fields["touched"],
     )
 
@@ -101,6 +102,7 @@ def _account_in(fields: dict[str, Any]) -> Account:
         line_status=LineStatus(fields["line_status"]),
         hold=Hold(**fields["hold"]) if fields["hold"] else None,
         liquidation=_liquidation_in(fields["liquidation"]) if fields["liquidation"] else None,
+        cooldown_until_ns=_ints(fields["cooldown_until_ns"]),
     )
 
 

@@ -18,6 +18,7 @@ from wavetank.clearing.core.valuation import Valuation, value_account
 from wavetank.model.events import clearing as events
 from wavetank.model.events.matching import BookSampled, MarkApplied
 from wavetank.model.ids import (
+    BACKSTOP_VAULT_ID,
     FEE_ACCOUNT_ID,
     FIRST_CLIENT_ACCOUNT_ID,
     INSURANCE_FUND_ID,
@@ -63,17 +64,20 @@ class Liquidation:
     """Instruments whose mark was stale when frozen; they do not trade."""
     pending: dict[int, events.MatchingRequested] = field(default_factory=dict)
     """Requests sent and not yet answered, by id."""
+    mark_seq: int = 0
+    """Seq in the oracle's log of the newest of the frozen marks."""
     waits: bool = False
-    """Nothing more can be done before the next mark."""
+    """Nothing more can be done before a mark newer than the frozen ones."""
     unfilled: bool = False
     """The last order left something unfilled."""
     fund_paid_micros: int = 0
     """Paid by the insurance fund so far, less what was repaid."""
     reserve_micros: int = 0
     """Set aside by the fund for the order in flight."""
-    cooldown_until_ns: dict[int, int] = field(default_factory=dict)
     insured: list[int] = field(default_factory=list)
     """Instruments that went through the book with the fund's reserve at these marks."""
+    vault_took: bool = False
+    """The backstop vault took legs over, so what cash is left follows them."""
     touched: list[int] = field(default_factory=list)
     """Instruments in which lots were closed, in order of the first close."""
 
@@ -95,6 +99,8 @@ class Account:
     line_status: LineStatus = LineStatus.NORMAL
     hold: Hold | None = None
     liquidation: Liquidation | None = None
+    cooldown_until_ns: dict[int, int] = field(default_factory=dict)
+    """By instrument, until when liquidation orders are for the whole position; a recovery does not end it."""
 
 
 @dataclass(slots=True)
@@ -170,9 +176,21 @@ class State:
         def mark_of(instrument_id: int) -> int:
             if marks is not None and instrument_id in marks:
                 return marks[instrument_id]
-            return self.marks[instrument_id].mark_price_ticks
+            return self.mark_ticks(account, instrument_id)
 
         return value_account(account.cash_micros, self.legs(account), mark_of)
+
+    def mark_ticks(self, account: Account, instrument_id: int) -> int:
+        """Return the mark at which one of an account's positions is valued.
+
+        The shard may trade before the first mark has been delivered to clearing, since each reads
+        the oracle's log for itself; until then a position stands at its entry, and is not valid.
+        """
+        mark = self.marks.get(instrument_id)
+        if mark is not None:
+            return mark.mark_price_ticks
+        position = account.positions[instrument_id]
+        return max(1, abs(position.cost_micros) // abs(position.lots))
 
     def is_valid(self, instrument_id: int, now_ns: int) -> bool:
         """Tell whether an instrument's mark may be used to liquidate (ORCL-030, LIQ-010)."""
@@ -192,7 +210,7 @@ class State:
         marks: dict[int, int] = {}
         stale = []
         for instrument_id, position in sorted(account.positions.items()):
-            price = self.marks[instrument_id].mark_price_ticks
+            price = self.mark_ticks(account, instrument_id)
             if not self.is_valid(instrument_id, now_ns):
                 stale.append(instrument_id)
                 margin = price * self.settings.stale_uncertainty_ppm // 10**6
@@ -202,7 +220,7 @@ class State:
 
     def newest_mark_seq(self, account: Account) -> int:
         """Return the seq in the oracle's log of the newest mark of an account's legs, or 0."""
-        return max((self.marks[key].oracle_seq for key in account.positions), default=0)
+        return max((self.marks[key].oracle_seq for key in account.positions if key in self.marks), default=0)
 
     def fund_available(self, instrument_id: int, now_ns: int) -> int:
         """Return what the insurance fund may pay for an instrument now (LIQ-070)."""
@@ -354,6 +372,7 @@ class State:
             message = f"event {seq}: funding tick {event.tick} follows {expected - 1}"
             raise InvariantBroken(message)
         self.funding_ticks[event.instrument_id] = event.tick
+        self.funding_seq = event.oracle_seq
         rounding = self._account(ROUNDING_ACCOUNT_ID)
         self._move_cash(rounding, event.rounding_micros, rounding.cash_micros + event.rounding_micros)
 
@@ -402,20 +421,22 @@ class State:
         liquidation = self._liquidation(event.account_id, event.liquidation_id)
         liquidation.waits = event.outcome == events.LiquidationOutcome.WAITS
         if not liquidation.waits:
+            liquidation.mark_seq = event.mark_seq
             liquidation.marks, liquidation.stale = self.testing_marks(account, now_ns)
             liquidation.insured = []
             liquidation.unfilled = False
 
     @apply.register
     def _(self, event: events.LiquidationStepped, _seq: int, now_ns: int) -> None:
-        liquidation = self._account(event.account_id).liquidation
+        account = self._account(event.account_id)
+        liquidation = account.liquidation
         if liquidation is None:
             return
         liquidation.stage = LiquidationStage(event.stage)
         instrument_id = event.instrument_id
         if event.cause == events.StepCause.LARGE_POSITION_FIRST_SLICE:
             until_ns = now_ns + self.settings.partial_cooldown_ns
-            liquidation.cooldown_until_ns[instrument_id] = until_ns
+            account.cooldown_until_ns[instrument_id] = until_ns
         if liquidation.stage == LiquidationStage.INSURANCE:
             liquidation.reserve_micros = event.reserve_micros
             if instrument_id not in liquidation.insured:
@@ -439,6 +460,8 @@ class State:
         request = liquidation.pending.pop(event.request_seq)
         liquidation.reserve_micros = 0
         liquidation.unfilled = event.done_lots < abs(request.size_lots)
+        if request.receiver_account_id == BACKSTOP_VAULT_ID and event.done_lots and request.receiver_may_increase:
+            liquidation.vault_took = True
 
     @apply.register(events.AdlRanked)
     @apply.register(events.Deleveraged)

@@ -156,7 +156,7 @@ class FillBooked:
     """The taker's `OrderFlag`s."""
 
 
-@record(208, "qqqqii")
+@record(208, "qqqqqii")
 @dataclass(frozen=True, slots=True)
 class FundingTickBooked:
     """A funding tick was applied to every holder (FUND-030)."""
@@ -166,6 +166,8 @@ class FundingTickBooked:
     tick: int
     funding_rate_e12: int
     index_price_ticks: int
+    oracle_seq: int
+    """Seq of the tick in the oracle's log."""
     rounding_micros: int
     """What the rounding account received, so that the tick sums to zero."""
     payers: int

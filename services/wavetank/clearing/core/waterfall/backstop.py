@@ -44,6 +44,11 @@ class BackstopStage:
             case.step(LiquidationStage.BACKSTOP, StepCause.PRICE_STALE)
             wait(case)
             return True
+        if case.liquidation.stage == LiquidationStage.BACKSTOP and case.liquidation.unfilled:
+            # The shard did not move all that was asked; asking again at once would not help.
+            case.step(LiquidationStage.BACKSTOP, StepCause.UNFILLED)
+            wait(case)
+            return True
         if case.liquidation.insured:
             # The vault was asked for at these marks and could not; the insurance stage is at work.
             return False

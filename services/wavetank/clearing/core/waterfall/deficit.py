@@ -27,7 +27,7 @@ def settle_flat(case: Case) -> None:
     account = case.account
     liquidation = case.liquidation
     state = case.state
-    if account.cash_micros >= 0 and liquidation.stage == LiquidationStage.BACKSTOP:
+    if account.cash_micros >= 0 and liquidation.vault_took:
         vault = state.accounts[BACKSTOP_VAULT_ID]
         case.transfer_cash(account, vault, account.cash_micros, CashCause.BACKSTOP)
     elif account.cash_micros > 0 and liquidation.fund_paid_micros > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import LiquidationStage
@@ -13,6 +14,7 @@ from wavetank.clearing.core.waterfall.policies import (
     split_value,
 )
 from wavetank.model.events.clearing import AdlRanked, StepCause
+from wavetank.model.orders import CommandKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +35,7 @@ def loss_bound(case: Case, value: Valuation, leg: LegValue) -> Callable[[int], i
     rate = next(rate for lower, rate, _ in reversed(table.lines) if leg.notional_micros >= lower)
     missing = max(0, -value.equity_micros)
     whole = table.denominator * value.maintenance_micros
-    slack = missing // value.maintenance_micros + 2
+    slack = -(-missing // value.maintenance_micros) + 2
 
     def bound(lots: int) -> int:
         if lots == 0:
@@ -43,7 +45,43 @@ def loss_bound(case: Case, value: Valuation, leg: LegValue) -> Callable[[int], i
     return bound
 
 
-def capacity_lots(case: Case, victim: Account, leg: LegValue, loss_of: Callable[[int], int]) -> int:
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What an account was already asked to give up for other liquidations and has not yet given."""
+
+    lots: int
+    """Unsigned, in the instrument asked about."""
+    loss_micros: int
+    """Against the frozen marks of those liquidations, in all instruments."""
+
+
+_NOTHING = Promise(0, 0)
+
+
+def promises(case: Case, instrument_id: int) -> dict[int, Promise]:
+    """Return what each account is to give up for other liquidations, by account id.
+
+    Two liquidations may meet the same victim before the shard has answered either; together they
+    must leave it its maintenance margin, as one alone must (LIQ-080).
+    """
+    promised: dict[int, Promise] = {}
+    for account in case.state.accounts.values():
+        liquidation = account.liquidation
+        if liquidation is None or account is case.account:
+            continue
+        for request in liquidation.pending.values():
+            if request.command != CommandKind.TRANSFER or request.receiver_may_increase:
+                continue
+            before = promised.get(request.receiver_account_id, _NOTHING)
+            loss = -request.value_micros + request.size_lots * liquidation.marks[request.instrument_id]
+            lots = abs(request.size_lots) if request.instrument_id == instrument_id else 0
+            promised[request.receiver_account_id] = Promise(before.lots + lots, before.loss_micros + max(0, loss))
+    return promised
+
+
+def capacity_lots(
+    case: Case, victim: Account, leg: LegValue, loss_of: Callable[[int], int], promised: Promise = _NOTHING
+) -> int:
     """Return the most lots a victim may lose and still have equity >= maintenance margin.
 
     Args:
@@ -51,6 +89,7 @@ def capacity_lots(case: Case, victim: Account, leg: LegValue, loss_of: Callable[
         victim: an account with a position opposite to the leg.
         leg: what is left of the liquidated position.
         loss_of: what taking over n lots costs the victim against the mark, at most.
+        promised: what it gives up for others.
 
     Equity falls evenly with the lots while maintenance margin falls ever less steeply, so the lots
     that pass form one run from 0, and its end is found by halving.
@@ -64,9 +103,9 @@ def capacity_lots(case: Case, victim: Account, leg: LegValue, loss_of: Callable[
     def passes(lots: int) -> bool:
         rest = (abs(own.lots) - lots) * own.mark_price_ticks
         needed = others + instrument.margin.maintenance_micros(rest)
-        return value.equity_micros - loss_of(lots) >= needed
+        return value.equity_micros - promised.loss_micros - loss_of(lots) >= needed
 
-    low, high = 0, min(abs(own.lots), abs(leg.lots))
+    low, high = 0, min(max(0, abs(own.lots) - promised.lots), abs(leg.lots))
     if passes(high):
         return high
     while high - low > 1:
@@ -111,6 +150,7 @@ class DeleverageStage:
     @staticmethod
     def _candidates(case: Case, leg: LegValue, loss_of: Callable[[int], int]) -> list[Candidate]:
         candidates = []
+        promised = promises(case, leg.instrument_id)
         for account in DeleverageStage._opposite(case, leg):
             value = case.state.value(account, case.liquidation.marks)
             if account.liquidation is not None or value.equity_micros <= 0 or value.is_below_maintenance:
@@ -123,7 +163,7 @@ class DeleverageStage:
                     position.cost_micros,
                     leg.mark_price_ticks,
                     value.equity_micros,
-                    capacity_lots(case, account, leg, loss_of),
+                    capacity_lots(case, account, leg, loss_of, promised.get(account.account_id, _NOTHING)),
                 )
             )
         return candidates

@@ -56,7 +56,7 @@ class Waterfall:
         if account.kind not in {AccountKind.CLIENT, AccountKind.BACKSTOP_VAULT}:
             return False
         if not account.positions:
-            return account.kind == AccountKind.CLIENT and account.cash_micros < 0
+            return account.cash_micros < 0
         return self._is_distressed(account, self._tested(account, now_ns))
 
     def _tested(self, account: Account, now_ns: int) -> Valuation:
@@ -153,6 +153,9 @@ class Waterfall:
         while account.liquidation is not None:
             if case.liquidation.pending or case.liquidation.waits:
                 return
+            if account.positions.keys() - case.liquidation.marks.keys():
+                # The vault was handed another leg since its inputs were frozen.
+                self._freeze(account, now_ns)
             if not account.positions:
                 settle_flat(case)
                 self._end(case, events.LiquidationOutcome.FLAT)

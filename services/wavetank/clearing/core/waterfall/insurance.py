@@ -27,10 +27,13 @@ class InsuranceStage:
         leg = choose_leg(case.state, legs)
         if leg is None:
             return False
-        reserve = case.state.fund_available(leg.instrument_id, case.now_ns)
+        available = case.state.fund_available(leg.instrument_id, case.now_ns)
         due = case.bankruptcy_value(value, leg, leg.lots)
-        # V - proceeds <= reserve, for proceeds of lots * limit (a purchase's are negative).
-        price = limit_inside(case.state, leg, Fraction(due - reserve, leg.lots))
+        # V - proceeds <= available, for proceeds of lots * limit (a purchase's are negative).
+        price = limit_inside(case.state, leg, Fraction(due - available, leg.lots))
+        # The price band may bound the loss more tightly than the fund; what cannot be lost here
+        # stays free for others who are liquidated at the same time.
+        reserve = min(available, max(0, due - leg.lots * price))
         case.step(
             LiquidationStage.INSURANCE,
             StepCause.EQUITY_NEGATIVE if value.equity_micros < 0 else StepCause.BELOW_BACKSTOP,

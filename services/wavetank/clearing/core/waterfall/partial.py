@@ -76,7 +76,7 @@ class PartialStage:
             return True
         if leg.notional_micros <= case.settings.partial_above_micros:
             return False
-        if case.now_ns < case.liquidation.cooldown_until_ns.get(leg.instrument_id, 0):
+        if case.now_ns < case.account.cooldown_until_ns.get(leg.instrument_id, 0):
             if not case.settings.cooldown_waits:
                 return False
             case.step(LiquidationStage.PARTIAL, StepCause.COOLDOWN_WAIT, leg=leg)
