@@ -6,15 +6,24 @@ at a multiple of the wall clock does not ask for what no process can keep.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from wavetank.oracle.core.funding import ONE_E12, FundingTerms
+from wavetank.oracle.core.settings import OracleSettings, SourceTerms
+from wavetank.oracle.ports import PriceSource
+from wavetank.runtime.clock import VenueClock
 from wavetank.runtime.settings import ServiceSettings, environment
 
 LONGEST_NAME = 16
+MS = 1_000_000
+"""Nanoseconds in a millisecond."""
+
+LAG_WALL_NS = 60_000 * MS
 
 Weight = Annotated[int, Field(ge=1, le=1_000)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME, pattern=r"^[!-~]*$")]
@@ -125,6 +134,7 @@ class OracleServiceSettings(ServiceSettings):
     premium_samples: Annotated[int, Field(ge=1, le=100_000)] = 720
     """Samples of a funding interval: one per 5 s of the hour that it is, or stands for."""
     max_lag_ms: PositiveMs = 3_600_000
+    """Longest lag of one fault; a minute of the wall is always allowed."""
     max_faults: Annotated[int, Field(ge=1, le=10_000)] = 100
     snapshot_entries: Annotated[int, Field(ge=1)] = 2_000
     """Entries between two snapshots."""
@@ -145,3 +155,38 @@ class OracleServiceSettings(ServiceSettings):
                 if sum(isinstance(source, kind) for source in sources) > 1:
                     raise ValueError(f"{symbol} has more than one source of kind {kind.__name__}")
         return self
+
+    def core(self, clock: VenueClock, sources: Iterable[PriceSource]) -> OracleSettings:
+        """Return what the core is told, wall floors applied.
+
+        Args:
+            clock: the venue's clock.
+            sources: as built; pushed ones have none.
+
+        """
+        terms: dict[str, dict[str, SourceTerms]] = {symbol: {} for symbol in self.sources}
+        for source in sources:
+            terms[source.symbol][source.name] = source.terms
+        limit_wall_ns = self.limit_wall_ms * MS
+        push_limit_ns = clock.at_least_wall(self.source_limit_ms * MS, limit_wall_ns)
+        return OracleSettings(
+            sources=terms,
+            push={
+                symbol: SourceTerms(weight=source.weight, limit_ns=push_limit_ns)
+                for symbol, listed in self.sources.items()
+                for source in listed
+                if isinstance(source, PushSource)
+            },
+            publish_interval_ns=clock.at_least_wall(self.publish_interval_ms * MS, self.publish_wall_ms * MS),
+            book_limit_ns=clock.at_least_wall(self.book_limit_ms * MS, limit_wall_ns),
+            basis_tau_ns=self.basis_tau_ms * MS,
+            book_tau_ns=self.book_tau_ms * MS,
+            funding=FundingTerms(
+                interest_e12=int(self.interest * ONE_E12),
+                clamp_e12=None if self.interest_clamp is None else int(self.interest_clamp * ONE_E12),
+                divisor=self.funding_divisor,
+            ),
+            premium_samples=self.premium_samples,
+            max_lag_ns=clock.at_least_wall(self.max_lag_ms * MS, LAG_WALL_NS),
+            max_faults=self.max_faults,
+        )

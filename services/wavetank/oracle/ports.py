@@ -39,6 +39,13 @@ class Log(Protocol):
     def last_seq(self) -> int:
         """Seq of the last committed event."""
 
+    @property
+    def available(self) -> bool:
+        """Whether appends can be expected to succeed."""
+
+    async def until_unavailable(self) -> None:
+        """Return once the outcome of an append is unknown."""
+
     async def append(self, inputs: bytes, records: bytes, count: int, now_ns: int) -> LogEntry:
         """Append one entry; returns when it is committed."""
 

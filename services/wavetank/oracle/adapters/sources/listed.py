@@ -1,0 +1,135 @@
+"""Build the sources that the settings list, and refuse what cannot be replayed before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+from wavetank.oracle.adapters.sources.recorded import RecordedSource
+from wavetank.oracle.adapters.sources.synthetic import Shock, SyntheticMarket, SyntheticSource, Walk
+from wavetank.oracle.config import MS, FileSource, OracleServiceSettings, PushSource, ShockScript
+from wavetank.oracle.config import SyntheticSource as SyntheticSettings
+from wavetank.oracle.core.settings import SourceRole, SourceTerms
+from wavetank.oracle.ports import PriceSource
+from wavetank.runtime.clock import VenueClock
+from wavetank.runtime.price_files import check_window, load_path
+from wavetank.runtime.price_formats import PriceFileInvalid, PricePath
+from wavetank.runtime.settings import SettingsInvalid
+
+ONE_E6 = 1_000_000
+ONE_E12 = 1_000_000_000_000
+DAY_NS = 86_400_000_000_000
+
+_ROLES = {"index": SourceRole.INDEX, "perp": SourceRole.PERP}
+
+
+def build_sources(settings: OracleServiceSettings, clock: VenueClock) -> list[PriceSource]:
+    """Return every source that prices itself; pushed ones do not.
+
+    Args:
+        settings: of the oracle.
+        clock: its start is where files and walks begin.
+
+    Raises:
+        SettingsInvalid: a file cannot be replayed, or correlations contradict each other; all faults at once.
+
+    """
+    faults: list[str] = []
+    recorded = _recorded(settings, clock, faults)
+    synthetic = _synthetic(settings, clock, faults)
+    if faults:
+        raise SettingsInvalid("\n".join(faults))
+    return [*recorded, *synthetic]
+
+
+def _named(settings: OracleServiceSettings) -> Iterator[tuple[str, str, FileSource | SyntheticSettings]]:
+    for symbol, sources in settings.sources.items():
+        for number, source in enumerate(sources, start=1):
+            if not isinstance(source, PushSource):
+                yield symbol, source.name or f"{source.kind}-{number}", source
+
+
+def _recorded(settings: OracleServiceSettings, clock: VenueClock, faults: list[str]) -> list[PriceSource]:
+    sources: list[PriceSource] = []
+    paths: dict[Path, PricePath] = {}
+    for symbol, name, source in _named(settings):
+        if not isinstance(source, FileSource):
+            continue
+        if clock.start_ns == 0:
+            faults.append(
+                f"{source.path}: clock_start_ns is 0; the time in the file at which the venue begins is needed"
+            )
+            continue
+        try:
+            prices = paths.get(source.path) or load_path(source.path)
+            until_ns = settings.replay_until_ns or prices.end_ns
+            check_window(prices, clock.start_ns, until_ns, allow_holes=settings.allow_holes)
+        except PriceFileInvalid as fault:
+            faults.append(f"{fault} ({fault.reason.name})")
+            continue
+        paths[source.path] = prices
+        limit_ns = max(settings.source_limit_ms * MS, prices.limit_ns)
+        terms = SourceTerms(role=_ROLES[source.role], weight=source.weight, limit_ns=limit_ns)
+        sources.append(RecordedSource(symbol, name, terms, prices))
+    return sources
+
+
+def _synthetic(settings: OracleServiceSettings, clock: VenueClock, faults: list[str]) -> list[PriceSource]:
+    by_seed: dict[int, list[tuple[str, str, SyntheticSettings]]] = {}
+    for symbol, name, source in _named(settings):
+        if isinstance(source, SyntheticSettings):
+            by_seed.setdefault(source.seed, []).append((symbol, name, source))
+    step_ns = settings.synthetic.step_ms * MS
+    limit_ns = max(settings.source_limit_ms * MS, 2 * step_ns)
+    # Without a start of its own a venue's clock is the wall's, and the walks begin on this day.
+    start_ns = clock.start_ns or clock.now_ns() // DAY_NS * DAY_NS
+    sources: list[PriceSource] = []
+    for seed, members in sorted(by_seed.items()):
+        symbols = [symbol for symbol, _, _ in members]
+        try:
+            market = SyntheticMarket(
+                seed=seed,
+                walks=[
+                    Walk(
+                        symbol=symbol,
+                        start_price_micros=int(source.start_price * ONE_E6),
+                        volatility_e6=int(source.volatility * ONE_E6),
+                    )
+                    for symbol, _, source in members
+                ],
+                correlations_e6=_correlations_e6(settings, symbols),
+                step_ns=step_ns,
+                start_ns=start_ns,
+                shocks=[_shock(shock) for shock in settings.synthetic.shocks],
+            )
+        except ValueError as fault:
+            faults.append(str(fault))
+            continue
+        for symbol, name, source in members:
+            sources.append(SyntheticSource(symbol, name, SourceTerms(weight=source.weight, limit_ns=limit_ns), market))
+    return sources
+
+
+def _correlations_e6(settings: OracleServiceSettings, symbols: list[str]) -> dict[tuple[str, str], int]:
+    named: dict[tuple[str, str], Decimal] = {}
+    for pair, correlation in settings.synthetic.correlations.items():
+        one, _, other = pair.partition(",")
+        named[one.strip(), other.strip()] = named[other.strip(), one.strip()] = correlation
+    return {
+        (one, other): int(named.get((one, other), settings.synthetic.correlation) * ONE_E6)
+        for position, one in enumerate(symbols)
+        for other in symbols[:position]
+    }
+
+
+def _shock(script: ShockScript) -> Shock:
+    return Shock(
+        after_ns=script.after_ms * MS,
+        move_e12=int(script.move * ONE_E12),
+        over_ns=script.over_ms * MS,
+        hold_ns=script.hold_ms * MS,
+        recovered_e12=int(script.recovered * ONE_E12),
+        recover_over_ns=script.recover_over_ms * MS,
+        symbols=frozenset(script.symbols),
+    )
