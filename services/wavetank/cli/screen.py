@@ -32,6 +32,12 @@ def print_json(document: Any) -> None:  # noqa: ANN401 - whatever JSON can hold.
     sys.stdout.flush()
 
 
+def print_json_line(document: Any) -> None:  # noqa: ANN401 - whatever JSON can hold.
+    """Write one JSON document on a line of its own to standard output; for what goes on and on."""
+    sys.stdout.write(json.dumps(document, default=str) + "\n")
+    sys.stdout.flush()
+
+
 def show_failure(failure: CommandFailed) -> None:
     """Say what failed and what to do next."""
     console = notices()

@@ -1,0 +1,238 @@
+"""Sentences of the events of clearing's log."""
+
+from wavetank.cli.amounts import show_dollars, show_ratio
+from wavetank.cli.sentences.words import Speaker, Tellers, named
+from wavetank.cli.times import show_instant
+from wavetank.model.events.clearing import (
+    AccountOpened,
+    AdlRanked,
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    CashCause,
+    CashTransferred,
+    Deleveraged,
+    Deposited,
+    FillBooked,
+    FillRole,
+    FundingBooked,
+    FundingTickBooked,
+    HealthBandChanged,
+    InstrumentListed,
+    LineStatusChanged,
+    LiquidationEnded,
+    LiquidationOutcome,
+    LiquidationStarted,
+    LiquidationStepped,
+    LiquidationTested,
+    MarginTierListed,
+    MatchingAnswered,
+    MatchingRequested,
+    StepCause,
+    VenueGateMoved,
+    WithdrawalHeld,
+    WithdrawalRefused,
+    WithdrawalsGated,
+    Withdrawn,
+)
+from wavetank.model.orders import CommandKind, LineStatus
+from wavetank.model.reason import Reason
+from wavetank.model.record import kind_of
+
+TELLERS = Tellers()
+
+ROUTINE_KINDS = frozenset({kind_of(FundingBooked)})
+
+HEALTH_BANDS = ("unknown", "healthy", "warned", "reduce-only", "liquidation", "backstop", "bankrupt")
+STAGES = ("none", "cancel", "partial close", "full close", "backstop", "insurance", "deleverage", "socialise")
+
+
+@TELLERS.of(AccountOpened)
+def _opened(say: Speaker, event: AccountOpened) -> str:
+    return f"{say.account(event.account_id)} opened"
+
+
+@TELLERS.of(Deposited)
+def _deposited(say: Speaker, event: Deposited) -> str:
+    return (
+        f"{say.account(event.account_id)} deposited {show_dollars(event.amount_micros)}; cash "
+        f"{show_dollars(event.cash_after_micros)}"
+    )
+
+
+@TELLERS.of(WithdrawalHeld)
+def _held(say: Speaker, event: WithdrawalHeld) -> str:
+    return (
+        f"{say.account(event.account_id)} wants {show_dollars(event.amount_micros)} out; held until its line is lowered"
+    )
+
+
+@TELLERS.of(Withdrawn)
+def _withdrawn(say: Speaker, event: Withdrawn) -> str:
+    return (
+        f"{say.account(event.account_id)} withdrew {show_dollars(event.amount_micros)}; cash "
+        f"{show_dollars(event.cash_after_micros)}"
+    )
+
+
+@TELLERS.of(WithdrawalRefused)
+def _withdrawal_refused(say: Speaker, event: WithdrawalRefused) -> str:
+    return (
+        f"withdrawal of {show_dollars(event.amount_micros)} by {say.account(event.account_id)} refused: "
+        f"{named(event.reason, Reason)}; allowed {show_dollars(event.allowed_micros)}"
+    )
+
+
+@TELLERS.of(FillBooked)
+def _booked(say: Speaker, event: FillBooked) -> str:
+    number = event.instrument_id
+    role = named(event.role, FillRole)
+    what = f"trade {event.trade_id}" if event.trade_id else "a transfer"
+    after = f"{'-' if event.lots_after < 0 else ''}{say.size(number, event.lots_after)}"
+    return (
+        f"booked {what} as {role} for {say.account(event.account_id)}: {say.change(number, event.delta_lots)} "
+        f"{say.symbol(number)}, fee {show_dollars(event.fee_micros)}, realised {show_dollars(event.realised_micros)}; "
+        f"position {after}, cash {show_dollars(event.cash_after_micros)}"
+    )
+
+
+@TELLERS.of(FundingTickBooked)
+def _funding_tick(say: Speaker, event: FundingTickBooked) -> str:
+    return (
+        f"funding tick {event.tick} of {say.symbol(event.instrument_id)} booked at "
+        f"{show_ratio(event.funding_rate_e12)}: "
+        f"{event.payers} paid, {event.receivers} received"
+    )
+
+
+@TELLERS.of(FundingBooked)
+def _funding(say: Speaker, event: FundingBooked) -> str:
+    verb = "received" if event.payment_micros >= 0 else "paid"
+    return (
+        f"{say.account(event.account_id)} {verb} {show_dollars(abs(event.payment_micros))} of funding on "
+        f"{say.symbol(event.instrument_id)}"
+    )
+
+
+@TELLERS.of(CashTransferred)
+def _cash(say: Speaker, event: CashTransferred) -> str:
+    return (
+        f"{show_dollars(event.amount_micros)} from {say.account(event.account_id)} to "
+        f"{say.account(event.receiver_account_id)}: {named(event.cause, CashCause)}"
+    )
+
+
+@TELLERS.of(HealthBandChanged)
+def _health(say: Speaker, event: HealthBandChanged) -> str:
+    return (
+        f"{say.account(event.account_id)} went from {named(event.previous, HEALTH_BANDS)} to "
+        f"{named(event.current, HEALTH_BANDS)}: equity {show_dollars(event.equity_micros)}, maintenance "
+        f"{show_dollars(event.maintenance_margin_micros)}"
+    )
+
+
+@TELLERS.of(LineStatusChanged)
+def _line_status(say: Speaker, event: LineStatusChanged) -> str:
+    return f"credit line of {say.account(event.account_id)} is {named(event.status, LineStatus)} now"
+
+
+@TELLERS.of(LiquidationStarted)
+def _liquidation_started(say: Speaker, event: LiquidationStarted) -> str:
+    return (
+        f"liquidation {event.liquidation_id} of {say.account(event.account_id)} began: equity "
+        f"{show_dollars(event.equity_micros)} is below maintenance {show_dollars(event.maintenance_margin_micros)}"
+    )
+
+
+@TELLERS.of(LiquidationTested)
+def _liquidation_tested(say: Speaker, event: LiquidationTested) -> str:
+    return (
+        f"liquidation {event.liquidation_id}: {say.account(event.account_id)} tested, equity "
+        f"{show_dollars(event.equity_micros)}, maintenance {show_dollars(event.maintenance_margin_micros)}: "
+        f"{named(event.outcome, LiquidationOutcome)}"
+    )
+
+
+@TELLERS.of(LiquidationStepped)
+def _liquidation_stepped(say: Speaker, event: LiquidationStepped) -> str:
+    number = event.instrument_id
+    aim = f", {say.change(number, event.delta_lots)} {say.symbol(number)}" if event.delta_lots else ""
+    limit = f" at {say.price(number, event.price_ticks)}" if event.price_ticks else ""
+    return (
+        f"liquidation {event.liquidation_id}, stage {named(event.stage, STAGES)}{aim}{limit}, because "
+        f"{named(event.cause, StepCause)}"
+    )
+
+
+@TELLERS.of(MatchingRequested)
+def _requested(say: Speaker, event: MatchingRequested) -> str:
+    number = event.instrument_id
+    what = f" {say.size(number, event.size_lots)} {say.symbol(number)}" if event.size_lots else ""
+    return f"clearing asks matching: {named(event.command, CommandKind)} {say.account(event.account_id)}{what}"
+
+
+@TELLERS.of(MatchingAnswered)
+def _request_counted(say: Speaker, event: MatchingAnswered) -> str:
+    done = say.size(event.instrument_id, event.done_lots)
+    return f"clearing counted matching's answer to request {event.request_seq}: {done} done"
+
+
+@TELLERS.of(AdlRanked)
+def _ranked(say: Speaker, event: AdlRanked) -> str:
+    number = event.instrument_id
+    asked = f"{say.change(number, event.delta_lots)} asked" if event.delta_lots else "nothing asked"
+    return (
+        f"deleveraging rank {event.rank} in {say.symbol(number)}: {say.account(event.account_id)}, score "
+        f"{show_ratio(event.score_e9 * 1_000)}, {asked}"
+    )
+
+
+@TELLERS.of(Deleveraged)
+def _deleveraged(say: Speaker, event: Deleveraged) -> str:
+    number = event.instrument_id
+    return (
+        f"{say.account(event.account_id)} was deleveraged for liquidation {event.liquidation_id}: "
+        f"{say.change(number, event.delta_lots)} {say.symbol(number)}, gave up {show_dollars(event.given_up_micros)}"
+    )
+
+
+@TELLERS.of(LiquidationEnded)
+def _liquidation_ended(say: Speaker, event: LiquidationEnded) -> str:
+    return (
+        f"liquidation {event.liquidation_id} of {say.account(event.account_id)} ended: "
+        f"{named(event.outcome, LiquidationOutcome)}, equity {show_dollars(event.equity_micros)}"
+    )
+
+
+@TELLERS.of(WithdrawalsGated)
+def _gated(_say: Speaker, event: WithdrawalsGated) -> str:
+    return f"withdrawals gated until {show_instant(event.until_ns)}" if event.until_ns else "withdrawals open again"
+
+
+@TELLERS.of(InstrumentListed)
+def _listed(say: Speaker, event: InstrumentListed) -> str:
+    return f"{say.symbol(event.instrument_id)} listed as instrument {event.instrument_id}"
+
+
+@TELLERS.of(MarginTierListed)
+def _tier(say: Speaker, event: MarginTierListed) -> str:
+    return (
+        f"{say.symbol(event.instrument_id)}: from {show_dollars(event.lower_notional_micros)} at most "
+        f"{event.max_leverage}x"
+    )
+
+
+@TELLERS.of(ApiKeyCreated)
+def _key_created(say: Speaker, event: ApiKeyCreated) -> str:
+    scopes = [name for bit, name in ((1, "read"), (2, "trade"), (4, "admin")) if event.scopes & bit]
+    whom = say.account(event.account_id) if event.account_id else "the venue"
+    return f"key {event.key_id.decode(errors='replace')} made for {whom}: {' '.join(scopes)}"
+
+
+@TELLERS.of(ApiKeyRevoked)
+def _key_revoked(_say: Speaker, event: ApiKeyRevoked) -> str:
+    return f"key {event.key_id.decode(errors='replace')} revoked"
+
+
+@TELLERS.of(VenueGateMoved)
+def _venue_gate(_say: Speaker, event: VenueGateMoved) -> str:
+    return "clearing opened the venue" if event.is_open else "clearing closed the venue until prices are fresh"
