@@ -11,6 +11,8 @@ from wavetank.runtime.redis_connection import CommandRefused, RedisConnection
 from wavetank.runtime.settings import Durability
 
 _FSYNC = {Durability.EVERYSEC: (b"everysec", b"always"), Durability.ALWAYS: (b"always",)}
+# Refusals that say nothing of whether CONFIG is forbidden.
+_NOT_NOW = ("LOADING", "BUSY", "MASTERDOWN", "NOAUTH")
 
 
 class DurabilityMissing(Exception):
@@ -22,6 +24,7 @@ async def check_durability(connection: RedisConnection, durability: Durability) 
 
     Raises:
         DurabilityMissing: Redis may evict keys, or keeps less than `durability` promises.
+        CommandRefused: Redis still loads, or wants a login.
         ConnectionLost: Redis went away meanwhile.
 
     """
@@ -30,6 +33,8 @@ async def check_durability(connection: RedisConnection, durability: Durability) 
         append_only = await _setting(connection, "appendonly")
         fsync = await _setting(connection, "appendfsync")
     except CommandRefused as error:
+        if str(error).startswith(_NOT_NOW):
+            raise
         structlog.get_logger().warning("durability_unchecked", durability=durability.value, answer=str(error))
         return
     if policy != b"noeviction":

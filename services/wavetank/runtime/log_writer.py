@@ -284,7 +284,9 @@ class LogWriter:
         connection = self._connection
         if connection is not None:
             # A timer that ends the connection costs a fraction of a time-out around each wait.
-            timer = asyncio.get_running_loop().call_later(self._append_timeout, connection.close)
+            timer = asyncio.get_running_loop().call_later(
+                self._append_timeout, connection.close, f"no answer within {self._append_timeout} s"
+            )
             try:
                 await connection.execute(b"XADD", self.key, sent.entry_id, FIELD, sent.data)
             except (ConnectionLost, CommandRefused) as error:

@@ -96,12 +96,12 @@ class RedisConnection(asyncio.Protocol):
         self._transport.write(hiredis.pack_command(command))  # type: ignore[arg-type] # Its stub names a tuple of one.
         return await answer
 
-    def close(self) -> None:
-        """Close on purpose; open commands fail with `ConnectionLost`."""
+    def close(self, cause: str = "the connection to Redis was closed") -> None:
+        """Close on purpose; open commands fail with `ConnectionLost`, which says the cause."""
         self._on_lost = None
         if self._transport is not None:
             self._transport.abort()
-            self._lose(ConnectionLost("the connection to Redis was closed"))
+            self._lose(ConnectionLost(cause))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport (asyncio calls this)."""

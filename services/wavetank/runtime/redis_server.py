@@ -33,10 +33,13 @@ from wavetank.runtime.parent import die_with_parent
 LOCK_NAME = "redis.lock"
 PID_NAME = "redis.pid"
 SERVER_LOG_NAME = "redis.log"
+SOCKET_NAME = "redis.sock"
 
 _PORT_ATTEMPTS = 5
 _PAUSE_SECONDS = 0.01
 _STOP_SECONDS = 10.0
+# The kernel's limit is 107 on Linux and 103 on macOS.
+_SOCKET_PATH_BYTES = 103
 _PORT_TAKEN = ("Address already in use", "Could not create server TCP")
 
 
@@ -49,6 +52,9 @@ class RedisServer:
     """A running server; also a context manager that stops it."""
 
     url: str
+    """Its TCP address; for tools and for other machines' tunnels."""
+    unix_url: str | None
+    """Its socket in the directory, faster than TCP; None if the path is too long for one."""
     pid: int
     directory: Path
     _process: subprocess.Popen[bytes]
@@ -142,7 +148,9 @@ def start_redis(
             fault = _await_answer(process, chosen, deadline)
             if fault is None:
                 (directory / PID_NAME).write_text(f"{process.pid} {os.getpid()}\n", encoding="ascii")
-                return RedisServer(f"redis://127.0.0.1:{chosen}/0", process.pid, directory, process)
+                path = _socket_path(directory)
+                unix_url = f"unix://{path}?db=0" if path is not None else None
+                return RedisServer(f"redis://127.0.0.1:{chosen}/0", unix_url, process.pid, directory, process)
             # Another process may have taken the free port in between.
             last_words = _last_words(directory)
             if port or not any(word in last_words for word in _PORT_TAKEN):
@@ -167,6 +175,11 @@ def _free_port() -> int:
         return port
 
 
+def _socket_path(directory: Path) -> Path | None:
+    path = directory / SOCKET_NAME
+    return path if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES else None
+
+
 def _launch(program: Path, directory: Path, port: int, durability: str, lock: int) -> subprocess.Popen[bytes]:
     options = {
         "port": str(port),
@@ -181,6 +194,9 @@ def _launch(program: Path, directory: Path, port: int, durability: str, lock: in
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
     }
+    path = _socket_path(directory)
+    if path is not None:
+        options |= {"unixsocket": str(path), "unixsocketperm": "700"}
     (directory / SERVER_LOG_NAME).write_bytes(b"")
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     return subprocess.Popen(

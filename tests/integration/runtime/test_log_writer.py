@@ -286,6 +286,14 @@ async def all_entries(url: str, log: str) -> list[LogEntry]:
     return found
 
 
+async def test_a_log_may_be_written_over_a_socket(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with start_redis(tmp_path_factory.mktemp("r")) as server:
+        assert server.unix_url is not None
+        async with opened(server.unix_url, "matching-0") as writer:
+            assert (await append(writer)).entry_id == "1-1"
+        assert ids(await entries(server.unix_url, "matching-0")) == ["1-0", "1-1"]
+
+
 async def test_a_second_append_in_flight_stops_the_process(redis_url: str, log_name: str) -> None:
     async with opened(redis_url, log_name) as writer:
         first = asyncio.create_task(append(writer))
