@@ -11,6 +11,9 @@ import hmac
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import structlog
+from redis.exceptions import RedisError
+
 from wavetank.model.events.clearing import (
     AccountOpened,
     ApiKeyCreated,
@@ -31,6 +34,7 @@ INTERNAL_KEY_ID = "internal"
 PATIENCE_SECONDS = 0.5
 """Wall time that a call with an unknown key waits for the log: the key may have been made a moment ago."""
 
+_PAUSE_SECONDS = 0.5
 _DIGEST_BYTES = 32
 _CLIENT_SCOPES = Scope.READ | Scope.TRADE | Scope.ADMIN
 _FOLLOWED = {kind_of(cls) for cls in (InstrumentListed, MarginTierListed, ApiKeyCreated, ApiKeyRevoked, AccountOpened)}
@@ -69,9 +73,8 @@ class Registry:
             LogGap, LogCorrupt: see `LogReader.follow`.
 
         """
-        while batch := await reader.read_available():
-            for entry in batch:
-                self.apply(entry)
+        while not await self._caught_up(reader):
+            await asyncio.sleep(_PAUSE_SECONDS)
         self._ready.set()
         async with aclosing(reader.follow()) as following:
             async for entry in following:
@@ -180,6 +183,17 @@ class Registry:
                 was=instrument_id,
             )
         return found
+
+    async def _caught_up(self, reader: LogReader) -> bool:
+        """Apply what is there now; return whether that was all of it, and not only all that Redis gave."""
+        try:
+            while batch := await reader.read_available():
+                for entry in batch:
+                    self.apply(entry)
+        except RedisError as error:
+            structlog.get_logger().warning("registry_waits", log=reader.log, cause=str(error))
+            return False
+        return True
 
     def _add_tier(self, tier: MarginTierListed) -> None:
         if tier.instrument_id not in self._listings:

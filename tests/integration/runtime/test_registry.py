@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from pathlib import Path
 
 import pytest
 import redis.asyncio
@@ -13,6 +14,8 @@ from wavetank.model.record import Event, encode_all
 from wavetank.runtime.errors import VenueError
 from wavetank.runtime.log_reader import LogReader
 from wavetank.runtime.log_writer import LogWriter
+from wavetank.runtime.redis_connection import redis_client
+from wavetank.runtime.redis_server import start_redis
 from wavetank.runtime.registry import Registry
 
 
@@ -42,3 +45,18 @@ async def test_the_registry_reads_what_was_and_follows_what_comes(
         registry.authenticate("bot.secret")
     task.cancel()
     await writer.close()
+
+
+async def test_the_registry_waits_for_a_redis_that_is_not_there_yet(tmp_path: Path) -> None:
+    with start_redis(tmp_path) as server:
+        url, port = server.url, int(server.url.rpartition(":")[2].partition("/")[0])
+    client = redis_client(url)
+    registry = Registry(internal_key="key")
+    task = asyncio.create_task(registry.follow(LogReader(client, "clearing", block_ms=100)))
+    with pytest.raises(VenueError, match="has not read all keys yet"):
+        registry.authenticate("bot.secret")
+    with start_redis(tmp_path, port=port):
+        async with asyncio.timeout(10):
+            await registry.ready()
+        task.cancel()
+        await client.aclose()
