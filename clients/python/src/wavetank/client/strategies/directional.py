@@ -16,6 +16,7 @@ from wavetank.client.events import (
     CommandUnresolved,
     Fill,
     FillBooked,
+    HealthBand,
     HealthBandChanged,
     PositionsRead,
     Started,
@@ -91,7 +92,7 @@ class Directional:
                 self._position += event.delta_size
             case PositionsRead():
                 self._position = event.positions.get(symbol, Decimal(0))
-            case HealthBandChanged():
+            case HealthBandChanged() if event.current is not HealthBand.HEALTHY:
                 self._is_done = True
             case CommandAnswered() | CommandUnresolved():
                 self._on_answer(event)
