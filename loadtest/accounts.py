@@ -57,7 +57,7 @@ _NOT_YET_CODES = frozenset(
 )
 
 
-class NotReady(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class NotReady(Exception):
     """An account could not trade within `READY_SECONDS`; the message says what the venue answered last."""
 
 

@@ -132,7 +132,7 @@ class Calls:
         self.wait()
 
 
-class CallFailed(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class CallFailed(Exception):
     """A call did not succeed; worded without ids and times, for locust groups failures by their words."""
 
     @classmethod

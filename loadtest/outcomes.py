@@ -42,7 +42,7 @@ BUSINESS = frozenset(
 _DETAILS = "grpc-status-details-bin"
 
 
-class RefusedUnexpectedly(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class RefusedUnexpectedly(Exception):
     """The venue refused a command for a reason that a well-behaved bot never meets."""
 
 

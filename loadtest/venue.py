@@ -11,7 +11,7 @@ from pathlib import Path
 from wavetank.v1 import directory_pb2, instrument_pb2
 
 
-class VenueNotFound(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class VenueNotFound(Exception):
     """No venue to load; the message says where one was looked for and what would help."""
 
 

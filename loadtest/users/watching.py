@@ -23,7 +23,7 @@ _CHANNELS = (
 )
 
 
-class BookBroken(Exception):  # noqa: N818 - exceptions of this house are named by what happened.
+class BookBroken(Exception):
     """A book delta did not follow the message before it."""
 
 
