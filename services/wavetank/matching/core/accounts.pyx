@@ -193,7 +193,7 @@ cdef class Accounts:
         cdef Account* of = &self.slots[account]
         if line.as_of_seq >= of.last_fill_seq:
             of.first_uncounted_seq = 0
-        elif line.as_of_seq >= of.first_uncounted_seq:
+        elif of.status == NO_LINE or line.as_of_seq >= of.first_uncounted_seq:
             of.first_uncounted_seq = line.as_of_seq + 1
         of.line_epoch = line.line_epoch
         of.line_number = line.line_number

@@ -1,0 +1,51 @@
+"""The engine and a naive shard agree on every event, result, queue, sum and position, whatever they are sent."""
+
+from random import Random
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from tests.model.matching_twins import Twins
+
+
+class Twinned(RuleBasedStateMachine):
+    """Random inputs, drawn so that a failing sequence shrinks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twins = Twins()
+
+    @initialize(random=st.randoms(use_true_random=False))
+    def begin(self, random: Random) -> None:
+        self.twins.begin(random)
+
+    @rule(random=st.randoms(use_true_random=False))
+    def go_on(self, random: Random) -> None:
+        self.twins.random_input(random)
+
+    @rule(random=st.randoms(use_true_random=False))
+    def trade(self, random: Random) -> None:
+        self.twins.send([self.twins.random_ask(random) for _ in range(3)])
+
+    @rule(from_snapshot=st.booleans())
+    def restart(self, from_snapshot: bool) -> None:
+        self.twins.restart(from_snapshot=from_snapshot)
+
+
+TestTwinned = Twinned.TestCase
+TestTwinned.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestTwinned.pytestmark = [pytest.mark.spec("MTCH-010", "MTCH-090")]
+
+
+@pytest.mark.spec("MTCH-010", "MTCH-020", "MTCH-030", "MTCH-040", "MTCH-090", "ORD-030", "ORD-060", "MRGN-040", "FEE-010")
+@pytest.mark.parametrize("seed", range(12))
+def test_long_random_runs_agree(seed: int) -> None:
+    random = Random(seed)
+    twins = Twins()
+    twins.begin(random)
+    for _ in range(400):
+        twins.random_input(random)
