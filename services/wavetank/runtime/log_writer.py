@@ -28,11 +28,11 @@ from wavetank.runtime.log_entry import (
     LogEntry,
     Position,
     checksum_of,
-    decode_entry,
     encode_entry,
     id_key,
     log_key,
 )
+from wavetank.runtime.log_fence import is_behind, last_entry, start_epoch
 from wavetank.runtime.redis_connection import CommandRefused, ConnectionLost, RedisConnection
 from wavetank.runtime.settings import Durability
 
@@ -44,10 +44,6 @@ OPEN_TIMEOUT_SECONDS = 30.0
 
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
-_END_OF_EPOCH = 2**64 - 1
-_ID_TOO_SMALL = "equal or smaller"
-_FENCE_MOVED = "smaller than"
-_NO_STREAM = "no such key"
 
 
 class Fenced(Exception):
@@ -173,7 +169,7 @@ class LogWriter:
                 connection = await self._connect()
                 async with asyncio.timeout(max(append_timeout, 5.0)):
                     await check_durability(connection, durability)
-                    await self._start_epoch(connection, now_ns)
+                    entry, data = await start_epoch(connection, self.key, now_ns)
             except (ConnectionLost, CommandRefused, TimeoutError) as error:
                 # An epoch that was started without our learning of it does no harm: the next one follows it.
                 if connection is not None:
@@ -187,6 +183,8 @@ class LogWriter:
                     connection.close()
                 raise
             else:
+                self.epoch, self.position, self.last_now_ns = entry.epoch, entry.position, entry.now_ns
+                self._retain(_sent(entry, data))
                 self._connection = connection
                 self._up.set()
                 self._logger.info("log_opened", epoch=self.epoch, last_seq=self.last_seq)
@@ -371,16 +369,18 @@ class LogWriter:
 
         """
         sent = [*self._tail, *([self._pending] if self._pending is not None else [])]
-        last = await self._last_entry(connection)
+        async with asyncio.timeout(self._append_timeout):
+            last = await last_entry(connection, self.key)
         for entry in missing_from(self.log, sent, last):
             try:
                 async with asyncio.timeout(self._append_timeout):
                     await connection.execute(b"XADD", self.key, entry.entry_id, FIELD, entry.data)
             except CommandRefused as error:
-                if _ID_TOO_SMALL not in str(error):
+                if not is_behind(error):
                     raise
                 # Either the first attempt arrived late after all, or a new writer has raised its fence.
-                last = await self._last_entry(connection)
+                async with asyncio.timeout(self._append_timeout):
+                    last = await last_entry(connection, self.key)
                 if last is None or last.checksum != entry.checksum:
                     raise Fenced(f"log {self.log} refuses {entry.entry_id}: another writer has taken it over") from None
         return sent[-1]
@@ -394,48 +394,6 @@ class LogWriter:
         # One that is still being tried out is its own attempt's business.
         if connection is self._connection:
             self._lose("the connection was lost")
-
-    async def _last_entry(self, connection: RedisConnection) -> LogEntry | None:
-        async with asyncio.timeout(self._append_timeout):
-            answer = await connection.execute("XREVRANGE", self.key, "+", "-", "COUNT", 1)
-        return decode_entry(bytes(answer[0][1][1])) if answer else None
-
-    async def _start_epoch(self, connection: RedisConnection, now_ns: int) -> None:
-        """Fence off the present epoch and append the start of the next."""
-        while True:
-            epoch = await self._last_epoch(connection)
-            try:
-                await connection.execute("XSETID", self.key, f"{epoch}-{_END_OF_EPOCH}")
-            except CommandRefused as error:
-                if _FENCE_MOVED in str(error):
-                    continue  # Another new writer came first; fence that one off.
-                if _NO_STREAM not in str(error):
-                    raise
-            last = await self._last_entry(connection)
-            after = Position.START if last is None else last.position
-            self.last_now_ns = max(now_ns, 0 if last is None else last.now_ns)
-            entry, data = LogEntry.epoch_start(epoch=epoch + 1, after=after, now_ns=self.last_now_ns)
-            try:
-                await connection.execute("XADD", self.key, entry.entry_id, FIELD, data)
-            except CommandRefused as error:
-                if _ID_TOO_SMALL not in str(error):
-                    raise
-                continue
-            self.epoch = epoch + 1
-            self.position = entry.position
-            self._retain(_sent(entry, data))
-            return
-
-    async def _last_epoch(self, connection: RedisConnection) -> int:
-        """Return the epoch of the last id given out, which may be a fence without an entry."""
-        try:
-            told = await connection.execute("XINFO", "STREAM", self.key)
-        except CommandRefused as error:
-            if _NO_STREAM in str(error):
-                return 0
-            raise
-        facts = dict(zip(told[::2], told[1::2], strict=True))
-        return id_key(facts[b"last-generated-id"].decode())[0]
 
 
 def _sent(entry: LogEntry, data: bytes) -> SentEntry:

@@ -73,7 +73,9 @@ class Registry:
             LogGap, LogCorrupt: see `LogReader.follow`.
 
         """
-        while not await self._caught_up(reader):
+        while True:
+            if await self._caught_up(reader):
+                break
             await asyncio.sleep(_PAUSE_SECONDS)
         self._ready.set()
         async with aclosing(reader.follow()) as following:
