@@ -111,14 +111,14 @@ def test_a_run_directory_without_a_venue_says_so(content: str | None, tmp_path: 
     if content is not None:
         (tmp_path / "venue.json").write_text(content)
     with pytest.raises(RunDirectoryUnreadable, match="wavetank up --dir"):
-        connect(run_directory=tmp_path)
+        _ = connect(run_directory=tmp_path)
 
 
 def test_an_address_or_a_run_directory() -> None:
     with pytest.raises(ValueError, match="one of both"):
-        connect()
+        _ = connect()
     with pytest.raises(ValueError, match="one of both"):
-        connect("127.0.0.1:1", run_directory=".")
+        _ = connect("127.0.0.1:1", run_directory=".")
 
 
 def test_nobody_at_the_address_leaves_no_thread() -> None:

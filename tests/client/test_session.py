@@ -183,7 +183,7 @@ async def test_own_events_keep_the_open_orders_up_to_date(scripted: ScriptedVenu
         assert isinstance(await events.next(timeout=5), Fill)
         (known,) = session.open_orders
         # 0.4 at 100 USD.
-        assert (known.remaining_size, known.filled_size, known.filled_value) == (Decimal("0.6"), Decimal("0.4"), 40)
+        assert [known.remaining_size, known.filled_size, known.filled_value] == [Decimal("0.6"), Decimal("0.4"), 40]
 
 
 async def test_a_wrong_key_is_not_tried_again(scripted: ScriptedVenue) -> None:

@@ -104,7 +104,7 @@ def test_a_result_reads_sizes_in_the_instruments_lots() -> None:
     )
     result = WIRE.result(message, "SOL", 77)
     assert result.accepted() is result
-    assert (result.filled_size, result.remaining_size, result.filled_value) == (1, 3, 15_025)
+    assert [result.filled_size, result.remaining_size, result.filled_value] == [1, 3, 15_025]
     assert (result.client_order_id, result.state, result.seq) == (b"mine", OrderState.OPEN, 77)
     assert result.average_price == 15_025
 
@@ -189,7 +189,7 @@ def test_account_events() -> None:
     )
     booked = account_event(transfer, WIRE)
     assert isinstance(booked, FillBooked)
-    assert (booked.delta_size, booked.value, booked.order_id) == (-1, -64_000, 0)
+    assert [booked.delta_size, booked.value, booked.order_id] == [-1, -64_000, 0]
     step = account_pb2.StreamAccountEventsResponse(
         liquidation=account_pb2.LiquidationStepped(
             liquidation_id=1,
@@ -202,5 +202,5 @@ def test_account_events() -> None:
     stepped = account_event(step, WIRE)
     assert isinstance(stepped, LiquidationStepped)
     assert stepped.stage is LiquidationStage.CANCEL
-    assert (stepped.instrument, stepped.price, stepped.delta_size) == ("", None, 0)
+    assert [stepped.instrument, stepped.price, stepped.delta_size] == ["", None, 0]
     assert (stepped.equity, stepped.maintenance_margin) == (Decimal("-0.000001"), Decimal("2776.25"))

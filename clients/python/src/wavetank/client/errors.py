@@ -16,8 +16,8 @@ from grpc.aio import AioRpcError
 
 from wavetank.v1 import order_entry_pb2, reason_pb2
 
-Bound: TypeAlias = int | Decimal | tuple[Decimal, ...] | None
-"""What was sent or allowed: the venue's own integer, or exact values where the SDK itself refused."""
+Bound: TypeAlias = int | str | Decimal | tuple[Decimal, ...] | None
+"""What was sent or allowed: the venue's own integer or text, or exact values where the SDK itself refused."""
 
 _DETAILS_KEY = "grpc-status-details-bin"
 _DOMAIN = "wavetank"
@@ -438,7 +438,7 @@ def call_error(error: AioRpcError) -> WavetankError:
         code = 0 if known is None else int(known.number)
         kind = CLASS_OF_REASON.get(code) or _CLASS_OF_STATUS.get(status, WavetankError)
         made = kind(
-            message, code=code, was=_whole(info.metadata.get("was")), allowed=_whole(info.metadata.get("allowed"))
+            message, code=code, was=_bound(info.metadata.get("was")), allowed=_bound(info.metadata.get("allowed"))
         )
     if isinstance(made, RateLimited):
         made.retry_after = retry_after
@@ -460,8 +460,8 @@ def _status_details(error: AioRpcError) -> tuple[error_details_pb2.ErrorInfo | N
     return info, retry_after
 
 
-def _whole(text: str | None) -> int | None:
+def _bound(text: str | None) -> int | str | None:
     try:
         return None if text is None else int(text)
     except ValueError:
-        return None
+        return text
