@@ -234,8 +234,8 @@ class Supervisor:
         elif len(item.deaths) > policy.limit:
             self._move(item, ChildState.GIVEN_UP, how)
             raise ChildFailed(
-                f"{item.child.name} {how}, for the {len(item.deaths)}th time within "
-                f"{policy.window_seconds:g} seconds{_words(item.child)}"
+                f"{item.child.name} {how}, {len(item.deaths)} times within {policy.window_seconds:g} seconds"
+                f"{_words(item.child)}"
             )
         else:
             pause = policy.pause_seconds(len(item.deaths))
