@@ -1,0 +1,170 @@
+"""The matching process: opens its log, recovers, follows the other logs and clearing, and serves."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import aclosing
+
+import structlog
+
+from wavetank.matching.adapters import market_data
+from wavetank.matching.adapters.clearing_stream import ClearingStream
+from wavetank.matching.adapters.order_entry import OrderEntryServicer
+from wavetank.matching.adapters.order_feed import OrderFeeds
+from wavetank.matching.config import MatchingConfig
+from wavetank.matching.metrics import StageMetrics
+from wavetank.matching.recovery import CLEARING_LOG, ORACLE_LOG, Recovery
+from wavetank.matching.service import MatchingService
+from wavetank.runtime.directory import DirectoryServicer, endpoints_of
+from wavetank.runtime.grpc_server import GrpcServer
+from wavetank.runtime.log_entry import Position
+from wavetank.runtime.log_reader import LogReader
+from wavetank.runtime.log_writer import LogWriter
+from wavetank.runtime.metrics import RpcMetrics, serve_metrics
+from wavetank.runtime.process import Process, run
+from wavetank.runtime.rate_limit import TokenBuckets
+from wavetank.runtime.redis_connection import redis_client
+from wavetank.runtime.registry import Registry
+from wavetank.runtime.snapshots import SnapshotStore
+from wavetank.v1 import order_entry_pb2_grpc
+
+
+class _Snapshots:
+    """Snapshots of the position that the log is at."""
+
+    def __init__(self, store: SnapshotStore, log: LogWriter) -> None:
+        self._store = store
+        self._log = log
+
+    async def save(self, data: bytes) -> None:
+        await self._store.save(self._log.epoch, self._log.position, data)
+
+
+async def recover(config: MatchingConfig, log: LogWriter, registry: Registry) -> Recovery:
+    """Return the engine at the log's end: the last snapshot, and the entries after it."""
+    client = redis_client(config.redis_url)
+    try:
+        snapshot = await SnapshotStore(client, config.log).load_latest()
+        recovery = Recovery(config.shard, config.engine_settings(), snapshot.data if snapshot is not None else None)
+        recovery.list_instruments(registry.instruments.values())
+        reader = LogReader(client, config.log, snapshot.position if snapshot is not None else Position.START)
+        while reader.position != log.position:
+            for entry in await reader.read_available():
+                recovery.apply(entry)
+        return recovery
+    finally:
+        await client.aclose()
+
+
+async def follow(config: MatchingConfig, service: MatchingService, log: str, after: Position) -> None:
+    """Hand a log's entries to the service, for ever."""
+    client = redis_client(config.redis_url)
+    try:
+        async with aclosing(LogReader(client, log, after).follow()) as following:
+            async for entry in following:
+                await service.fact(log, entry)
+    finally:
+        await client.aclose()
+
+
+async def main(config: MatchingConfig, process: Process) -> None:
+    """Run the shard until the process is asked to stop."""
+    logger = structlog.get_logger()
+    clock = config.venue_clock()
+    registry = Registry(internal_key=config.internal_key.get_secret_value())
+    log = await LogWriter.open(
+        config.redis_url,
+        config.log,
+        durability=config.durability,
+        now_ns=clock.now_ns(),
+        append_timeout=config.append_timeout_ms / 1_000,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        background = [
+            tasks.create_task(log.watch()),
+            tasks.create_task(registry.follow(LogReader(redis_client(config.redis_url), CLEARING_LOG))),
+        ]
+        await registry.ready()
+        recovery = await recover(config, log, registry)
+        engine = recovery.engine
+        clock.advance_to(max(log.last_now_ns, engine.now_ns))
+        logger.info("recovered", last_seq=log.last_seq, instruments=len(engine.instruments()), epoch=log.epoch)
+        metrics = StageMetrics()
+        service = MatchingService(
+            engine,
+            log,
+            clock,
+            cursors=recovery.cursors,
+            sample_interval_ns=config.sample_interval_ns(),
+            answer_timeout_seconds=config.answer_timeout_ms / 1_000,
+            metrics=metrics,
+        )
+        client = redis_client(config.redis_url)
+        service.keep_snapshots(_Snapshots(SnapshotStore(client, config.log), log), config.snapshot_every_events)
+        feeds = OrderFeeds()
+        published = market_data.MarketData(service)
+        service.tell(feeds)
+        service.tell(published)
+        server = GrpcServer(
+            identifier=registry,
+            directory=DirectoryServicer(
+                clock=clock,
+                instruments=registry.instruments.values,
+                endpoints=lambda instrument_ids: endpoints_of(config, instrument_ids),
+            ),
+            on_broken=process.fail,
+            max_message_bytes=config.max_message_bytes,
+            metrics=RpcMetrics("matching"),
+        )
+        server.add(
+            order_entry_pb2_grpc.add_OrderEntryServiceServicer_to_server,
+            OrderEntryServicer(
+                service,
+                feeds,
+                registry,
+                max_commands=config.max_commands,
+                rate_limit=TokenBuckets(rate_per_second=config.commands_per_second, burst=config.commands_burst),
+                metrics=metrics,
+            ),
+            "wavetank.v1.OrderEntryService",
+        )
+        server.add(
+            market_data.add_to_server,
+            market_data.MarketDataServicer(service, published),
+            "wavetank.v1.MarketDataService",
+        )
+        stop_metrics = serve_metrics(config.metrics_port)
+        stream = ClearingStream(
+            service,
+            clock,
+            address=config.clearing_address,
+            internal_key=config.internal_key.get_secret_value(),
+            shard=config.shard,
+            epoch=log.epoch,
+            heartbeat_seconds=config.heartbeat_ms / 1_000,
+        )
+        background += [
+            tasks.create_task(follow(config, service, ORACLE_LOG, recovery.cursors[ORACLE_LOG])),
+            tasks.create_task(follow(config, service, CLEARING_LOG, recovery.cursors[CLEARING_LOG])),
+            tasks.create_task(stream.run()),
+            tasks.create_task(service.expire()),
+        ]
+        loop = tasks.create_task(service.run())
+        address = await server.start(config.listen)
+        await server.set_serving(serving=True)
+        logger.info("serving", address=address)
+        await process.until_stopping()
+        # Callers in flight are answered while the loop still runs; then the loop ends with a snapshot.
+        await server.stop(config.drain_timeout_ms / 1_000)
+        service.stop()
+        await loop
+        for task in background:
+            task.cancel()
+    stop_metrics()
+    await log.close()
+    await client.aclose()
+
+
+if __name__ == "__main__":
+    sys.exit(run("matching", MatchingConfig, main))

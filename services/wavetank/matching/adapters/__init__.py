@@ -1,0 +1,1 @@
+"""Matching's adapters: gRPC in front, Redis behind. They translate and decide nothing."""

@@ -1,0 +1,56 @@
+"""Matching's settings, read once from `WAVETANK_MATCHING_…`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from wavetank.matching.core.settings import EngineSettings
+from wavetank.runtime.settings import ServiceSettings, environment
+
+SECOND_NS = 1_000_000_000
+
+
+class MatchingConfig(ServiceSettings):
+    """What a shard is told beside what every service is told."""
+
+    model_config = environment("matching")
+
+    shard: Annotated[int, Field(ge=0, le=999)] = 0
+    """Index of this shard; its log is `matching-<shard>`."""
+    credit_ttl_ns: Annotated[int, Field(ge=1)] = 60 * SECOND_NS
+    """Age at which a credit line is stale (PROTOCOL R11); never less than 5 seconds of wall time."""
+    max_open_orders: Annotated[int, Field(ge=1)] = 5_000
+    remembered_client_ids: Annotated[int, Field(ge=0)] = 100_000
+    depth_band_ppm: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    book_sample_interval_ns: Annotated[int, Field(ge=1)] = SECOND_NS // 2
+    """Venue time between two samples of the books; never less than 100 milliseconds of wall time."""
+    max_commands: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """Commands in one request."""
+    commands_per_second: Annotated[int, Field(ge=1)] = 20_000
+    """Commands that one account may send, per second of wall time."""
+    commands_burst: Annotated[int, Field(ge=1)] = 40_000
+    answer_timeout_ms: Annotated[int, Field(ge=10, le=60_000)] = 2_000
+    """Wall time after which a caller is told that the outcome is unknown."""
+    snapshot_every_events: Annotated[int, Field(ge=100)] = 200_000
+    heartbeat_ms: Annotated[int, Field(ge=10, le=60_000)] = 1_000
+    """Wall time between two heartbeats to clearing."""
+
+    @property
+    def log(self) -> str:
+        """Name of this shard's log."""
+        return f"matching-{self.shard}"
+
+    def engine_settings(self) -> EngineSettings:
+        """Return the engine's settings; the venue's speed lengthens what is a latency in disguise."""
+        return EngineSettings(
+            credit_ttl_ns=self.venue_clock().at_least_wall(self.credit_ttl_ns, 5 * SECOND_NS),
+            remembered_client_ids=self.remembered_client_ids,
+            max_open_orders=self.max_open_orders,
+            depth_band_ppm=self.depth_band_ppm,
+        )
+
+    def sample_interval_ns(self) -> int:
+        """Return the venue time between two samples of the books."""
+        return self.venue_clock().at_least_wall(self.book_sample_interval_ns, SECOND_NS // 10)

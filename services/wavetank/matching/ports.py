@@ -1,0 +1,70 @@
+"""What a shard needs from outside, as it needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from wavetank.model.events.oracle import PricePublished
+from wavetank.runtime.log_entry import LogEntry
+
+LevelUpdate = tuple[int, int, int, int, int]
+"""A changed price level: instrument, side, price ticks, lots now, orders now."""
+
+
+class LogPort(Protocol):
+    """The shard's own log."""
+
+    @property
+    def last_seq(self) -> int:
+        """Seq of the last committed event."""
+
+    @property
+    def available(self) -> bool:
+        """Whether appends can be expected to succeed."""
+
+    async def append(self, inputs: bytes, records: bytes, count: int, now_ns: int) -> LogEntry:
+        """Append one entry and return it once it is committed."""
+
+
+@dataclass(slots=True)
+class Committed:
+    """What one cycle did, now that it may be shown."""
+
+    first_seq: int
+    """Seq of the first record; one after the last seq if there are none."""
+    last_seq: int
+    now_ns: int
+    records: bytes
+    levels: list[LevelUpdate]
+    prices: list[PricePublished]
+    """Prices delivered to bots in this cycle."""
+
+
+class CommitSink(Protocol):
+    """Somebody who is told of each cycle after its commit; must not wait."""
+
+    def committed(self, cycle: Committed) -> None:
+        """Take what the cycle did."""
+
+
+class SnapshotPort(Protocol):
+    """Where snapshots are kept."""
+
+    async def save(self, data: bytes) -> None:
+        """Keep a snapshot of the state committed last."""
+
+
+class Batch(Protocol):
+    """Commands that wait for their results."""
+
+    commands: bytes
+    count: int
+    deadline: float
+    """When the caller is told that the outcome is unknown, in the loop's time."""
+
+    def done(self, results: bytes, last_seq: int) -> None:
+        """Take the packed results, after the commit."""
+
+    def lost(self) -> None:
+        """Learn that the log did not answer in time; the outcome is unknown."""

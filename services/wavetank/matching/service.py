@@ -1,0 +1,395 @@
+"""The service: one loop around the engine, one log entry per cycle.
+
+Commands of sessions, facts of the oracle's and clearing's logs, credit lines and requests of
+clearing, and timers meet in an inbox. A cycle takes all that is there at one venue time, lets the
+engine apply it in order, appends the events with their inputs as one entry, and only then lets
+anything leave: results, own order events, market data. While an entry is being committed the next
+inputs gather; that is the group commit.
+
+Kept true: nothing that was not committed is shown or continued from; questions are answered between
+two cycles, when the engine is exactly the committed state; every caller is answered within a bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from wavetank.matching.core.commands import RESULT_BYTES
+from wavetank.matching.ports import Committed
+from wavetank.matching.recovery import cursor_messages, encode_snapshot
+from wavetank.matching.wire import credit_line, request_command
+from wavetank.model.events.clearing import InstrumentListed, MarginTierListed
+from wavetank.model.events.oracle import ConsumerBit, PricePublished
+from wavetank.model.instrument import Instrument
+from wavetank.model.invariant import InvariantBroken
+from wavetank.model.reason import Reason
+from wavetank.model.record import RECORD_BYTES, decode, kind_of, kinds
+from wavetank.runtime.errors import VenueError
+from wavetank.v1 import credit_pb2, log_pb2
+
+if TYPE_CHECKING:
+    from wavetank.matching.core.engine import Engine
+    from wavetank.matching.metrics import StageMetrics
+    from wavetank.matching.ports import Batch, CommitSink, LogPort, SnapshotPort
+    from wavetank.runtime.clock import VenueClock
+    from wavetank.runtime.log_entry import LogEntry, Position
+
+Answer = TypeVar("Answer")
+
+MAX_WAITING_FACTS = 1_000
+"""Entries of other logs that may wait before their followers pause."""
+MAX_BATCHES_PER_CYCLE = 2_000
+"""Bounds the length of one entry, and so the wait of whoever comes next."""
+
+_PRICE_KIND = kind_of(PricePublished)
+_LISTING_KINDS = {kind_of(InstrumentListed), kind_of(MarginTierListed)}
+
+
+@dataclass(slots=True)
+class _Fact:
+    log: str
+    entry: LogEntry
+
+
+@dataclass(slots=True)
+class _FromClearing:
+    message: credit_pb2.ConnectResponse
+
+
+@dataclass(slots=True)
+class _OwnBatch:
+    commands: bytes
+    count: int
+    deadline: float = 0.0
+
+    def done(self, results: bytes, last_seq: int) -> None:
+        """Nobody waits."""
+
+    def lost(self) -> None:
+        """Nobody waits."""
+
+
+@dataclass(slots=True)
+class _Question:
+    call: Callable[[Engine], Any]
+    answer: asyncio.Future[Any]
+
+
+class MatchingService:
+    """Runs the engine between the logs and the sessions."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        log: LogPort,
+        clock: VenueClock,
+        *,
+        cursors: dict[str, Position],
+        sample_interval_ns: int,
+        answer_timeout_seconds: float,
+        metrics: StageMetrics,
+    ) -> None:
+        """Run an engine whose state is that of the log's end.
+
+        Args:
+            engine: the recovered engine.
+            log: the shard's log.
+            clock: venue time.
+            cursors: how far the other logs have been counted, by name.
+            sample_interval_ns: venue time between two samples of the books.
+            answer_timeout_seconds: wall seconds that a caller is kept waiting.
+            metrics: where the time goes.
+
+        """
+        self._engine = engine
+        self._log = log
+        self._clock = clock
+        self._cursors = cursors
+        self._sample_interval_ns = sample_interval_ns
+        self._next_sample_ns = 0
+        self._answer_timeout_seconds = answer_timeout_seconds
+        self._metrics = metrics
+        self._inbox: deque[Batch | _Fact | _FromClearing | _Question] = deque()
+        self._arrived = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._in_flight: deque[Batch] = deque()
+        self._listed = {instrument.instrument_id for instrument in engine.instruments()}
+        self._recorded: list[log_pb2.RecordedRequest] = []
+        self._listing: tuple[InstrumentListed, list[MarginTierListed]] | None = None
+        self._sinks: list[CommitSink] = []
+        self._snapshots: SnapshotPort | None = None
+        self._snapshot_every = 0
+        self._snapshot_seq = log.last_seq
+        self._stopping = False
+        # One cycle's harvest.
+        self._chunks: list[bytes] = []
+        self._levels: list[tuple[int, int, int, int, int]] = []
+        self._prices: list[PricePublished] = []
+
+    # Doors
+
+    def tell(self, sink: CommitSink) -> None:
+        """Tell a sink of every cycle from now on."""
+        self._sinks.append(sink)
+
+    def keep_snapshots(self, snapshots: SnapshotPort, every_events: int) -> None:
+        """Save a snapshot whenever so many events were committed since the last one."""
+        self._snapshots = snapshots
+        self._snapshot_every = every_events
+
+    @property
+    def last_seq(self) -> int:
+        """Seq of the last committed event."""
+        return self._log.last_seq
+
+    def submit(self, batch: Batch) -> None:
+        """Take commands; their results follow after the commit.
+
+        Raises:
+            VenueError: NOT_READY or LOG_UNAVAILABLE; nothing was done.
+
+        """
+        if self._stopping:
+            raise VenueError(Reason.NOT_READY, "the shard is stopping; nothing was done, try again in a moment")
+        if not self._log.available:
+            raise VenueError(Reason.LOG_UNAVAILABLE, "the log cannot be written; nothing was done, try again")
+        batch.deadline = time.monotonic() + self._answer_timeout_seconds
+        self._inbox.append(batch)
+        self._in_flight.append(batch)
+        self._arrived.set()
+
+    def submit_own(self, commands: bytes, count: int) -> None:
+        """Take commands of the service's own, for which nobody waits."""
+        self._inbox.append(_OwnBatch(commands, count))
+        self._arrived.set()
+
+    @property
+    def committed_engine(self) -> Engine:
+        """The engine, for sinks: while they are told of a cycle it is exactly the committed state."""
+        return self._engine
+
+    async def fact(self, log: str, entry: LogEntry) -> None:
+        """Take an entry of another log; wait while the inbox is full."""
+        while len(self._inbox) >= MAX_WAITING_FACTS:
+            self._drained.clear()
+            await self._drained.wait()
+        self._inbox.append(_Fact(log, entry))
+        self._arrived.set()
+
+    def from_clearing(self, message: credit_pb2.ConnectResponse) -> None:
+        """Take a line, a request or the gate."""
+        self._inbox.append(_FromClearing(message))
+        self._arrived.set()
+
+    async def ask(self, call: Callable[[Engine], Answer]) -> Answer:
+        """Return the answer to a question about the committed state.
+
+        Raises:
+            VenueError: what the question raises; LOG_UNAVAILABLE when nothing can be committed.
+
+        """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._inbox.append(_Question(call, future))
+        self._arrived.set()
+        try:
+            answer: Answer = await asyncio.wait_for(future, self._answer_timeout_seconds)
+        except TimeoutError as error:
+            raise VenueError(
+                Reason.LOG_UNAVAILABLE, "the log did not answer in time, so the state cannot be told"
+            ) from error
+        return answer
+
+    # The loop
+
+    async def run(self) -> None:
+        """Run until `stop`; what stands in the inbox then is still done."""
+        if self._engine.is_open:
+            # After a restart nothing trades before clearing has swept margins at fresh prices (LIQ-110).
+            self._engine.set_gate(self._clock.now_ns(), is_open=False)
+            self._chunks.append(self._engine.drain_events())
+        while not (self._stopping and not self._inbox):
+            if not self._inbox:
+                await self._wait()
+            await self._cycle()
+        await self._save_snapshot()
+
+    def stop(self) -> None:
+        """Refuse new commands, finish those that are there, then end `run`."""
+        self._stopping = True
+        self._arrived.set()
+
+    async def expire(self) -> None:
+        """Tell callers whose time is up that the outcome is unknown; run it as a task."""
+        pause = self._answer_timeout_seconds / 8
+        while True:
+            await asyncio.sleep(pause)
+            now = time.monotonic()
+            while self._in_flight and self._in_flight[0].deadline <= now:
+                self._in_flight.popleft().lost()
+
+    async def _wait(self) -> None:
+        self._arrived.clear()
+        due_ns = max(0, self._next_sample_ns - self._clock.now_ns())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._clock.wall_ns_of(due_ns) / 1e9):
+                await self._arrived.wait()
+
+    async def _cycle(self) -> None:
+        engine, now_ns = self._engine, max(self._clock.now_ns(), self._engine.now_ns)
+        started = time.perf_counter()
+        questions: list[_Question] = []
+        answers: list[tuple[Batch, bytes]] = []
+        run: list[Batch] = []
+        for _ in range(min(len(self._inbox), MAX_BATCHES_PER_CYCLE)):
+            item = self._inbox.popleft()
+            if isinstance(item, _Question):
+                questions.append(item)
+            elif isinstance(item, _Fact | _FromClearing):
+                self._apply_commands(now_ns, run, answers)
+                if isinstance(item, _Fact):
+                    self._count(item, now_ns)
+                else:
+                    self._obey(item.message, now_ns)
+            else:
+                run.append(item)
+        self._drained.set()
+        self._apply_commands(now_ns, run, answers)
+        if now_ns >= self._next_sample_ns:
+            engine.sample_books(now_ns)
+            self._harvest()
+            self._next_sample_ns = now_ns + self._sample_interval_ns
+        applied = time.perf_counter()
+        cycle = await self._commit(now_ns)
+        committed = time.perf_counter()
+        for batch, results in answers:
+            batch.done(results, cycle.last_seq)
+        for sink in self._sinks:
+            sink.committed(cycle)
+        self._forget(answers)
+        for question in questions:
+            _reply(question, engine)
+        if cycle.records:
+            self._metrics.cycle(applied - started, committed - applied, time.perf_counter() - committed)
+        if self._snapshot_every and self._log.last_seq - self._snapshot_seq >= self._snapshot_every:
+            await self._save_snapshot()
+
+    def _forget(self, answers: list[tuple[Batch, bytes]]) -> None:
+        # Batches are answered in the order in which they came, so those answered stand in front.
+        answered = {id(batch) for batch, _ in answers}
+        while self._in_flight and id(self._in_flight[0]) in answered:
+            self._in_flight.popleft()
+
+    def _apply_commands(self, now_ns: int, run: list[Batch], answers: list[tuple[Batch, bytes]]) -> None:
+        if not run:
+            return
+        engine = self._engine
+        count = sum(batch.count for batch in run)
+        events = engine.apply_commands(now_ns, b"".join([batch.commands for batch in run]), count)
+        results = engine.results
+        self._chunks.append(events)
+        self._levels += engine.drain_level_updates()
+        offset = 0
+        for batch in run:
+            end = offset + batch.count * RESULT_BYTES
+            answers.append((batch, results[offset:end]))
+            offset = end
+        run.clear()
+
+    def _harvest(self) -> None:
+        self._chunks.append(self._engine.drain_events())
+        self._levels += self._engine.drain_level_updates()
+
+    def _count(self, fact: _Fact, now_ns: int) -> None:
+        entry = fact.entry
+        for index, kind in enumerate(kinds(entry.records)):
+            if kind == _PRICE_KIND:
+                price = decode(entry.records, index * RECORD_BYTES)
+                if isinstance(price, PricePublished):
+                    self._take_price(price, entry.first_seq + index, now_ns)
+            elif kind in _LISTING_KINDS:
+                self._take_listing(decode(entry.records, index * RECORD_BYTES))
+        self._cursors[fact.log] = entry.position
+
+    def _take_price(self, price: PricePublished, seq: int, now_ns: int) -> None:
+        if price.consumers & ConsumerBit.BOTS:
+            self._prices.append(price)
+        if price.instrument_id not in self._listed:
+            # Published before the listing was read here; the next one comes soon.
+            return
+        if price.consumers & ConsumerBit.MATCHING and price.mark_price_ticks > 0:
+            self._engine.apply_mark(
+                now_ns,
+                price.instrument_id,
+                price.mark_price_ticks,
+                price.index_price_ticks,
+                price.index_time_ns,
+                seq,
+                stale=bool(price.stale),
+            )
+            self._harvest()
+
+    def _take_listing(self, event: object) -> None:
+        if isinstance(event, InstrumentListed):
+            self._listing = (event, [])
+        elif isinstance(event, MarginTierListed) and self._listing is not None:
+            head, tiers = self._listing
+            tiers.append(event)
+            if len(tiers) == head.tier_count:
+                self._engine.list_instrument(Instrument.from_listing(head, tiers))
+                self._listed.add(head.instrument_id)
+                self._listing = None
+
+    def _obey(self, message: credit_pb2.ConnectResponse, now_ns: int) -> None:
+        engine = self._engine
+        kind = message.WhichOneof("message")
+        if kind == "credit_update":
+            if engine.apply_credit(now_ns, credit_line(message.credit_update)):
+                self._recorded.append(log_pb2.RecordedRequest(credit_update=message.credit_update))
+            self._harvest()
+        elif kind == "venue_gate":
+            if engine.is_open != message.venue_gate.open:
+                engine.set_gate(now_ns, is_open=message.venue_gate.open)
+                self._recorded.append(log_pb2.RecordedRequest(venue_gate=message.venue_gate))
+                self._harvest()
+        elif kind is not None:
+            self._recorded.append(log_pb2.RecordedRequest(**{kind: getattr(message, kind)}))
+            self._chunks.append(engine.apply_commands(now_ns, request_command(message), 1))
+            self._levels += engine.drain_level_updates()
+
+    async def _commit(self, now_ns: int) -> Committed:
+        records = b"".join(self._chunks)
+        levels, prices = self._levels, self._prices
+        self._chunks, self._levels, self._prices = [], [], []
+        count = len(records) // RECORD_BYTES
+        first_seq = self._log.last_seq + 1
+        if count:
+            inputs = log_pb2.Inputs(
+                now_ns=now_ns,
+                cursors=cursor_messages(self._cursors),
+                requests=self._recorded,
+            )
+            self._recorded = []
+            entry = await self._log.append(inputs.SerializeToString(), records, count, now_ns)
+            if entry.last_seq + 1 != self._engine.next_seq:
+                raise InvariantBroken(f"the log is at seq {entry.last_seq}, the engine at {self._engine.next_seq - 1}")
+        return Committed(first_seq, self._log.last_seq, now_ns, records, levels, prices)
+
+    async def _save_snapshot(self) -> None:
+        if self._snapshots is not None and self._log.last_seq > self._snapshot_seq:
+            await self._snapshots.save(encode_snapshot(self._engine, self._cursors))
+            self._snapshot_seq = self._log.last_seq
+
+
+def _reply(question: _Question, engine: Engine) -> None:
+    if question.answer.done():
+        return
+    try:
+        question.answer.set_result(question.call(engine))
+    except VenueError as error:
+        question.answer.set_exception(error)
