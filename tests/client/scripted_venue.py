@@ -73,6 +73,7 @@ class Orders(order_entry_pb2_grpc.OrderEntryServiceServicer):
         self.ended_orders: dict[int, order_entry_pb2.Order] = {}
         self.refusals: list[order_entry_pb2.Refusal] = []
         self.is_answering = True
+        self.whole_refusal: order_entry_pb2.Refusal | None = None
         self.batch_failures = 0
         self.half_closed = 0
         self._lines: list[asyncio.Queue[order_entry_pb2.SessionResponse | None]] = []
@@ -127,6 +128,8 @@ class Orders(order_entry_pb2_grpc.OrderEntryServiceServicer):
         line.put_nowait(None)
 
     def _response(self, request: order_entry_pb2.SessionRequest) -> order_entry_pb2.SessionResponse:
+        if self.whole_refusal is not None:
+            return order_entry_pb2.SessionResponse(request_id=request.request_id, refusal=self.whole_refusal)
         results = []
         for number, command in enumerate(request.commands):
             if self.refusals:
@@ -173,12 +176,15 @@ class MarketData(market_data_pb2_grpc.MarketDataServiceServicer):
         self.plays: list[list[market_data_pb2.SubscribeResponse]] = []
         self.asked_from: list[int] = []
         self.oldest_seq = 0
+        self.refuses = False
 
     async def Subscribe(  # noqa: N802 - the contract's name.
         self, request: market_data_pb2.SubscribeRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> AsyncIterator[market_data_pb2.SubscribeResponse]:
         await require_key(context)
         self.asked_from.append(request.from_seq)
+        if self.refuses:
+            await refuse(context, grpc.StatusCode.UNAUTHENTICATED, "KEY_UNKNOWN", "the key is not known")
         if 0 < request.from_seq < self.oldest_seq:
             await refuse(context, grpc.StatusCode.OUT_OF_RANGE, "RESUME_IMPOSSIBLE", f"the oldest is {self.oldest_seq}")
         if not self.plays:
@@ -197,9 +203,15 @@ class Accounts(account_pb2_grpc.AccountServiceServicer):
     def __init__(self) -> None:
         self.fills: list[account_pb2.BookedFill] = []
         self.deposits: list[int] = []
+        self.positions: list[account_pb2.Position] = []
         self.loses_answers = False
         self.plays: list[list[account_pb2.StreamAccountEventsResponse]] = []
         self.asked_from: list[int] = []
+
+    async def ListPositions(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.ListPositionsRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> account_pb2.ListPositionsResponse:
+        return account_pb2.ListPositionsResponse(positions=self.positions, seq=1)
 
     async def ListFills(  # noqa: N802 - the contract's name.
         self, request: account_pb2.ListFillsRequest, context: grpc.aio.ServicerContext[object, object]

@@ -19,6 +19,7 @@ from wavetank.client import (
     OutcomeUnknown,
     PlaceOrder,
     PriceOffGrid,
+    RateLimited,
     RawCommand,
     Reconnected,
     SessionClosed,
@@ -117,6 +118,26 @@ async def test_an_overdue_answer_leaves_the_outcome_unknown_and_is_told_when_it_
         late = await events.next(timeout=2)
         assert isinstance(late, CommandAnswered)
         assert late.result.client_order_id == b"mine"
+
+
+async def test_when_the_log_does_not_answer_the_outcome_is_unknown(scripted: ScriptedVenue, client: Venue) -> None:
+    scripted.orders.whole_refusal = order_entry_pb2.Refusal(
+        reason=reason_pb2.REASON_LOG_UNAVAILABLE, message="the log did not answer in time"
+    )
+    async with client.session() as session:
+        events = session.events(answers=True)
+        with pytest.raises(OutcomeUnknown, match="the log did not answer") as caught:
+            await session.place("SOL", Side.BUY, 1, 100, client_order_id=b"mine")
+        assert caught.value.reason == "LOG_UNAVAILABLE"
+        assert caught.value.client_order_ids == (b"mine",)
+        assert isinstance(await events.next(timeout=2), CommandUnresolved)
+
+
+async def test_a_request_that_is_refused_whole(scripted: ScriptedVenue, client: Venue) -> None:
+    scripted.orders.whole_refusal = order_entry_pb2.Refusal(reason=reason_pb2.REASON_RATE_LIMITED, message="slower")
+    async with client.session() as session:
+        with pytest.raises(RateLimited, match="slower"):
+            await session.place("SOL", Side.BUY, 1, 100)
 
 
 async def test_a_lost_line_is_restored_and_orders_are_read_again(scripted: ScriptedVenue, client: Venue) -> None:

@@ -27,6 +27,7 @@ from wavetank.client.errors import (
     VenueUnavailable,
     WavetankError,
     call_error,
+    is_undecided,
 )
 from wavetank.client.wire import Wire
 from wavetank.v1 import directory_pb2, directory_pb2_grpc
@@ -191,9 +192,9 @@ class Connection:
             return await method(request, timeout=self.timeout if timeout is None else timeout, metadata=self.metadata)
         except grpc.aio.AioRpcError as error:
             made = call_error(error)
-            if made.code == 0 and error.code() in _UNDECIDED:
+            if is_undecided(made) or (made.code == 0 and error.code() in _UNDECIDED):
                 raise OutcomeUnknown(
-                    f"no answer came ({made.message}): the request may have been carried out or not"
+                    f"no answer came ({made.message}): the request may have been carried out or not", code=made.code
                 ) from error
             raise made from error
 

@@ -128,6 +128,19 @@ class VenueUnavailable(WavetankError):
     """The venue cannot be reached, is starting or draining, or cannot write its log; nothing was acknowledged."""
 
 
+class OutcomeUnknown(VenueUnavailable):
+    """A request was sent, and no answer came: it may have been carried out or not.
+
+    Ask `venue.orders.get(client_order_id=…)`, or send the same order with the same client order id again: the venue
+    gives the same answer and never places it twice (ORD-030).
+
+    Attributes:
+        client_order_ids: those of the request's orders.
+    """
+
+    client_order_ids: tuple[bytes, ...] = ()
+
+
 class InvariantBroken(WavetankError):
     """A service found one of its own invariants broken and stops."""
 
@@ -316,19 +329,6 @@ class TooManyFaults(OracleRefused):
 # --- This side of the wire -------------------------------------------------------------------------------------------
 
 
-class OutcomeUnknown(WavetankError):
-    """A request was sent, and no answer came: it may have been carried out or not.
-
-    Ask `venue.orders.get(client_order_id=…)`, or send the same order with the same client order id again: the venue
-    gives the same answer and never places it twice (ORD-030).
-
-    Attributes:
-        client_order_ids: those of the request's orders.
-    """
-
-    client_order_ids: tuple[bytes, ...] = ()
-
-
 class RequestTimedOut(WavetankError):
     """A question was not answered in time; asking again is safe."""
 
@@ -412,6 +412,11 @@ _CLASS_OF_STATUS: Final[dict[StatusCode, type[WavetankError]]] = {
     StatusCode.DEADLINE_EXCEEDED: RequestTimedOut,
     StatusCode.INTERNAL: InvariantBroken,
 }
+
+
+def is_undecided(error: WavetankError) -> bool:
+    """Tell whether the venue itself does not know if the request was carried out: its log did not answer in time."""
+    return error.code == reason_pb2.REASON_LOG_UNAVAILABLE
 
 
 def refusal_error(refusal: order_entry_pb2.Refusal) -> WavetankError:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from wavetank.client.connection import Connection
-from wavetank.client.errors import OutcomeUnknown, RequestTimedOut, VenueUnavailable
+from wavetank.client.errors import OutcomeUnknown, RequestTimedOut, VenueUnavailable, is_undecided
 from wavetank.client.instrument import Number
 from wavetank.client.orders import (
     AmendOrder,
@@ -129,11 +129,12 @@ class Orders:
         try:
             response = await send(stub.SendBatch, request)
         except (OutcomeUnknown, RequestTimedOut, VenueUnavailable) as error:
-            if error.code:
+            if error.code and not is_undecided(error):
                 raise
             unknown = OutcomeUnknown(
                 f"no answer came ({error.message}): the commands may have been carried out or not; "
-                "ask for the orders by their client_order_id"
+                "ask for the orders by their client_order_id",
+                code=error.code,
             )
             unknown.client_order_ids = tuple(each.client_order_id for each in commands if isinstance(each, PlaceOrder))
             raise unknown from error

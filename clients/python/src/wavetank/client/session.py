@@ -25,6 +25,7 @@ from wavetank.client.errors import (
     VenueUnavailable,
     WavetankError,
     call_error,
+    is_undecided,
     refusal_error,
 )
 from wavetank.client.events import (
@@ -401,6 +402,10 @@ class Session:
         error: WavetankError | None = None
         if response.HasField("refusal"):
             error = refusal_error(response.refusal)
+            if is_undecided(error):
+                if not pending.future.done():
+                    self._fail(pending, error.message, code=error.code)
+                return
             results = tuple(CommandResult(refusal=error, seq=response.seq) for _ in pending.commands)
         else:
             results = tuple(
@@ -518,11 +523,12 @@ class Session:
             if not each.future.done():
                 self._fail(each, cause)
 
-    def _fail(self, pending: _Pending, cause: str) -> None:
+    def _fail(self, pending: _Pending, cause: str, *, code: int = 0) -> None:
         error: WavetankError
         if pending.is_written:
             error = OutcomeUnknown(
-                f"{cause}: the commands may have been carried out or not; ask for the orders by their client_order_id"
+                f"{cause}: the commands may have been carried out or not; ask for the orders by their client_order_id",
+                code=code,
             )
             error.client_order_ids = tuple(
                 command.client_order_id for command in pending.commands if isinstance(command, PlaceOrder)
