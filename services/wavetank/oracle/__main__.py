@@ -10,7 +10,7 @@ import structlog
 from wavetank.oracle.adapters.books import follow_books
 from wavetank.oracle.adapters.grpc_services import OracleControlServicer, OracleServicer
 from wavetank.oracle.adapters.memory_store import SnapshotKeeper, entries_up_to
-from wavetank.oracle.adapters.sources.listed import build_sources
+from wavetank.oracle.adapters.sources.listed import build_sources, terms_of
 from wavetank.oracle.config import OracleServiceSettings
 from wavetank.oracle.core.oracle import Oracle
 from wavetank.oracle.core.settings import OracleSettings
@@ -45,7 +45,7 @@ async def main(settings: OracleServiceSettings, process: Process) -> None:
     clock = settings.venue_clock()
     # Files are read and checked before anything is opened, in a thread, for they may be long.
     sources = await asyncio.to_thread(build_sources, settings, clock)
-    core = settings.core(clock, sources)
+    core = settings.core(clock, terms_of(sources))
     client = redis_client(settings.redis_url)
     writer = await LogWriter.open(
         settings.redis_url,

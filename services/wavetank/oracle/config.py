@@ -6,7 +6,7 @@ at a multiple of the wall clock does not ask for what no process can keep.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wavetank.oracle.core.funding import ONE_E12, FundingTerms
 from wavetank.oracle.core.settings import OracleSettings, SourceTerms
-from wavetank.oracle.ports import PriceSource
 from wavetank.runtime.clock import VenueClock
 from wavetank.runtime.settings import ServiceSettings, environment
 
@@ -148,6 +147,10 @@ class OracleServiceSettings(ServiceSettings):
     def _check_sources(self) -> Self:
         if not self.sources:
             raise ValueError("sources name no instrument; at least one is needed")
+        names = [(symbol, name) for symbol, name, _ in self.named_sources()]
+        for symbol, name in names:
+            if names.count((symbol, name)) > 1:
+                raise ValueError(f"{symbol} has two sources named {name}")
         for symbol, sources in self.sources.items():
             if not any(isinstance(source, PushSource) or source.role == "index" for source in sources):
                 raise ValueError(f"{symbol} has no source of its index")
@@ -156,21 +159,25 @@ class OracleServiceSettings(ServiceSettings):
                     raise ValueError(f"{symbol} has more than one source of kind {kind.__name__}")
         return self
 
-    def core(self, clock: VenueClock, sources: Iterable[PriceSource]) -> OracleSettings:
+    def named_sources(self) -> Iterator[tuple[str, str, FileSource | SyntheticSource]]:
+        """Yield symbol, name and settings of every source that prices itself."""
+        for symbol, sources in self.sources.items():
+            for number, source in enumerate(sources, start=1):
+                if not isinstance(source, PushSource):
+                    yield symbol, source.name or f"{source.kind}-{number}", source
+
+    def core(self, clock: VenueClock, terms: Mapping[str, Mapping[str, SourceTerms]]) -> OracleSettings:
         """Return what the core is told, wall floors applied.
 
         Args:
             clock: the venue's clock.
-            sources: as built; pushed ones have none.
+            terms: of the sources as built, by symbol and name; pushed ones have none.
 
         """
-        terms: dict[str, dict[str, SourceTerms]] = {symbol: {} for symbol in self.sources}
-        for source in sources:
-            terms[source.symbol][source.name] = source.terms
         limit_wall_ns = self.limit_wall_ms * MS
         push_limit_ns = clock.at_least_wall(self.source_limit_ms * MS, limit_wall_ns)
         return OracleSettings(
-            sources=terms,
+            sources={symbol: dict(terms.get(symbol, {})) for symbol in self.sources},
             push={
                 symbol: SourceTerms(weight=source.weight, limit_ns=push_limit_ns)
                 for symbol, listed in self.sources.items()

@@ -1,5 +1,7 @@
 """Faults bend what a consumer is told, each in its own way and together, and never the truth (ORCL-040)."""
 
+from dataclasses import replace
+
 import pytest
 
 from wavetank.model.events.oracle import EVERYBODY, ConsumerBit
@@ -24,9 +26,10 @@ def prices(ticks: int, time_ns: int) -> Prices:
     return Prices(ticks, ticks + 1, time_ns, stale=False)
 
 
-def fault(kind: FaultKind, consumers: int = FAULTY_CONSUMERS, **fields: int) -> Fault:
-    values = {"fault_id": 1, "lag_ns": 0, "magnitude_e12": 0, "duration_ns": 0, "start_time_ns": 0} | fields
-    return Fault(kind=kind, target=FaultTarget.PRICE, consumers=consumers, **values)
+def fault(
+    kind: FaultKind, consumers: int = FAULTY_CONSUMERS, fault_id: int = 1, lag_ns: int = 0, magnitude_e12: int = 0
+) -> Fault:
+    return Fault(fault_id, kind, FaultTarget.PRICE, consumers, lag_ns, magnitude_e12, 0, 0)
 
 
 @pytest.fixture
@@ -78,8 +81,7 @@ def test_lags_add_up(history: History) -> None:
 @pytest.mark.spec("ORCL-040")
 def test_a_freeze_keeps_value_and_time(history: History) -> None:
     frozen = prices(20, 200)
-    freeze = fault(FaultKind.FREEZE, fault_id=1)
-    freeze = Fault(**{name: getattr(freeze, name) for name in Fault.__slots__} | {"frozen": (frozen,) * 4})
+    freeze = replace(fault(FaultKind.FREEZE), frozen=(frozen,) * 4)
     lag = fault(FaultKind.LAG, fault_id=2, lag_ns=400)
     assert base_prices([freeze], CLEARING, TRUE, history, NOW) == frozen
     # A lag that comes later does not thaw it.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
 from wavetank.oracle.adapters.sources.recorded import RecordedSource
 from wavetank.oracle.adapters.sources.synthetic import Shock, SyntheticMarket, SyntheticSource, Walk
-from wavetank.oracle.config import MS, FileSource, OracleServiceSettings, PushSource, ShockScript
+from wavetank.oracle.config import MS, FileSource, OracleServiceSettings, ShockScript
 from wavetank.oracle.config import SyntheticSource as SyntheticSettings
 from wavetank.oracle.core.settings import SourceRole, SourceTerms
 from wavetank.oracle.ports import PriceSource
@@ -43,17 +43,18 @@ def build_sources(settings: OracleServiceSettings, clock: VenueClock) -> list[Pr
     return [*recorded, *synthetic]
 
 
-def _named(settings: OracleServiceSettings) -> Iterator[tuple[str, str, FileSource | SyntheticSettings]]:
-    for symbol, sources in settings.sources.items():
-        for number, source in enumerate(sources, start=1):
-            if not isinstance(source, PushSource):
-                yield symbol, source.name or f"{source.kind}-{number}", source
+def terms_of(sources: Iterable[PriceSource]) -> dict[str, dict[str, SourceTerms]]:
+    """Return the terms of sources by symbol and name, as the core's settings want them."""
+    terms: dict[str, dict[str, SourceTerms]] = {}
+    for source in sources:
+        terms.setdefault(source.symbol, {})[source.name] = source.terms
+    return terms
 
 
 def _recorded(settings: OracleServiceSettings, clock: VenueClock, faults: list[str]) -> list[PriceSource]:
     sources: list[PriceSource] = []
     paths: dict[Path, PricePath] = {}
-    for symbol, name, source in _named(settings):
+    for symbol, name, source in settings.named_sources():
         if not isinstance(source, FileSource):
             continue
         if clock.start_ns == 0:
@@ -77,7 +78,7 @@ def _recorded(settings: OracleServiceSettings, clock: VenueClock, faults: list[s
 
 def _synthetic(settings: OracleServiceSettings, clock: VenueClock, faults: list[str]) -> list[PriceSource]:
     by_seed: dict[int, list[tuple[str, str, SyntheticSettings]]] = {}
-    for symbol, name, source in _named(settings):
+    for symbol, name, source in settings.named_sources():
         if isinstance(source, SyntheticSettings):
             by_seed.setdefault(source.seed, []).append((symbol, name, source))
     step_ns = settings.synthetic.step_ms * MS

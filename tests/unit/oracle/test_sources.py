@@ -1,0 +1,200 @@
+"""Sources give the price of any time: files what they hold, walks what their seed says."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from wavetank.oracle.adapters.sources.listed import build_sources, terms_of
+from wavetank.oracle.adapters.sources.synthetic import Shock, SyntheticMarket, Walk
+from wavetank.oracle.config import OracleServiceSettings
+from wavetank.oracle.core.settings import SourceRole
+from wavetank.runtime.clock import VenueClock
+from wavetank.runtime.settings import SettingsInvalid
+
+SECOND = 1_000_000_000
+HOUR = 3_600 * SECOND
+START = 1_743_699_900 * SECOND
+
+
+def market(
+    seed: int = 7, correlation_e6: int = 900_000, volatility_e6: int = 10_000, **more: object
+) -> SyntheticMarket:
+    return SyntheticMarket(
+        seed=seed,
+        walks=[
+            Walk(symbol="BTC", start_price_micros=60_000_000_000, volatility_e6=volatility_e6),
+            Walk(symbol="ETH", start_price_micros=2_500_000_000, volatility_e6=volatility_e6),
+        ],
+        correlations_e6={("BTC", "ETH"): correlation_e6},
+        step_ns=SECOND,
+        start_ns=START,
+        **more,  # type: ignore[arg-type] # Shocks, in one test.
+    )
+
+
+def both(made: SyntheticMarket, steps: int) -> tuple[list[float], list[float]]:
+    pairs = []
+    for step in range(steps + 1):
+        bitcoin, ether = (made.price_micros(symbol, START + step * SECOND) for symbol in ("BTC", "ETH"))
+        assert bitcoin is not None
+        assert ether is not None
+        pairs.append((bitcoin[1], ether[1]))
+    moves = [(after[0] / before[0] - 1, after[1] / before[1] - 1) for before, after in pairwise(pairs)]
+    return [move[0] for move in moves], [move[1] for move in moves]
+
+
+def test_the_same_seed_gives_the_same_prices_however_they_are_asked_for() -> None:
+    one, other = market(), market()
+    stepwise = [one.price_micros("BTC", START + step * SECOND) for step in range(2_500)]
+    assert stepwise[-1] == other.price_micros("BTC", START + 2_499 * SECOND + 7)
+    assert market(seed=8).price_micros("BTC", START + 2_499 * SECOND) != stepwise[-1]
+
+
+def test_prices_written_down_once_stay_as_they_are() -> None:
+    # These are what seed 7 gave when the walk was written; another machine or library must give the same.
+    made = market()
+    prices = [made.price_micros("BTC", START + step * 1_000 * SECOND) for step in range(4)]
+    assert [price and price[1] for price in prices] == [60_000_000_000, 60_190_925_760, 60_568_607_833, 60_188_053_670]
+
+
+def test_before_the_start_there_is_no_price_and_steps_hold_until_the_next() -> None:
+    made = market()
+    assert made.price_micros("BTC", START - 1) is None
+    assert made.price_micros("BTC", START) == (START, 60_000_000_000)
+    first = made.price_micros("BTC", START + SECOND)
+    assert first == made.price_micros("BTC", START + 2 * SECOND - 1)
+
+
+def test_volatility_and_correlation_are_what_was_asked_for() -> None:
+    # 1 % an hour is 0.01/60 = 1.667e-4 a second; over 20,000 steps the estimate is within 3 %.
+    bitcoin, ether = both(market(), 20_000)
+    deviation = (sum(move**2 for move in bitcoin) / len(bitcoin)) ** 0.5
+    assert deviation == pytest.approx(0.01 / 60, rel=0.03)
+    other = (sum(move**2 for move in ether) / len(ether)) ** 0.5
+    shared = sum(one * two for one, two in zip(bitcoin, ether, strict=True)) / len(bitcoin)
+    assert shared / (deviation * other) == pytest.approx(0.9, abs=0.02)
+
+
+def test_correlations_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="BTC, ETH, SOL"):
+        SyntheticMarket(
+            seed=1,
+            walks=[Walk(symbol=symbol, start_price_micros=1, volatility_e6=1) for symbol in ("BTC", "ETH", "SOL")],
+            correlations_e6={("BTC", "ETH"): 900_000, ("ETH", "SOL"): 900_000, ("SOL", "BTC"): -900_000},
+            step_ns=SECOND,
+            start_ns=START,
+        )
+
+
+def test_a_shock_comes_stays_and_is_partly_taken_back() -> None:
+    # −12 % over 10 s, held for 5 s, half of it taken back over 20 s.
+    shock = Shock(
+        after_ns=100 * SECOND,
+        move_e12=-120_000_000_000,
+        over_ns=10 * SECOND,
+        hold_ns=5 * SECOND,
+        recovered_e12=500_000_000_000,
+        recover_over_ns=20 * SECOND,
+        symbols=frozenset({"BTC"}),
+    )
+    made = market(volatility_e6=0, shocks=[shock])
+    seen = []
+    for second in (100, 105, 110, 115, 125, 135, 500):
+        bitcoin = made.price_micros("BTC", START + second * SECOND)
+        assert bitcoin is not None
+        seen.append(bitcoin[1] // 1_000_000)
+    # 60,000; −6 % is 56,400; −12 % is 52,800; after 10 of 20 s −9 % is 54,600; in the end −6 %.
+    assert seen == [60_000, 56_400, 52_800, 52_800, 54_600, 56_400, 56_400]
+    assert made.price_micros("ETH", START + 500 * SECOND) == (START + 500 * SECOND, 2_500_000_000)
+
+
+def settings(sources: object, **more: object) -> OracleServiceSettings:
+    text = json.dumps({"sources": sources, "internal_key": "k", **more})
+    return OracleServiceSettings(**json.loads(text))
+
+
+def clock(start_ns: int = START) -> VenueClock:
+    return VenueClock(start_ns=start_ns, origin_ns=0, speed_milli=1_000, wall_ns=lambda: 0)
+
+
+def bars(tmp_path: Path, minutes: int = 60) -> str:
+    path = tmp_path / "BTCUSDT_1m.csv"
+    rows = [f"{START // SECOND + 60 * minute},100,101,98,{100 + minute}.5,1" for minute in range(minutes)]
+    rows = [row.replace(",101,", ",999,") for row in rows]
+    path.write_text("timestamp,open,high,low,close,volume\n" + "\n".join(rows) + "\n")
+    return str(path)
+
+
+def test_a_file_is_replayed_at_its_own_times(tmp_path: Path) -> None:
+    listed = settings({"BTC": [{"kind": "file", "path": bars(tmp_path), "weight": 2}]})
+    (source,) = build_sources(listed, clock())
+    assert (source.symbol, source.name, source.terms.weight) == ("BTC", "file-1", 2)
+    # Points of a minute's bar are 15 s apart; the setting of 10 s gives way to twice that.
+    assert source.terms.limit_ns == 30 * SECOND
+    assert source.newest_by(START + 14 * SECOND) == (START, 100_000_000)
+    assert source.newest_by(START + 15 * SECOND) == (START + 15 * SECOND, 98_000_000)
+    assert source.newest_by(START + 45 * SECOND) == (START + 45 * SECOND, 100_500_000)
+    assert source.newest_by(START - 1) is None
+
+
+def test_files_must_cover_the_window_and_all_faults_are_said_at_once(tmp_path: Path) -> None:
+    sources = {
+        "BTC": [{"kind": "file", "path": bars(tmp_path)}],
+        "ETH": [{"kind": "file", "path": str(tmp_path / "missing.csv")}],
+    }
+    with pytest.raises(SettingsInvalid) as caught:
+        build_sources(settings(sources, replay_until_ns=START + 2 * HOUR), clock())
+    window, missing = str(caught.value).splitlines()
+    assert "BTCUSDT_1m.csv: window is" in window
+    assert window.endswith("(PRICE_STALE)")
+    assert "missing.csv: cannot be read" in missing
+    with pytest.raises(SettingsInvalid, match="clock_start_ns is 0"):
+        build_sources(settings(sources), clock(0))
+
+
+def test_an_external_perpetual_and_pushed_prices_have_their_terms(tmp_path: Path) -> None:
+    listed = settings(
+        {
+            "BTC": [
+                {"kind": "file", "path": bars(tmp_path), "name": "spot"},
+                {"kind": "file", "path": bars(tmp_path), "role": "perp", "name": "perp"},
+            ],
+            "ETH": [{"kind": "push", "weight": 3}],
+        }
+    )
+    fast = VenueClock(start_ns=START, origin_ns=0, speed_milli=900_000, wall_ns=lambda: 0)
+    core = listed.core(fast, terms_of(build_sources(listed, fast)))
+    assert core.sources["BTC"]["perp"].role is SourceRole.PERP
+    # At 900 times the wall, the floors of 100 ms and 2 s are 90 s and 1,800 s.
+    assert core.publish_interval_ns == 90 * SECOND
+    assert core.book_limit_ns == core.push["ETH"].limit_ns == 1_800 * SECOND
+    assert core.push["ETH"].weight == 3
+    assert core.expected_samples(HOUR) == 40
+    assert core.sources["ETH"] == {}
+
+
+def test_the_default_is_a_synthetic_market_of_three() -> None:
+    listed = OracleServiceSettings(internal_key="k")
+    assert [source.symbol for source in build_sources(listed, clock())] == ["BTC", "ETH", "SOL"]
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        {},
+        {"BTC": []},
+        {"BTC": [{"kind": "file", "path": "x", "role": "perp"}]},
+        {"BTC": [{"kind": "push"}, {"kind": "push"}]},
+        {"BTC": [{"kind": "oracle"}]},
+        {"BTC": [{"kind": "push", "weight": 0}]},
+        {"BTC": [{"kind": "push", "wieght": 1}]},
+        {"BTC": [{"kind": "synthetic", "start_price": "0"}]},
+        {"BTC": [{"kind": "file", "path": "x", "name": "longer than a record"}]},
+        {"BTC": [{"kind": "file", "path": "x", "name": "one"}, {"kind": "file", "path": "y", "name": "one"}]},
+    ],
+)
+def test_wrong_sources_are_refused(sources: object) -> None:
+    with pytest.raises(ValueError, match=r"source|sources"):
+        settings(sources)
