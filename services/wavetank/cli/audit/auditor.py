@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
-from wavetank.cli.audit.books import OrderBooks
 from wavetank.cli.audit.counting import Bookings, FundingTicks, Prices
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Ledger
 from wavetank.cli.audit.liquidations import Liquidations
 from wavetank.cli.audit.margins import Terms
+from wavetank.cli.audit.order_flow import OrderBooks
 from wavetank.cli.audit.reading import CheckedLog, LogSource
+from wavetank.cli.audit.withdrawals import Withdrawals
 from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events.matching import BookSampled, MarkApplied, OrderAccepted, RequestAnswered
 from wavetank.model.events.oracle import ConsumerBit
@@ -68,6 +69,9 @@ class Auditor:
             for name in self.logs
             if name.startswith(MATCHING_PREFIX)
         }
+        self._withdrawals = Withdrawals(
+            findings, self.ledger, self.liquidations.cases, [shard.bookings for shard in self.shards.values()]
+        )
         self._prices = Prices(findings, CLEARING, ConsumerBit.CLEARING, each=True)
         self._ticks = FundingTicks(findings)
         self._on_entry = on_entry
@@ -78,7 +82,6 @@ class Auditor:
             clearing_events.FillBooked: self._on_fill_booked,
             clearing_events.MatchingAnswered: self._on_answer_counted,
             clearing_events.FundingTickBooked: self._prices.ticked,
-            clearing_events.Withdrawn: self._on_withdrawn,
             BookSampled: self._on_sample_counted,
             MarkApplied: self._prices.applied,
         }
@@ -192,6 +195,7 @@ class Auditor:
         if handler is not None:
             handler(event)
         self.liquidations.before(seq, now_ns, event)
+        self._withdrawals.before(now_ns, event)
         self.ledger.apply(event)
 
     def _apply_oracle(self, log: str, seq: int, now_ns: int, event: Event) -> None:
@@ -247,19 +251,6 @@ class Auditor:
                 shard.bookings.sampled(event)
                 return
         next(iter(self.shards.values())).bookings.sampled(event)
-
-    def _on_withdrawn(self, event: clearing_events.Withdrawn) -> None:
-        account = self.ledger.account(event.account_id)
-        held = account.held
-        if held is None:
-            return
-        line = (held.line_epoch, held.line_number)
-        for name, shard in self.shards.items():
-            self.findings.expect(
-                Rule.LIQ_110,
-                shard.bookings.acknowledged.get(event.account_id, (0, 0)) >= line,
-                f"line {line} applied by {name} before the money leaves",
-            )
 
     def _end_entry(self, log: str) -> None:
         if log in self.shards:

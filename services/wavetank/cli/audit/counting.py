@@ -60,7 +60,7 @@ class Bookings:
         self.acknowledged: dict[int, tuple[int, int]] = {}
         """Newest credit line that the shard said it applied, by account (PROTOCOL R8)."""
         self._findings = findings
-        self._log = log
+        self.log = log
         self._open_seq = 0
         self._open_legs: list[Leg] = []
         self._last_seq = 0
@@ -97,20 +97,20 @@ class Bookings:
         findings = self._findings
         if seq <= self._last_seq:
             findings.offend(
-                Rule.INV_090, f"each fact of {self._log} counted once, in order; seq {self._last_seq} was counted"
+                Rule.INV_090, f"each fact of {self.log} counted once, in order; seq {self._last_seq} was counted"
             )
             return None
         while self.waiting and self.waiting[0][0] < seq:
             self._lose()
         if not self.waiting or self.waiting[0][0] != seq:
-            findings.offend(Rule.INV_090, f"a fact of {self._log} at seq {seq}; there is none")
+            findings.offend(Rule.INV_090, f"a fact of {self.log} at seq {seq}; there is none")
             return None
         self._last_seq = seq
         return self.waiting.popleft()[1]
 
     def _lose(self) -> None:
         seq, fact = self.waiting.popleft()
-        self._findings.offend(Rule.INV_090, f"seq {seq} of {self._log} counted before: {fact}")
+        self._findings.offend(Rule.INV_090, f"seq {seq} of {self.log} counted before: {fact}")
 
     def booked(self, event: events.FillBooked) -> None:
         """Compare a booking with its fact."""
@@ -144,7 +144,7 @@ class Bookings:
         wanted = next((leg for leg in self._open_legs if leg[7] == event.role), self._open_legs[0])
         findings.offend(
             Rule.INV_050,
-            f"account, instrument, trade, order, lots, value, fee and role {wanted}, as {self._log} seq"
+            f"account, instrument, trade, order, lots, value, fee and role {wanted}, as {self.log} seq"
             f" {self._open_seq} says, not {said}",
         )
         self._open_legs.remove(wanted)
@@ -152,7 +152,7 @@ class Bookings:
     def _close(self) -> None:
         if self._open_legs:
             self._findings.offend(
-                Rule.INV_050, f"both legs of {self._log} seq {self._open_seq}; {self._open_legs[0]} is missing"
+                Rule.INV_050, f"both legs of {self.log} seq {self._open_seq}; {self._open_legs[0]} is missing"
             )
             self._open_legs = []
 
@@ -176,7 +176,7 @@ class Bookings:
         while self.waiting and self.waiting[0][1] != event and isinstance(self.waiting[0][1], BookSampled):
             self._lose()
         if not self.waiting or self.waiting[0][1] != event:
-            self._findings.offend(Rule.INV_090, f"the next sample of {self._log}")
+            self._findings.offend(Rule.INV_090, f"the next sample of {self.log}")
             return
         self._last_seq = self.waiting.popleft()[0]
 
@@ -187,7 +187,7 @@ class Bookings:
             self._lose()
         if self._last_seq > self.counted_seq:
             self._findings.offend(
-                Rule.INV_090, f"a cursor that covers {self._log} seq {self._last_seq}; it says {self.counted_seq}"
+                Rule.INV_090, f"a cursor that covers {self.log} seq {self._last_seq}; it says {self.counted_seq}"
             )
             self.counted_seq = self._last_seq
 

@@ -6,8 +6,20 @@ rest on such a leg are not judged, and a note says how many.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from wavetank.cli.audit.cases import (
+    BACKSTOP,
+    CANCEL,
+    DELEVERAGE,
+    FULL,
+    INSURANCE,
+    MAYBE_STALE_NS,
+    PARTIAL,
+    SOCIALISE,
+    VAULT_KIND,
+    Aim,
+    Case,
+)
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Account, Ledger
 from wavetank.cli.audit.margins import PPM, Worth, bankruptcy_value, shares_of_loss
@@ -23,56 +35,6 @@ from wavetank.model.ids import (
 from wavetank.model.orders import CommandKind, OrderFlag, Side
 from wavetank.model.record import Event
 
-CANCEL, PARTIAL, FULL, BACKSTOP, INSURANCE, DELEVERAGE, SOCIALISE = range(1, 8)
-"""Numbers of the wire's `LiquidationStage`."""
-
-MAYBE_STALE_NS = 10_000_000_000
-"""Age of an index beyond which a venue may hold its mark for stale; its limit is a setting."""
-
-VAULT_KIND = 5
-"""Number of the wire's `ACCOUNT_KIND_BACKSTOP_VAULT`."""
-
-
-@dataclass(slots=True)
-class Aim:
-    """What a stage said it would do, until its requests have said the same."""
-
-    instrument_id: int
-    stage: int
-    closed: int
-    """Lots to close, with the position's sign."""
-    value: int
-    price: int
-    reserve: int
-    asked: int = 0
-    """Lots of the requests so far, unsigned."""
-
-
-@dataclass(slots=True)
-class Case:
-    """One liquidation."""
-
-    liquidation_id: int
-    account_id: int
-    marks: dict[int, int] = field(default_factory=dict)
-    is_uncertain: bool = False
-    """A frozen leg may have been stale, so that the frozen marks are not known exactly."""
-    was_tested: bool = False
-    stage: int = CANCEL
-    pending: dict[int, events.MatchingRequested] = field(default_factory=dict)
-    insured: set[int] = field(default_factory=set)
-    vault_refused: bool = False
-    reserve: int = 0
-    fund_paid: int = 0
-    last_gain: int = 0
-    """Proceeds of the last fill less its bankruptcy value."""
-    owed: int = 0
-    """What the fund still owes for the last fill."""
-    aim: Aim | None = None
-    loss_instrument: int = 0
-    loss_shares: dict[int, int] = field(default_factory=dict)
-    """What winners of the instrument have yet to pay of a deficit."""
-
 
 class Liquidations:
     """Follows every liquidation of clearing's log."""
@@ -84,7 +46,6 @@ class Liquidations:
         """Requests to the shard that are not counted as answered, by seq."""
         self.started = 0
         self.unjudged = 0
-        self.gated_until_ns = 0
         self._findings = findings
         self._ledger = ledger
         self._applied: dict[int, MarkApplied] = {}
@@ -107,9 +68,6 @@ class Liquidations:
             events.FillBooked: self._filled,
             events.HealthBandChanged: self._band_changed,
             events.WithdrawalsGated: self._gated,
-            events.WithdrawalHeld: self._withdrawal_held,
-            events.Withdrawn: self._withdrawn,
-            events.WithdrawalRefused: self._withdrawal_refused,
         }
 
     def before(self, seq: int, now_ns: int, event: Event) -> None:
@@ -225,6 +183,16 @@ class Liquidations:
             limit = 0 if self._is_vault(case.account_id) else worth.maintenance
             self._expect(Rule.INV_080, worth.equity >= limit, f"equity of at least {limit}, not {worth.equity}")
         del self.cases[event.account_id]
+
+    def _band_changed(self, event: events.HealthBandChanged) -> None:
+        worth = self._ledger.worth(event.account_id, {})
+        due = (worth.equity, worth.maintenance)
+        said = (event.equity_micros, event.maintenance_margin_micros)
+        self._expect(Rule.LIQ_035, said == due, f"equity and maintenance margin {due} at the last marks, not {said}")
+
+    def _gated(self, event: events.WithdrawalsGated) -> None:
+        if event.until_ns > self._now_ns:
+            self._owes_gate = False
 
     # Stages
 
@@ -544,41 +512,6 @@ class Liquidations:
             self._expect(Rule.INV_070, False, f"the shares {unpaid} of instrument {case.loss_instrument} paid as well")
         case.loss_instrument = 0
         case.loss_shares = {}
-
-    # Health and withdrawals
-
-    def _band_changed(self, event: events.HealthBandChanged) -> None:
-        worth = self._ledger.worth(event.account_id, {})
-        due = (worth.equity, worth.maintenance)
-        said = (event.equity_micros, event.maintenance_margin_micros)
-        self._expect(Rule.LIQ_035, said == due, f"equity and maintenance margin {due} at the last marks, not {said}")
-
-    def _gated(self, event: events.WithdrawalsGated) -> None:
-        self.gated_until_ns = event.until_ns
-        if event.until_ns > self._now_ns:
-            self._owes_gate = False
-
-    def _withdrawal_held(self, event: events.WithdrawalHeld) -> None:
-        account = self._account(event.account_id)
-        self._expect(Rule.LIQ_110, self._now_ns >= self.gated_until_ns, "no withdrawal while they are gated")
-        self._expect(Rule.LIQ_110, event.account_id not in self.cases, "no withdrawal of an account in liquidation")
-        self._expect(Rule.LIQ_110, account.held is None, "one withdrawal of an account at a time")
-        worth = self._ledger.worth(event.account_id, {})
-        left = worth.equity - event.amount_micros
-        self._expect(Rule.LIQ_110, left >= worth.initial, f"an initial margin of {worth.initial} left, not {left}")
-        account.held = event
-
-    def _withdrawn(self, event: events.Withdrawn) -> None:
-        account = self._account(event.account_id)
-        held, account.held = account.held, None
-        self._expect(Rule.LIQ_110, self._now_ns >= self.gated_until_ns, "no withdrawal while they are gated")
-        self._expect(Rule.LIQ_110, event.account_id not in self.cases, "no withdrawal of an account in liquidation")
-        due = None if held is None else held.amount_micros
-        self._expect(Rule.LIQ_110, due == event.amount_micros, f"the amount held before, {due}")
-
-    def _withdrawal_refused(self, event: events.WithdrawalRefused) -> None:
-        if event.was_held:
-            self._account(event.account_id).held = None
 
 
 _BY_THE_ACCOUNT = {CashCause.LIQUIDATION_FEE, CashCause.FUND_REPAYMENT, CashCause.BACKSTOP}

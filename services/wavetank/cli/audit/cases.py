@@ -1,0 +1,55 @@
+"""One liquidation as an audit follows it: what was frozen, asked, reserved and owed so far."""
+
+from dataclasses import dataclass, field
+
+from wavetank.model.events import clearing as events
+
+CANCEL, PARTIAL, FULL, BACKSTOP, INSURANCE, DELEVERAGE, SOCIALISE = range(1, 8)
+"""Numbers of the wire's `LiquidationStage`."""
+
+MAYBE_STALE_NS = 10_000_000_000
+"""Age of an index beyond which a venue may hold its mark for stale; its limit is a setting."""
+
+VAULT_KIND = 5
+"""Number of the wire's `ACCOUNT_KIND_BACKSTOP_VAULT`."""
+
+
+@dataclass(slots=True)
+class Aim:
+    """What a stage said it would do, until its requests have said the same."""
+
+    instrument_id: int
+    stage: int
+    closed: int
+    """Lots to close, with the position's sign."""
+    value: int
+    price: int
+    reserve: int
+    asked: int = 0
+    """Lots of the requests so far, unsigned."""
+
+
+@dataclass(slots=True)
+class Case:
+    """One liquidation."""
+
+    liquidation_id: int
+    account_id: int
+    marks: dict[int, int] = field(default_factory=dict)
+    is_uncertain: bool = False
+    """A frozen leg may have been stale, so that the frozen marks are not known exactly."""
+    was_tested: bool = False
+    stage: int = CANCEL
+    pending: dict[int, events.MatchingRequested] = field(default_factory=dict)
+    insured: set[int] = field(default_factory=set)
+    vault_refused: bool = False
+    reserve: int = 0
+    fund_paid: int = 0
+    last_gain: int = 0
+    """Proceeds of the last fill less its bankruptcy value."""
+    owed: int = 0
+    """What the fund still owes for the last fill."""
+    aim: Aim | None = None
+    loss_instrument: int = 0
+    loss_shares: dict[int, int] = field(default_factory=dict)
+    """What winners of the instrument have yet to pay of a deficit."""

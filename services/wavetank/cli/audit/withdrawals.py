@@ -1,0 +1,83 @@
+"""Withdrawals: never while gated, never of an account in liquidation, never before the shard has answered (LIQ-110)."""
+
+from collections.abc import Callable, Container, Iterable
+
+from wavetank.cli.audit.counting import Bookings
+from wavetank.cli.audit.findings import Findings, Rule
+from wavetank.cli.audit.ledger import Ledger
+from wavetank.model.events import clearing as events
+from wavetank.model.record import Event
+
+
+class Withdrawals:
+    """Follows every withdrawal of clearing's log."""
+
+    def __init__(
+        self, findings: Findings, ledger: Ledger, in_liquidation: Container[int], shards: Iterable[Bookings]
+    ) -> None:
+        """Judge by the rebuilt ledger.
+
+        Args:
+            findings: where offences go.
+            ledger: the accounts.
+            in_liquidation: accounts that are being liquidated.
+            shards: what each shard has answered.
+
+        """
+        self._findings = findings
+        self._ledger = ledger
+        self._in_liquidation = in_liquidation
+        self._shards = tuple(shards)
+        self._gated_until_ns = 0
+        self._now_ns = 0
+        self._handlers: dict[type, Callable[..., None]] = {
+            events.WithdrawalsGated: self._gated,
+            events.WithdrawalHeld: self._held,
+            events.Withdrawn: self._withdrawn,
+            events.WithdrawalRefused: self._refused,
+        }
+
+    def before(self, now_ns: int, event: Event) -> None:
+        """Judge an event against the ledger as it stands before the event."""
+        self._now_ns = now_ns
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+
+    def _expect(self, holds: bool, expected: str) -> None:
+        self._findings.expect(Rule.LIQ_110, holds, expected)
+
+    def _expect_free(self, account_id: int) -> None:
+        self._expect(self._now_ns >= self._gated_until_ns, "no withdrawal while they are gated")
+        self._expect(account_id not in self._in_liquidation, "no withdrawal of an account in liquidation")
+
+    def _gated(self, event: events.WithdrawalsGated) -> None:
+        self._gated_until_ns = event.until_ns
+
+    def _held(self, event: events.WithdrawalHeld) -> None:
+        account = self._ledger.account(event.account_id)
+        self._expect_free(event.account_id)
+        self._expect(account.held is None, "one withdrawal of an account at a time")
+        worth = self._ledger.worth(event.account_id, {})
+        left = worth.equity - event.amount_micros
+        self._expect(left >= worth.initial, f"an initial margin of {worth.initial} left, not {left}")
+        account.held = event
+
+    def _withdrawn(self, event: events.Withdrawn) -> None:
+        account = self._ledger.account(event.account_id)
+        held, account.held = account.held, None
+        self._expect_free(event.account_id)
+        due = None if held is None else held.amount_micros
+        self._expect(due == event.amount_micros, f"the amount held before, {due}")
+        if held is None:
+            return
+        line = (held.line_epoch, held.line_number)
+        for shard in self._shards:
+            answered = shard.acknowledged.get(event.account_id, (0, 0))
+            self._expect(
+                answered >= line, f"line {line} applied by {shard.log} before the money leaves; it is at {answered}"
+            )
+
+    def _refused(self, event: events.WithdrawalRefused) -> None:
+        if event.was_held:
+            self._ledger.account(event.account_id).held = None

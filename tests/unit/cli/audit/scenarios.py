@@ -1,0 +1,108 @@
+"""Three days at the venue: a calm one, one that ends in a loss nobody can bear alone, and any number of random ones."""
+
+import random
+
+from tests.unit.cli.audit.venue import USD, Venue
+from wavetank.clearing.core.bank import Refused
+from wavetank.clearing.core.settings import ClearingSettings
+from wavetank.matching.core import commands
+from wavetank.model.events.oracle import ConsumerBit
+from wavetank.model.orders import OrderFlag, Side, TimeInForce
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def calm_day() -> Venue:
+    """Two makers, a taker: queue priority, amends, a self-trade, reduce-only orders, funding, a withdrawal."""
+    venue = Venue()
+    alice, bob, carol = (venue.open(name, 10_000 * USD) for name in ("alice", "bob", "carol"))
+    venue.order(alice, SELL, 1_001_000, 300)
+    venue.order(bob, SELL, 1_001_000, 300)
+    venue.order(bob, SELL, 1_002_000, 300)
+    venue.order(alice, BUY, 999_000, 500)
+    venue.sample()
+    # Takes alice's 300 first, then 100 of bob's at the same price.
+    venue.order(carol, BUY, 1_001_500, 400, time_in_force=TimeInForce.IOC)
+    # Takes the rest of bob's and a part of the next level, in two trades; 7 lots round the fees up.
+    venue.order(carol, BUY, 1_002_000, 207)
+    venue.funding(100_000_007)
+    # alice's own bid at 999,000 expires instead of trading with her.
+    venue.order(alice, SELL, 999_000, 20)
+    venue.order(carol, SELL, 1_003_000, 100, flags=OrderFlag.REDUCE_ONLY)
+    venue.order(carol, SELL, 999_000, 17, flags=OrderFlag.REDUCE_ONLY)
+    venue.order(bob, BUY, 998_000, 900)
+    venue.send(commands.amend(account_id=bob, order_id=(1 << 48) + 10, size_lots=800))
+    venue.send(commands.amend(account_id=bob, order_id=(1 << 48) + 10, price_ticks=999_000))
+    venue.order(carol, SELL, 999_000, 50, time_in_force=TimeInForce.IOC)
+    # Meets nothing, and may not rest.
+    venue.order(carol, BUY, 1_001_000, 10, time_in_force=TimeInForce.IOC)
+    venue.price(1_004_000)
+    venue.funding(-55_555_555, index=1_004_000)
+    venue.withdraw(carol, 50 * USD)
+    venue.sample()
+    return venue
+
+
+def ruinous_day() -> Venue:
+    """Clearing learns of a fall too late: a fund that is too small, auto-deleveraging, a socialised loss, a debt."""
+    venue = Venue(ClearingSettings(vault_enabled=False), fund=5 * USD)
+    rich = venue.open("rich", 100_000 * USD)
+    winner = venue.open("winner", 1_000 * USD)
+    ruined = venue.open("ruined", 310 * USD)
+    late = venue.open("late", 250 * USD)
+    bear = venue.open("bear", 1_000 * USD)
+    # Sold high: a gain that a loss may be taken from.
+    venue.price(1_050_000)
+    venue.order(rich, BUY, 1_050_000, 500)
+    venue.order(bear, SELL, 1_050_000, 500)
+    venue.price(950_000)
+    venue.order(rich, SELL, 950_000, 1_000)
+    venue.order(winner, BUY, 950_000, 1_000)
+    venue.price(1_000_000)
+    venue.order(rich, SELL, 1_000_000, 10_000)
+    venue.order(ruined, BUY, 1_000_000, 10_000)
+    # Matching and the bots see the fall at once, clearing does not.
+    venue.price(900_000, consumers=int(ConsumerBit.TRUTH | ConsumerBit.MATCHING | ConsumerBit.BOTS))
+    venue.order(late, SELL, 900_000, 9_000)
+    venue.order(rich, BUY, 900_000, 11_000)
+    venue.price(900_000)
+    venue.price(899_000)
+    venue.later(1)
+    return venue
+
+
+def random_day(seed: int, steps: int = 250) -> Venue:
+    """Eight accounts of all sizes, orders of all kinds, jumps of the price; what happens is the seed's."""
+    rng = random.Random(seed)
+    settings = ClearingSettings(vault_enabled=seed % 2 == 0)
+    venue = Venue(settings, fund=rng.choice([1, 10, 1_000, 100_000]) * USD)
+    accounts = [venue.open(f"account {number}", rng.choice([300, 2_000, 20_000, 10**6]) * USD) for number in range(8)]
+    mark = 1_000_000
+    for _ in range(steps):
+        dice = rng.randrange(100)
+        if dice < 10:
+            mark = max(50_000, mark * rng.randrange(960, 1_041) // 1_000)
+            venue.price(mark)
+        elif dice < 12:
+            venue.funding(rng.randrange(-(10**9), 10**9), mark)
+        elif dice < 15:
+            venue.sample()
+        elif dice < 17:
+            venue.later(rng.randrange(1, 10))
+        elif dice < 20:
+            try:
+                venue.withdraw(rng.choice(accounts), rng.randrange(1, 200 * USD))
+            except Refused:
+                continue
+        elif dice < 25:
+            venue.send(commands.cancel_all(account_id=rng.choice(accounts)))
+        else:
+            venue.order(
+                rng.choice(accounts),
+                rng.choice([BUY, SELL]),
+                mark * rng.randrange(985, 1_016) // 100_000 * 100,
+                rng.randrange(20, 20_000),
+                time_in_force=rng.choice([TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC]),
+                flags=rng.choice([OrderFlag.NONE, OrderFlag.NONE, OrderFlag.NONE, OrderFlag.REDUCE_ONLY]),
+            )
+    return venue
