@@ -183,11 +183,9 @@ class NaiveShard:
         return True
 
     def restart(self) -> None:
-        """Forget what a restarted process does not know: lines, and accounts that no event tells of."""
-        for account_id, account in list(self.accounts.items()):
+        """Forget what a restarted process does not know: the lines."""
+        for account in self.accounts.values():
             account.line = None
-            if not (account.history or account.remembered or account.floor != (0, 0) or self.own(account_id)):
-                del self.accounts[account_id]
 
     # Sums, always from scratch -----------------------------------------------------------------
 
@@ -236,8 +234,9 @@ class NaiveShard:
                 return 0
             _, price, leverage = self.row(account_id, instrument_id)
             position = self.position(account_id, instrument_id)
-            buys = self.side_lots(account_id, instrument_id, BUY, reducing=False)
-            sells = self.side_lots(account_id, instrument_id, SELL, reducing=False)
+            # Wherever the fills may lead: all buys alone, or all sells alone.
+            buys = sum(order.remaining for order in self.own(account_id, instrument_id, BUY))
+            sells = sum(order.remaining for order in self.own(account_id, instrument_id, SELL))
             total += max(
                 initial_micros(instrument, position + buys, price, leverage),
                 initial_micros(instrument, position - sells, price, leverage),
@@ -587,11 +586,12 @@ class NaiveShard:
         return next((o for o in candidates if o.ask.client_order_id == client_order_id), None)
 
     def place(self, ask: Ask) -> CommandResult:
-        refuse_if(ask.account_id not in self.accounts, Reason.NO_CREDIT_LINE)
-        if ask.client_order_id:
+        account = self.accounts.get(ask.account_id)
+        if account and ask.client_order_id:
             known = self.known(ask.account_id, ask.client_order_id)
             if known is not None:
                 return self.answer_again(ask, known)
+        refuse_if(account is None or (account.line is None and not account.history), Reason.NO_CREDIT_LINE)
         order = self.proposal(ask)
         self.check(order, None, market=ask.order_type == MARKET)
         self.orders_made += 1

@@ -21,7 +21,7 @@ from wavetank.model.reason import Reason
 from wavetank.model.record import Event, decode_all
 
 CLIENTS = (1000, 1001, 1002, 1003)
-SETTINGS = EngineSettings(credit_ttl_ns=12, remembered_client_ids=3, max_open_orders=6, depth_band_ppm=50_000)
+SETTINGS = EngineSettings(credit_ttl_ns=30, remembered_client_ids=3, max_open_orders=6, depth_band_ppm=50_000)
 
 # A hundred ticks a dollar and two figures: from 100 ticks on the step is 10. Small numbers, so that every limit, every
 # rounding and both margin tiers are met often.
@@ -34,8 +34,8 @@ INSTRUMENTS = (
         significant_figures=2,
         min_notional_micros=150,
         max_order_lots=50,
-        max_position_lots=90,
-        open_interest_cap_lots=130,
+        max_position_lots=70,
+        open_interest_cap_lots=60,
         price_band_ppm=200_000,
         impact_notional_micros=1_700,
     ),
@@ -253,7 +253,7 @@ class Twins:
         account = self.model.accounts.get(account_id)
         history = account.history if account else []
         last = self.engine.next_seq - 1
-        as_of = last if random.random() < 0.6 else random.randint(max(0, last - 12), last)
+        as_of = last if random.random() < 0.8 else random.randint(max(0, last - 12), last)
         counted = [entry for entry in history if entry[0] <= as_of]
         self.lines_sent += 1
         rows = []
@@ -263,16 +263,16 @@ class Twins:
             if position or (random.random() < 0.5):
                 price = max(1, mark + random.randint(-3, 3))
                 rows.append(CreditRow(instrument_id, position, price, random.choice((0, 1, 3, 20))))
-        age = 0 if random.random() < 0.8 else random.randint(0, 20)
+        age = 0 if random.random() < 0.95 else random.randint(0, 20)
         return CreditLine(
             account_id=account_id,
             line_epoch=1,
             line_number=self.lines_sent - (2 if random.random() < 0.1 else 0),
             as_of_seq=as_of,
-            budget_micros=random.choice((300, 2_000, 10_000, 10**9)),
+            budget_micros=random.choice((600, 4_000, 10**6, 10**9, 10**9)),
             counted_value_micros=sum(entry[3] for entry in counted),
             counted_fees_micros=sum(entry[4] for entry in counted),
-            status=random.choice((*[LineStatus.NORMAL] * 8, LineStatus.REDUCE_ONLY, LineStatus.FROZEN)),
+            status=random.choice((*[LineStatus.NORMAL] * 20, LineStatus.REDUCE_ONLY, LineStatus.FROZEN)),
             acknowledge=random.random() < 0.2,
             rows=tuple(rows),
             mark_time_ns=self.now - age,
@@ -282,19 +282,19 @@ class Twins:
         account_id = random.choice(CLIENTS) if random.random() < 0.98 else 9_999
         own = self.model.own(account_id) if account_id in self.model.accounts else []
         roll = random.random()
-        if roll < 0.66:
+        if roll < 0.86:
             return self.random_place(random, account_id)
-        if roll < 0.72:
+        if roll < 0.88:
             return Ask(
                 CommandKind.CANCEL_ALL, account_id, instrument_id=random.choice((0, 1, 2, 7)),
                 side=random.choice((0, 1, 2)), cancel_reason=random.choice((0, 1, 6)),
             )  # fmt: skip
         order = random.choice(own) if own and random.random() < 0.9 else None
-        order_id = order.order_id if order else random.randint(0, 2)
-        client_id = order.ask.client_order_id if order else random.choice((b"", b"a", b"b"))
+        order_id = order.order_id if order else random.randint(0, 9)
+        client_id = order.ask.client_order_id if order else b""
         if order and client_id:
             order_id, client_id = (order_id, b"") if random.random() < 0.5 else (0, client_id)
-        if roll < 0.84:
+        if roll < 0.93:
             return Ask(CommandKind.CANCEL, account_id, order_id=order_id, client_order_id=client_id)
         price, size = 0, 0
         if random.random() < 0.6:
@@ -308,16 +308,16 @@ class Twins:
 
     def random_price(self, random: Random, instrument_id: int) -> int:
         mark = self.model.marks.get(instrument_id, (100, False))[0]
-        price = mark + random.randint(-mark // 8 - 1, mark // 8 + 1)
+        price = mark + random.randint(-mark // 12 - 1, mark // 12 + 1)
         if instrument_id == 1 and price >= 100 and random.random() < 0.9:
             price -= price % 10
-        return price if random.random() < 0.97 else random.choice((0, -5, 2**31, 2**31 - 1, mark * 3))
+        return price if random.random() < 0.99 else random.choice((0, -5, 2**31, 2**31 - 1, mark * 3))
 
     def random_place(self, random: Random, account_id: int) -> Ask:
         instrument_id = random.choice((1, 1, 2)) if random.random() < 0.98 else 9
         market = random.random() < 0.12
-        tif = random.choice((1, 1, 1, 1, 2, 3))
-        flags = random.choice((0, 0, 0, 0, 1, 2, 2, 2, 3))
+        tif = random.choice((1, 1, 1, 1, 1, 1, 2, 3))
+        flags = random.choice((0, 0, 0, 0, 0, 0, 1, 2, 2, 3))
         if random.random() < 0.9:
             # Mostly bodies that fit together.
             tif = random.choice((0, 2, 3)) if market else tif
@@ -325,13 +325,15 @@ class Twins:
         position = self.model.position(account_id, instrument_id)
         side = random.choice((1, 2))
         lots = random.randint(1, 25)
+        if flags & 2 and not position and random.random() < 0.9:
+            flags &= ~2
         if flags & 2 and position:
             side = 2 if position > 0 else 1
-            lots = random.randint(1, abs(position) + 2)
+            lots = random.randint(1, abs(position) + 1)
         return Ask(
             CommandKind.PLACE, account_id, instrument_id, side if random.random() < 0.99 else 3,
             2 if market else 1, tif, flags,
-            client_order_id=random.choice((b"", b"", b"", b"a", b"b", b"c", b"d", b"e")),
+            client_order_id=random.choice((b"", b"", b"", b"a", b"%d" % random.randint(0, 999))),
             price_ticks=0 if market and random.random() < 0.97 else self.random_price(random, instrument_id),
             size_lots=lots if random.random() < 0.97 else random.choice((0, -1, 51, 2**31, 2**40)),
             slippage_cap_ppm=random.choice((0, 50_000, 900_000)) if market else int(random.random() < 0.01),
@@ -365,18 +367,24 @@ class Twins:
 
     def random_input(self, random: Random) -> None:
         """Give both one random input."""
-        if random.random() < 0.3:
-            self.now += random.randint(1, 5)
+        if random.random() < 0.2:
+            self.now += random.randint(1, 4)
+        closed = not self.model.is_open
+        halted = [i for i in self.model.instruments.values() if i.state != InstrumentState.TRADING]
+        if (closed or halted) and random.random() < 0.3:
+            self.gate(is_open=True)
+            for instrument in halted:
+                self.list_instrument(replace(instrument, state=InstrumentState.TRADING))
         roll = random.random()
         if roll < 0.7:
             self.send([self.random_ask(random) for _ in range(random.randint(1, 4))])
-        elif roll < 0.82:
+        elif roll < 0.85:
             self.line(self.random_line(random, random.choice(CLIENTS)))
-        elif roll < 0.88:
+        elif roll < 0.90:
             instrument_id = random.choice((1, 2))
             mark = self.model.marks.get(instrument_id, (100, False))[0]
             mark = max(40, min(400, mark + random.randint(-8, 8)))
-            self.mark(instrument_id, mark, stale=random.random() < 0.15)
+            self.mark(instrument_id, mark, stale=random.random() < 0.1)
         elif roll < 0.94:
             self.send([self.random_request(random)])
         elif roll < 0.955:
@@ -389,7 +397,7 @@ class Twins:
             self.sample()
         else:
             self.restart(from_snapshot=random.random() < 0.5)
-            for account_id in CLIENTS[:3]:
+            for account_id in CLIENTS[: random.randint(2, 4)]:
                 self.line(self.random_line(random, account_id))
 
     def begin(self, random: Random) -> None:

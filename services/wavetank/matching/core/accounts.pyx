@@ -78,10 +78,14 @@ cdef class Accounts:
         return holding.row_leverage if holding.row_leverage else (<Book>self.books[holding.book]).max_leverage
 
     cdef int64_t charge(self, Holding* holding) noexcept:
-        """Return max(M(pos + buys), M(pos - sells)) + loss of the open orders (R6)."""
+        """Return max(M(pos + buys), M(pos - sells)) + loss of the open orders (R6).
+
+        Reduce-only lots, alone on their side, never decide this maximum. Beside other orders they do: long 10, selling
+        10 reduce-only and 20 more, the reduce-only may fill first, and the 20 then open a short of 20, not of 10.
+        """
         cdef Book book = <Book>self.books[holding.book]
-        cdef int64_t up = holding.lots + holding.buys
-        cdef int64_t down = holding.lots - holding.sells
+        cdef int64_t up = holding.lots + holding.buys + holding.reduce_buys
+        cdef int64_t down = holding.lots - holding.sells - holding.reduce_sells
         if up < 0:
             up = -up
         if down < 0:

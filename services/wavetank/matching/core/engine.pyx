@@ -250,13 +250,16 @@ cdef class Engine:
         cdef Intent intent
         cdef int32_t account = shard.accounts.find(command.account_id)
         cdef int32_t index
-        if account < 0:
-            refuse(&refusal, NO_CREDIT_LINE, 0, 0)
-            return self.reject(command, result, &refusal)
-        if command.client_id.low != 0 or command.client_id.high != 0:
+        if account >= 0 and (command.client_id.low != 0 or command.client_id.high != 0):
             index = shard.orders.find_client(account, command.client_id)
             if index >= 0:
                 return self.answer_again(command, index, result)
+        # Whether such an account is known depends on how the process was restarted; its answer must not.
+        if account < 0 or (
+            shard.accounts.slots[account].status == NO_LINE and shard.accounts.slots[account].last_fill_seq == 0
+        ):
+            refuse(&refusal, NO_CREDIT_LINE, 0, 0)
+            return self.reject(command, result, &refusal)
         memset(&intent, 0, sizeof(Intent))
         if (
             propose(shard, command, account, &intent, &refusal) != OK
