@@ -1,0 +1,1 @@
+"""The whole exchange from one seed, with every invariant after each step."""

@@ -1,0 +1,429 @@
+"""The whole exchange in one process, on a virtual clock, from one seed.
+
+The three cores run as they do live, each with its own log; what one tells another arrives later, in
+the order in which it was sent, after a delay that the seed decides. A handful of accounts trade a
+walk of prices that falls hard at times, the oracle fails clearing on purpose, and either process may
+be killed and rebuilt from its log at any step. After each step every invariant is checked.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from wavetank.clearing.core.bank import Refused
+from wavetank.clearing.core.clearing import Clearing
+from wavetank.clearing.core.settings import ClearingSettings
+from wavetank.clearing.core.snapshot import state_hash
+from wavetank.clearing.core.state import State
+from wavetank.matching.core import commands as packed
+from wavetank.matching.core.credit import CreditLine, CreditRow
+from wavetank.matching.core.engine import Engine
+from wavetank.matching.core.settings import EngineSettings
+from wavetank.model.events.clearing import MatchingRequested
+from wavetank.model.events.matching import BookSampled, Traded
+from wavetank.model.events.oracle import ConsumerBit, PricePublished
+from wavetank.model.instrument import Instrument, default_instruments
+from wavetank.model.orders import CommandKind, OrderFlag, OrderType, Side, TimeInForce
+from wavetank.model.record import RECORD_BYTES, Event, decode_all, encode_all
+from wavetank.oracle.core.faults import FaultKind, FaultTarget
+from wavetank.oracle.core.inputs import FaultRequest, ObservedBook, ObservedPrice
+from wavetank.oracle.core.oracle import Oracle
+from wavetank.oracle.core.settings import OracleSettings, SourceTerms
+
+SECOND_NS = 1_000_000_000
+DOLLAR = 10**6
+ACCOUNTS = 8
+
+
+@dataclass
+class Entry:
+    """One committed entry of a log."""
+
+    first_seq: int
+    now_ns: int
+    records: bytes
+
+    @property
+    def events(self) -> list[Event]:
+        """Its events."""
+        return list(decode_all(self.records))
+
+
+@dataclass
+class Wire:
+    """Messages from one process to another: in order, each after a delay."""
+
+    waiting: deque[tuple[int, Any]] = field(default_factory=deque)
+    last_ns: int = 0
+
+    def send(self, now_ns: int, delay_ns: int, message: object) -> None:
+        """Send a message; it never overtakes one that was sent before."""
+        self.last_ns = max(self.last_ns, now_ns + delay_ns)
+        self.waiting.append((self.last_ns, message))
+
+    def due(self, now_ns: int) -> list[Any]:
+        """Return what has arrived."""
+        arrived = []
+        while self.waiting and self.waiting[0][0] <= now_ns:
+            arrived.append(self.waiting.popleft()[1])
+        return arrived
+
+
+class Exchange:
+    """Everything, and the dice."""
+
+    def __init__(self, seed: int) -> None:
+        """Open an exchange whose every move follows from `seed`."""
+        self.random = random.Random(seed)
+        self.now_ns = 1_000 * SECOND_NS
+        self.instruments = {instrument.instrument_id: instrument for instrument in default_instruments()}
+        self.true_micros = {1: 60_000 * DOLLAR, 2: 2_500 * DOLLAR, 3: 150 * DOLLAR}
+        self.clearing_settings = ClearingSettings(
+            vault_cap_micros=self.random.choice([0, 200_000, 50_000_000]) * DOLLAR,
+            fund_cap_micros=self.random.choice([0, 1_000, 1_000_000]) * DOLLAR,
+            partial_above_micros=50_000 * DOLLAR,
+        )
+        self.engine_settings = EngineSettings(credit_ttl_ns=60 * SECOND_NS, max_open_orders=40)
+        self.engine = Engine(0, self.engine_settings)
+        self.clearing = Clearing(self.clearing_settings, epoch=1)
+        self.oracle = Oracle(
+            OracleSettings(
+                sources={i.symbol: {"walk": SourceTerms(limit_ns=5 * SECOND_NS)} for i in self.instruments.values()},
+                premium_samples=10,
+            )
+        )
+        self.matching_log: list[Entry] = []
+        self.clearing_log: list[Entry] = []
+        self.oracle_seq = 0
+        self.epoch = 1
+        self.to_clearing = Wire()
+        self.to_matching = Wire()
+        self.to_oracle = Wire()
+        self.trades = 0
+        self.liquidation_trades = 0
+        self._carried = b""
+        for instrument in self.instruments.values():
+            self.engine.list_instrument(instrument)
+        self.clearing.begin(self.now_ns, self._listed(), 20_000 * DOLLAR)
+        self.accounts = [
+            self.clearing.bank.open_account(
+                f"account {number}", self.random.choice([2_000, 10_000, 50_000]) * DOLLAR
+            ).account_id
+            for number in range(ACCOUNTS)
+        ]
+        self._commit_clearing()
+
+    def _listed(self) -> list[Instrument]:
+        return list(self.instruments.values())
+
+    def _delay(self) -> int:
+        return self.random.choice([0, 1_000_000, 50_000_000, 700_000_000])
+
+    # One step
+
+    def step(self) -> None:
+        """Let a little time pass and something happen; then check everything."""
+        self.now_ns += self.random.choice([1, 1_000_000, 100_000_000, SECOND_NS])
+        self._move_prices()
+        action = self.random.random()
+        if action < 0.02:
+            self._break_oracle()
+        elif action < 0.04:
+            self._move_money()
+        elif action < 0.05:
+            self.restart_matching()
+        elif action < 0.06:
+            self.restart_clearing()
+        self._run_oracle()
+        self._run_matching([self._command() for _ in range(self.random.randrange(4))])
+        self._run_clearing()
+        self.check()
+
+    def settle(self) -> None:
+        """Let everything that is under way arrive, without new orders."""
+        for _ in range(60):
+            self.now_ns += SECOND_NS // 2
+            self._run_oracle()
+            self._run_matching([])
+            self._run_clearing()
+            self.check()
+        # Last, clearing reads what the shard wrote while the shard stands still.
+        self.now_ns += SECOND_NS
+        self._run_clearing()
+
+    def _move_prices(self) -> None:
+        shock = self.random.random() < 0.004
+        for instrument_id in self.true_micros:
+            basis_points = self.random.randrange(-15, 16)
+            if shock:
+                basis_points = self.random.choice([-1_500, -900, -500, 500, 900])
+            price = self.true_micros[instrument_id]
+            self.true_micros[instrument_id] = max(DOLLAR * 10, price + price * basis_points // 10_000)
+
+    def _break_oracle(self) -> None:
+        kind = self.random.choice([FaultKind.LAG, FaultKind.FREEZE, FaultKind.SPIKE])
+        request = FaultRequest(
+            kind=kind,
+            target=FaultTarget.PRICE,
+            instrument_ids=(self.random.choice([1, 2, 3]),),
+            consumers=int(self.random.choice([ConsumerBit.CLEARING, ConsumerBit.MATCHING])),
+            lag_ns=10 * SECOND_NS if kind is FaultKind.LAG else 0,
+            magnitude_e12=self.random.choice([-30, 30]) * 10**9 if kind is FaultKind.SPIKE else 0,
+            duration_ns=20 * SECOND_NS,
+        )
+        decided = self.oracle.handle_fault(self.now_ns, request)
+        if isinstance(decided, list):
+            self._publish(decided)
+
+    def _move_money(self) -> None:
+        account_id = self.random.choice(self.accounts)
+        try:
+            if self.random.random() < 0.5:
+                self.clearing.bank.deposit(account_id, self.random.choice([1, 500 * DOLLAR]))
+            else:
+                amount = self.random.choice([1, 300 * DOLLAR, 5_000 * DOLLAR])
+                self.clearing.bank.withdraw(account_id, amount, self.now_ns)
+        except Refused:
+            return
+
+    def _command(self) -> bytes:
+        dice = self.random
+        account_id = dice.choice(self.accounts)
+        instrument = self.instruments[dice.choice([1, 2, 3])]
+        if dice.random() < 0.1:
+            return packed.cancel_all(account_id=account_id, instrument_id=instrument.instrument_id)
+        mark = instrument.ticks_of_price_micros(self.true_micros[instrument.instrument_id])
+        distance = dice.randrange(-30, 31)
+        price = mark + mark * distance // 10_000
+        step = 10 ** (6 - instrument.size_decimals)
+        dollars = dice.choice([500, 5_000, 40_000, 120_000])
+        return packed.place(
+            account_id=account_id,
+            instrument_id=instrument.instrument_id,
+            side=dice.choice([Side.BUY, Side.SELL]),
+            size_lots=max(1, dollars * DOLLAR // mark),
+            price_ticks=price - price % step,
+            order_type=OrderType.LIMIT,
+            time_in_force=dice.choice([TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC]),
+            flags=dice.choice([OrderFlag.NONE, OrderFlag.NONE, OrderFlag.REDUCE_ONLY]),
+        )
+
+    # The three processes
+
+    def _run_oracle(self) -> None:
+        self.oracle.handle_listing(self.now_ns, self._listed())
+        prices = [
+            ObservedPrice(instrument_id, "walk", price, self.now_ns)
+            for instrument_id, price in self.true_micros.items()
+        ]
+        books = [message for message in self.to_oracle.due(self.now_ns) if isinstance(message, ObservedBook)]
+        newest = {book.sample.instrument_id: book for book in books}
+        self._publish(self.oracle.handle_observations(self.now_ns, prices, list(newest.values())))
+
+    def _publish(self, events: list[Event]) -> None:
+        if not events:
+            return
+        first = self.oracle_seq + 1
+        self.oracle_seq += len(events)
+        entry = Entry(first, self.now_ns, encode_all(events))
+        self.to_clearing.send(self.now_ns, self._delay(), ("oracle", entry))
+        self.to_matching.send(self.now_ns, self._delay(), entry)
+
+    def _run_matching(self, orders: list[bytes]) -> None:
+        engine = self.engine
+        chunks = [self._carried]
+        self._carried = b""
+        chunks += [self._obey(message) for message in self.to_matching.due(self.now_ns)]
+        if orders:
+            chunks.append(engine.apply_commands(self.now_ns, b"".join(orders), len(orders)))
+        if self.random.random() < 0.3:
+            engine.sample_books(self.now_ns)
+            chunks.append(engine.drain_events())
+        engine.drain_level_updates()
+        records = b"".join(chunks)
+        if not records:
+            return
+        first = (
+            self.matching_log[-1].first_seq + len(self.matching_log[-1].records) // RECORD_BYTES
+            if (self.matching_log)
+            else 1
+        )
+        entry = Entry(first, self.now_ns, records)
+        self.matching_log.append(entry)
+        self.to_clearing.send(self.now_ns, self._delay(), ("matching", entry))
+        for seq, event in enumerate(entry.events, entry.first_seq):
+            if isinstance(event, BookSampled):
+                self.to_oracle.send(self.now_ns, self._delay(), ObservedBook(event, seq))
+            elif isinstance(event, Traded):
+                self.trades += 1
+                self.liquidation_trades += bool(event.taker_flags & OrderFlag.LIQUIDATION)
+
+    def _obey(self, message: object) -> bytes:
+        engine = self.engine
+        if isinstance(message, Entry):
+            for seq, price in enumerate(message.events, message.first_seq):
+                if isinstance(price, PricePublished) and price.consumers & ConsumerBit.MATCHING:
+                    engine.apply_mark(
+                        self.now_ns,
+                        price.instrument_id,
+                        price.mark_price_ticks,
+                        price.index_price_ticks,
+                        price.index_time_ns,
+                        seq,
+                        stale=bool(price.stale),
+                    )
+        elif isinstance(message, CreditLine):
+            engine.apply_credit(self.now_ns, message)
+        elif isinstance(message, bool):
+            if engine.is_open != message:
+                engine.set_gate(self.now_ns, is_open=message)
+        elif isinstance(message, tuple):
+            return engine.apply_commands(self.now_ns, _request(*message), 1)
+        return engine.drain_events()
+
+    def _run_clearing(self) -> None:
+        for log, entry in self.to_clearing.due(self.now_ns):
+            if log == "oracle":
+                self.clearing.on_oracle(self.now_ns, entry.first_seq, entry.events)
+            else:
+                self.clearing.on_matching(self.now_ns, entry.first_seq, entry.events)
+        self.clearing.on_tick(self.now_ns)
+        self._commit_clearing()
+        for line in self.clearing.take_lines():
+            rows = tuple(
+                CreditRow(row.instrument_id, row.position_lots, row.margin_price_ticks, row.leverage)
+                for row in line.rows
+            )
+            self._tell_matching(
+                CreditLine(
+                    account_id=line.account_id,
+                    line_epoch=line.line_epoch,
+                    line_number=line.line_number,
+                    as_of_seq=line.as_of_seq,
+                    budget_micros=line.budget_micros,
+                    counted_value_micros=line.counted_value_micros,
+                    counted_fees_micros=line.counted_fees_micros,
+                    status=line.status,
+                    acknowledge=line.acknowledge,
+                    rows=rows,
+                    mark_time_ns=line.mark_time_ns,
+                )
+            )
+        for request in self.clearing.take_requests():
+            self._tell_matching(request)
+        self._tell_matching(self.clearing.state.venue_is_open)
+
+    def _tell_matching(self, message: object) -> None:
+        self.to_matching.send(self.now_ns, self._delay(), message)
+
+    def _commit_clearing(self) -> None:
+        events = self.clearing.take_events()
+        if events:
+            first = self.clearing.last_seq - len(events) + 1
+            self.clearing_log.append(Entry(first, self.now_ns, encode_all(events)))
+
+    # Kills
+
+    def restart_matching(self) -> None:
+        """Kill the shard and rebuild it from its own events; what was on its way to it is lost."""
+        never_stopped = self.engine.state_hash()
+        self.engine = Engine(0, self.engine_settings)
+        for instrument in self.instruments.values():
+            self.engine.list_instrument(instrument)
+        for entry in self.matching_log:
+            self.engine.replay(entry.records, entry.first_seq, entry.now_ns)
+        assert self.engine.state_hash() == never_stopped, "MTCH-090: a rebuilt shard differs"
+        if self.engine.is_open:
+            self.engine.set_gate(self.now_ns, is_open=False)
+            self._carried = self.engine.drain_events()
+        lost = [message for _, message in self.to_matching.waiting]
+        self.to_matching = Wire(deque(), self.now_ns)
+        for message in lost:
+            if isinstance(message, Entry):
+                # A log is read on from where the shard stood, so its entries are not lost.
+                self.to_matching.send(self.now_ns, self._delay(), message)
+        self._welcome()
+
+    def restart_clearing(self) -> None:
+        """Kill clearing and rebuild it from its own events; what it had counted stays counted."""
+        state = State(self.clearing_settings)
+        seq = 0
+        for entry in self.clearing_log:
+            for seq, event in enumerate(entry.events, entry.first_seq):
+                state.apply(event, seq, entry.now_ns)
+        state.matching_seq = self.clearing.state.matching_seq
+        state.funding_seq = self.clearing.state.funding_seq
+        never_stopped = self.clearing.state
+        if self.clearing.last_seq == seq:
+            assert state_hash(state) == state_hash(never_stopped), "INV-100: a rebuilt ledger differs"
+        else:
+            # Money moved by a request of this very step was never committed, so nobody was told.
+            assert seq < self.clearing.last_seq
+        self.epoch += 1
+        self.clearing = Clearing(self.clearing_settings, epoch=self.epoch, state=state, last_seq=seq)
+        self.clearing.begin(self.now_ns, self._listed(), 0)
+        kept = [message for _, message in self.to_matching.waiting if isinstance(message, Entry)]
+        self.to_matching = Wire(deque(), self.now_ns)
+        for message in kept:
+            self.to_matching.send(self.now_ns, self._delay(), message)
+        self._welcome()
+
+    def _welcome(self) -> None:
+        self.clearing.lines.touch_all()
+        self.clearing.take_requests()
+        for request in self.clearing.unanswered_requests():
+            self._tell_matching(request)
+
+    # What must hold
+
+    def check(self) -> None:
+        """Check every invariant that the present state can show."""
+        self.clearing.state.check_invariants()
+        state = self.clearing.state
+        for instrument_id in self.instruments:
+            positions = [self.engine.position(account, instrument_id) for account in self.engine.accounts()]
+            assert sum(positions) == 0, "INV-020: the shard's positions do not sum to zero"
+            assert self.engine.open_interest(instrument_id) == sum(lots for lots in positions if lots > 0)
+            bid, _, ask, _ = self.engine.bbo(instrument_id)
+            assert not bid or not ask or bid < ask, "MTCH-010: the book is crossed"
+            costs = sum(
+                account.positions[instrument_id].cost_micros
+                for account in state.accounts.values()
+                if instrument_id in account.positions
+            )
+            assert costs == state.total_cost_micros.get(instrument_id, 0)
+        for account in state.accounts.values():
+            for position in account.positions.values():
+                assert position.lots, "a flat position is kept"
+
+    def digest(self) -> tuple[bytes, bytes, bytes]:
+        """Return the state hashes of the three cores."""
+        return self.engine.state_hash(), state_hash(self.clearing.state), self.oracle.state_hash()
+
+
+def _request(seq: int, request: MatchingRequested) -> bytes:
+    if request.command == CommandKind.CANCEL_ACCOUNT:
+        return packed.cancel_account(request_seq=seq, request_number=0, account_id=request.account_id)
+    if request.command == CommandKind.LIQUIDATE:
+        return packed.liquidate(
+            request_seq=seq,
+            request_number=0,
+            account_id=request.account_id,
+            instrument_id=request.instrument_id,
+            side=request.side,
+            size_lots=request.size_lots,
+            price_ticks=request.price_ticks,
+        )
+    return packed.transfer(
+        request_seq=seq,
+        request_number=0,
+        giver_account_id=request.account_id,
+        receiver_account_id=request.receiver_account_id,
+        instrument_id=request.instrument_id,
+        giver_delta_lots=request.size_lots,
+        giver_value_micros=request.value_micros,
+        receiver_may_increase=bool(request.receiver_may_increase),
+    )
