@@ -94,5 +94,7 @@ def _show(report: WireReport, console: Console) -> None:
     console.print(stages)
     spent = ", ".join(f"{name} {percent:g} %" for name, percent in report.cpu_percent.items())
     console.print(f"processor time while orders were sent, of one core: {spent}")
-    console.print(f"[dim]workload: {report.workload}; {report.request_bytes} bytes up, {report.response_bytes} down; ")
-    console.print(f"durability {report.durability}; {report.seconds:g} s[/]")
+    console.print(
+        f"[dim]workload: {report.workload}; {report.request_bytes} bytes up, {report.response_bytes} down; "
+        f"durability {report.durability}; {report.seconds:g} s[/]"
+    )

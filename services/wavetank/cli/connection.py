@@ -4,6 +4,7 @@ It exists so that no command builds metadata or reads a status by hand. Kept tru
 its numbered reason, what it was and what was allowed; a service that is away is named with its address.
 """
 
+import os
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -26,11 +27,19 @@ CALL_SECONDS = 10.0
 HEALTH_SECONDS = 1.0
 
 _HINTS = {
-    grpc.StatusCode.UNAUTHENTICATED: "the key is unknown or revoked; make one with `wavetank keys create`",
-    grpc.StatusCode.PERMISSION_DENIED: "the key lacks a scope; `wavetank keys list` shows what each may do",
-    grpc.StatusCode.UNAVAILABLE: "it may be starting again; `wavetank status` shows how the services are",
-    grpc.StatusCode.DEADLINE_EXCEEDED: "it may be starting again; `wavetank status` shows how the services are",
+    "KEY_UNKNOWN": "make a key with `wavetank keys create`; without one the venue's play key is used",
+    "SCOPE_MISSING": "`wavetank keys list` shows what each key may do",
+    "ACCOUNT_UNKNOWN": "`wavetank accounts list` shows the accounts, `wavetank accounts open NAME` opens one",
+    "KEY_NOT_FOUND": "`wavetank keys list` shows the keys",
+    "FAULT_UNKNOWN": "`wavetank fault list` shows the active faults",
+    "UNAVAILABLE": "it may be starting again; `wavetank status` shows how the services are",
+    "DEADLINE_EXCEEDED": "it may be starting again; `wavetank status` shows how the services are",
 }
+"""What to do next, by the venue's reason, or by the status when it gave none."""
+
+# Children are started from processes that hold channels. gRPC's handlers of fork() serve programs that go on using
+# them in the child; ours become another program at once, and would only print a warning.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 Request_contra = TypeVar("Request_contra", contravariant=True)
 Response_co = TypeVar("Response_co", covariant=True)
@@ -127,7 +136,7 @@ def refusal(error: grpc.RpcError) -> CommandFailed:
     reason = _reason(call.trailing_metadata() or ())
     return CommandFailed(
         f"{message} ({reason or code.name})",
-        hint=_HINTS.get(code, ""),
+        hint=_HINTS.get(reason or code.name, ""),
         code=ExitCode.FAILED if code is grpc.StatusCode.UNAVAILABLE and not reason else ExitCode.REFUSED,
     )
 

@@ -17,7 +17,7 @@ from wavetank.cli.story import CONSUMERS, OrderStory, Prices, Queue, Story
 from wavetank.cli.times import show_duration, show_instant
 from wavetank.model.events.matching import Traded
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
-from wavetank.model.orders import OrderFlag, OrderType
+from wavetank.model.orders import OrderFlag, OrderType, TimeInForce
 
 _NAMES = {
     ConsumerBit.TRUTH: "truth",
@@ -60,7 +60,7 @@ def _paragraphs(order: OrderStory, prices: dict[int, Prices], narrator: Narrator
     number = order.order.instrument_id
     paragraphs = [[f"[bold]{escape(_dated(item, narrator))}[/]"] for item in order.asked_by]
     opening = [f"[bold]{escape(_dated(order.accepted, narrator))}[/]"]
-    if order.order.order_type == OrderType.LIMIT:
+    if _rested(order):
         opening.append(f"    in front of it at its price: {_queue_words(order.queue, number, narrator)}")
     opening += _price_lines(prices.get(order.accepted.now_ns), order.accepted.now_ns, number, narrator)
     paragraphs.append(opening)
@@ -81,6 +81,12 @@ def _paragraphs(order: OrderStory, prices: dict[int, Prices], narrator: Narrator
         paragraphs.append([line for line in lines if line])
     paragraphs += [[f"[bold]{escape(_dated(item, narrator))}[/]"] for item in order.changes]
     return paragraphs
+
+
+def _rested(order: OrderStory) -> bool:
+    """Whether it stood in the book: only then had it a place in a queue."""
+    took_first = any(getattr(trade.event, "taker_order_id", 0) == order.order.order_id for trade in order.trades[:1])
+    return order.order.time_in_force == TimeInForce.GTC and order.order.order_type == OrderType.LIMIT and not took_first
 
 
 def _dated(happening: Happening, narrator: Narrator) -> str:
