@@ -150,6 +150,8 @@ async def _serve(
         address = await server.start(settings.listen)
         structlog.get_logger().info("listening", address=address)
         await registry.ready()
+        # Whoever is told that the oracle serves finds what is listed priced.
+        await service.publish(registry.instruments.values())
         await server.set_serving(serving=True)
         await process.until_stopping()
         await server.stop(settings.drain_timeout_ms / MS_PER_SECOND)

@@ -355,8 +355,8 @@ async def test_a_bad_file_starts_nothing_and_says_why(venue: Venue, tmp_path: Pa
 
 
 async def test_a_hole_that_was_allowed_makes_the_source_stale_and_says_so(venue: Venue, tmp_path: Path) -> None:
-    # Prices each second for half a minute, nothing for two minutes, then prices again.
-    lines = [f"{START // SECOND + second},{60_000 + second}" for second in [*range(30), *range(150, 200)]]
+    # Prices each second for half a minute, nothing for more than a minute, then prices again.
+    lines = [f"{START // SECOND + second},{60_000 + second}" for second in [*range(30), *range(100, 200)]]
     path = tmp_path / "BTCUSDT.csv"
     path.write_text("time,price\n" + "\n".join(lines) + "\n")
     venue.extra["WAVETANK_ORACLE_SOURCES"] = json.dumps({"BTC": [{"kind": "file", "path": str(path)}]})

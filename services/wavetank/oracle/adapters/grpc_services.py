@@ -26,7 +26,8 @@ class OracleServicer(oracle_pb2_grpc.OracleServiceServicer):
         self, request: oracle_pb2.SubscribePricesRequest, context: object
     ) -> AsyncIterator[oracle_pb2.SubscribePricesResponse]:
         """Stream prices as one consumer gets them."""
-        require(principal(context), Scope.READ)
+        who = principal(context)
+        require(who, Scope.READ)
         consumer = bit_of(request.consumer, Reason.MALFORMED)
         for instrument_id in request.instrument_ids:
             self._registry.instrument(instrument_id)
@@ -40,6 +41,8 @@ class OracleServicer(oracle_pb2_grpc.OracleServiceServicer):
         prices = self._service.feed.subscribe(consumer, request.instrument_ids, request.from_seq)
         async with aclosing(prices) as stream:
             async for numbered in stream:
+                if not self._registry.is_valid(who):
+                    raise VenueError(Reason.KEY_UNKNOWN, f"key {who.key_id} was revoked")
                 yield price_to_wire(numbered)
 
     async def PushPrices(  # noqa: N802 - the contract names it.
