@@ -1,10 +1,14 @@
 """What the tests of the client talk to: a scripted peer, or a venue."""
 
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.client.scripted_venue import KEY, ScriptedVenue
+from wavetank.cli.price_options import price_choice
+from wavetank.cli.venue import VenuePlan, VenueProcess
 from wavetank.client import Backoff, Venue, connect
 
 
@@ -21,3 +25,40 @@ async def client(scripted: ScriptedVenue) -> AsyncIterator[Venue]:
     backoff = Backoff(first=0.01, longest=0.05)
     async with connect(scripted.address, api_key=KEY, timeout=3.0, backoff=backoff) as venue:
         yield venue
+
+
+@pytest.fixture(scope="session")
+def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return the run directory of a real venue whose prices are pushed; every test opens accounts of its own."""
+    plan = VenuePlan(
+        directory=tmp_path_factory.mktemp("venue") / "run",
+        durability="memory",
+        settings=price_choice(prices=["push"]).settings,
+    )
+    with VenueProcess.start(plan) as venue:
+        yield venue.directory.path
+
+
+@pytest.fixture
+async def operator(run_directory: Path) -> AsyncIterator[Venue]:
+    """Return the real venue with its key of play money, after prices were pushed for every instrument."""
+    async with connect(run_directory=run_directory) as venue:
+        await venue.admin.push_prices({"BTC": 64_000, "ETH": "2500.5", "SOL": 150})
+        yield venue
+
+
+@pytest.fixture
+async def trader(operator: Venue) -> AsyncIterator[Callable[[], Awaitable[Venue]]]:
+    """Return a function that opens a funded account and connects with a key of its own."""
+    opened: list[Venue] = []
+
+    async def open_one() -> Venue:
+        account = await operator.admin.open_account(f"trader {secrets.token_hex(8)}", 100_000)
+        key = await operator.admin.create_api_key(account.account_id)
+        # Any service's address will do.
+        opened.append(await connect(operator.directory.clearing, api_key=key.secret_key))
+        return opened[-1]
+
+    yield open_one
+    for venue in opened:
+        await venue.close()

@@ -70,7 +70,7 @@ class Orders(order_entry_pb2_grpc.OrderEntryServiceServicer):
         self.hellos: list[order_entry_pb2.SessionOpen] = []
         self.batches: list[order_entry_pb2.SendBatchRequest] = []
         self.open_orders: list[order_entry_pb2.Order] = []
-        self.ended_orders: dict[int, order_entry_pb2.Order] = {}
+        self.ended_orders: list[order_entry_pb2.Order] = []
         self.refusals: list[order_entry_pb2.Refusal] = []
         self.is_answering = True
         self.whole_refusal: order_entry_pb2.Refusal | None = None
@@ -158,9 +158,9 @@ class Orders(order_entry_pb2_grpc.OrderEntryServiceServicer):
     async def GetOrder(  # noqa: N802 - the contract's name.
         self, request: order_entry_pb2.GetOrderRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> order_entry_pb2.GetOrderResponse:
-        found = self.ended_orders.get(request.order_id)
+        found = next((each for each in self.ended_orders if each.client_order_id == request.client_order_id), None)
         if found is None:
-            await refuse(context, grpc.StatusCode.NOT_FOUND, "ORDER_UNKNOWN", f"no order {request.order_id}")
+            await refuse(context, grpc.StatusCode.NOT_FOUND, "ORDER_UNKNOWN", f"no order {request.client_order_id!r}")
         return order_entry_pb2.GetOrderResponse(order=found, seq=30)
 
     async def ListOpenOrders(  # noqa: N802 - the contract's name.

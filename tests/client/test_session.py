@@ -149,7 +149,7 @@ async def test_a_lost_line_is_restored_and_orders_are_read_again(scripted: Scrip
         assert [order.order_id for order in session.open_orders] == [1, 2]
         # While the line is down, order 1 is filled.
         scripted.orders.open_orders = [order_message(2, state=order_entry_pb2.ORDER_STATE_OPEN)]
-        scripted.orders.ended_orders = {1: order_message(1, state=order_entry_pb2.ORDER_STATE_FILLED)}
+        scripted.orders.ended_orders = [order_message(1, state=order_entry_pb2.ORDER_STATE_FILLED)]
         scripted.orders.is_answering = False
         waiting = session.submit([PlaceOrder(instrument="SOL", side=Side.BUY, size=1, price=100)])
         await eventually_async(lambda: len(scripted.orders.requests) == 1)

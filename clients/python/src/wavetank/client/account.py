@@ -124,7 +124,10 @@ class Position:
 
 
 class AccountEvents:
-    """What befalls an account, in order, over any number of connections; iterate, or ask with `next(timeout)`."""
+    """What befalls an account, in order, over any number of connections; iterate, or ask with `next(timeout)`.
+
+    `async with` enters its block when the stream has begun.
+    """
 
     def __init__(self, connection: Connection, account_id: int, from_seq: int) -> None:
         self._wire = connection.wire
@@ -159,6 +162,8 @@ class AccountEvents:
         await self._following.close()
 
     async def __aenter__(self) -> Self:
+        # What happens within the block is told: the stream has begun before it is entered.
+        await self._following.begun()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -228,7 +233,7 @@ class Account:
         return dollars((await self._connection.change(_stub(self._connection).Withdraw, request)).cash_micros)
 
     def events(self, *, from_seq: int = 0) -> AccountEvents:
-        """Stream what befalls the account; begins at once and is closed by `async with` or `close()`.
+        """Stream what befalls the account, within `async with` or until `close()`.
 
         Args:
             from_seq: events after this seq of clearing's log; 0 for from now on.

@@ -15,7 +15,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 
 import grpc
 
-from wavetank.client.account import Account
+from wavetank.client.account import Account, AccountEvents
 from wavetank.client.admin import Admin, Consumer
 from wavetank.client.book import Book
 from wavetank.client.connection import Backoff
@@ -219,6 +219,10 @@ class BlockingOrders:
         return BlockingOrders(self.loop, self.inner.of(account_id))
 
 
+async def _begun(account: Account, from_seq: int) -> AccountEvents:
+    return await account.events(from_seq=from_seq).__aenter__()
+
+
 class BlockingAccount:
     """`Account`, waited for."""
 
@@ -238,7 +242,7 @@ class BlockingAccount:
 
     def events(self, *, from_seq: int = 0) -> BlockingEvents[AccountEvent]:
         """Stream what befalls the account, after a seq or from now on."""
-        return BlockingEvents(self.loop, self.loop.call(lambda: self.inner.events(from_seq=from_seq)))
+        return BlockingEvents(self.loop, self.loop.run(_begun(self.inner, from_seq)))
 
 
 class BlockingAdmin:

@@ -56,6 +56,8 @@ _UNDECIDED = frozenset(
         grpc.StatusCode.INTERNAL,
     }
 )
+# What gRPC says of a call for which it never had a connection, so that nothing can have been sent.
+_NEVER_CONNECTED = "failed to connect to all addresses"
 _LASTING = (AuthenticationFailed, PermissionDenied, AccountUnknown, InvalidRequest)
 
 
@@ -186,13 +188,15 @@ class Connection:
 
         Raises:
             OutcomeUnknown: it was sent, and no answer came.
+            VenueUnavailable: nobody was there to send it to.
             WavetankError: the venue refused.
         """
         try:
             return await method(request, timeout=self.timeout if timeout is None else timeout, metadata=self.metadata)
         except grpc.aio.AioRpcError as error:
             made = call_error(error)
-            if is_undecided(made) or (made.code == 0 and error.code() in _UNDECIDED):
+            was_sent = not (error.details() or "").startswith(_NEVER_CONNECTED)
+            if is_undecided(made) or (made.code == 0 and error.code() in _UNDECIDED and was_sent):
                 raise OutcomeUnknown(
                     f"no answer came ({made.message}): the request may have been carried out or not", code=made.code
                 ) from error

@@ -484,8 +484,14 @@ class Session:
         orders = await self._read_open_orders()
         ended: list[Order] = []
         for order_id in before.keys() - self._open.keys():
+            client_order_id = before[order_id].client_order_id
             with suppress(OrderUnknown):
-                ended.append(await self._orders.get(order_id=order_id))
+                # The client's id is remembered longest (ORD-030).
+                ended.append(
+                    await self._orders.get(client_order_id=client_order_id)
+                    if client_order_id
+                    else await self._orders.get(order_id=order_id)
+                )
         self._tell(
             Reconnected(
                 event_time_ns=self._connection.directory.clock.now_ns(),

@@ -162,12 +162,17 @@ class Following(Generic[Message, Event]):
         self._lost = False
         self._attempt = 0
         self._failing_since: float | None = None
+        self._begun = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name=f"wavetank {name}")
 
     @property
     def last_seq(self) -> int:
         """Seq of the last message read; give it as `from_seq` to go on here later."""
         return self._last_seq
+
+    async def begun(self) -> None:
+        """Wait until the first message has come, or until it is known that none will."""
+        await self._begun.wait()
 
     async def close(self) -> None:
         """Stop."""
@@ -192,6 +197,8 @@ class Following(Generic[Message, Event]):
                     self._attempt += 1
         except WavetankError as error:
             self.events.fail(error)
+        finally:
+            self._begun.set()
 
     async def _follow_once(self) -> None:
         call = self._begin(self._last_seq)
@@ -216,6 +223,7 @@ class Following(Generic[Message, Event]):
             await self._connection.know([instrument_id])
         event = self._read(message)
         self._last_seq = max(self._last_seq, message.seq)
+        self._begun.set()
         if event is not None:
             await self.events.put(event)
 

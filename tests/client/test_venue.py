@@ -1,0 +1,286 @@
+"""The client against a venue: real order book, real ledger, real oracle, on this machine."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.eventually import eventually_async
+from wavetank.client import (
+    AuthenticationFailed,
+    BookDelta,
+    BookSnapshot,
+    CancelReason,
+    Channel,
+    Client,
+    ClientOrderIdReused,
+    Consumer,
+    CreditExceeded,
+    Deposited,
+    FaultKind,
+    Fill,
+    FillBooked,
+    InstrumentUnknown,
+    NoCreditLine,
+    OraclePrices,
+    OrderAccepted,
+    OrderCancelled,
+    OrderState,
+    OrderUnknown,
+    PermissionDenied,
+    PlaceOrder,
+    PostOnlyWouldCross,
+    PriceOffGrid,
+    Prices,
+    RawCommand,
+    Recorder,
+    Runner,
+    Scope,
+    Session,
+    Side,
+    SizeOutOfRange,
+    Strategy,
+    TimeInForce,
+    Trade,
+    Venue,
+    WithdrawalExceedsFreeMargin,
+    connect,
+)
+from wavetank.client.strategies import MarketMaker, MarketMakerSettings, TakerFlow, TakerSettings
+from wavetank.v1 import order_entry_pb2
+
+Opener = Callable[[], Awaitable[Venue]]
+
+
+async def has_credit(session: Session) -> None:
+    """Wait until the shard has a credit line for the session's account."""
+
+    async def probe() -> bool:
+        try:
+            order = await session.place("BTC", Side.BUY, "0.001", "63000")
+        except NoCreditLine:
+            return False
+        await session.cancel(order_id=order.order_id)
+        return True
+
+    await eventually_async(probe)
+
+
+async def test_two_accounts_trade_and_both_are_told(trader: Opener) -> None:
+    maker, taker = await trader(), await trader()
+    async with (
+        maker.session() as making,
+        taker.session() as taking,
+        maker.market_data.subscribe(instruments=["SOL"]) as market,
+        maker.account.events() as account,
+        making.events() as events,
+    ):
+        await has_credit(making)
+        await has_credit(taking)
+        order = await making.place("SOL", Side.BUY, 10, "149", post_only=True)
+        taken = await taking.place("SOL", Side.SELL, 4, "149", time_in_force=TimeInForce.IOC)
+        assert (taken.state, taken.filled_size, taken.average_price) == (OrderState.FILLED, Decimal(4), Decimal(149))
+
+        seen = [await events.next(timeout=5) for _ in range(4)]
+        assert [type(event) for event in seen] == [OrderAccepted, OrderCancelled, OrderAccepted, Fill]
+        fill = seen[-1]
+        assert isinstance(fill, Fill)
+        # 4 × 149 = 596 USD at 150 parts per million: 0.0894.
+        assert [fill.side, fill.size, fill.fee, fill.maker] == [Side.BUY, Decimal(4), Decimal("0.0894"), True]
+        assert fill.order_id == order.order_id
+
+        told = [await market.next(timeout=5)]
+        while not isinstance(told[-1], Trade):
+            told.append(await market.next(timeout=5))
+        assert told[-1].aggressor is Side.SELL
+        await eventually_async(lambda: market.books["SOL"].size_at(Side.BUY, Decimal(149)) == 6)
+        assert any(isinstance(event, BookSnapshot) for event in told)
+        assert any(isinstance(event, BookDelta) for event in told)
+
+        booked = await account.next(timeout=5)
+        while not isinstance(booked, FillBooked):
+            booked = await account.next(timeout=5)
+        assert (booked.delta_size, booked.value, booked.trade_id) == (Decimal(4), Decimal(596), fill.trade_id)
+        (position,) = await maker.account.positions()
+        assert (position.instrument, position.size, position.cost) == ("SOL", Decimal(4), Decimal(596))
+        assert [each.trade_id async for each in maker.account.fills()] == [fill.trade_id]
+        assert await making.cancel_all() == 1
+
+
+async def test_amending_down_keeps_what_was_filled(trader: Opener) -> None:
+    maker, taker = await trader(), await trader()
+    async with maker.session() as making, taker.session() as taking:
+        await has_credit(making)
+        await has_credit(taking)
+        order = await making.place("SOL", Side.SELL, 10, "151")
+        await taking.place("SOL", Side.BUY, 4, "151", time_in_force=TimeInForce.IOC)
+        amended = await making.amend("SOL", order_id=order.order_id, size=8)
+        assert (amended.filled_size, amended.remaining_size) == (Decimal(4), Decimal(4))
+        cancelled = await making.cancel(client_order_id=order.client_order_id)
+        assert (cancelled.state, cancelled.remaining_size) == (OrderState.CANCELLED, Decimal(4))
+        known = await maker.orders.get(client_order_id=order.client_order_id)
+        assert (known.state, known.cancel_reason) == (OrderState.CANCELLED, CancelReason.REQUESTED)
+
+
+async def test_refusals_have_their_classes(trader: Opener) -> None:
+    venue = await trader()
+    async with venue.session() as session:
+        await has_credit(session)
+        off_grid = PlaceOrder(instrument="SOL", side=Side.BUY, size=1, price="149.005", unchecked=True)
+        nothing = PlaceOrder(instrument="SOL", side=Side.BUY, size=0, price="149", unchecked=True)
+        unlisted = RawCommand(
+            order_entry_pb2.Command(
+                place=order_entry_pb2.PlaceOrder(
+                    instrument_id=99,
+                    side=1,  # type: ignore[arg-type]
+                    order_type=order_entry_pb2.ORDER_TYPE_LIMIT,
+                    time_in_force=order_entry_pb2.TIME_IN_FORCE_GTC,
+                    price_ticks=1,
+                    size_lots=1,
+                )
+            )
+        )
+        results = await session.batch([off_grid, nothing, unlisted])
+        assert [type(result.refusal) for result in results] == [PriceOffGrid, SizeOutOfRange, InstrumentUnknown]
+        with pytest.raises(CreditExceeded):
+            await session.place("SOL", Side.BUY, 1_000_000, 149)
+        with pytest.raises(OrderUnknown):
+            await session.cancel(client_order_id=b"never placed")
+        await session.place("SOL", Side.BUY, 1, 140, client_order_id=b"twice")
+        with pytest.raises(ClientOrderIdReused):
+            await session.place("SOL", Side.BUY, 2, 140, client_order_id=b"twice")
+        again = await session.place("SOL", Side.BUY, 1, 140, client_order_id=b"twice")
+        assert again.repeated_answer
+        assert await session.cancel_all() == 1
+        await session.place("SOL", Side.SELL, 1, "150")
+        with pytest.raises(PostOnlyWouldCross):
+            await session.place("SOL", Side.BUY, 1, "150", post_only=True)
+        await session.cancel_all()
+    with pytest.raises(WithdrawalExceedsFreeMargin):
+        await venue.account.withdraw(100_001)
+    with pytest.raises(PermissionDenied):
+        await venue.admin.open_account("not allowed")
+
+
+async def test_keys_and_scopes(operator: Venue, trader: Opener) -> None:
+    venue = await trader()
+    account = await venue.account.get()
+    reading = await operator.admin.create_api_key(account.account_id, [Scope.READ])
+    async with connect(operator.directory.oracle, api_key=reading.secret_key) as reader:
+
+        async def is_known() -> bool:
+            try:
+                return await reader.orders.list_open() == ()
+            except AuthenticationFailed:
+                # Matching learns of a key by clearing's log.
+                return False
+
+        await eventually_async(is_known)
+        with pytest.raises(PermissionDenied):
+            async with reader.session():
+                pass
+        await operator.admin.revoke_api_key(reading.api_key.key_id)
+
+        async def is_refused() -> bool:
+            try:
+                await reader.account.get()
+            except AuthenticationFailed:
+                return True
+            return False
+
+        await eventually_async(is_refused)
+
+
+async def test_money_in_and_out(trader: Opener) -> None:
+    venue = await trader()
+    async with venue.account.events() as events:
+        assert await venue.account.deposit("0.000001") == Decimal("100000.000001")
+        deposited = await events.next(timeout=5)
+        assert isinstance(deposited, Deposited)
+        assert deposited.amount == Decimal("0.000001")
+        assert await venue.account.withdraw("100000.000001") == 0
+
+
+async def test_cancel_on_disconnect(trader: Opener) -> None:
+    venue = await trader()
+    async with venue.session(cancel_on_disconnect=True) as session:
+        await has_credit(session)
+        order = await session.place("SOL", Side.BUY, 1, 140)
+
+    async def is_cancelled() -> bool:
+        known = await venue.orders.get(client_order_id=order.client_order_id)
+        return known.cancel_reason is CancelReason.DISCONNECTED
+
+    await eventually_async(is_cancelled)
+
+
+async def test_a_fault_deceives_one_consumer_alone(operator: Venue) -> None:
+    fault = await operator.admin.set_fault(
+        FaultKind.SPIKE, instruments=["BTC"], consumers=[Consumer.BOTS], magnitude="0.05"
+    )
+    try:
+        assert fault in await operator.admin.list_faults()
+        async with (
+            operator.prices(Consumer.BOTS, ["BTC"]) as deceived,
+            operator.prices(Consumer.TRUTH, ["BTC"]) as truth,
+        ):
+            await operator.admin.push_prices({"BTC": 64_000})
+            # 64,000 × 1.05.
+            await eventually_async(lambda: _is_index(deceived, Decimal(67_200)))
+            assert await _is_index(truth, Decimal(64_000))
+    finally:
+        assert await operator.admin.clear_faults([fault.fault_id]) == (fault.fault_id,)
+
+
+async def _is_index(stream: OraclePrices, expected: Decimal) -> bool:
+    event = await stream.next(timeout=5)
+    return isinstance(event, Prices) and event.index == expected
+
+
+async def test_strategies_make_a_market(trader: Opener) -> None:
+    maker, taker = await trader(), await trader()
+    async with maker.session() as making, taker.session() as taking:
+        await has_credit(making)
+        await has_credit(taking)
+    recorder = Recorder()
+    quoting: Strategy = MarketMaker(MarketMakerSettings(instrument="ETH", size=Decimal("0.2"), max_position=Decimal(4)))
+    flow: Strategy = TakerFlow(
+        TakerSettings(instrument="ETH", mean_size=Decimal("0.1"), max_position=Decimal(3), rate=20.0), seed=1
+    )
+    running = [
+        asyncio.create_task(Runner(quoting, maker, ["ETH"], telemetry=recorder).run()),
+        asyncio.create_task(Runner(flow, taker, ["ETH"]).run()),
+    ]
+    try:
+        await eventually_async(lambda: len(recorder.fills) >= 5, timeout=30)
+    finally:
+        for each in running:
+            each.cancel()
+        for each in running:
+            with suppress(asyncio.CancelledError):
+                await each
+    assert all(fill.maker and fill.instrument == "ETH" for fill in recorder.fills)
+    assert all(fill.index == Decimal("2500.5") for fill in recorder.fills)
+    assert {latency.command for latency in recorder.latencies} >= {"place"}
+    # Ending a session cancels what it left in the book.
+    await eventually_async(lambda: _is_empty(maker))
+
+
+async def _is_empty(venue: Venue) -> bool:
+    return not await venue.orders.list_open()
+
+
+def test_without_await(run_directory: Path) -> None:
+    with Client(run_directory=run_directory) as client:
+        client.admin.push_prices({"SOL": 150})
+        account = client.admin.open_account("without await", 1_000)
+        assert account in list(client.admin.list_accounts())
+        with (
+            client.market_data.subscribe([Channel.PRICES], ["SOL"]) as market,
+            client.session(account_id=account.account_id) as session,
+        ):
+            assert session.account_id == account.account_id
+            assert market.next(timeout=5).event_time_ns > 0
