@@ -1,0 +1,222 @@
+"""Each command against a real venue, as a person or a script would call it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.eventually import eventually
+from wavetank.cli.app import app
+from wavetank.cli.connection import VenueConnection
+from wavetank.cli.venue import VenueProcess
+from wavetank.v1 import directory_pb2, instrument_pb2, market_data_pb2, order_entry_pb2
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def run(venue: VenueProcess, *arguments: str) -> Result:
+    return CliRunner().invoke(app, [*arguments, "--dir", str(venue.directory.path)])
+
+
+def told(venue: VenueProcess, *arguments: str) -> Any:  # noqa: ANN401 - whatever JSON can hold.
+    result = run(venue, *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def open_account(venue: VenueProcess, name: str) -> int:
+    account: int = told(venue, "accounts", "open", name, "--deposit", "100k")["account_id"]
+    return account
+
+
+def mark_of(venue: VenueProcess, instrument_id: int) -> int:
+    with VenueConnection(venue.file) as connection:
+        request = market_data_pb2.GetBookRequest(instrument_id=instrument_id)
+        return connection.call(connection.market_data.GetBook, request).prices.mark_price_ticks
+
+
+def place(
+    venue: VenueProcess,
+    account_id: int,
+    side: "instrument_pb2.Side.ValueType",
+    price_ticks: int,
+    size_lots: int,
+    name: bytes = b"",
+) -> int:
+    """Place a limit order of SOL, as soon as the shard has the account's credit, and return its id."""
+    order = order_entry_pb2.PlaceOrder(
+        instrument_id=3,
+        side=side,
+        order_type=order_entry_pb2.ORDER_TYPE_LIMIT,
+        time_in_force=order_entry_pb2.TIME_IN_FORCE_GTC,
+        price_ticks=price_ticks,
+        size_lots=size_lots,
+        client_order_id=name,
+    )
+    with VenueConnection(venue.file) as connection:
+
+        def accepted() -> int:
+            request = order_entry_pb2.PlaceOrderRequest(account_id=account_id, order=order)
+            return connection.call(connection.orders.PlaceOrder, request).result.order_id
+
+        return eventually(accepted, 20.0)
+
+
+def test_status_shows_a_healthy_venue(venue: VenueProcess) -> None:
+    eventually(lambda: mark_of(venue, 1), 30.0)
+    seen = told(venue, "status")
+    assert seen["healthy"]
+    assert [service["name"] for service in seen["services"]] == ["matching-0", "clearing", "oracle"]
+    assert all(service["healthy"] and service["epoch"] >= 1 and service["pid"] for service in seen["services"])
+    assert [instrument["symbol"] for instrument in seen["instruments"]] == ["BTC", "ETH", "SOL"]
+    assert seen["faults"] == []
+    assert seen["redis"]["append_only_file"]
+    shown = run(venue, "status")
+    assert shown.exit_code == 0
+    assert "healthy" in shown.stdout
+
+
+def test_a_key_is_shown_once_works_and_ends_when_revoked(venue: VenueProcess) -> None:
+    account_id = open_account(venue, "key-owner")
+    made = told(venue, "keys", "create", "--account", str(account_id), "--scope", "read")
+    key_id, _, secret = made["secret_key"].partition(".")
+    assert (made["account_id"], made["scopes"]) == (account_id, ["read"])
+    listed = run(venue, "keys", "list", "--account", str(account_id))
+    assert key_id in listed.stdout
+    assert secret not in listed.stdout
+    with VenueConnection(venue.file, key=made["secret_key"]) as connection:
+        request = market_data_pb2.GetBookRequest(instrument_id=1)
+        connection.call(connection.market_data.GetBook, request)
+    told(venue, "keys", "revoke", key_id)
+    refused = run(venue, "keys", "revoke", key_id)
+    assert refused.exit_code == 4
+    assert "KEY_NOT_FOUND" in refused.stderr
+    assert "wavetank keys list" in refused.stderr
+
+
+def test_a_key_without_admin_needs_an_account(venue: VenueProcess) -> None:
+    assert run(venue, "keys", "create", "--scope", "trade").exit_code == 2
+
+
+def test_play_money_arrives(venue: VenueProcess) -> None:
+    account_id = open_account(venue, "depositor")
+    # 100,000 to begin with and 1,000.50 on top.
+    assert told(venue, "deposit", str(account_id), "1,000.50")["cash_micros"] == 101_000_500_000
+    found = {account["account_id"]: account for account in told(venue, "accounts", "list")}
+    assert found[account_id]["cash_micros"] == 101_000_500_000
+
+
+def test_a_fault_is_set_listed_and_cleared(venue: VenueProcess) -> None:
+    fault = told(venue, "fault", "set", "lag", "eth", "--lag", "30s", "--consumer", "clearing")
+    assert (fault["kind"], fault["instruments"], fault["consumers"], fault["lag_ns"]) == (
+        "lag",
+        ["ETH"],
+        ["clearing"],
+        30_000_000_000,
+    )
+    assert [item["fault_id"] for item in told(venue, "fault", "list")] == [fault["fault_id"]]
+    assert told(venue, "status")["faults"][0].startswith(f"fault {fault['fault_id']}: prices of ETH 30.00s late")
+    assert told(venue, "fault", "clear", str(fault["fault_id"])) == {"ended": [fault["fault_id"]]}
+    assert told(venue, "fault", "list") == []
+
+
+def test_a_negative_spike_is_no_option(venue: VenueProcess) -> None:
+    fault = told(venue, "fault", "set", "spike", "SOL", "--by", "-1%", "--for", "1s", "--target", "funding")
+    assert (fault["magnitude_e12"], fault["duration_ns"], fault["target"]) == (
+        -10_000_000_000,
+        1_000_000_000,
+        "funding",
+    )
+    told(venue, "fault", "clear")
+
+
+def test_an_unknown_symbol_is_refused_with_those_that_are_listed(venue: VenueProcess) -> None:
+    result = run(venue, "fault", "set", "freeze", "DOGE")
+    assert result.exit_code == 2
+    assert "BTC, ETH, SOL" in result.stderr
+
+
+def test_why_tells_the_story_of_a_fill(venue: VenueProcess) -> None:
+    mark = eventually(lambda: mark_of(venue, 3), 30.0)
+    first, second, taker = (open_account(venue, name) for name in ("first", "second", "taker"))
+    # A price of at most five significant figures, near the mark.
+    price = mark // 100 * 100
+    buy, sell = instrument_pb2.SIDE_BUY, instrument_pb2.SIDE_SELL
+    ahead = place(venue, first, buy, price, 100, b"ahead")
+    behind = place(venue, second, buy, price, 200, b"behind")
+    incoming = place(venue, taker, sell, price, 150)
+    story = eventually(lambda: booked_story(venue, str(behind)), 20.0)
+    assert story["reason"] == f"it rested, and taker ({taker}) came to its price"
+    assert story["queue_ahead"] == {"orders": 1, "lots": 100}
+    assert [trade["queue_ahead"]["lots"] for trade in story["trades"]] == [0]
+    assert len(story["booked"]) == 1
+    assert set(story["prices_at_acceptance"]) == {"truth", "clearing", "matching", "bots", "faults"}
+    by_client_id = told(venue, "log", "why", "client:ahead")["orders"][0]
+    assert by_client_id["order_id"] == ahead
+    assert told(venue, "log", "why", str(incoming))["orders"][0]["reason"] == "it took what was there at once"
+    lines = told(venue, "log", "--order", str(behind), "--last", "0")
+    assert [line["event"] for line in lines] == ["OrderAccepted", "Traded", "FillBooked"]
+    shown = run(venue, "log", "why", f"trade:{lines[1]['fields']['trade_id']}")
+    assert shown.exit_code == 0
+    assert "second" in shown.stdout
+
+
+def booked_story(venue: VenueProcess, order_id: str) -> Any:  # noqa: ANN401 - JSON.
+    story = told(venue, "log", "why", order_id)["orders"][0]
+    return story if story["booked"] else None
+
+
+def test_the_log_speaks_of_one_account_alone(venue: VenueProcess) -> None:
+    account_id = open_account(venue, "watched")
+    lines = told(venue, "log", "--account", str(account_id), "--last", "0")
+    assert [line["event"] for line in lines] == ["AccountOpened", "Deposited"]
+    assert lines[1]["sentence"] == f"watched ({account_id}) deposited 100,000.00; cash 100,000.00"
+
+
+def test_an_order_that_never_was_has_no_story(venue: VenueProcess) -> None:
+    result = run(venue, "log", "why", "12345")
+    assert result.exit_code == 1
+    assert "no log mentions" in result.stderr
+
+
+def test_the_log_is_followed_as_events_happen(venue: VenueProcess) -> None:
+    command = [sys.executable, "-m", "wavetank.cli", "log", "--follow", "--json", "--last", "1", "--dir"]
+    with subprocess.Popen([*command, str(venue.directory.path)], stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        # The newest event of before shows that it is listening.
+        json.loads(following.stdout.readline())
+        account_id = open_account(venue, "newcomer")
+        names = []
+        while "AccountOpened" not in names:
+            line = json.loads(following.stdout.readline())
+            if line["fields"]["account_id"] == account_id:
+                names.append(line["event"])
+        following.terminate()
+
+
+def test_bench_measures_orders_beside_an_echo_in_one_run(venue: VenueProcess) -> None:
+    eventually(lambda: mark_of(venue, 1), 30.0)
+    report = told(venue, "bench", "wire", "--seconds", "1")
+    assert report["orders"] > 10
+    assert report["echoes"] > 10
+    assert 0 < report["echo_p50_us"] < report["logged_p50_us"] <= report["logged_p99_us"]
+    assert report["ratio_p50"] == pytest.approx(report["logged_p50_us"] / report["echo_p50_us"], abs=0.01)
+    assert set(report["stages"]) == {"decode", "engine", "append", "publish"}
+    assert all(stage["count"] > 0 for stage in report["stages"].values())
+    assert report["request_bytes"] > 0
+
+
+def test_any_address_of_the_venue_answers_the_directory(venue: VenueProcess) -> None:
+    with VenueConnection(venue.file) as connection:
+        answer = connection.call(connection.directory.GetDirectory, directory_pb2.GetDirectoryRequest())
+    assert {endpoint.address for endpoint in answer.endpoints} >= {venue.address, venue.file.endpoints["clearing"]}
+
+
+def test_a_command_without_a_venue_says_how_to_start_one(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["status", "--dir", str(tmp_path / "none")])
+    assert result.exit_code == 3
+    assert "wavetank up" in result.stderr
