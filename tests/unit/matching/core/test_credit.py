@@ -1,0 +1,178 @@
+"""Credit lines: what is committed, what is accepted, and which lines are taken (PROTOCOL 2)."""
+
+import pytest
+
+from tests.unit.matching.core.desk import ALICE, BOB, BUY, CAROL, IOC, REDUCE_ONLY, SELL, Desk
+from wavetank.matching.core.credit import CreditRow, LedgersDisagree
+from wavetank.matching.core.settings import EngineSettings
+from wavetank.model.orders import LineStatus, OrderState
+from wavetank.model.reason import Reason
+
+
+@pytest.mark.spec("MRGN-040")
+def test_both_sides_losses_are_added_and_the_larger_margin_counts(desk: Desk) -> None:
+    desk.place(ALICE, BUY, 100, 1_020)
+    # M(100 * 1000) / 10 = 10,000; loss 100 * 20; fee ceil(102,000 * 450 ppm = 45.9) = 46.
+    assert desk.engine.committed(ALICE) == 12_046
+    desk.place(ALICE, SELL, 40, 1_030)
+    # The sells alone need less margin; they lose nothing but a fee of ceil(18.54) = 19.
+    assert desk.engine.committed(ALICE) == 12_065
+
+
+@pytest.mark.spec("MRGN-050")
+def test_an_order_is_accepted_up_to_the_last_micro_dollar(desk: Desk) -> None:
+    desk.line(ALICE, 10_044)
+    refused = desk.place(ALICE, BUY, 100, 1_000)
+    assert (refused.reason, refused.was, refused.allowed) == (Reason.CREDIT_EXCEEDED, 10_045, 10_044)
+    desk.line(ALICE, 10_045)
+    assert desk.place(ALICE, BUY, 100, 1_000).reason == 0
+
+
+@pytest.mark.spec("MRGN-050")
+def test_fills_not_yet_counted_are_charged_from_the_sums_alone(desk: Desk) -> None:
+    desk.place(BOB, SELL, 100, 990)
+    desk.place(ALICE, BUY, 100, 990)
+    alice, bob = desk.engine.credit(ALICE), desk.engine.credit(BOB)
+    assert alice is not None
+    assert bob is not None
+    # Bought 100 at 990, worth 1000: + 1000, less the fee ceil(44.55); Bob the other way, with ceil(14.85).
+    assert (alice.uncounted_micros, bob.uncounted_micros) == (1_000 - 45, -1_000 - 15)
+    desk.line(ALICE)
+    counted = desk.engine.credit(ALICE)
+    assert counted is not None
+    assert counted.uncounted_micros == 0
+
+
+@pytest.mark.spec("MRGN-050")
+def test_the_margin_price_and_leverage_are_those_of_the_row(desk: Desk) -> None:
+    desk.line(ALICE, 10**9, CreditRow(1, 0, 1_100, 5))
+    desk.place(ALICE, SELL, 100, 1_000)
+    # M = 110,000 / 5 = 22,000; loss 100 * 100; fee 45.
+    assert desk.engine.committed(ALICE) == 32_045
+    desk.mark(1_010)
+    assert desk.engine.committed(ALICE) == 32_045
+    desk.line(ALICE, 10**9)
+    # No row: the latest mark and the instrument's leverage; the loss stays as it was fixed.
+    assert desk.engine.committed(ALICE) == 10_100 + 10_045
+
+
+@pytest.mark.spec("MRGN-050")
+def test_a_line_not_newer_is_ignored(desk: Desk) -> None:
+    assert desk.line(ALICE, 5_000, line_number=50)
+    assert not desk.line(ALICE, 9_000, line_number=50)
+    assert not desk.line(ALICE, 9_000, line_number=49)
+    assert not desk.line(ALICE, 9_000, line_epoch=0, line_number=99)
+    assert desk.line(ALICE, 7_000, line_epoch=2, line_number=1)
+    credit = desk.engine.credit(ALICE)
+    assert credit is not None
+    assert credit.budget_micros == 7_000
+
+
+@pytest.mark.spec("MRGN-050")
+def test_two_ledgers_that_disagree_stop_the_shard(desk: Desk) -> None:
+    desk.give(ALICE, 100)
+    with pytest.raises(LedgersDisagree, match="position 100 here, 99 in clearing"):
+        desk.line(ALICE, 1, CreditRow(1, 99, 1_000, 0))
+    with pytest.raises(LedgersDisagree, match="position 100 here, 0 in clearing"):
+        desk.line(ALICE, 1, rows=())
+    with pytest.raises(LedgersDisagree, match="value"):
+        desk.line(ALICE, 1, counted_value_micros=1)
+    with pytest.raises(LedgersDisagree, match="fees"):
+        desk.line(ALICE, 1, counted_fees_micros=1)
+    with pytest.raises(LedgersDisagree, match="the log ends at"):
+        desk.line(ALICE, 1, as_of_seq=desk.engine.next_seq)
+    # A line that does not cover the last fill may differ.
+    assert desk.line(ALICE, 1, rows=(), as_of_seq=1, counted_value_micros=0, counted_fees_micros=0)
+
+
+@pytest.mark.spec("MRGN-050")
+def test_an_acknowledged_line_tells_what_is_committed(desk: Desk) -> None:
+    desk.place(ALICE, BUY, 100, 1_000)
+    desk.line(ALICE, 5, acknowledge=True, line_number=77)
+    applied = next(desk.of_kind("CreditApplied"))
+    assert (applied.account_id, applied.line_number, applied.committed_micros) == (ALICE, 77, 10_045)
+    # The line shrank below what is committed: nothing is cancelled, new risk is refused.
+    assert desk.place(ALICE, BUY, 10, 990).reason == Reason.CREDIT_EXCEEDED
+    assert len(desk.engine.open_orders(ALICE)) == 1
+
+
+@pytest.mark.spec("MRGN-050")
+def test_a_restarted_shard_takes_no_line_older_than_the_one_it_acknowledged(desk: Desk) -> None:
+    desk.line(ALICE, 5_000, acknowledge=True, line_number=77)
+    desk.engine = type(desk.engine).restore(desk.engine.snapshot(), desk.settings)
+    assert not desk.line(ALICE, 9_000, line_number=76)
+    assert desk.line(ALICE, 5_000, line_number=77)
+
+
+@pytest.mark.spec("MRGN-050")
+def test_over_budget_a_reduction_is_always_accepted(desk: Desk) -> None:
+    desk.give(ALICE, 100)
+    desk.line(ALICE, -(10**9), status=LineStatus.REDUCE_ONLY)
+    assert desk.place(ALICE, SELL, 10, 1_000, flags=REDUCE_ONLY).reason == Reason.ACCOUNT_REDUCE_ONLY
+    # MM = N / 20: 10 lots release 500. At 950 they lose 10 * 50 and a fee of 5 (4.275): five too much.
+    assert desk.place(ALICE, SELL, 10, 950, flags=REDUCE_ONLY, time_in_force=IOC).reason == Reason.ACCOUNT_REDUCE_ONLY
+    # At 951 they lose 490 + 5.
+    desk.place(BOB, BUY, 10, 990)
+    assert desk.place(ALICE, SELL, 10, 951, flags=REDUCE_ONLY, time_in_force=IOC).state == OrderState.FILLED
+    desk.line(ALICE, -(10**9), status=LineStatus.FROZEN)
+    assert desk.place(ALICE, SELL, 10, 990, flags=REDUCE_ONLY, time_in_force=IOC).reason == Reason.ACCOUNT_FROZEN
+
+
+@pytest.mark.spec("MRGN-050")
+def test_the_exception_needs_an_empty_side(desk: Desk) -> None:
+    desk.give(ALICE, 100)
+    desk.place(ALICE, SELL, 10, 1_010)
+    desk.line(ALICE, -(10**9))
+    assert desk.place(ALICE, SELL, 10, 990, flags=REDUCE_ONLY, time_in_force=IOC).reason == Reason.CREDIT_EXCEEDED
+
+
+@pytest.mark.spec("MRGN-050")
+def test_a_frozen_account_may_only_cancel(desk: Desk) -> None:
+    order_id = desk.place(ALICE, BUY, 10, 1_000).order_id
+    desk.line(ALICE, status=LineStatus.FROZEN)
+    assert desk.place(ALICE, BUY, 10, 1_000).reason == Reason.ACCOUNT_FROZEN
+    assert desk.amend(ALICE, order_id, size_lots=5).reason == Reason.ACCOUNT_FROZEN
+    assert desk.cancel(ALICE, order_id).reason == 0
+
+
+@pytest.mark.spec("MRGN-050")
+def test_a_line_is_stale_by_its_oldest_uncounted_fill_or_its_marks() -> None:
+    desk = Desk(settings=EngineSettings(credit_ttl_ns=100))
+    desk.now += 1_000
+    # A quiet account with no position: its line holds no price, and cannot age.
+    assert desk.place(ALICE, BUY, 10, 1_000).reason == 0
+    desk.place(CAROL, SELL, 10, 1_000)
+    desk.now += 100
+    assert desk.place(ALICE, BUY, 10, 990).reason == 0
+    desk.now += 1
+    refused = desk.place(ALICE, BUY, 10, 990)
+    assert (refused.reason, refused.was, refused.allowed) == (Reason.CREDIT_STALE, 101, 100)
+    # Counted, and the marks are fresh again; then the marks age.
+    desk.line(ALICE)
+    assert desk.place(ALICE, BUY, 10, 990).reason == 0
+    desk.now += 101
+    assert desk.place(ALICE, BUY, 10, 990).reason == Reason.CREDIT_STALE
+    assert desk.place(ALICE, SELL, 10, 990, flags=REDUCE_ONLY, time_in_force=IOC).reason == 0
+
+
+@pytest.mark.spec("MRGN-050")
+def test_after_a_restart_only_the_exception_until_lines_come(desk: Desk) -> None:
+    desk.give(ALICE, 100)
+    desk.engine = type(desk.engine).restore(desk.engine.snapshot(), desk.settings)
+    assert desk.place(ALICE, SELL, 10, 1_000).reason == Reason.NO_CREDIT_LINE
+    assert desk.place(ALICE, SELL, 10, 1_000, flags=REDUCE_ONLY).reason == Reason.NO_CREDIT_LINE
+    assert desk.place(ALICE, SELL, 10, 1_000, flags=REDUCE_ONLY, time_in_force=IOC).reason == 0
+
+
+@pytest.mark.spec("MRGN-040")
+def test_loss_is_released_with_its_lots(desk: Desk) -> None:
+    order_id = desk.place(ALICE, BUY, 100, 1_020).order_id
+    desk.place(BOB, SELL, 40, 1_020)
+    # 60 left: 60 * 20 + the fee that they would add: ceil((40,800 * 150 + 61,200 * 450) ppm = 33.66) - ceil(6.12) = 27.
+    # The position is 40, 60 more may come: M stays 10,000.
+    assert desk.engine.committed(ALICE) == 10_000 + 1_200 + 27
+    desk.amend(ALICE, order_id, size_lots=50)
+    # 10 left: 200 + ceil(6.12 + 4.59) - 7 = 4; M(50).
+    assert desk.engine.committed(ALICE) == 5_000 + 200 + 4
+    desk.cancel(ALICE, order_id)
+    assert desk.engine.committed(ALICE) == 4_000
