@@ -45,6 +45,8 @@ def test_the_exponential_of_nothing_is_one() -> None:
 def test_the_first_sample_is_the_average() -> None:
     assert Average().value() is None
     assert Average().sampled(-7_000_000, SECOND, 150 * SECOND, 0).value() == -7_000_000
+    # num = 7 · 3 and den = 3, in units of 2^-32.
+    assert Average().sampled(7, 3, 150, 10) == Average(21 * 2**32, 3 * 2**32, 10)
 
 
 @pytest.mark.spec("ORCL-020")

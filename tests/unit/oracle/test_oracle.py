@@ -114,6 +114,9 @@ def test_an_external_perpetual_is_the_third_term(oracle: Oracle) -> None:
 @pytest.mark.spec("ORCL-020")
 def test_an_old_book_counts_no_more(oracle: Oracle) -> None:
     oracle.handle_observations(START + SECOND, [spot(60_000, START)], [book(600_500, 600_700, 0, START)])
+    now = START + 10 * SECOND
+    (mark,) = of(MarkComputed, oracle.handle_observations(now, [spot(60_000, now)], []))
+    assert mark.book_term_e6 == 600_600_000_000
     now = START + 11 * SECOND
     (mark,) = of(MarkComputed, oracle.handle_observations(now, [spot(60_000, now)], []))
     assert (mark.book_term_e6, mark.bid_price_ticks, mark.book_weight_ns) == (0, 0, 0)
@@ -145,7 +148,7 @@ def test_prices_are_published_once_per_interval(oracle: Oracle) -> None:
 @pytest.mark.spec("ORCL-010")
 def test_old_and_impossible_prices_are_passed_over(oracle: Oracle) -> None:
     oracle.handle_observations(START + SECOND, [spot(60_000, START)], [])
-    late = [spot(1, START - 1), spot(0, START + 1), spot(-5, START + 2)]
+    late = [spot(1, START - 1), spot(1, START), spot(0, START + 1), spot(-5, START + 2)]
     for price in late:
         assert of(SourcePriced, oracle.handle_observations(START + SECOND, [price], [])) == []
 
@@ -172,6 +175,21 @@ def test_an_hour_of_one_percent_premium_pays_0_11875_percent(oracle: Oracle) -> 
     events = sampled(oracle, 3_600, (606_000_000_000, 607_000_000_000))
     (tick,) = of(FundingTicked, events)
     assert tick == FundingTicked(1, 0, 1, 1_187_500_000, 600_000, 10_000_000_000, START + HOUR, 720, 720, 1)
+
+
+@pytest.mark.spec("FUND-020", "FUND-030")
+def test_each_interval_counts_its_own_samples(oracle: Oracle) -> None:
+    oracle.handle_observations(START + SECOND, [spot(60_000, START)], [])
+    first = sampled(oracle, 10, (606_000_000_000, 607_000_000_000), first=3_595)
+    second = sampled(oracle, 5, (600_000_000_000, 600_000_000_000), first=7_195)
+    third = oracle.handle_observations(START + 3 * HOUR, [], [])
+    # First hour: 1 % at 3,595 s. Second: 1 % at 3,600 s and 0 % at 7,195 s, so 0.5 %. Third: none.
+    ticks = [*of(FundingTicked, first), *of(FundingTicked, second), *of(FundingTicked, third)]
+    assert [(tick.tick, tick.samples, tick.premium_e12) for tick in ticks] == [
+        (1, 1, 10_000_000_000),
+        (2, 2, 5_000_000_000),
+        (3, 0, 0),
+    ]
 
 
 @pytest.mark.spec("FUND-020")
