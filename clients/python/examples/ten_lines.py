@@ -8,7 +8,7 @@ from wavetank.client import CancelAllOrders, Channel, PlaceOrder, Prices, Side, 
 async def main() -> None:
     """Quote SOL on the venue that `wavetank up` started here."""
     async with connect(run_directory=".wavetank") as operator:
-        account = await operator.admin.open_account("ten lines", deposit=10_000)
+        account = await operator.admin.open_account(f"ten lines {operator.now_ns()}", deposit=10_000)
         key = await operator.admin.create_api_key(account.account_id)
         async with connect(operator.directory.clearing, api_key=key.secret_key) as venue:
             sol = venue.instruments["SOL"]

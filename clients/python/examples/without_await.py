@@ -9,7 +9,7 @@ from wavetank.client import Client, NoCreditLine, PriceOffGrid, Side
 def main() -> None:
     """Trade one order on the venue that `wavetank up` started here."""
     with Client(run_directory=".wavetank") as client:
-        account = client.admin.open_account("without await", deposit=10_000)
+        account = client.admin.open_account(f"no await {client.now_ns()}", deposit=10_000)
         with client.session(account_id=account.account_id) as session, session.events() as events:
             try:
                 session.place("BTC", Side.BUY, "0.001", "60000.55")

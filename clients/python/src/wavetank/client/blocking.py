@@ -1,7 +1,7 @@
 """The same client without `await`: every call runs on an event loop in a thread of its own, and is waited for.
 
 There is one implementation, the asynchronous one; what stands here only hands its calls over. So both know the same
-methods with the same arguments and raise the same errors.
+methods with the same arguments and raise the same errors. The module is long because it names every method once.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A program decides by class, a person reads the message, and nobody has to know gRPC: whatever the venue refuses, by a
 status of the call or by the result of one command, becomes a `WavetankError` here and nowhere else. Each numbered
-reason of the contract has exactly one class; a test compares the two lists.
+reason of the contract has exactly one class; a test compares the two lists. The module is long because the list is.
 """
 
 from __future__ import annotations

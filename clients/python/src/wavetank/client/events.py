@@ -1,7 +1,8 @@
 """Everything that a program can be told, as frozen values.
 
 Every event carries the venue's time in nanoseconds, so that a strategy never reads a clock: the same events always
-lead it to the same commands. `seq` is the position in the log of the service that tells it.
+lead it to the same commands. `seq` is the position in the log of the service that tells it. The module is long because
+it is the whole list.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 Many requests may be under way at once; the venue answers them in order. If the stream is lost the session connects
 anew, reads the account's orders again, and says so, for what happened meanwhile was not seen. Requests that were under
 way then are not sent again: whether they were carried out is unknown, and the error says how to find out.
+
+It is longer than a module should be, for commands, stream and loss share one state, and the public methods have many
+arguments, each of which is explained.
 """
 
 from __future__ import annotations
@@ -32,10 +35,6 @@ from wavetank.client.events import (
     CommandAnswered,
     CommandUnresolved,
     Disconnected,
-    Fill,
-    OrderAccepted,
-    OrderAmended,
-    OrderCancelled,
     Reconnected,
     SessionEvent,
 )
@@ -48,12 +47,12 @@ from wavetank.client.orders import (
     Command,
     CommandResult,
     Order,
-    OrderState,
     PlaceOrder,
     Side,
     TimeInForce,
 )
 from wavetank.client.orders import client_order_id as make_client_order_id
+from wavetank.client.own_orders import OwnOrders
 from wavetank.client.streams import EventStream
 from wavetank.v1 import order_entry_pb2, order_entry_pb2_grpc
 
@@ -62,7 +61,6 @@ _Call: TypeAlias = grpc.aio.StreamStreamCall[order_entry_pb2.SessionRequest, ord
 
 _STREAM = "session"
 _CAPACITY = 65_536
-_REMEMBERED_ORDERS = 65_536
 _GOODBYE_SECONDS = 1.0
 
 
@@ -93,15 +91,13 @@ class Session:
         )
         self._orders = Orders(connection, account_id)
         self._shard = shard
-        self._listed_seq = 0
         self._id_prefix = secrets.token_bytes(8)
         self._next_id = 0
         self._next_request_id = 0
         self._pending: dict[int, _Pending] = {}
         self._outbox: asyncio.Queue[tuple[int, order_entry_pb2.SessionRequest]] = asyncio.Queue()
         self._streams: list[tuple[EventStream[SessionEvent], bool]] = []
-        self._instrument_of: dict[int, str] = {}
-        self._open: dict[int, Order] = {}
+        self._own = OwnOrders()
         self._opened: order_entry_pb2.SessionOpened | None = None
         self._call: _Call | None = None
         self._task: asyncio.Task[None] | None = None
@@ -158,7 +154,7 @@ class Session:
     @property
     def open_orders(self) -> tuple[Order, ...]:
         """The account's open orders, as far as this session has read."""
-        return tuple(self._open.values())
+        return self._own.open
 
     @property
     def _hello(self) -> order_entry_pb2.SessionOpened:
@@ -392,7 +388,7 @@ class Session:
         for message in response.events:
             event = self._wire.order_event(message)
             if event is not None:
-                self._track(event)
+                self._own.follow(event)
                 self._tell(event)
 
     def _answer(self, pending: _Pending, response: order_entry_pb2.SessionResponse) -> None:
@@ -409,9 +405,7 @@ class Session:
             results = tuple(CommandResult(refusal=error, seq=response.seq) for _ in pending.commands)
         else:
             results = tuple(
-                self._wire.result(
-                    result, command.instrument or self._instrument_of.get(result.order_id, ""), response.seq
-                )
+                self._wire.result(result, command.instrument or self._own.instrument_of(result.order_id), response.seq)
                 for command, result in zip(pending.commands, response.results, strict=True)
             )
         if not pending.future.done():
@@ -422,7 +416,7 @@ class Session:
         now_ns = self._connection.directory.clock.now_ns()
         for command, result in zip(pending.commands, results, strict=True):
             if command.instrument and result.order_id:
-                self._remember(result.order_id, command.instrument)
+                self._own.remember(result.order_id, command.instrument)
             self._tell(
                 CommandAnswered(
                     event_time_ns=now_ns,
@@ -433,39 +427,10 @@ class Session:
                 )
             )
 
-    def _track(self, event: OrderAccepted | OrderAmended | OrderCancelled | Fill) -> None:
-        if isinstance(event, Fill):
-            known = self._open.get(event.order_id)
-            # What happened before the orders were read again is in them already.
-            if known is None or event.seq <= self._listed_seq:
-                return
-            if not event.remaining_size:
-                del self._open[event.order_id]
-                return
-            self._open[event.order_id] = replace(
-                known,
-                remaining_size=event.remaining_size,
-                filled_size=known.filled_size + event.size,
-                filled_value=known.filled_value + event.size * event.price,
-            )
-            return
-        self._remember(event.order.order_id, event.order.instrument)
-        if event.order.state is OrderState.OPEN:
-            self._open[event.order.order_id] = event.order
-        else:
-            self._open.pop(event.order.order_id, None)
-
-    def _remember(self, order_id: int, instrument: str) -> None:
-        self._instrument_of[order_id] = instrument
-        if len(self._instrument_of) > _REMEMBERED_ORDERS:
-            del self._instrument_of[next(iter(self._instrument_of))]
-
-    async def _read_open_orders(self) -> tuple[Order, ...]:
-        orders, self._listed_seq = await self._orders.open_at(self._shard)
-        self._open = {order.order_id: order for order in orders}
-        for order in orders:
-            self._remember(order.order_id, order.instrument)
-        return orders
+    async def _read_open_orders(self) -> tuple[tuple[Order, ...], tuple[Order, ...]]:
+        """Read the open orders, and return them and those that ended unseen, as they were last known."""
+        orders, seq = await self._orders.open_at(self._shard)
+        return orders, self._own.replace(orders, seq)
 
     # --- Loss and return ---------------------------------------------------------------------------------------------
 
@@ -480,24 +445,22 @@ class Session:
             self._tell(Disconnected(event_time_ns=now_ns, stream=_STREAM, cause=error.message))
 
     async def _reconnected(self) -> None:
-        before = self._open
-        orders = await self._read_open_orders()
+        orders, gone = await self._read_open_orders()
         ended: list[Order] = []
-        for order_id in before.keys() - self._open.keys():
-            client_order_id = before[order_id].client_order_id
+        for order in gone:
             with suppress(OrderUnknown):
                 # The client's id is remembered longest (ORD-030).
                 ended.append(
-                    await self._orders.get(client_order_id=client_order_id)
-                    if client_order_id
-                    else await self._orders.get(order_id=order_id)
+                    await self._orders.get(client_order_id=order.client_order_id)
+                    if order.client_order_id
+                    else await self._orders.get(order_id=order.order_id)
                 )
         self._tell(
             Reconnected(
                 event_time_ns=self._connection.directory.clock.now_ns(),
                 stream=_STREAM,
                 open_orders=orders,
-                ended_orders=tuple(sorted(ended, key=lambda order: order.order_id)),
+                ended_orders=tuple(ended),
             )
         )
 
