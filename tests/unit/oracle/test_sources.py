@@ -189,7 +189,7 @@ def test_the_default_is_a_synthetic_market_of_three() -> None:
         {"BTC": [{"kind": "push"}, {"kind": "push"}]},
         {"BTC": [{"kind": "oracle"}]},
         {"BTC": [{"kind": "push", "weight": 0}]},
-        {"BTC": [{"kind": "push", "wieght": 1}]},
+        {"BTC": [{"kind": "push", "mass": 1}]},
         {"BTC": [{"kind": "synthetic", "start_price": "0"}]},
         {"BTC": [{"kind": "file", "path": "x", "name": "longer than a record"}]},
         {"BTC": [{"kind": "file", "path": "x", "name": "one"}, {"kind": "file", "path": "y", "name": "one"}]},
