@@ -159,9 +159,9 @@ class RedisChild:
 
     @property
     def url(self) -> str:
-        """Where it listens; known once it was started."""
+        """Where it listens, known once it was started; a socket where its path is short enough, which spares TCP."""
         assert self._server is not None, "redis was not started"
-        return self._server.url
+        return self._server.unix_url or self._server.url
 
     @property
     def pid(self) -> int:
