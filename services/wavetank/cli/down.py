@@ -14,7 +14,7 @@ import typer
 
 from wavetank.cli.failure import CommandFailed
 from wavetank.cli.options import DIRECTORY, AsJson, Directory, duration
-from wavetank.cli.run_directory import RunDirectory
+from wavetank.cli.run_directory import RunDirectory, process_runs
 from wavetank.cli.screen import notices, print_json, results
 from wavetank.cli.times import SECOND_NS
 
@@ -57,7 +57,7 @@ def _end(run_directory: RunDirectory, pid: int, timeout_seconds: float) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout_seconds
-    while run_directory.owner_pid() is not None:
+    while run_directory.owner_pid() is not None or process_runs(pid):
         if time.monotonic() >= deadline:
             raise CommandFailed(
                 f"process {pid} still runs after {timeout_seconds:g} seconds",

@@ -205,6 +205,21 @@ class RunDirectory:
             (self.path / name).unlink(missing_ok=True)
 
 
+def process_runs(pid: int) -> bool:
+    """Whether a process does something still; one that ended and was not taken note of (a zombie) does not."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    except OSError:
+        # No /proc: gone a moment ago, or not Linux, where the signal above has said that it runs.
+        return not Path("/proc/self").exists()
+    return state != "Z"
+
+
 def _pid_in(path: Path) -> int:
     text = path.read_text(encoding="ascii").strip()
     # The owner has the lock a moment before it has written its pid.

@@ -1,7 +1,6 @@
 """A venue starts, is refused a second owner, survives the deaths of its services, and leaves nothing behind."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,7 +15,8 @@ from tests.venue_fixture import START_SECONDS, start_venue
 from wavetank.cli.accounts import all_accounts
 from wavetank.cli.connection import VenueConnection
 from wavetank.cli.failure import CommandFailed, ExitCode
-from wavetank.cli.run_directory import RunDirectory, VenueFile
+from wavetank.cli.run_directory import RunDirectory, VenueFile, process_runs
+from wavetank.cli.venue import VenueProcess
 from wavetank.v1 import account_pb2
 
 pytestmark = pytest.mark.timeout(240)
@@ -66,16 +66,6 @@ def cli(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def is_gone(pid: int) -> bool:
-    """Whether a process has ended, even if nobody has taken note of its end (a zombie)."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
-
-
 def account_names(venue: VenueFile) -> list[str]:
     with VenueConnection(venue) as connection:
         return [account.name for account in all_accounts(connection)]
@@ -87,7 +77,7 @@ def open_account(venue: VenueFile, name: str) -> None:
 
 
 def test_ctrl_c_ends_all_and_the_next_start_goes_on(tmp_path: Path, owners: list[Owner]) -> None:
-    owners.append(Owner(tmp_path / "venue"))
+    owners.append(Owner(tmp_path / "venue", "--speed", "60"))
     first = owners[-1].venue()
     assert set(first.pids) == {"redis", "clearing", "oracle", "matching-0"}
     open_account(first, "before")
@@ -95,40 +85,42 @@ def test_ctrl_c_ends_all_and_the_next_start_goes_on(tmp_path: Path, owners: list
     assert code == 0
     assert "the venue is up" in out
     assert "nothing is left running" in err
-    assert all(is_gone(pid) for pid in first.pids.values())
+    assert not any(process_runs(pid) for pid in first.pids.values())
     assert not owners[-1].directory.venue_path.exists()
 
     owners.append(Owner(tmp_path / "venue"))
     second = owners[-1].venue()
     assert second.play_key == first.play_key
     assert "before" in account_names(second)
-
-
-def test_a_second_owner_is_refused_and_json_stays_clean(tmp_path: Path, owners: list[Owner]) -> None:
-    owners.append(Owner(tmp_path / "venue", "--json"))
-    owners[-1].venue()
-    refused = cli("up", "--dir", str(tmp_path / "venue"))
-    assert refused.returncode == 5
-    assert f"process {owners[-1].process.pid} owns it" in refused.stderr
-    code, out, _ = owners[-1].end(signal.SIGTERM)
-    document: dict[str, Any] = json.loads(out)
-    assert (code, document["pid"]) == (0, owners[-1].process.pid)
-    assert document["directory"] == str(tmp_path / "venue")
+    # The speed is that of the first start, and time goes on where the logs ended: after the first start, and not after
+    # what its clock would say by now.
+    assert (first.clock["speed_milli"], second.clock["speed_milli"]) == (60_000, 60_000)
+    would_be_ns = first.clock["start_ns"] + (second.clock["origin_ns"] - first.clock["origin_ns"]) * 60
+    assert first.clock["start_ns"] < second.clock["start_ns"] <= would_be_ns
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel tells children of their parent's death")
-def test_nothing_outlives_an_owner_that_is_killed_and_its_data_stays(tmp_path: Path, owners: list[Owner]) -> None:
-    owners.append(Owner(tmp_path / "venue"))
+def test_a_second_owner_is_refused_and_nothing_outlives_the_first(tmp_path: Path, owners: list[Owner]) -> None:
+    directory = str(tmp_path / "venue")
+    owners.append(Owner(tmp_path / "venue", "--json"))
     venue = owners[-1].venue()
     open_account(venue, "before")
-    owners[-1].end(signal.SIGKILL)
+    refused = cli("up", "--dir", directory)
+    assert refused.returncode == 5
+    assert f"process {owners[-1].process.pid} owns it" in refused.stderr
+    _, out, _ = owners[-1].end(signal.SIGKILL)
+    document: dict[str, Any] = json.loads(out)
+    assert (document["pid"], document["directory"]) == (owners[-1].process.pid, directory)
     for pid in venue.pids.values():
-        eventually(lambda pid=pid: is_gone(pid), 20.0)  # type: ignore[misc] # The default binds the loop's value.
+        eventually(lambda pid=pid: not process_runs(pid), 20.0)  # type: ignore[misc] # The default binds the loop's value.
+
     assert owners[-1].directory.venue_path.exists()
-    stale = cli("status", "--dir", str(tmp_path / "venue"))
+    stale = cli("status", "--dir", directory)
     assert (stale.returncode, "no venue runs" in stale.stderr) == (3, True)
     owners.append(Owner(tmp_path / "venue"))
     assert "before" in account_names(owners[-1].venue())
+    code, _, _ = owners[-1].end(signal.SIGTERM)
+    assert code == 0
 
 
 def test_a_venue_in_the_background_is_ended_by_down(tmp_path: Path) -> None:
@@ -141,7 +133,7 @@ def test_a_venue_in_the_background_is_ended_by_down(tmp_path: Path) -> None:
     finally:
         ended = cli("down", "--dir", directory, "--json")
     assert (ended.returncode, json.loads(ended.stdout)["pid"]) == (0, venue["pid"])
-    assert all(is_gone(pid) for pid in (venue["pid"], *venue["pids"].values()))
+    assert not any(process_runs(pid) for pid in (venue["pid"], *venue["pids"].values()))
     again = cli("down", "--dir", directory)
     assert (again.returncode, "nothing to end" in again.stdout) == (0, True)
     # The logs of an ended venue can still be read.
@@ -153,14 +145,14 @@ def test_a_venue_in_the_background_is_ended_by_down(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("service", ["matching-0", "clearing", "oracle", "redis"])
-def test_a_service_that_dies_is_started_again(tmp_path: Path, service: str) -> None:
+def test_services_that_die_are_started_again(tmp_path: Path) -> None:
     with start_venue(tmp_path / "venue") as venue:
         open_account(venue.file, "before")
-        before = venue.file.pids[service]
-        venue.kill(service)
-        assert venue.wait_ready(service, 60.0, starts=2)
-        eventually(lambda: venue.directory.running().pids.get(service, before) != before, 10.0)
+        for service in ("matching-0", "clearing", "oracle", "redis"):
+            before, starts = venue.file.pids[service], venue.starts(service)
+            venue.kill(service)
+            assert venue.wait_ready(service, 60.0, starts=starts + 1), service
+            eventually(lambda: venue.directory.running().pids.get(service, before) != before, 10.0)  # noqa: B023 - called at once.
         assert "before" in eventually(lambda: names_or_nothing(venue.file), 30.0)
 
 
@@ -171,14 +163,14 @@ def names_or_nothing(venue: VenueFile) -> list[str]:
         return []
 
 
-def test_two_directories_are_two_venues(tmp_path: Path) -> None:
-    with start_venue(tmp_path / "a") as one, start_venue(tmp_path / "b") as other:
-        assert one.play_key != other.play_key
-        open_account(one.file, "only-here")
-        assert "only-here" in account_names(one.file)
-        assert "only-here" not in account_names(other.file)
+def test_two_directories_are_two_venues(tmp_path: Path, venue: VenueProcess) -> None:
+    with start_venue(tmp_path / "other") as other:
+        assert venue.play_key != other.play_key
+        open_account(other.file, "only-there")
+        assert "only-there" in account_names(other.file)
+        assert "only-there" not in account_names(venue.file)
         refused = pytest.raises(CommandFailed, match="KEY_UNKNOWN")
-        with VenueConnection(other.file, key=one.play_key) as connection, refused as caught:
+        with VenueConnection(other.file, key=venue.play_key) as connection, refused as caught:
             all_accounts(connection)
         assert caught.value.code is ExitCode.REFUSED
 
@@ -189,15 +181,3 @@ def test_what_cannot_start_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     assert str(tmp_path / "venue" / "logs") in caught.value.hint
     assert RunDirectory(tmp_path / "venue").owner_pid() is None
     assert not (tmp_path / "venue" / "venue.json").exists()
-
-
-def test_venue_time_runs_at_the_speed_asked_for_and_goes_on_after_a_pause(tmp_path: Path) -> None:
-    with start_venue(tmp_path / "venue", speed_milli=60_000) as venue:
-        first = venue.file.clock
-        assert first["speed_milli"] == 60_000
-    with start_venue(tmp_path / "venue") as venue:
-        second = venue.file.clock
-        assert second["speed_milli"] == 60_000
-        # It begins where the logs ended: after the first start, before what the first clock would say by now.
-        would_be = first["start_ns"] + (second["origin_ns"] - first["origin_ns"]) * 60
-        assert first["start_ns"] < second["start_ns"] <= would_be

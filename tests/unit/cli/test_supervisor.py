@@ -3,7 +3,6 @@
 The children are tiny: what is supervised does not matter, when it lives and dies does.
 """
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 
 from tests.eventually import eventually
 from wavetank.cli.children import ChildFailed, ServiceChild
+from wavetank.cli.run_directory import process_runs
 from wavetank.cli.supervisor import ChildState, Notice, RestartPolicy, Supervisor
 
 # Says that it is ready, and writes its name into a common file when it is asked to end.
@@ -61,16 +61,6 @@ def lines(path: Path) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
-def is_gone(pid: int) -> bool:
-    """Whether a process has ended, even if nobody has taken note of its end (a zombie)."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
-
-
 @pytest.fixture
 def notices() -> list[Notice]:
     return []
@@ -106,7 +96,7 @@ def test_children_start_by_stages_and_end_in_the_order_given(make: Make, tmp_pat
     assert set(pids) == {"redis", "clearing", "matching"}
     supervisor.stop()
     assert lines(tmp_path / "ended") == ["matching", "clearing", "redis"]
-    assert all(is_gone(pid) for pid in pids.values())
+    assert not any(process_runs(pid) for pid in pids.values())
     assert supervisor.pids == {}
 
 
@@ -177,7 +167,7 @@ def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     supervisor.start(timeout=20.0)
     pid = supervisor.pids["stubborn"]
     supervisor.stop()
-    assert is_gone(pid)
+    assert not process_runs(pid)
 
 
 def test_pauses_between_restarts_double_up_to_a_bound() -> None:
@@ -189,6 +179,7 @@ OWNER = """
 import sys
 from pathlib import Path
 from wavetank.cli.children import ServiceChild
+from wavetank.cli.run_directory import process_runs
 from wavetank.cli.supervisor import Supervisor
 folder = Path(sys.argv[1])
 child = ServiceChild(
@@ -216,7 +207,7 @@ def test_nothing_outlives_an_owner_that_is_killed(tmp_path: Path) -> None:
     )
     assert owner.stdout is not None
     child = int(owner.stdout.readline())
-    assert not is_gone(child)
+    assert process_runs(child)
     owner.send_signal(signal.SIGKILL)
     owner.communicate()
-    eventually(lambda: is_gone(child))
+    eventually(lambda: not process_runs(child))

@@ -1,0 +1,88 @@
+"""Every event has a sentence, with its prices in dollars and its accounts by name."""
+
+import inspect
+from dataclasses import fields, replace
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from wavetank.cli.logs import Names
+from wavetank.cli.sentences.narrator import Narrator
+from wavetank.cli.sentences.words import show_client_id
+from wavetank.model.events import clearing, matching, oracle
+from wavetank.model.events.clearing import HealthBandChanged, LiquidationStepped
+from wavetank.model.events.matching import OrderAccepted, Traded
+from wavetank.model.events.oracle import FaultBegan
+from wavetank.model.instrument import default_instruments
+
+NAMES = Names({item.instrument_id: item for item in default_instruments()}, {1_000: "maker", 1_001: "taker"})
+# Internal steps of the oracle, shown with their fields.
+WITHOUT_SENTENCE = {"BookTaken", "MarkComputed"}
+
+
+def event_classes(module: ModuleType) -> list[type[Any]]:
+    return [
+        cls
+        for _, cls in inspect.getmembers(module, inspect.isclass)
+        if cls.__module__ == module.__name__ and hasattr(cls, "__dataclass_fields__")
+    ]
+
+
+def example(cls: type[Any]) -> Any:  # noqa: ANN401 - any event.
+    return cls(**{field.name: b"text" if field.type == "bytes" else 1 for field in fields(cls)})
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [cls for module in (matching, clearing, oracle) for cls in event_classes(module)],
+    ids=lambda cls: cls.__name__,
+)
+def test_every_event_has_a_sentence(cls: type[Any]) -> None:
+    sentence = Narrator(NAMES).say(example(cls))
+    assert sentence
+    assert (f"{cls.__name__} " in sentence) == (cls.__name__ in WITHOUT_SENTENCE)
+
+
+def test_an_order_is_told_with_its_price_size_and_owner() -> None:
+    order = replace(
+        example(OrderAccepted),
+        account_id=1_000,
+        order_id=17,
+        client_order_id=b"quote-1",
+        price_ticks=600_005,
+        size_lots=150_000,
+    )
+    # BTC: a tick is 0.1 dollars and a lot 0.00001 BTC.
+    assert Narrator(NAMES).say(order) == (
+        "order 17 [quote-1] of maker (1000) accepted: buy 1.5 BTC at 60,000.5 GTC post-only"
+    )
+
+
+def test_a_trade_is_told_from_the_taker() -> None:
+    trade = Traded(1, 1_001, 5, 1_000, 17, 18, 600_000, 100_000, 0, 0, 0, 0, 2, 4)
+    assert Narrator(NAMES).say(trade) == (
+        "trade 5: taker (1001) sold 1 BTC at 60,000 to maker (1000), a liquidation (taker order 18, maker order 17)"
+    )
+
+
+def test_a_liquidation_step_says_why() -> None:
+    step = LiquidationStepped(1, 1_000, 9, -20_000, 590_000, 0, 0, 0, 0, 2, 2)
+    assert Narrator(NAMES).say(step) == (
+        "liquidation 9, stage partial close, sold 0.2 BTC at 59,000, because large position first slice"
+    )
+
+
+def test_health_is_told_in_words() -> None:
+    change = HealthBandChanged(0, 1_000, 1_500_000, 2_000_000, 1, 4)
+    assert Narrator(NAMES).say(change) == "maker (1000) went from healthy to liquidation: equity 1.50, maintenance 2.00"
+
+
+def test_a_fault_says_whom_it_misleads() -> None:
+    began = FaultBegan(1, 0, 3, 30_000_000_000, 0, 0, 0, 2, 1, 1)
+    assert Narrator(NAMES).say(began) == "fault 3 began: prices of BTC 30.00s late for clearing"
+
+
+def test_an_id_that_is_no_text_is_shown_as_hexadecimal() -> None:
+    assert show_client_id(b"\xff\x00\x01") == "0xff0001"
+    assert show_client_id(b"abc") == "abc"
