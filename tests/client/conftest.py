@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.client.scripted_venue import KEY, ScriptedVenue
+from tests.eventually import eventually
 from wavetank.cli.price_options import price_choice
 from wavetank.cli.venue import VenuePlan, VenueProcess
-from wavetank.client import Backoff, Venue, connect
+from wavetank.client import Backoff, Client, InstrumentUnknown, Number, Venue, connect
+
+PRICES: dict[str, Number] = {"BTC": 64_000, "ETH": "2500.5", "SOL": 150}
 
 
 @pytest.fixture
@@ -36,14 +39,25 @@ def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         settings=price_choice(prices=["push"]).settings,
     )
     with VenueProcess.start(plan) as venue:
+        eventually(lambda: _has_prices(venue.directory.path))
         yield venue.directory.path
+
+
+def _has_prices(path: Path) -> bool:
+    """Push prices, and tell whether the services know the instruments: each learns of them by clearing's log."""
+    with Client(run_directory=path) as client:
+        try:
+            client.admin.push_prices(PRICES)
+            return all(client.market_data.book(symbol).prices.mark is not None for symbol in PRICES)
+        except InstrumentUnknown:
+            return False
 
 
 @pytest.fixture
 async def operator(run_directory: Path) -> AsyncIterator[Venue]:
     """Return the real venue with its key of play money, after prices were pushed for every instrument."""
     async with connect(run_directory=run_directory) as venue:
-        await venue.admin.push_prices({"BTC": 64_000, "ETH": "2500.5", "SOL": 150})
+        await venue.admin.push_prices(PRICES)
         yield venue
 
 
