@@ -8,6 +8,7 @@ import sys
 from contextlib import aclosing
 
 import structlog
+from redis.exceptions import RedisError
 
 from wavetank.clearing.adapters.account import AccountServicer, Withdrawals
 from wavetank.clearing.adapters.account_events import AccountEvents
@@ -41,7 +42,11 @@ class _Snapshots:
         self._log = log
 
     async def save(self, data: bytes) -> None:
-        await self._store.save(self._log.epoch, self._log.position, data)
+        try:
+            await self._store.save(self._log.epoch, self._log.position, data)
+        except RedisError as error:
+            # It only makes recovery shorter; the log says by itself when Redis is gone.
+            structlog.get_logger().warning("snapshot_failed", cause=str(error))
 
 
 async def recover(config: ClearingConfig, log: LogWriter) -> Recovery:
@@ -140,9 +145,8 @@ async def main(config: ClearingConfig, process: Process) -> None:
     server.add(
         api_key_pb2_grpc.add_ApiKeyServiceServicer_to_server, ApiKeyServicer(service), "wavetank.v1.ApiKeyService"
     )
-    server.add(
-        credit_pb2_grpc.add_CreditServiceServicer_to_server, CreditServicer(service), "wavetank.v1.CreditService"
-    )
+    credit = CreditServicer(service)
+    server.add(credit_pb2_grpc.add_CreditServiceServicer_to_server, credit, "wavetank.v1.CreditService")
     stop_metrics = serve_metrics(config.metrics_port)
     async with asyncio.TaskGroup() as tasks:
         background = [
@@ -158,7 +162,10 @@ async def main(config: ClearingConfig, process: Process) -> None:
         await server.set_serving(serving=True)
         logger.info("serving", address=address)
         await process.until_stopping()
-        # Callers in flight are answered while the loop still runs; then the loop ends with a snapshot.
+        # Streams would last as long as the grace. Callers in flight are answered while the loop still runs; then the
+        # loop ends with a snapshot.
+        account_events.stop()
+        credit.stop()
         await server.stop(config.drain_timeout_ms / 1_000)
         service.stop()
         await loop

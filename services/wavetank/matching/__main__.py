@@ -7,6 +7,7 @@ import sys
 from contextlib import aclosing
 
 import structlog
+from redis.exceptions import RedisError
 
 from wavetank.matching.adapters import market_data
 from wavetank.matching.adapters.clearing_stream import ClearingStream
@@ -38,7 +39,11 @@ class _Snapshots:
         self._log = log
 
     async def save(self, data: bytes) -> None:
-        await self._store.save(self._log.epoch, self._log.position, data)
+        try:
+            await self._store.save(self._log.epoch, self._log.position, data)
+        except RedisError as error:
+            # It only makes recovery shorter; the log says by itself when Redis is gone.
+            structlog.get_logger().warning("snapshot_failed", cause=str(error))
 
 
 async def recover(config: MatchingConfig, log: LogWriter, registry: Registry) -> Recovery:
@@ -117,16 +122,17 @@ async def main(config: MatchingConfig, process: Process) -> None:
             max_message_bytes=config.max_message_bytes,
             metrics=RpcMetrics("matching"),
         )
+        order_entry = OrderEntryServicer(
+            service,
+            feeds,
+            registry,
+            max_commands=config.max_commands,
+            rate_limit=TokenBuckets(rate_per_second=config.commands_per_second, burst=config.commands_burst),
+            metrics=metrics,
+        )
         server.add(
             order_entry_pb2_grpc.add_OrderEntryServiceServicer_to_server,
-            OrderEntryServicer(
-                service,
-                feeds,
-                registry,
-                max_commands=config.max_commands,
-                rate_limit=TokenBuckets(rate_per_second=config.commands_per_second, burst=config.commands_burst),
-                metrics=metrics,
-            ),
+            order_entry,
             "wavetank.v1.OrderEntryService",
         )
         server.add(
@@ -155,7 +161,10 @@ async def main(config: MatchingConfig, process: Process) -> None:
         await server.set_serving(serving=True)
         logger.info("serving", address=address)
         await process.until_stopping()
-        # Callers in flight are answered while the loop still runs; then the loop ends with a snapshot.
+        # Streams would last as long as the grace. Callers in flight are answered while the loop still runs; then the
+        # loop ends with a snapshot.
+        order_entry.stop()
+        published.stop()
         await server.stop(config.drain_timeout_ms / 1_000)
         service.stop()
         await loop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Protocol
 
 from wavetank.model.events.oracle import PricePublished
@@ -52,7 +53,17 @@ class SnapshotPort(Protocol):
     """Where snapshots are kept."""
 
     async def save(self, data: bytes) -> None:
-        """Keep a snapshot of the state committed last."""
+        """Keep a snapshot of the state committed last, if that can be done; it only makes recovery shorter."""
+
+
+class BatchStage(Enum):
+    """How far a batch has come."""
+
+    WAITING = auto()
+    TAKEN = auto()
+    """The engine has its commands; nobody can take them back."""
+    WITHDRAWN = auto()
+    """Its caller was told that nothing was done, and nothing will be."""
 
 
 class Batch(Protocol):
@@ -61,10 +72,14 @@ class Batch(Protocol):
     commands: bytes
     count: int
     deadline: float
-    """When the caller is told that the outcome is unknown, in the loop's time."""
+    """When the caller is no longer kept waiting, in the loop's time."""
+    stage: BatchStage
 
     def done(self, results: bytes, last_seq: int) -> None:
         """Take the packed results, after the commit."""
 
     def lost(self) -> None:
-        """Learn that the log did not answer in time; the outcome is unknown."""
+        """Learn that the log did not answer in time: `stage` says whether nothing was done or the outcome is unknown.
+
+        The results of a batch that was taken may still come.
+        """

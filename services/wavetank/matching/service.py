@@ -17,11 +17,12 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wavetank.matching.core.commands import RESULT_BYTES
-from wavetank.matching.ports import Committed
+from wavetank.matching.core.credit import LedgersDisagree
+from wavetank.matching.inbox import Fact, FromClearing, OwnBatch, Question
+from wavetank.matching.ports import BatchStage, Committed
 from wavetank.matching.recovery import cursor_messages, encode_snapshot
 from wavetank.matching.wire import credit_line, request_command
 from wavetank.model.events.clearing import InstrumentListed, MarginTierListed
@@ -44,41 +45,12 @@ Answer = TypeVar("Answer")
 
 MAX_WAITING_FACTS = 1_000
 """Entries of other logs that may wait before their followers pause."""
-MAX_BATCHES_PER_CYCLE = 2_000
-"""Bounds the length of one entry, and so the wait of whoever comes next."""
+MAX_ITEMS_PER_CYCLE = 2_000
+MAX_COMMANDS_PER_CYCLE = 10_000
+"""Both bound the length of one entry, and so the wait of whoever comes next."""
 
 _PRICE_KIND = kind_of(PricePublished)
 _LISTING_KINDS = {kind_of(InstrumentListed), kind_of(MarginTierListed)}
-
-
-@dataclass(slots=True)
-class _Fact:
-    log: str
-    entry: LogEntry
-
-
-@dataclass(slots=True)
-class _FromClearing:
-    message: credit_pb2.ConnectResponse
-
-
-@dataclass(slots=True)
-class _OwnBatch:
-    commands: bytes
-    count: int
-    deadline: float = 0.0
-
-    def done(self, results: bytes, last_seq: int) -> None:
-        """Nobody waits."""
-
-    def lost(self) -> None:
-        """Nobody waits."""
-
-
-@dataclass(slots=True)
-class _Question:
-    call: Callable[[Engine], Any]
-    answer: asyncio.Future[Any]
 
 
 class MatchingService:
@@ -115,7 +87,7 @@ class MatchingService:
         self._next_sample_ns = 0
         self._answer_timeout_seconds = answer_timeout_seconds
         self._metrics = metrics
-        self._inbox: deque[Batch | _Fact | _FromClearing | _Question] = deque()
+        self._inbox: deque[Batch | Fact | FromClearing | Question] = deque()
         self._arrived = asyncio.Event()
         self._drained = asyncio.Event()
         self._in_flight: deque[Batch] = deque()
@@ -166,7 +138,7 @@ class MatchingService:
 
     def submit_own(self, commands: bytes, count: int) -> None:
         """Take commands of the service's own, for which nobody waits."""
-        self._inbox.append(_OwnBatch(commands, count))
+        self._inbox.append(OwnBatch(commands, count))
         self._arrived.set()
 
     @property
@@ -179,12 +151,12 @@ class MatchingService:
         while len(self._inbox) >= MAX_WAITING_FACTS:
             self._drained.clear()
             await self._drained.wait()
-        self._inbox.append(_Fact(log, entry))
+        self._inbox.append(Fact(log, entry))
         self._arrived.set()
 
     def from_clearing(self, message: credit_pb2.ConnectResponse) -> None:
         """Take a line, a request or the gate."""
-        self._inbox.append(_FromClearing(message))
+        self._inbox.append(FromClearing(message))
         self._arrived.set()
 
     async def ask(self, call: Callable[[Engine], Answer]) -> Answer:
@@ -195,7 +167,7 @@ class MatchingService:
 
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._inbox.append(_Question(call, future))
+        self._inbox.append(Question(call, future))
         self._arrived.set()
         try:
             answer: Answer = await asyncio.wait_for(future, self._answer_timeout_seconds)
@@ -208,11 +180,14 @@ class MatchingService:
     # The loop
 
     async def run(self) -> None:
-        """Run until `stop`; what stands in the inbox then is still done."""
-        if self._engine.is_open:
-            # After a restart nothing trades before clearing has swept margins at fresh prices (LIQ-110).
-            self._engine.set_gate(self._clock.now_ns(), is_open=False)
-            self._chunks.append(self._engine.drain_events())
+        """Run until `stop`; what stands in the inbox then is still done.
+
+        Raises:
+            InvariantBroken: the engine and its inputs do not fit together; nothing of that cycle was committed.
+
+        """
+        # After a restart nothing trades before clearing has swept margins at fresh prices (LIQ-110).
+        self._inbox.appendleft(FromClearing(credit_pb2.ConnectResponse(venue_gate=credit_pb2.VenueGate(open=False))))
         while not (self._stopping and not self._inbox):
             if not self._inbox:
                 await self._wait()
@@ -225,13 +200,17 @@ class MatchingService:
         self._arrived.set()
 
     async def expire(self) -> None:
-        """Tell callers whose time is up that the outcome is unknown; run it as a task."""
+        """Tell callers whose time is up that nothing was done or the outcome is unknown; run it as a task."""
         pause = self._answer_timeout_seconds / 8
         while True:
             await asyncio.sleep(pause)
             now = time.monotonic()
             while self._in_flight and self._in_flight[0].deadline <= now:
-                self._in_flight.popleft().lost()
+                batch = self._in_flight.popleft()
+                if batch.stage is BatchStage.WAITING:
+                    # Nobody wants to trade minutes later, when the log is back, at what was the price then.
+                    batch.stage = BatchStage.WITHDRAWN
+                batch.lost()
 
     async def _wait(self) -> None:
         self._arrived.clear()
@@ -240,30 +219,17 @@ class MatchingService:
             async with asyncio.timeout(self._clock.wall_ns_of(due_ns) / 1e9):
                 await self._arrived.wait()
 
+    def _now_ns(self) -> int:
+        return max(self._clock.now_ns(), self._engine.now_ns)
+
     async def _cycle(self) -> None:
-        engine, now_ns = self._engine, max(self._clock.now_ns(), self._engine.now_ns)
+        now_ns = self._now_ns()
         started = time.perf_counter()
-        questions: list[_Question] = []
-        answers: list[tuple[Batch, bytes]] = []
-        run: list[Batch] = []
-        for _ in range(min(len(self._inbox), MAX_BATCHES_PER_CYCLE)):
-            item = self._inbox.popleft()
-            if isinstance(item, _Question):
-                questions.append(item)
-            elif isinstance(item, _Fact | _FromClearing):
-                self._apply_commands(now_ns, run, answers)
-                if isinstance(item, _Fact):
-                    self._count(item, now_ns)
-                else:
-                    self._obey(item.message, now_ns)
-            else:
-                run.append(item)
-        self._drained.set()
-        self._apply_commands(now_ns, run, answers)
-        if now_ns >= self._next_sample_ns:
-            engine.sample_books(now_ns)
-            self._harvest()
-            self._next_sample_ns = now_ns + self._sample_interval_ns
+        try:
+            answers, questions = self._apply(now_ns)
+        except (LedgersDisagree, ValueError, RuntimeError) as error:
+            # What it applied so far was not committed; the next process begins from the log.
+            raise InvariantBroken(f"an input does not fit the shard's state: {error}") from error
         applied = time.perf_counter()
         cycle = await self._commit(now_ns)
         committed = time.perf_counter()
@@ -273,11 +239,41 @@ class MatchingService:
             sink.committed(cycle)
         self._forget(answers)
         for question in questions:
-            _reply(question, engine)
+            question.reply(self._engine)
         if cycle.records:
             self._metrics.cycle(applied - started, committed - applied, time.perf_counter() - committed)
         if self._snapshot_every and self._log.last_seq - self._snapshot_seq >= self._snapshot_every:
             await self._save_snapshot()
+
+    def _apply(self, now_ns: int) -> tuple[list[tuple[Batch, bytes]], list[Question]]:
+        """Let the engine apply what waits, in order; return the results and the questions, for after the commit."""
+        questions: list[Question] = []
+        answers: list[tuple[Batch, bytes]] = []
+        run: list[Batch] = []
+        commands = 0
+        for _ in range(min(len(self._inbox), MAX_ITEMS_PER_CYCLE)):
+            item = self._inbox.popleft()
+            if isinstance(item, Question):
+                questions.append(item)
+            elif isinstance(item, Fact | FromClearing):
+                self._apply_commands(now_ns, run, answers)
+                if isinstance(item, Fact):
+                    self._count(item, now_ns)
+                else:
+                    self._obey(item.message, now_ns)
+            elif item.stage is BatchStage.WAITING:
+                item.stage = BatchStage.TAKEN
+                run.append(item)
+                commands += item.count
+                if commands >= MAX_COMMANDS_PER_CYCLE:
+                    break
+        self._drained.set()
+        self._apply_commands(now_ns, run, answers)
+        if now_ns >= self._next_sample_ns:
+            self._engine.sample_books(now_ns)
+            self._harvest()
+            self._next_sample_ns = now_ns + self._sample_interval_ns
+        return answers, questions
 
     def _forget(self, answers: list[tuple[Batch, bytes]]) -> None:
         # Batches are answered in the order in which they came, so those answered stand in front.
@@ -305,7 +301,7 @@ class MatchingService:
         self._chunks.append(self._engine.drain_events())
         self._levels += self._engine.drain_level_updates()
 
-    def _count(self, fact: _Fact, now_ns: int) -> None:
+    def _count(self, fact: Fact, now_ns: int) -> None:
         entry = fact.entry
         for index, kind in enumerate(kinds(entry.records)):
             if kind == _PRICE_KIND:
@@ -317,11 +313,11 @@ class MatchingService:
         self._cursors[fact.log] = entry.position
 
     def _take_price(self, price: PricePublished, seq: int, now_ns: int) -> None:
-        if price.consumers & ConsumerBit.BOTS:
-            self._prices.append(price)
         if price.instrument_id not in self._listed:
             # Published before the listing was read here; the next one comes soon.
             return
+        if price.consumers & ConsumerBit.BOTS:
+            self._prices.append(price)
         if price.consumers & ConsumerBit.MATCHING and price.mark_price_ticks > 0:
             self._engine.apply_mark(
                 now_ns,
@@ -382,14 +378,6 @@ class MatchingService:
 
     async def _save_snapshot(self) -> None:
         if self._snapshots is not None and self._log.last_seq > self._snapshot_seq:
-            await self._snapshots.save(encode_snapshot(self._engine, self._cursors))
+            # One that failed is tried again only when the next is due: the log alone is enough to recover.
             self._snapshot_seq = self._log.last_seq
-
-
-def _reply(question: _Question, engine: Engine) -> None:
-    if question.answer.done():
-        return
-    try:
-        question.answer.set_result(question.call(engine))
-    except VenueError as error:
-        question.answer.set_exception(error)
+            await self._snapshots.save(encode_snapshot(self._engine, self._cursors))

@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, NoReturn, Protocol, Self
 
@@ -134,8 +135,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def _streaming(self, method: str, behaviour: Any, taken: Callable[[Any], Any]) -> Any:  # noqa: ANN401
         async def generate(request: Any, context: _Context) -> AsyncIterator[Any]:  # noqa: ANN401
-            async with _Call(self, method, context, streaming=True):
-                async for response in behaviour(taken(request), context):
+            # Closed here and now when the call ends, so that a servicer's own ending does not wait for a collector.
+            async with (
+                _Call(self, method, context, streaming=True),
+                aclosing(behaviour(taken(request), context)) as responses,
+            ):
+                async for response in responses:
                     yield response
 
         async def write(request: Any, context: _Context) -> None:  # noqa: ANN401

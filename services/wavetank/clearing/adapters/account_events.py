@@ -28,6 +28,48 @@ QUEUED_EVENTS = 10_000
 Message = account_pb2.StreamAccountEventsResponse
 
 
+class _Listener:
+    """What waits for one stream."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Message] = deque()
+        self._wake = asyncio.Event()
+        self._cut: VenueError | None = None
+        self._end: VenueError | None = None
+
+    def offer(self, message: Message) -> None:
+        """Queue a message; a listener that does not read is cut, for it must not miss one unknowingly."""
+        if self._cut is not None:
+            return
+        if len(self._waiting) < QUEUED_EVENTS:
+            self._waiting.append(message)
+        else:
+            self._waiting.clear()
+            self._cut = VenueError(
+                Reason.SUBSCRIBER_TOO_SLOW,
+                f"{QUEUED_EVENTS} events waited; resume after the last seq you have",
+                allowed=QUEUED_EVENTS,
+            )
+        self._wake.set()
+
+    def end(self, error: VenueError) -> None:
+        """End the stream with this error, behind what waits."""
+        self._end = error
+        self._wake.set()
+
+    async def messages(self) -> AsyncGenerator[Message, None]:
+        """Yield what waits, until the stream is cut or ended."""
+        while True:
+            while self._waiting:
+                yield self._waiting.popleft()
+            if self._cut is not None:
+                raise self._cut
+            if self._end is not None:
+                raise self._end
+            self._wake.clear()
+            await self._wake.wait()
+
+
 class AccountEvents:
     """Holds and hands out account events; a sink of committed entries."""
 
@@ -36,7 +78,15 @@ class AccountEvents:
         self._last_seq = last_seq
         self._first_seq = last_seq + 1
         self._held: deque[tuple[int, Message]] = deque()
-        self._listeners: dict[int, set[asyncio.Queue[Message]]] = {}
+        self._listeners: dict[int, set[_Listener]] = {}
+        self._end: VenueError | None = None
+
+    def stop(self) -> None:
+        """End all streams behind what waits, and begin no more."""
+        self._end = VenueError(Reason.NOT_READY, "clearing is stopping; resume in a moment")
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.end(self._end)
 
     def committed(self, first_seq: int, now_ns: int, events: Sequence[Event]) -> None:
         """Take the events of one committed entry; must not wait."""
@@ -48,9 +98,7 @@ class AccountEvents:
                 self._first_seq = self._held.popleft()[1].seq + 1
             self._held.append((event.account_id, message))
             for listener in self._listeners.get(event.account_id, ()):
-                # A full queue is noticed by its own listener, which is then cut.
-                if not listener.full():
-                    listener.put_nowait(message)
+                listener.offer(message)
         self._last_seq = first_seq + len(events) - 1
 
     async def listen(self, account_id: int, from_seq: int) -> AsyncGenerator[Message, None]:
@@ -59,9 +107,11 @@ class AccountEvents:
         The first message has no event and says from where the stream begins.
 
         Raises:
-            VenueError: RESUME_IMPOSSIBLE, SUBSCRIBER_TOO_SLOW.
+            VenueError: RESUME_IMPOSSIBLE, SUBSCRIBER_TOO_SLOW, NOT_READY.
 
         """
+        if self._end is not None:
+            raise self._end
         if from_seq and not self._first_seq - 1 <= from_seq <= self._last_seq:
             raise VenueError(
                 Reason.RESUME_IMPOSSIBLE,
@@ -69,24 +119,18 @@ class AccountEvents:
                 was=from_seq,
                 allowed=self._first_seq - 1,
             )
-        queue: asyncio.Queue[Message] = asyncio.Queue(QUEUED_EVENTS)
+        listener = _Listener()
         missed = [
             message for owner, message in self._held if from_seq and owner == account_id and message.seq > from_seq
         ]
-        self._listeners.setdefault(account_id, set()).add(queue)
+        self._listeners.setdefault(account_id, set()).add(listener)
         try:
             yield Message(seq=from_seq or self._last_seq)
             for message in missed:
                 yield message
-            while True:
-                yield await queue.get()
-                if queue.full():
-                    raise VenueError(
-                        Reason.SUBSCRIBER_TOO_SLOW,
-                        f"{QUEUED_EVENTS} events waited; resume after the last seq you have",
-                        allowed=QUEUED_EVENTS,
-                    )
+            async for message in listener.messages():
+                yield message
         finally:
-            self._listeners[account_id].discard(queue)
+            self._listeners[account_id].discard(listener)
             if not self._listeners[account_id]:
                 del self._listeners[account_id]

@@ -88,10 +88,14 @@ class ShardStream:
     def __init__(self) -> None:
         """Begin with nothing waiting."""
         self.waiting: asyncio.Queue[credit_pb2.ConnectResponse | None] = asyncio.Queue()
+        self._is_cut = False
 
     def _send(self, message: credit_pb2.ConnectResponse) -> None:
+        if self._is_cut:
+            return
         if self.waiting.qsize() >= MAX_WAITING:
             # The shard does not read. Ending the stream makes it say hello again and get all anew.
+            self._is_cut = True
             self.close()
             return
         self.waiting.put_nowait(message)
@@ -119,7 +123,15 @@ class CreditServicer(credit_pb2_grpc.CreditServiceServicer):
     def __init__(self, service: ClearingService) -> None:
         """Serve for `service`."""
         self._service = service
+        self._streams: set[ShardStream] = set()
+        self._stopping = False
         self._logger = structlog.get_logger().bind(service="clearing")
+
+    def stop(self) -> None:
+        """End all streams behind what waits, and begin no more."""
+        self._stopping = True
+        for stream in self._streams:
+            stream.close()
 
     async def Connect(  # noqa: N802 - the contract's name.
         self,
@@ -135,15 +147,21 @@ class CreditServicer(credit_pb2_grpc.CreditServiceServicer):
             raise VenueError(
                 Reason.MALFORMED, f"shard {first.hello.shard} is unknown; {MATCHING_LOG} alone is served", allowed=0
             )
+        if self._stopping:
+            raise VenueError(Reason.NOT_READY, "clearing is stopping; say hello again in a moment")
         stream = ShardStream()
+        self._streams.add(stream)
         self._logger.info("shard_connected", epoch=first.hello.epoch, last_seq=first.hello.last_seq)
         self._service.connected(stream, first.hello.last_seq)
         reader = asyncio.create_task(self._watch(request_iterator, stream))
         try:
             while (message := await stream.waiting.get()) is not None:
                 yield message
+            if self._stopping:
+                raise VenueError(Reason.NOT_READY, "clearing is stopping; say hello again in a moment")
         finally:
             reader.cancel()
+            self._streams.discard(stream)
             self._service.disconnected(stream)
             self._logger.info("shard_disconnected", epoch=first.hello.epoch)
 

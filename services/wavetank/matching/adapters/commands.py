@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.matching.adapters.refusals import refusal
 from wavetank.matching.core import commands as packed
-from wavetank.model.orders import OrderFlag
+from wavetank.model.orders import CommandKind, OrderFlag
 from wavetank.model.reason import Reason
 from wavetank.v1 import order_entry_pb2 as pb
 
@@ -113,12 +113,12 @@ class PackedBatch:
     def __init__(self, account_id: int, commands: Iterable[pb.Command]) -> None:
         """Pack commands; those without meaning are kept aside with their refusal."""
         good = []
-        self.refused: dict[int, pb.Refusal] = {}
+        self.refused: dict[int, pb.CommandResult] = {}
         for index, command in enumerate(commands):
             try:
                 good.append(pack(account_id, command))
             except Malformed as error:
-                self.refused[index] = refusal(Reason.MALFORMED, message=str(error))
+                self.refused[index] = _refused(command, str(error))
         self.commands = b"".join(good)
         self.count = len(good)
 
@@ -126,8 +126,26 @@ class PackedBatch:
         """Return one result per command of the request, in order."""
         results = [result_message(result) for result in packed.unpack_results(data)]
         for index in sorted(self.refused):
-            results.insert(index, pb.CommandResult(refusal=self.refused[index], state=pb.ORDER_STATE_REJECTED))
+            results.insert(index, self.refused[index])
         return results
+
+    def resting(self, data: bytes) -> list[int]:
+        """Return the ids of the orders that the batch placed and that rest now."""
+        return [
+            result.order_id
+            for index, result in enumerate(packed.unpack_results(data))
+            if result.state == pb.ORDER_STATE_OPEN and self.commands[index * packed.COMMAND_BYTES] == CommandKind.PLACE
+        ]
+
+
+def _refused(command: pb.Command, sentence: str) -> pb.CommandResult:
+    result = pb.CommandResult(refusal=refusal(Reason.MALFORMED, message=sentence))
+    kind = command.WhichOneof("command")
+    if kind == "place":
+        result.state = pb.ORDER_STATE_REJECTED
+    if kind is not None and kind != "cancel_all":
+        result.client_order_id = getattr(command, kind).client_order_id
+    return result
 
 
 def result_message(result: packed.CommandResult) -> pb.CommandResult:

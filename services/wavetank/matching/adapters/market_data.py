@@ -1,19 +1,21 @@
 """MarketDataService: what everybody may see of the books and prices.
 
-Each change is encoded once and its bytes are shared by all subscribers. A subscriber has a queue of
-its own: best prices and instrument prices are conflated in it, for only the last one counts; a
-subscriber that lets books and trades pile up is cut with a clear error and delays nobody.
+Each change is encoded once and its bytes are shared by all subscribers (`subscriber`). Kept true: a
+message of the books has the seq of the last event that changed that book, so no two of them have the
+same; messages go out in order of seq; hence a reader that goes on after the last seq it saw has
+missed no change of a book.
 """
 
 from __future__ import annotations
 
-import asyncio
+import struct
 from collections import deque
-from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from wavetank.matching.adapters.subscriber import Message, Subscriber
 from wavetank.model.events.matching import Traded
 from wavetank.model.orders import OrderFlag, Side
 from wavetank.model.reason import Reason
@@ -35,80 +37,12 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 HELD_MESSAGES = 65_536
 """Messages held for those who resume, of all channels together."""
-QUEUED_MESSAGES = 20_000
-"""Messages that may wait for one subscriber."""
 MAX_DEPTH = 1_000
 DEFAULT_DEPTH = 20
 ALL_LEVELS = 1_000_000
 
-_CONFLATED = {pb.CHANNEL_BBO, pb.CHANNEL_PRICES}
 _TRADE_KIND = kind_of(Traded)
-
-
-@dataclass(slots=True)
-class _Message:
-    seq: int
-    channel: int
-    instrument_id: int
-    data: bytes
-
-
-class _Subscriber:
-    """What waits for one stream."""
-
-    def __init__(self, channels: frozenset[int], instrument_ids: frozenset[int]) -> None:
-        self._channels = channels
-        self._instrument_ids = instrument_ids
-        self._waiting: deque[_Message] = deque()
-        self._latest: dict[tuple[int, int], _Message] = {}
-        self._wake = asyncio.Event()
-        self._too_slow = False
-
-    def wants(self, message: _Message) -> bool:
-        """Tell whether a message belongs to this subscription."""
-        return message.channel in self._channels and (
-            not self._instrument_ids or message.instrument_id in self._instrument_ids
-        )
-
-    def offer(self, message: _Message) -> None:
-        """Queue a message; one of a conflated channel takes the place of the one that still waits."""
-        if not self.wants(message):
-            return
-        if message.channel in _CONFLATED:
-            waiting = self._latest.get((message.channel, message.instrument_id))
-            if waiting is not None:
-                waiting.data = message.data
-                return
-            # Others share this message, so what waits here is a copy that may be replaced.
-            message = _Message(message.seq, message.channel, message.instrument_id, message.data)
-            self._latest[message.channel, message.instrument_id] = message
-        if len(self._waiting) >= QUEUED_MESSAGES:
-            self._too_slow = True
-        else:
-            self._waiting.append(message)
-        self._wake.set()
-
-    async def messages(self) -> AsyncIterator[bytes]:
-        """Yield what waits, for ever.
-
-        Raises:
-            VenueError: SUBSCRIBER_TOO_SLOW.
-
-        """
-        while True:
-            while self._waiting and not self._too_slow:
-                message = self._waiting.popleft()
-                if message.channel in _CONFLATED:
-                    self._latest.pop((message.channel, message.instrument_id), None)
-                yield message.data
-            if self._too_slow:
-                raise VenueError(
-                    Reason.SUBSCRIBER_TOO_SLOW,
-                    f"{QUEUED_MESSAGES} messages wait to be read; subscribe again, and ask for less",
-                    allowed=QUEUED_MESSAGES,
-                )
-            self._wake.clear()
-            await self._wake.wait()
+_INSTRUMENT_ID = struct.Struct(f"<4xi{RECORD_BYTES - 8}x")
 
 
 class MarketData:
@@ -117,58 +51,71 @@ class MarketData:
     def __init__(self, service: MatchingService) -> None:
         """Begin behind what is committed; what came before can no longer be resumed."""
         self._service = service
-        self._subscribers: list[_Subscriber] = []
-        self._held: deque[_Message] = deque(maxlen=HELD_MESSAGES)
+        self._subscribers: list[Subscriber] = []
+        self._held: deque[Message] = deque(maxlen=HELD_MESSAGES)
         self._oldest_seq = service.last_seq
         """Resuming after this seq or a later one misses nothing."""
         self._book_seq: dict[int, int] = {}
         self._bbo: dict[int, tuple[int, int, int, int]] = {}
         self._prices: dict[int, PricePublished] = {}
+        self._end: VenueError | None = None
+
+    def stop(self) -> None:
+        """End all subscriptions behind what waits, and begin no more."""
+        self._end = VenueError(Reason.NOT_READY, "the shard is stopping; subscribe again in a moment")
+        for subscriber in self._subscribers:
+            subscriber.end(self._end)
 
     def committed(self, cycle: Committed) -> None:
         """Publish what the cycle changed."""
-        for message in self._messages(cycle):
+        # The sort is stable: at one seq the book comes before its best prices, and these before the trade.
+        for message in sorted(self._messages(cycle), key=attrgetter("seq")):
             if len(self._held) == HELD_MESSAGES:
                 self._oldest_seq = self._held[0].seq
             self._held.append(message)
             for subscriber in self._subscribers:
                 subscriber.offer(message)
 
-    def _messages(self, cycle: Committed) -> Iterable[_Message]:
+    def _messages(self, cycle: Committed) -> Iterable[Message]:
+        engine = self._service.committed_engine
+        yield from self._book_messages(engine, cycle)
         for index, kind in enumerate(kinds(cycle.records)):
             if kind == _TRADE_KIND:
                 trade = decode(cycle.records, index * RECORD_BYTES)
                 if isinstance(trade, Traded):
                     yield self._trade(trade, cycle.first_seq + index, cycle.now_ns)
-        changed: dict[int, dict[tuple[int, int], tuple[int, int]]] = {}
-        for instrument_id, side, price, lots, orders in cycle.levels:
-            changed.setdefault(instrument_id, {})[side, price] = (lots, orders)
-        engine = self._service.committed_engine
-        for instrument_id in sorted(changed):
-            yield self._delta(instrument_id, changed[instrument_id], cycle)
-            bbo = engine.bbo(instrument_id)
-            if bbo != self._bbo.get(instrument_id):
-                self._bbo[instrument_id] = bbo
-                yield self._message(
-                    pb.CHANNEL_BBO,
-                    instrument_id,
-                    pb.SubscribeResponse(bbo=bbo_message(bbo)),
-                    cycle.last_seq,
-                    cycle.now_ns,
-                )
         for published in cycle.prices:
             self._prices[published.instrument_id] = published
             update = pb.SubscribeResponse(prices=self.prices_of(engine, published.instrument_id))
             yield self._message(pb.CHANNEL_PRICES, published.instrument_id, update, cycle.last_seq, cycle.now_ns)
 
+    def _book_messages(self, engine: Engine, cycle: Committed) -> Iterable[Message]:
+        changed: dict[int, dict[tuple[int, int], tuple[int, int]]] = {}
+        for instrument_id, side, price, lots, orders in cycle.levels:
+            changed.setdefault(instrument_id, {})[side, price] = (lots, orders)
+        if not changed:
+            return
+        last_seq = {
+            instrument_id: seq
+            for seq, (instrument_id,) in enumerate(_INSTRUMENT_ID.iter_unpack(cycle.records), cycle.first_seq)
+        }
+        for instrument_id in sorted(changed):
+            seq = last_seq[instrument_id]
+            yield self._delta(instrument_id, changed[instrument_id], seq, cycle.now_ns)
+            bbo = engine.bbo(instrument_id)
+            if bbo != self._bbo.get(instrument_id):
+                self._bbo[instrument_id] = bbo
+                update = pb.SubscribeResponse(bbo=bbo_message(bbo))
+                yield self._message(pb.CHANNEL_BBO, instrument_id, update, seq, cycle.now_ns)
+
     @staticmethod
-    def _message(channel: int, instrument_id: int, update: pb.SubscribeResponse, seq: int, now_ns: int) -> _Message:
+    def _message(channel: int, instrument_id: int, update: pb.SubscribeResponse, seq: int, now_ns: int) -> Message:
         update.seq = seq
         update.event_time_ns = now_ns
         update.instrument_id = instrument_id
-        return _Message(seq, channel, instrument_id, update.SerializeToString())
+        return Message(seq, channel, instrument_id, update.SerializeToString())
 
-    def _trade(self, trade: Traded, seq: int, now_ns: int) -> _Message:
+    def _trade(self, trade: Traded, seq: int, now_ns: int) -> Message:
         update = pb.SubscribeResponse(
             trade=pb.PublicTrade(
                 trade_id=trade.trade_id,
@@ -180,14 +127,16 @@ class MarketData:
         )
         return self._message(pb.CHANNEL_TRADES, trade.instrument_id, update, seq, now_ns)
 
-    def _delta(self, instrument_id: int, levels: dict[tuple[int, int], tuple[int, int]], cycle: Committed) -> _Message:
+    def _delta(
+        self, instrument_id: int, levels: dict[tuple[int, int], tuple[int, int]], seq: int, now_ns: int
+    ) -> Message:
         delta = pb.BookDelta(previous_seq=self._book_seq.get(instrument_id, 0))
         for (side, price), (lots, orders) in sorted(levels.items()):
             rows = delta.bids if side == Side.BUY else delta.asks
             rows.append(pb.PriceLevel(price_ticks=price, size_lots=lots, orders=orders))
-        self._book_seq[instrument_id] = cycle.last_seq
+        self._book_seq[instrument_id] = seq
         update = pb.SubscribeResponse(book_delta=delta)
-        return self._message(pb.CHANNEL_BOOK, instrument_id, update, cycle.last_seq, cycle.now_ns)
+        return self._message(pb.CHANNEL_BOOK, instrument_id, update, seq, now_ns)
 
     def prices_of(self, engine: Engine, instrument_id: int) -> pb.InstrumentPrices:
         """Return an instrument's prices as delivered to bots."""
@@ -205,32 +154,29 @@ class MarketData:
         prices.index_time_ns = price.index_time_ns
         return prices
 
-    def subscribe(
-        self, engine: Engine, channels: frozenset[int], instrument_ids: frozenset[int], from_seq: int
-    ) -> _Subscriber:
-        """Return a subscriber that has its snapshot, or what it missed; called between two cycles.
+    def subscribe(self, engine: Engine, subscriber: Subscriber, from_seq: int) -> None:
+        """Give a subscriber its snapshot, or what it missed, and all that follows; called between two cycles.
 
         Raises:
-            VenueError: RESUME_IMPOSSIBLE, INSTRUMENT_UNKNOWN.
+            VenueError: RESUME_IMPOSSIBLE, INSTRUMENT_UNKNOWN, NOT_READY.
 
         """
+        if self._end is not None:
+            raise self._end
         listed = {instrument.instrument_id for instrument in engine.instruments()}
-        unknown = sorted(instrument_ids - listed)
+        unknown = sorted(subscriber.instrument_ids - listed)
         if unknown:
             raise VenueError(
                 Reason.INSTRUMENT_UNKNOWN, f"instrument {unknown[0]} is not traded on this shard", was=unknown[0]
             )
-        subscriber = _Subscriber(channels, instrument_ids)
         if from_seq:
             self._resume(subscriber, from_seq)
-        else:
-            for instrument_id in sorted(instrument_ids or listed):
-                for message in self._snapshot(engine, instrument_id):
-                    subscriber.offer(message)
+        for instrument_id in sorted(subscriber.instrument_ids or listed):
+            for message in self._snapshot(engine, instrument_id, with_book=not from_seq):
+                subscriber.offer(message)
         self._subscribers.append(subscriber)
-        return subscriber
 
-    def _resume(self, subscriber: _Subscriber, from_seq: int) -> None:
+    def _resume(self, subscriber: Subscriber, from_seq: int) -> None:
         if not self._oldest_seq <= from_seq <= self._service.last_seq:
             raise VenueError(
                 Reason.RESUME_IMPOSSIBLE,
@@ -243,19 +189,21 @@ class MarketData:
             if message.seq > from_seq:
                 subscriber.offer(message)
 
-    def _snapshot(self, engine: Engine, instrument_id: int) -> Iterable[_Message]:
+    def _snapshot(self, engine: Engine, instrument_id: int, *, with_book: bool) -> Iterable[Message]:
         seq, now_ns = self._service.last_seq, engine.now_ns
-        self._book_seq.setdefault(instrument_id, seq)
-        book = pb.SubscribeResponse(book_snapshot=book_message(engine, instrument_id, ALL_LEVELS))
-        # A snapshot stands for the last delta, so that the next one follows it.
-        yield self._message(pb.CHANNEL_BOOK, instrument_id, book, self._book_seq[instrument_id], now_ns)
+        if with_book:
+            book = pb.SubscribeResponse(book_snapshot=book_message(engine, instrument_id, ALL_LEVELS))
+            # A snapshot stands for the last delta, so that the next one follows it.
+            book_seq = self._book_seq.setdefault(instrument_id, seq)
+            yield self._message(pb.CHANNEL_BOOK, instrument_id, book, book_seq, now_ns)
+        # Of best prices and prices only the present ones count, also for those who resume.
         bbo = pb.SubscribeResponse(bbo=bbo_message(engine.bbo(instrument_id)))
         yield self._message(pb.CHANNEL_BBO, instrument_id, bbo, seq, now_ns)
         prices = pb.SubscribeResponse(prices=self.prices_of(engine, instrument_id))
         yield self._message(pb.CHANNEL_PRICES, instrument_id, prices, seq, now_ns)
 
-    def unsubscribe(self, subscriber: _Subscriber) -> None:
-        """Forget a subscriber."""
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Forget a subscriber, if it ever subscribed."""
         if subscriber in self._subscribers:
             self._subscribers.remove(subscriber)
 
@@ -291,11 +239,9 @@ class MarketDataServicer:
             raise VenueError(Reason.MALFORMED, f"channels are {sorted(channels)}; one or more of {sorted(known)}")
         if request.from_seq < 0:
             raise VenueError(Reason.MALFORMED, f"from_seq is {request.from_seq}; 0 or a seq is allowed")
-        instrument_ids = frozenset(request.instrument_ids)
-        subscriber = await self._service.ask(
-            lambda engine: self._market_data.subscribe(engine, channels, instrument_ids, request.from_seq)
-        )
+        subscriber = Subscriber(channels, frozenset(request.instrument_ids))
         try:
+            await self._service.ask(lambda engine: self._market_data.subscribe(engine, subscriber, request.from_seq))
             async for data in subscriber.messages():
                 yield data
         finally:

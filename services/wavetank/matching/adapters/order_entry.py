@@ -20,7 +20,7 @@ from wavetank.matching.core import commands as packed
 from wavetank.model.orders import CancelReason
 from wavetank.model.reason import Reason
 from wavetank.runtime.errors import VenueError
-from wavetank.runtime.principal import Scope, principal, require
+from wavetank.runtime.principal import Principal, Scope, principal, require
 from wavetank.v1 import order_entry_pb2 as pb
 from wavetank.v1 import order_entry_pb2_grpc
 
@@ -58,6 +58,14 @@ class OrderEntryServicer(order_entry_pb2_grpc.OrderEntryServiceServicer):
         self._max_commands = max_commands
         self._rate_limit = rate_limit
         self._metrics = metrics
+        self._sessions: set[OrderSession] = set()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """End all sessions behind what is in flight, and open no more."""
+        self._stopping = True
+        for session in self._sessions:
+            session.close(VenueError(Reason.NOT_READY, "the shard is stopping; open a new session in a moment"))
 
     def _account(self, context: Context, scope: Scope, account_id: int) -> int:
         account_id = require(principal(context), scope, account_id)
@@ -86,28 +94,45 @@ class OrderEntryServicer(order_entry_pb2_grpc.OrderEntryServiceServicer):
         first = await anext(aiter(request_iterator), None)
         if first is None or not first.HasField("open") or first.commands:
             raise VenueError(Reason.MALFORMED, "the first message of a session says `open` and nothing else")
+        if self._stopping:
+            raise VenueError(Reason.NOT_READY, "the shard is stopping; open a new session in a moment")
         account_id = self._account(context, Scope.TRADE, first.open.account_id)
-        session = OrderSession(account_id, cancels=first.open.cancel_on_disconnect)
+        session = OrderSession(
+            account_id,
+            cancels=first.open.cancel_on_disconnect,
+            cancel=lambda order_ids: self._cancel(account_id, order_ids),
+        )
 
         def join(engine: Engine) -> int:
             self._feeds.join(account_id, session, engine.open_orders(account_id))
             return self._service.last_seq
 
-        seq = await self._service.ask(join)
-        opened = pb.SessionOpened(account_id=account_id, seq=seq, max_commands=self._max_commands)
-        session.send(pb.SessionResponse(request_id=first.request_id, opened=opened, seq=seq))
-        reader = asyncio.create_task(self._read(session, request_iterator))
+        reader: asyncio.Task[None] | None = None
+        self._sessions.add(session)
         try:
+            seq = await self._service.ask(join)
+            opened = pb.SessionOpened(account_id=account_id, seq=seq, max_commands=self._max_commands)
+            session.send(pb.SessionResponse(request_id=first.request_id, opened=opened, seq=seq))
+            reader = asyncio.create_task(self._read(session, principal(context), request_iterator))
             async for response in session.responses():
                 yield response
         finally:
-            reader.cancel()
-            self._end(session)
+            if reader is not None:
+                reader.cancel()
+            self._sessions.discard(session)
+            self._feeds.leave(account_id, session)
+            session.end()
 
-    async def _read(self, session: OrderSession, requests: AsyncIterator[pb.SessionRequest]) -> None:
+    async def _read(self, session: OrderSession, who: Principal, requests: AsyncIterator[pb.SessionRequest]) -> None:
         error: VenueError | None = None
         try:
             async for request in requests:
+                if session.is_closing:
+                    break
+                if not self._registry.is_valid(who):
+                    raise VenueError(  # noqa: TRY301 - it ends the session as what the transport raises does.
+                        Reason.KEY_UNKNOWN, "the API key of this session was revoked"
+                    )
                 if session.in_flight >= MAX_REQUESTS_IN_FLIGHT:
                     raise VenueError(  # noqa: TRY301 - it ends the session as what the transport raises does.
                         Reason.RATE_LIMITED,
@@ -134,15 +159,12 @@ class OrderEntryServicer(order_entry_pb2_grpc.OrderEntryServiceServicer):
         except VenueError as error:
             session.refuse(request.request_id, error)
 
-    def _end(self, session: OrderSession) -> None:
-        cancelled = [
-            packed.cancel(account_id=session.account_id, order_id=order_id, cancel_reason=CancelReason.DISCONNECTED)
-            for order_id in sorted(session.placed)
-            if self._feeds.is_open(session.account_id, order_id)
+    def _cancel(self, account_id: int, order_ids: list[int]) -> None:
+        cancels = [
+            packed.cancel(account_id=account_id, order_id=order_id, cancel_reason=CancelReason.DISCONNECTED)
+            for order_id in order_ids
         ]
-        self._feeds.leave(session.account_id, session)
-        if cancelled:
-            self._service.submit_own(b"".join(cancelled), len(cancelled))
+        self._service.submit_own(b"".join(cancels), len(cancels))
 
     # Unary twins
 

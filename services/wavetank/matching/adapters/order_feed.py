@@ -81,11 +81,6 @@ class OrderFeeds:
         if not feed.listeners:
             del self._feeds[account_id]
 
-    def is_open(self, account_id: int, order_id: int) -> bool:
-        """Tell whether an order of an account with a session is open."""
-        feed = self._feeds.get(account_id)
-        return feed is not None and order_id in feed.orders
-
     def committed(self, cycle: Committed) -> None:
         """Tell every listener what the cycle did to its account's orders."""
         if not self._feeds or not cycle.records:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from wavetank.model.orders import LineStatus
 
 
-class LedgersDisagree(Exception):  # noqa: N818 - it names what was found; nothing else can be done about it.
+class LedgersDisagree(Exception):
     """The shard and clearing count the same account differently, or the log lost entries (PROTOCOL R4)."""
 
 

@@ -1,0 +1,64 @@
+"""What waits for a cycle of the service: facts, messages of clearing, questions, and commands of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wavetank.matching.ports import BatchStage
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from wavetank.matching.core.engine import Engine
+    from wavetank.runtime.log_entry import LogEntry
+    from wavetank.v1 import credit_pb2
+
+
+@dataclass(slots=True)
+class Fact:
+    """An entry of another log."""
+
+    log: str
+    entry: LogEntry
+
+
+@dataclass(slots=True)
+class FromClearing:
+    """A line, a request or the gate."""
+
+    message: credit_pb2.ConnectResponse
+
+
+@dataclass(slots=True)
+class OwnBatch:
+    """Commands of the service's own, for which nobody waits."""
+
+    commands: bytes
+    count: int
+    deadline: float = 0.0
+    stage: BatchStage = BatchStage.WAITING
+
+    def done(self, results: bytes, last_seq: int) -> None:
+        """Nobody waits."""
+
+    def lost(self) -> None:
+        """Nobody waits."""
+
+
+@dataclass(slots=True)
+class Question:
+    """A call that changes nothing, answered when the engine is exactly the committed state."""
+
+    call: Callable[[Engine], Any]
+    answer: asyncio.Future[Any]
+
+    def reply(self, engine: Engine) -> None:
+        """Answer, unless the asker went away; a question that fails concerns its asker alone."""
+        if self.answer.done():
+            return
+        try:
+            self.answer.set_result(self.call(engine))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was changed; the asker's door reports it.
+            self.answer.set_exception(error)
