@@ -4,7 +4,6 @@ It exists so that no command builds metadata or reads a status by hand. Kept tru
 its numbered reason, what it was and what was allowed; a service that is away is named with its address.
 """
 
-import os
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -36,10 +35,6 @@ _HINTS = {
     "DEADLINE_EXCEEDED": "it may be starting again; `wavetank status` shows how the services are",
 }
 """What to do next, by the venue's reason, or by the status when it gave none."""
-
-# Children are started from processes that hold channels. gRPC's handlers of fork() serve programs that go on using
-# them in the child; ours become another program at once, and would only print a warning.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 Request_contra = TypeVar("Request_contra", contravariant=True)
 Response_co = TypeVar("Response_co", covariant=True)
