@@ -28,9 +28,7 @@ def maintenance_micros(instrument: Instrument, lots: int, price_ticks: int) -> i
     tiers = tier_of(instrument, notional)
     total = Fraction(0)
     for tier, following in zip(tiers, [*tiers[1:], None], strict=True):
-        rate = (
-            Fraction(tier.maintenance_ppm, 10**6) if tier.maintenance_ppm else Fraction(1, 2 * tier.max_leverage)
-        )
+        rate = Fraction(tier.maintenance_ppm, 10**6) if tier.maintenance_ppm else Fraction(1, 2 * tier.max_leverage)
         upper = notional if following is None else following.lower_notional_micros
         total += (upper - tier.lower_notional_micros) * rate
     return math.ceil(total)

@@ -402,13 +402,9 @@ class NaiveShard:
         refuse_if(not known, Reason.MALFORMED)
         post_only = bool(ask.flags & OrderFlag.POST_ONLY)
         if ask.order_type == MARKET:
-            refuse_if(
-                ask.time_in_force == GTC or ask.price_ticks != 0 or post_only, Reason.ORDER_COMBINATION
-            )
+            refuse_if(ask.time_in_force == GTC or ask.price_ticks != 0 or post_only, Reason.ORDER_COMBINATION)
         else:
-            refuse_if(
-                ask.slippage_cap_ppm != 0 or (post_only and ask.time_in_force != GTC), Reason.ORDER_COMBINATION
-            )
+            refuse_if(ask.slippage_cap_ppm != 0 or (post_only and ask.time_in_force != GTC), Reason.ORDER_COMBINATION)
         refuse_if(not self.is_open, Reason.NOT_READY)
         instrument = self.instruments[ask.instrument_id]
         refuse_if(
@@ -434,9 +430,7 @@ class NaiveShard:
         refuse_if(order.instrument_id not in self.marks, Reason.NO_REFERENCE_PRICE)
         mark, stale = self.marks[order.instrument_id]
         if not market and abs(order.price - mark) * 10**6 > mark * instrument.price_band_ppm:
-            edge = self.band_edge(
-                order.instrument_id, BUY if order.price > mark else SELL, instrument.price_band_ppm
-            )
+            edge = self.band_edge(order.instrument_id, BUY if order.price > mark else SELL, instrument.price_band_ppm)
             raise Refused(Reason.OUTSIDE_PRICE_BAND, order.price, edge)
         refuse_if(stale and not order.reduces, Reason.PRICE_STALE)
         lots = order.remaining
@@ -464,9 +458,7 @@ class NaiveShard:
         price = self.row(order.account_id, order.instrument_id)[1]
         open_value = sum(o.remaining * o.price for o in own) + order.remaining * order.price
         notional = max(total * price, open_value)
-        refuse_if(
-            notional > NOTIONAL_BOUND, Reason.AMOUNT_OUT_OF_RANGE, min(notional, 2**63 - 1), NOTIONAL_BOUND
-        )
+        refuse_if(notional > NOTIONAL_BOUND, Reason.AMOUNT_OUT_OF_RANGE, min(notional, 2**63 - 1), NOTIONAL_BOUND)
         if not order.reduces:
             signed = position if order.side == BUY else -position
             waiting = self.side_lots(order.account_id, order.instrument_id, order.side, reducing=False)
@@ -502,8 +494,7 @@ class NaiveShard:
                 if self.crosses(order.side, order.price, other.price)
                 and other.account_id != order.account_id
                 and not (
-                    other.reduces
-                    and self.side_lots(other.account_id, other.instrument_id, other.side, reducing=False)
+                    other.reduces and self.side_lots(other.account_id, other.instrument_id, other.side, reducing=False)
                 )
             )
             refuse_if(fillable < order.remaining, Reason.FILL_OR_KILL_UNFILLED, order.remaining, fillable)

@@ -210,7 +210,11 @@ class Twins:
                 resting = self.model.side_of_book(instrument_id, side)
                 assert queue == [(order.price, order.order_id) for order in resting]
                 sums = [
-                    (price, sum(o.remaining for o in resting if o.price == price), len([o for o in resting if o.price == price]))
+                    (
+                        price,
+                        sum(o.remaining for o in resting if o.price == price),
+                        len([o for o in resting if o.price == price]),
+                    )
                     for price in dict.fromkeys(order.price for order in resting)
                 ]
                 assert levels == sums
@@ -352,7 +356,9 @@ class Twins:
             return Ask(CommandKind.CANCEL_ACCOUNT, account_id, request=request)
         if roll < 0.6:
             side = (2 if position > 0 else 1) if random.random() < 0.9 else 1
-            price = random.choice((1, 10**6, 2**31)) if random.random() < 0.4 else self.random_price(random, instrument_id)
+            price = (
+                random.choice((1, 10**6, 2**31)) if random.random() < 0.4 else self.random_price(random, instrument_id)
+            )
             return Ask(
                 CommandKind.LIQUIDATE, account_id, instrument_id, side, request=request,
                 size_lots=random.choice((0, 1, 7, 500, 2**33)), price_ticks=price,

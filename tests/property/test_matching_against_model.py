@@ -5,7 +5,7 @@ from random import Random
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.model.matching_twins import Twins
 
@@ -34,14 +34,19 @@ class Twinned(RuleBasedStateMachine):
         self.twins.restart(from_snapshot=from_snapshot)
 
 
-TestTwinned = Twinned.TestCase
-TestTwinned.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+@pytest.mark.spec("MTCH-010", "MTCH-090")
+def test_whatever_is_drawn_both_agree() -> None:
+    run_state_machine_as_test(
+        Twinned,
+        settings=settings(
+            max_examples=50, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+@pytest.mark.spec(
+    "MTCH-010", "MTCH-020", "MTCH-030", "MTCH-040", "MTCH-090", "ORD-030", "ORD-060", "MRGN-040", "FEE-010"
 )
-TestTwinned.pytestmark = [pytest.mark.spec("MTCH-010", "MTCH-090")]
-
-
-@pytest.mark.spec("MTCH-010", "MTCH-020", "MTCH-030", "MTCH-040", "MTCH-090", "ORD-030", "ORD-060", "MRGN-040", "FEE-010")
 @pytest.mark.parametrize("seed", range(12))
 def test_long_random_runs_agree(seed: int) -> None:
     random = Random(seed)

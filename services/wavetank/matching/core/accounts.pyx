@@ -154,7 +154,11 @@ cdef class Accounts:
             last_fill_seq = self.slots[account].last_fill_seq
         listed = {(<Book>book).instrument_id for book in self.books}
         for row in line.rows:
-            if not (1 <= row.margin_price_ticks <= PRICE_LIMIT and row.leverage >= 0 and abs(row.position_lots) < 2**40):
+            if (
+                not 1 <= row.margin_price_ticks <= PRICE_LIMIT
+                or row.leverage < 0
+                or abs(row.position_lots) >= 2**40
+            ):
                 raise ValueError(f"account {line.account_id}: out of range: {row}")
             if row.instrument_id not in listed:
                 raise ValueError(f"account {line.account_id}: instrument {row.instrument_id} is not listed here")

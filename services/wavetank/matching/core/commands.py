@@ -152,6 +152,22 @@ class CommandResult:
 
 def unpack_results(data: bytes | memoryview) -> list[CommandResult]:
     """Return the results of a batch, one per command, in order."""
-    return [
-        CommandResult(*values[:9], bool(values[9]), values[10].rstrip(b"\0")) for values in _RESULT.iter_unpack(data)
-    ]
+    results = []
+    for values in _RESULT.iter_unpack(data):
+        order_id, filled, remaining, value, was, allowed, cancelled, reason, state, repeated, client_order_id = values
+        results.append(
+            CommandResult(
+                order_id=order_id,
+                filled_lots=filled,
+                remaining_lots=remaining,
+                filled_value_micros=value,
+                was=was,
+                allowed=allowed,
+                cancelled_orders=cancelled,
+                reason=reason,
+                state=state,
+                repeated=bool(repeated),
+                client_order_id=client_order_id.rstrip(b"\0"),
+            )
+        )
+    return results

@@ -8,12 +8,12 @@ events leave behind (`shard`), its checks stand in `acceptance`, its trades in `
 from array import array
 from hashlib import blake2b
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.string cimport memcpy, memset
 
 from wavetank.matching.core.acceptance cimport Refusal, check, propose, refuse
 from wavetank.matching.core.accounts cimport Account
-from wavetank.matching.core.book cimport Book, Level, TouchedLevel
+from wavetank.matching.core.book cimport Book, TouchedLevel
 from wavetank.matching.core.matching cimport cancel, match, write_amended
 from wavetank.matching.core.orders cimport Order
 from wavetank.matching.core.records cimport (
@@ -70,7 +70,6 @@ from wavetank.matching.core.words cimport (
     ORDER_UNKNOWN,
     PLACE,
     PRICE_LIMIT,
-    PRICE_OUT_OF_RANGE,
     REJECTED,
     SELL,
     SIZE_OUT_OF_RANGE,

@@ -9,7 +9,6 @@ from libc.string cimport memset
 
 from wavetank.matching.core.accounts cimport Account
 from wavetank.matching.core.book cimport Book
-from wavetank.matching.core.orders cimport Order
 from wavetank.matching.core.records cimport (
     BOOK_SAMPLED,
     CREDIT_APPLIED,

@@ -95,7 +95,7 @@ cdef int _cancel_account(Shard shard, Command* command, Result* result) except -
 
 
 cdef int _liquidate(Shard shard, Command* command, Result* result) except -1:
-    """Send a reduce-only IOC for an account, clipped to its position and into the price band; no taker fee (LIQ-040)."""
+    """Send a reduce-only IOC, clipped to the position and into the price band; it pays no taker fee (LIQ-040)."""
     cdef int32_t at = shard.find_book(command.instrument_id)
     cdef int32_t account = shard.accounts.find(command.account_id)
     cdef int32_t holding = shard.accounts.find_holding(account, at) if account >= 0 and at >= 0 else -1

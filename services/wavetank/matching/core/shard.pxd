@@ -71,7 +71,9 @@ cdef class Shard:
     cdef int transfer(
         self, int32_t giver, int32_t receiver, int32_t book, int64_t delta, int64_t value, int64_t seq
     ) except -1
-    cdef int64_t _fill_side(self, int32_t index, int64_t lots, int64_t price, int64_t rate, bint takes, int64_t seq) except? -1
+    cdef int64_t _fill_side(
+        self, int32_t index, int64_t lots, int64_t price, int64_t rate, bint takes, int64_t seq
+    ) except? -1
     cdef int _move(self, int32_t holding, int64_t delta, int64_t value, int64_t fee, int64_t seq) except -1
     cdef void _expose(self, Order* order, int64_t lots) noexcept
     cdef int _remember(self, int32_t index) except -1

@@ -14,7 +14,7 @@ from libcpp.algorithm cimport sort
 from libcpp.pair cimport pair
 from libcpp.vector cimport vector
 
-from wavetank.matching.core.accounts cimport Account, Holding
+from wavetank.matching.core.accounts cimport Account
 from wavetank.matching.core.book cimport Book
 from wavetank.matching.core.orders cimport Order
 from wavetank.matching.core.records cimport ClientId

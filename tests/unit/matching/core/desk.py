@@ -69,7 +69,7 @@ class Desk:
         self.lines += 1
         state = self.engine.credit(account_id)
         position = self.engine.position(account_id, 1)
-        defaults = {
+        defaults: dict[str, Any] = {
             "line_epoch": 1,
             "line_number": self.lines,
             "as_of_seq": self.engine.next_seq - 1,

@@ -79,7 +79,9 @@ def test_an_account_without_a_line_may_only_cancel(desk: Desk) -> None:
 
 def test_without_a_mark_there_is_no_reference_price() -> None:
     desk = Desk()
-    desk.engine.list_instrument(type(INSTRUMENT)(instrument_id=2, symbol="XYZ", size_decimals=4, tiers=INSTRUMENT.tiers))
+    desk.engine.list_instrument(
+        type(INSTRUMENT)(instrument_id=2, symbol="XYZ", size_decimals=4, tiers=INSTRUMENT.tiers)
+    )
     assert desk.place(ALICE, BUY, 10, 1_000, instrument_id=2).reason == R.NO_REFERENCE_PRICE
     assert desk.market(ALICE, BUY, 10, instrument_id=2).reason == R.NO_REFERENCE_PRICE
 
@@ -143,7 +145,9 @@ def test_open_orders_and_instruments_are_counted() -> None:
     refused = desk.place(ALICE, BUY, 10, 990)
     assert (refused.reason, refused.was, refused.allowed) == (R.TOO_MANY_OPEN_ORDERS, 3, 2)
     assert desk.place(ALICE, BUY, 10, 990, time_in_force=IOC).state == OrderState.CANCELLED
-    desk.engine.list_instrument(type(INSTRUMENT)(instrument_id=2, symbol="XYZ", size_decimals=0, tiers=INSTRUMENT.tiers))
+    desk.engine.list_instrument(
+        type(INSTRUMENT)(instrument_id=2, symbol="XYZ", size_decimals=0, tiers=INSTRUMENT.tiers)
+    )
     desk.mark(10**7, instrument_id=2)
     refused = desk.place(ALICE, BUY, 1, 10**7, instrument_id=2, time_in_force=IOC)
     assert (refused.reason, refused.was, refused.allowed) == (R.TOO_MANY_INSTRUMENTS, 2, 1)

@@ -13,18 +13,29 @@ from wavetank.model.reason import Reason
 def liquidate(desk: Desk, seq: int, side: int, size_lots: int, price_ticks: int) -> CommandResult:
     return desk.send(
         commands.liquidate(
-            request_seq=seq, request_number=0, account_id=ALICE, instrument_id=1, side=side, size_lots=size_lots,
+            request_seq=seq,
+            request_number=0,
+            account_id=ALICE,
+            instrument_id=1,
+            side=side,
+            size_lots=size_lots,
             price_ticks=price_ticks,
-        )  # fmt: skip
+        )
     )[0]
 
 
 def transfer(desk: Desk, seq: int, receiver: int, delta: int, value: int, *, grow: bool = False) -> CommandResult:
     return desk.send(
         commands.transfer(
-            request_seq=seq, request_number=0, giver_account_id=ALICE, receiver_account_id=receiver, instrument_id=1,
-            giver_delta_lots=delta, giver_value_micros=value, receiver_may_increase=grow,
-        )  # fmt: skip
+            request_seq=seq,
+            request_number=0,
+            giver_account_id=ALICE,
+            receiver_account_id=receiver,
+            instrument_id=1,
+            giver_delta_lots=delta,
+            giver_value_micros=value,
+            receiver_may_increase=grow,
+        )
     )[0]
 
 

@@ -21,7 +21,7 @@ def constants(name: str) -> dict[str, int]:
 
 def test_constants_equal_the_models() -> None:
     words = constants("words.pxd")
-    named: list[type[IntEnum]] = [CommandKind, InstrumentState, OrderState, Reason]  # type: ignore[list-item]
+    named: list[type[IntEnum]] = [CommandKind, InstrumentState, OrderState, Reason]
     known = {member.name: int(member) for kind in named for member in kind}
     known |= {flag.name: int(flag) for flag in OrderFlag if flag.name}
     known |= {f"LINE_{status.name}": int(status) for status in LineStatus}
