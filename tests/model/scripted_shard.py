@@ -344,13 +344,13 @@ class Scene:
             facts.extend(self.transferred(seq, request))
         return self.shard(*facts)
 
-    def credit_applied(self, account_id: int, line_number: int, committed_micros: int, epoch: int = 1) -> list[Event]:
-        """Let the shard acknowledge a line."""
+    def credit_applied(self, account_id: int, line_number: int, committed_micros: int, epoch: int = 0) -> list[Event]:
+        """Let the shard acknowledge a line, of the present epoch unless another is named."""
         return self.shard(
             CreditApplied(
                 instrument_id=0,
                 account_id=account_id,
-                line_epoch=epoch,
+                line_epoch=epoch or self.epoch,
                 line_number=line_number,
                 committed_micros=committed_micros,
             )

@@ -201,12 +201,37 @@ def test_a_waiting_account_whose_price_came_back_is_let_go() -> None:
 
 @pytest.mark.spec("LIQ-040")
 def test_an_order_takes_no_more_than_its_share_of_the_depth() -> None:
-    scene, a, _ = long_btc(10_000, 400_000)
+    scene, a, maker = long_btc(10_000, 400_000)
     scene.book(BTC, bid=999_990, ask=1_000_010, impact_bid=999_900, impact_ask=1_000_100, depth_lots=100_001)
     scene.mark(BTC, 987_000)
     scene.cancelled(a)
-    # Half of 100,001 lots, rounded down.
+    # Half of 100,001 lots, rounded down; a fifth of the position would have been 80,000.
+    assert [(step.cause, step.delta_lots) for step in scene.all(LiquidationStepped)[-2:]] == [
+        (StepCause.DEPTH_LIMITED, -80_000),
+        (StepCause.LARGE_POSITION_FIRST_SLICE, -50_000),
+    ]
     assert scene.request(a)[1].size_lots == 50_000
+    # Filled at 98,650: 4,800 - 25 less a fee of 0.5 % of 49,325 against 3.5 x 98,700 / 80 = 4,318.125: recovered.
+    scene.filled(a, (maker, 50_000, 986_500))
+    assert scene.account(a).liquidation is None
+    scene.assert_recoverable()
+
+
+@pytest.mark.spec("LIQ-040")
+def test_depth_that_was_used_is_not_asked_for_again_before_the_next_mark() -> None:
+    scene, a, maker = long_btc(10_000, 400_000)
+    scene.book(BTC, bid=999_990, ask=1_000_010, impact_bid=999_900, impact_ask=1_000_100, depth_lots=2)
+    scene.mark(BTC, 984_000)
+    scene.cancelled(a)
+    for _ in range(3):
+        assert scene.request(a)[1].size_lots == 1
+        scene.filled(a, (maker, 1, 984_000))
+        # Everything asked for was filled, and still the book gets time.
+        assert scene.last(LiquidationStepped).cause == StepCause.DEPTH_LIMITED
+        assert scene.requests(a) == []
+        scene.assert_recoverable()
+        scene.mark(BTC, 984_000)
+    assert scene.lots(a, BTC) == 399_997
 
 
 @pytest.mark.spec("LIQ-050")

@@ -81,6 +81,7 @@ def _liquidation_in(fields: dict[str, Any]) -> Liquidation:
         mark_seq=fields["mark_seq"],
         waits=fields["waits"],
         unfilled=fields["unfilled"],
+        depth_limited=fields["depth_limited"],
         fund_paid_micros=fields["fund_paid_micros"],
         reserve_micros=fields["reserve_micros"],
         insured=fields["insured"],

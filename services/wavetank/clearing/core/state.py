@@ -70,6 +70,8 @@ class Liquidation:
     """Nothing more can be done before a mark newer than the frozen ones."""
     unfilled: bool = False
     """The last order left something unfilled."""
+    depth_limited: bool = False
+    """An order was cut to the book's depth at these inputs; its share of that depth is used up."""
     fund_paid_micros: int = 0
     """Paid by the insurance fund so far, less what was repaid."""
     reserve_micros: int = 0
@@ -425,6 +427,7 @@ class State:
             liquidation.marks, liquidation.stale = self.testing_marks(account, now_ns)
             liquidation.insured = []
             liquidation.unfilled = False
+            liquidation.depth_limited = False
 
     @apply.register
     def _(self, event: events.LiquidationStepped, _seq: int, now_ns: int) -> None:
@@ -437,6 +440,8 @@ class State:
         if event.cause == events.StepCause.LARGE_POSITION_FIRST_SLICE:
             until_ns = now_ns + self.settings.partial_cooldown_ns
             account.cooldown_until_ns[instrument_id] = until_ns
+        if event.cause == events.StepCause.DEPTH_LIMITED:
+            liquidation.depth_limited = True
         if liquidation.stage == LiquidationStage.INSURANCE:
             liquidation.reserve_micros = event.reserve_micros
             if instrument_id not in liquidation.insured:

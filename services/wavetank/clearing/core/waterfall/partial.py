@@ -35,6 +35,8 @@ def close_in_book(
 ) -> None:
     """Send a reduce-only IOC for part of a leg, limited by the fillable price (LIQ-040)."""
     limited = depth_limit(case.state, leg, lots, case.settings.depth_share_ppm)
+    if limited < lots:
+        case.step(stage, StepCause.DEPTH_LIMITED, leg=leg, delta_lots=-lots if leg.lots > 0 else lots)
     price = limit_inside(
         case.state,
         leg,
@@ -65,8 +67,10 @@ class PartialStage:
         value = case.value()
         if not book_band(case, value):
             return False
-        if case.liquidation.unfilled:
-            case.step(LiquidationStage.PARTIAL, StepCause.UNFILLED)
+        if case.liquidation.unfilled or case.liquidation.depth_limited:
+            # The book has given what it could at these inputs; asking again at once would empty it.
+            cause = StepCause.UNFILLED if case.liquidation.unfilled else StepCause.DEPTH_LIMITED
+            case.step(LiquidationStage.PARTIAL, cause)
             wait(case)
             return True
         leg = choose_leg(case.state, tradable_legs(case, value))

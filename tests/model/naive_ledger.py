@@ -1,0 +1,94 @@
+"""A ledger on paper: what every account must hold after the facts so far, computed the long way round.
+
+It shares no code with clearing. Amounts are Python integers, shares are Fractions, and nothing is clever: each rule of
+the ledger is written once, as the rules say it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+FEES, FUND, ROUNDING, VAULT, DEBT = 1, 2, 3, 4, 5
+
+
+def towards_zero(value: Fraction) -> int:
+    return math.floor(value) if value >= 0 else math.ceil(value)
+
+
+@dataclass
+class NaiveLedger:
+    """Cash by account; lots and cost by account and instrument."""
+
+    cash: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    lots: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    cost: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    realised: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    """By instrument, over all accounts."""
+    paid_in: int = 0
+    """Deposits less withdrawals."""
+
+    def deposit(self, account: int, amount: int) -> None:
+        self.cash[account] += amount
+        self.paid_in += amount
+
+    def leg(self, account: int, instrument: int, delta: int, value: int) -> None:
+        """Book lot by kind of lot: first what closes, then what opens."""
+        key = (account, instrument)
+        held = self.lots[key]
+        closing = min(abs(held), abs(delta)) if held * delta < 0 else 0
+        opening = abs(delta) - closing
+        closing_value = value if opening == 0 else towards_zero(Fraction(value * closing, abs(delta)))
+        if closing:
+            share = Fraction(closing, abs(held))
+            removed = self.cost[key] if share == 1 else towards_zero(self.cost[key] * share)
+            gain = -closing_value - removed
+            self.cost[key] -= removed
+            self.cash[account] += gain
+            self.realised[instrument] += gain
+        if opening:
+            self.cost[key] += value - (closing_value if closing else 0)
+        self.lots[key] = held + delta
+        if self.lots[key] == 0:
+            assert self.cost[key] == 0
+
+    def trade(
+        self, instrument: int, taker: int, maker: int, lots: int, price: int, *, taker_fee: int, maker_fee: int
+    ) -> None:
+        for account, sign, fee in ((taker, 1, taker_fee), (maker, -1, maker_fee)):
+            self.leg(account, instrument, sign * lots, sign * lots * price)
+            self.cash[account] -= fee
+            self.cash[FEES] += fee
+
+    def transfer(self, instrument: int, giver: int, receiver: int, delta: int, value: int) -> None:
+        self.leg(giver, instrument, delta, value)
+        self.leg(receiver, instrument, -delta, -value)
+
+    def funding(self, instrument: int, rate_e12: int, index: int) -> None:
+        """Payers round up, receivers down, and the rounding account makes the tick sum to zero."""
+        total = 0
+        for (account, held_in), lots in list(self.lots.items()):
+            if held_in == instrument and lots:
+                owed = Fraction(lots * index * rate_e12, 10**12)
+                paid = math.ceil(owed) if owed > 0 else -math.floor(-owed)
+                self.cash[account] -= paid
+                total += paid
+        self.cash[ROUNDING] += total
+
+    def move(self, payer: int, receiver: int, amount: int) -> None:
+        self.cash[payer] -= amount
+        self.cash[receiver] += amount
+
+    def positions(self) -> dict[tuple[int, int], tuple[int, int]]:
+        return {key: (lots, self.cost[key]) for key, lots in self.lots.items() if lots}
+
+    def check(self) -> None:
+        """Check the sums that must hold whatever happened (INV-010, INV-020, INV-030)."""
+        assert sum(self.cash.values()) - sum(self.cost.values()) == self.paid_in
+        for instrument in {instrument for _, instrument in self.lots}:
+            held = {account: lots for (account, of), lots in self.lots.items() if of == instrument}
+            assert sum(held.values()) == 0
+            cost = sum(self.cost[account, instrument] for account in held)
+            assert cost == self.realised[instrument]

@@ -1,0 +1,390 @@
+"""Any history: clearing against a ledger on paper, with a shard that answers what it likes.
+
+Accounts trade, prices jump and go stale, funding is paid, money comes and goes, clearing dies and comes back; whoever
+falls below margin is taken apart by the waterfall, and the shard fills its orders wholly, partly or not at all, at any
+price inside the limit, clips transfers, and answers in any order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.model.naive_ledger import FUND, NaiveLedger
+from tests.model.scripted_shard import BTC, ETH, MICROS, Scene, clients
+from wavetank.clearing.core.bank import Refused
+from wavetank.clearing.core.settings import ClearingSettings
+from wavetank.model.events.clearing import (
+    CashCause,
+    CashTransferred,
+    Deleveraged,
+    FillBooked,
+    FundingBooked,
+    FundingTickBooked,
+    LiquidationStepped,
+    MatchingRequested,
+    StepCause,
+    WithdrawalHeld,
+    Withdrawn,
+)
+from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID
+from wavetank.model.orders import CommandKind, Side
+
+if TYPE_CHECKING:
+    from wavetank.model.record import Event
+
+INSTRUMENTS = st.sampled_from([BTC, ETH])
+START_TICKS = {BTC: 1_000_000, ETH: 400_000}
+MOST_EVENTS = 400
+"""One fact never leads to more events than this with so few accounts; a loop would."""
+MOST_ROUNDS = 300
+"""Nor does one mark ever need more answers than this."""
+
+
+class ClearingMachine(RuleBasedStateMachine):
+    """Clearing's core on one side, paper on the other."""
+
+    @initialize(
+        data=st.data(),
+        vault_cap=st.sampled_from([0, 100_000, 50_000_000]),
+        fund_dollars=st.sampled_from([0, 300, 5_000, 1_000_000]),
+        fund_cap=st.sampled_from([500, 1_000_000]),
+    )
+    def begin(self, data: st.DataObject, vault_cap: int, fund_dollars: int, fund_cap: int) -> None:
+        self.scene = Scene(
+            settings=ClearingSettings(vault_cap_micros=vault_cap * MICROS, fund_cap_micros=fund_cap * MICROS),
+            fund_micros=fund_dollars * MICROS,
+        )
+        self.paper = NaiveLedger()
+        self.paper.deposit(FUND, fund_dollars * MICROS)
+        self.read = len(self.scene.log)
+        self.holds: dict[int, int] = {}
+        for dollars in (2_000, 5_000, 5_000, 12_000, 200_000):
+            self.paper.deposit(self.scene.open(dollars), dollars * MICROS)
+        for instrument_id, ticks in START_TICKS.items():
+            self.scene.mark(instrument_id, ticks)
+        for account in clients(self.scene)[:4]:
+            instrument_id = data.draw(INSTRUMENTS)
+            self.trade(instrument_id, account.account_id, self.rich, data.draw(st.sampled_from([1, -1])), 30, 0, 5, -1)
+        self.follow()
+
+    # The people and the prices
+
+    @property
+    def rich(self) -> int:
+        return clients(self.scene)[-1].account_id
+
+    def free(self) -> list[int]:
+        return [account.account_id for account in clients(self.scene) if account.liquidation is None]
+
+    def ticks(self, instrument_id: int) -> int:
+        return self.scene.state.marks[instrument_id].mark_price_ticks
+
+    def trade(
+        self,
+        instrument_id: int,
+        taker: int,
+        maker: int,
+        sign: int,
+        leverage: int,
+        off_ppm: int,
+        taker_fee: int,
+        maker_fee: int,
+    ) -> None:
+        """Trade about `leverage` times the taker's cash, a little off the mark."""
+        price = max(1, self.ticks(instrument_id) * (10**6 + off_ppm) // 10**6)
+        lots = sign * max(1, abs(self.scene.cash(taker)) * leverage // price // 2)
+        self.paper.trade(instrument_id, taker, maker, lots, price, taker_fee=taker_fee, maker_fee=maker_fee)
+        self.scene.trade(instrument_id, taker, maker, lots, price, taker_fee=taker_fee, maker_fee=maker_fee)
+
+    @precondition(lambda self: len(self.free()) >= 2)
+    @rule(
+        data=st.data(),
+        instrument_id=INSTRUMENTS,
+        sign=st.sampled_from([1, -1]),
+        leverage=st.integers(1, 30),
+        off_ppm=st.integers(-5_000, 5_000),
+        taker_fee=st.integers(0, 10**6),
+        maker_fee=st.integers(-(10**5), 10**5),
+    )
+    def people_trade(
+        self,
+        data: st.DataObject,
+        instrument_id: int,
+        sign: int,
+        leverage: int,
+        off_ppm: int,
+        taker_fee: int,
+        maker_fee: int,
+    ) -> None:
+        free = self.free()
+        taker = data.draw(st.sampled_from(free))
+        maker = data.draw(st.sampled_from([other for other in free if other != taker]))
+        self.trade(instrument_id, taker, maker, sign, leverage, off_ppm, taker_fee, maker_fee)
+        self.follow()
+
+    @rule(
+        instrument_id=INSTRUMENTS,
+        move_ppm=st.one_of(st.integers(-150_000, 150_000), st.integers(-20_000, 20_000)),
+        stale=st.sampled_from([False, False, False, False, True]),
+    )
+    def price_moves(self, instrument_id: int, move_ppm: int, stale: bool) -> None:
+        ticks = self.ticks(instrument_id) * (10**6 + move_ppm) // 10**6
+        bounded = min(10 * START_TICKS[instrument_id], max(START_TICKS[instrument_id] // 10, ticks))
+        self.scene.mark(instrument_id, bounded, stale=stale)
+        self.follow()
+
+    @rule(instrument_id=INSTRUMENTS, rate_e12=st.integers(-4 * 10**10, 4 * 10**10))
+    def funding_is_paid(self, instrument_id: int, rate_e12: int) -> None:
+        index = self.ticks(instrument_id)
+        self.paper.funding(instrument_id, rate_e12, index)
+        self.scene.funding(instrument_id, rate_e12, index)
+        # Each tick is neutral: payments and what the rounding account got sum to zero (INV-040).
+        tick = self.scene.last(FundingTickBooked)
+        paid = sum(
+            booked.payment_micros
+            for booked in self.scene.all(FundingBooked)
+            if (booked.instrument_id, booked.tick) == (instrument_id, tick.tick)
+        )
+        assert paid + tick.rounding_micros == 0
+        self.follow()
+
+    @rule(data=st.data(), dollars=st.integers(1, 5_000))
+    def money_comes(self, data: st.DataObject, dollars: int) -> None:
+        account = data.draw(st.sampled_from([each.account_id for each in clients(self.scene)]))
+        self.paper.deposit(account, dollars * MICROS)
+        self.scene.core.bank.deposit(account, dollars * MICROS)
+        self.scene.keep()
+        self.follow()
+
+    @rule(data=st.data(), dollars=st.integers(1, 5_000))
+    def money_is_asked_for(self, data: st.DataObject, dollars: int) -> None:
+        account = data.draw(st.sampled_from([each.account_id for each in clients(self.scene)]))
+        try:
+            self.scene.core.bank.withdraw(account, dollars * MICROS, self.scene.now_ns)
+        except Refused:
+            assert self.scene.keep() == []
+            return
+        self.scene.keep()
+        self.holds[account] = self.scene.last(WithdrawalHeld).line_number
+        self.follow()
+
+    @precondition(lambda self: self.holds)
+    @rule(data=st.data(), committed=st.integers(0, 3_000))
+    def shard_acknowledges(self, data: st.DataObject, committed: int) -> None:
+        account = data.draw(st.sampled_from(sorted(self.holds)))
+        self.scene.credit_applied(account, self.holds.pop(account), committed * MICROS)
+        assert self.scene.account(account).hold is None
+        self.follow()
+
+    @rule(seconds=st.sampled_from([1, 10, 31, 301]))
+    def time_passes(self, seconds: int) -> None:
+        self.scene.pass_time(seconds)
+        self.follow()
+
+    @rule(instrument_id=INSTRUMENTS, depth=st.integers(0, 10**6), spread_ppm=st.integers(0, 20_000))
+    def book_is_sampled(self, instrument_id: int, depth: int, spread_ppm: int) -> None:
+        mark = self.ticks(instrument_id)
+        away = mark * spread_ppm // 10**6
+        self.scene.book(
+            instrument_id,
+            bid=mark - away,
+            ask=mark + away,
+            impact_bid=mark - away if depth > 1_000 else 0,
+            impact_ask=mark + away if depth > 1_000 else 0,
+            depth_lots=depth,
+        )
+        self.follow()
+
+    @rule()
+    def clearing_dies_and_comes_back(self) -> None:
+        self.scene.restart()
+        # Lines of the old process are gone; holds are acknowledged under the new epoch.
+        lines = {line.account_id: line for line in self.scene.core.take_lines()}
+        assert all(lines[account_id].acknowledge for account_id in self.holds)
+        self.holds = {}
+        for account in clients(self.scene):
+            if account.hold is not None:
+                line = lines[account.account_id]
+                self.scene.credit_applied(account.account_id, line.line_number, 0, epoch=line.line_epoch)
+        self.follow()
+
+    # The shard
+
+    @precondition(lambda self: self.scene.requests())
+    @rule(data=st.data(), share=st.sampled_from([0, 1, 1, 1, 2]), off_ppm=st.integers(0, 50_000))
+    def shard_answers(self, data: st.DataObject, share: int, off_ppm: int) -> None:
+        self.answer(data, *data.draw(st.sampled_from(self.scene.requests())), share, off_ppm)
+
+    @precondition(lambda self: self.scene.requests())
+    @rule(data=st.data(), book=st.sampled_from([0, 0, 1, 2]), clip=st.sampled_from([1, 1, 2]))
+    def shard_answers_until_it_is_quiet(self, data: st.DataObject, book: int, clip: int) -> None:
+        self.settle(data, book, clip)
+
+    @rule(
+        data=st.data(),
+        move_ppm=st.sampled_from([-200_000, -100_000, -40_000, -20_000, 20_000, 40_000, 100_000, 200_000]),
+        book=st.sampled_from([0, 0, 1, 2]),
+        clip=st.sampled_from([1, 1, 2]),
+    )
+    def shock(self, data: st.DataObject, move_ppm: int, book: int, clip: int) -> None:
+        """Move everything at once, and let the shard answer whatever follows."""
+        for instrument_id, start in START_TICKS.items():
+            ticks = self.ticks(instrument_id) * (10**6 + move_ppm) // 10**6
+            self.scene.mark(instrument_id, min(10 * start, max(start // 10, ticks)))
+            self.follow()
+        self.settle(data, book, clip)
+
+    def settle(self, data: st.DataObject, book: int, clip: int) -> None:
+        """Answer what is asked until nothing is; a loop between clearing and the shard would not end."""
+        for _ in range(MOST_ROUNDS):
+            requests = self.scene.requests()
+            if not requests:
+                return
+            seq, request = requests[-1]
+            share = book if request.command == CommandKind.LIQUIDATE else clip
+            self.answer(data, seq, request, share, 1_000)
+        raise AssertionError(f"the shard is asked again and again: {self.scene.requests()}")
+
+    def answer(self, data: st.DataObject, seq: int, request: MatchingRequested, share: int, off_ppm: int) -> None:
+        """Answer one request: nothing (0), all (1) or about half of it (2)."""
+        if request.command == CommandKind.CANCEL_ACCOUNT:
+            self.scene.shard(self.scene.answered(seq, request))
+        elif request.command == CommandKind.LIQUIDATE:
+            self.fill(data, seq, request, share, off_ppm)
+        else:
+            self.transfer(seq, request, share)
+        self.follow()
+
+    def fill(self, data: st.DataObject, seq: int, request: MatchingRequested, share: int, off_ppm: int) -> None:
+        taker, instrument_id = request.account_id, request.instrument_id
+        held = self.scene.lots(taker, instrument_id)
+        sign = 1 if request.side == Side.BUY else -1
+        room = max(0, -sign * held)
+        lots = min(room, [0, request.size_lots, -(-request.size_lots // 2)][share])
+        makers = [account for account in self.free() if account != taker]
+        price = max(1, request.price_ticks * (10**6 - sign * off_ppm) // 10**6)
+        facts: list[Event] = []
+        if lots and makers:
+            maker = data.draw(st.sampled_from(makers))
+            first = lots // 3
+            for part in (first, lots - first):
+                if part:
+                    self.paper.trade(instrument_id, taker, maker, sign * part, price, taker_fee=0, maker_fee=part // 7)
+                    facts.append(
+                        self.scene.traded(
+                            instrument_id, taker, maker, sign * part, price, maker_fee=part // 7, liquidation=True
+                        )
+                    )
+        else:
+            lots = 0
+        self.scene.shard(*facts, self.scene.answered(seq, request, lots, lots * price))
+
+    def transfer(self, seq: int, request: MatchingRequested, share: int) -> None:
+        giver, receiver, instrument_id = request.account_id, request.receiver_account_id, request.instrument_id
+        sign = 1 if request.size_lots > 0 else -1
+        room = max(0, -sign * self.scene.lots(giver, instrument_id))
+        if not request.receiver_may_increase:
+            room = min(room, max(0, sign * self.scene.lots(receiver, instrument_id)))
+        asked = abs(request.size_lots)
+        lots = min(room, [0, asked, -(-asked // 2)][share])
+        if lots:
+            scaled = abs(request.value_micros) * lots // asked
+            value = scaled if request.value_micros >= 0 else -scaled
+            self.paper.transfer(instrument_id, giver, receiver, sign * lots, value)
+        self.scene.shard(*self.scene.transferred(seq, request, lots=lots))
+
+    # What must hold
+
+    def follow(self) -> None:
+        """Write what clearing decided onto paper, checking each decision against what paper knows."""
+        new = self.scene.log[self.read :]
+        self.read = len(self.scene.log)
+        assert len(new) <= MOST_EVENTS
+        for logged in new:
+            event = logged.event
+            if isinstance(event, Withdrawn):
+                self.paper.deposit(event.account_id, -event.amount_micros)
+            elif isinstance(event, CashTransferred):
+                assert event.amount_micros > 0
+                self.paper.move(event.account_id, event.receiver_account_id, event.amount_micros)
+            elif isinstance(event, MatchingRequested) and event.command == CommandKind.LIQUIDATE:
+                self.check_order(event)
+            elif isinstance(event, Deleveraged):
+                # A victim closes: it never opens (LIQ-080).
+                assert event.delta_lots != 0
+        self.check_socialised([logged.event for logged in new])
+
+    def check_order(self, request: MatchingRequested) -> None:
+        """Check that an order only reduces and stays inside the band around its marks (INV-060)."""
+        account = self.scene.account(request.account_id)
+        sign = 1 if request.side == Side.BUY else -1
+        assert request.size_lots >= 1
+        if account.liquidation is not None and request.instrument_id in account.liquidation.marks:
+            mark = account.liquidation.marks[request.instrument_id]
+            assert sign * (request.price_ticks - mark) * 10 <= mark
+
+    def check_socialised(self, events: list[Event]) -> None:
+        """Check that nobody without a gain in the instrument pays, nor anybody above it (INV-070)."""
+        for event in events:
+            if not isinstance(event, CashTransferred) or event.cause != CashCause.DEFICIT_SOCIALISED:
+                continue
+            lots = self.scene.lots(event.account_id, event.instrument_id)
+            assert lots != 0
+            assert event.account_id >= FIRST_CLIENT_ACCOUNT_ID
+
+    @invariant()
+    def ledgers_agree(self) -> None:
+        if not hasattr(self, "paper"):
+            return
+        self.paper.check()
+        accounts = self.scene.state.accounts
+        assert {key: account.cash_micros for key, account in accounts.items() if account.cash_micros} == {
+            key: cash for key, cash in self.paper.cash.items() if cash
+        }
+        held = {
+            (key, instrument_id): (position.lots, position.cost_micros)
+            for key, account in accounts.items()
+            for instrument_id, position in account.positions.items()
+        }
+        assert held == self.paper.positions()
+        for instrument_id in START_TICKS:
+            assert self.scene.state.total_cost_micros.get(instrument_id, 0) == self.paper.realised[instrument_id]
+
+    @invariant()
+    def liquidations_are_under_way_or_wait(self) -> None:
+        if not hasattr(self, "paper"):
+            return
+        reserved = 0
+        for account in self.scene.state.accounts.values():
+            liquidation = account.liquidation
+            if liquidation is None:
+                assert account.cash_micros >= 0 or account.positions or account.account_id < FIRST_CLIENT_ACCOUNT_ID
+                continue
+            assert liquidation.pending or liquidation.waits
+            reserved += liquidation.reserve_micros
+        assert 0 <= reserved <= self.scene.fund
+
+    def teardown(self) -> None:
+        if not hasattr(self, "paper"):
+            return
+        cuts = self.scene.cuts
+        self.scene.assert_recoverable(cuts[len(cuts) // 2])
+        # Every leg of the ledger was told with what it left behind, and every step with its reason.
+        assert all(event.delta_lots for event in self.scene.all(FillBooked))
+        assert all(StepCause(step.cause) for step in self.scene.all(LiquidationStepped))
+
+
+ClearingMachine.TestCase.settings = settings(
+    max_examples=100,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+TestClearing = pytest.mark.spec(
+    "INV-010", "INV-020", "INV-030", "INV-040", "INV-050", "INV-060", "INV-070", "INV-090", "INV-100"
+)(ClearingMachine.TestCase)
