@@ -220,7 +220,8 @@ class Liquidations:
             self._expect(
                 Rule.INV_080, 0 <= event.reserve_micros <= fund, f"a reserve that the fund has: at most {fund}"
             )
-        if event.delta_lots:
+        # That the depth limits an order is said before the order's own step, of what was wanted; nothing is asked yet.
+        if event.delta_lots and event.cause != StepCause.DEPTH_LIMITED:
             case.aim = self._aim(event)
             self._expect_value(case, event, worth)
 
