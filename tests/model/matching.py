@@ -726,6 +726,7 @@ class NaiveShard:
             refuse_if(ask.price_ticks > MAX_PRICE, Reason.PRICE_OUT_OF_RANGE)
             price = max(ask.price_ticks, edge)
             price += -price % self.grid_step(instrument, price)
+            refuse_if(price > MAX_PRICE, Reason.PRICE_OUT_OF_RANGE)
         self.orders_made += 1
         order = NaiveOrder(
             self.base | self.orders_made, Ask(ask.kind, ask.account_id), ask.instrument_id, ask.account_id, ask.side,

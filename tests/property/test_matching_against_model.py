@@ -47,7 +47,8 @@ def test_whatever_is_drawn_both_agree() -> None:
 @pytest.mark.spec(
     "MTCH-010", "MTCH-020", "MTCH-030", "MTCH-040", "MTCH-090", "ORD-030", "ORD-060", "MRGN-040", "FEE-010"
 )
-@pytest.mark.parametrize("seed", range(12))
+# 561 once found a liquidation limit whose grid price lies beyond the largest price.
+@pytest.mark.parametrize("seed", [*range(11), 561])
 def test_long_random_runs_agree(seed: int) -> None:
     random = Random(seed)
     twins = Twins()
