@@ -605,12 +605,14 @@ cdef class Engine:
         return sorted([account.account_id for account in self.state.accounts.slots])
 
     def order(self, int64_t order_id=0, int64_t account_id=0, bytes client_order_id=b""):
-        """Return an order, open or remembered, or None; by order id only open ones are found."""
+        """Return an order by either id, or None: open, or remembered since it had a client order id (ORD-030)."""
         cdef int32_t index = -1
         cdef int32_t account
         cdef ClientId client_id
         if order_id:
             index = self.state.orders.find(order_id)
+            if index < 0:
+                index = self.state.orders.find_ended(order_id)
         elif 0 < len(client_order_id) <= 16:
             account = self.state.accounts.find(account_id)
             padded = client_order_id.ljust(16, b"\0")

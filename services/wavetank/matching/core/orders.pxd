@@ -86,10 +86,12 @@ cdef class Orders:
     cdef vector[Order] slots
     cdef int32_t free
     cdef unordered_map[int64_t, int32_t] by_id
+    cdef unordered_map[int64_t, int32_t] ended
     cdef unordered_map[ClientKey, int32_t] by_client
     cdef int32_t take(self) except -2
     cdef void give_back(self, int32_t index) noexcept
     cdef int32_t find(self, int64_t order_id) noexcept
+    cdef int32_t find_ended(self, int64_t order_id) noexcept
     cdef int32_t find_client(self, int32_t account, ClientId client_id) noexcept
     cdef int index_client(self, int32_t index) except -1
     cdef void forget_client(self, int32_t index) noexcept

@@ -13,7 +13,7 @@ from wavetank.matching.core.records cimport ClientId
 
 
 cdef class Orders:
-    """Orders by index, by order id (open ones), and by account and client order id (open and remembered ones)."""
+    """Orders by index, by order id (open ones and remembered ones apart), and by account and client order id (open and remembered ones)."""
 
     def __cinit__(self):
         self.free = -1
@@ -43,6 +43,13 @@ cdef class Orders:
             return -1
         return dereference(found).second
 
+    cdef int32_t find_ended(self, int64_t order_id) noexcept:
+        """Return the index of a remembered order, or -1."""
+        cdef unordered_map[int64_t, int32_t].iterator found = self.ended.find(order_id)
+        if found == self.ended.end():
+            return -1
+        return dereference(found).second
+
     cdef int32_t find_client(self, int32_t account, ClientId client_id) noexcept:
         """Return the index of the account's open or remembered order with this client order id, or -1."""
         cdef ClientKey key
@@ -64,3 +71,4 @@ cdef class Orders:
         cdef Order* order = &self.slots[index]
         key.low, key.high, key.account = order.client_id.low, order.client_id.high, order.account
         self.by_client.erase(key)
+        self.ended.erase(order.order_id)

@@ -248,6 +248,7 @@ cdef class Shard:
             account.first_remembered = index
         account.last_remembered = index
         account.remembered += 1
+        self.orders.ended[self.orders.slots[index].order_id] = index
         while account.remembered > self.remembered_limit:
             oldest = account.first_remembered
             account.first_remembered = self.orders.slots[oldest].next
