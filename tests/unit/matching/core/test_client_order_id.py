@@ -66,11 +66,11 @@ def test_a_remembered_order_is_found_by_either_id_also_after_a_restart_and_forgo
     desk = Desk(settings=EngineSettings(remembered_client_ids=1))
     first = desk.place(ALICE, BUY, 10, 1_000, client_order_id=b"a").order_id
     desk.cancel(ALICE, client_order_id=b"a")
-    desk.engine = type(desk.engine).restore(desk.engine.snapshot(), desk.settings)
     known = desk.engine.order(first)
     assert known is not None
     assert (known.client_order_id, known.state) == (b"a", OrderState.CANCELLED)
     second = desk.place(ALICE, BUY, 10, 1_000, client_order_id=b"b").order_id
     desk.cancel(ALICE, order_id=second)
+    desk.engine = type(desk.engine).restore(desk.engine.snapshot(), desk.settings)
     assert desk.engine.order(first) is None
     assert desk.engine.order(second) is not None
