@@ -109,7 +109,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
         service.keep_snapshots(_Snapshots(SnapshotStore(client, config.log), log), config.snapshot_every_events)
         feeds = OrderFeeds()
         published = market_data.MarketData(service)
-        service.tell(feeds)
+        service.tell(feeds, with_answers=True)
         service.tell(published)
         server = GrpcServer(
             identifier=registry,
@@ -137,7 +137,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
         )
         server.add(
             market_data.add_to_server,
-            market_data.MarketDataServicer(service, published),
+            market_data.MarketDataServicer(service, published, backlog=config.subscriber_backlog),
             "wavetank.v1.MarketDataService",
         )
         stop_metrics = serve_metrics(config.metrics_port)

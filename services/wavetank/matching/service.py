@@ -94,6 +94,7 @@ class MatchingService:
         self._listed = {instrument.instrument_id for instrument in engine.instruments()}
         self._recorded: list[log_pb2.RecordedRequest] = []
         self._listing: tuple[InstrumentListed, list[MarginTierListed]] | None = None
+        self._answering_sinks: list[CommitSink] = []
         self._sinks: list[CommitSink] = []
         self._snapshots: SnapshotPort | None = None
         self._snapshot_every = 0
@@ -106,9 +107,9 @@ class MatchingService:
 
     # Doors
 
-    def tell(self, sink: CommitSink) -> None:
-        """Tell a sink of every cycle from now on."""
-        self._sinks.append(sink)
+    def tell(self, sink: CommitSink, *, with_answers: bool = False) -> None:
+        """Tell a sink of every cycle from now on; one that tells callers of their own orders goes with the answers."""
+        (self._answering_sinks if with_answers else self._sinks).append(sink)
 
     def keep_snapshots(self, snapshots: SnapshotPort, every_events: int) -> None:
         """Save a snapshot whenever so many events were committed since the last one."""
@@ -235,9 +236,14 @@ class MatchingService:
         committed = time.perf_counter()
         for batch, results in answers:
             batch.done(results, cycle.last_seq)
-        for sink in self._sinks:
+        for sink in self._answering_sinks:
             sink.committed(cycle)
         self._forget(answers)
+        if answers and self._sinks:
+            # Answers leave before market data is encoded; nobody touches the engine meanwhile but this loop.
+            await asyncio.sleep(0)
+        for sink in self._sinks:
+            sink.committed(cycle)
         for question in questions:
             question.reply(self._engine)
         if cycle.records:
