@@ -266,7 +266,9 @@ class ClearingMachine(RuleBasedStateMachine):
         sign = 1 if request.side == Side.BUY else -1
         room = max(0, -sign * held)
         lots = min(room, [0, request.size_lots, -(-request.size_lots // 2)][share])
-        makers = [account for account in self.free() if account != taker]
+        makers = [
+            account for account in self.free() if account != taker and self.can_take(account, lots, instrument_id)
+        ]
         price = max(1, request.price_ticks * (10**6 - sign * off_ppm) // 10**6)
         facts: list[Event] = []
         if lots and makers:
@@ -283,6 +285,11 @@ class ClearingMachine(RuleBasedStateMachine):
         else:
             lots = 0
         self.scene.shard(*facts, self.scene.answered(seq, request, lots, lots * price))
+
+    def can_take(self, account_id: int, lots: int, instrument_id: int) -> bool:
+        """Tell whether a maker has the money; without it two accounts would pass a position to and fro forever."""
+        value = self.scene.state.value(self.scene.account(account_id))
+        return value.equity_micros >= (value.notional_micros + lots * self.ticks(instrument_id)) // 5
 
     def transfer(self, seq: int, request: MatchingRequested, share: int) -> None:
         giver, receiver, instrument_id = request.account_id, request.receiver_account_id, request.instrument_id
