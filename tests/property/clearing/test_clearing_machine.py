@@ -287,7 +287,7 @@ class ClearingMachine(RuleBasedStateMachine):
         self.scene.shard(*facts, self.scene.answered(seq, request, lots, lots * price))
 
     def can_take(self, account_id: int, lots: int, instrument_id: int) -> bool:
-        """Tell whether a maker has the money; without it two accounts would pass a position to and fro forever."""
+        """Tell whether a maker has the money; without it two accounts would hand a position back and forth forever."""
         value = self.scene.state.value(self.scene.account(account_id))
         return value.equity_micros >= (value.notional_micros + lots * self.ticks(instrument_id)) // 5
 
