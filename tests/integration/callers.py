@@ -226,6 +226,7 @@ class Session:
     ended: grpc.aio.AioRpcError | None = None
     _waiting: dict[int, asyncio.Future[pb.SessionResponse]] = field(default_factory=dict)
     _last_request: int = 0
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _reader: asyncio.Task[None] | None = None
 
     @classmethod
@@ -265,12 +266,15 @@ class Session:
 
         """
         self._last_request += 1
+        number = self._last_request
         answer: asyncio.Future[pb.SessionResponse] = asyncio.get_running_loop().create_future()
-        self._waiting[self._last_request] = answer
+        self._waiting[number] = answer
         try:
-            await self.call.write(pb.SessionRequest(request_id=self._last_request, commands=commands))
+            # A stream of grpc.aio takes one write at a time.
+            async with self._writing:
+                await self.call.write(pb.SessionRequest(request_id=number, commands=commands))
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
-            self._waiting.pop(self._last_request, None)
+            self._waiting.pop(number, None)
             raise ConnectionError("the session ended") from error
         return answer
 

@@ -31,8 +31,10 @@ class MatchingConfig(ServiceSettings):
     commands_per_second: Annotated[int, Field(ge=1)] = 20_000
     """Commands that one account may send, per second of wall time."""
     commands_burst: Annotated[int, Field(ge=1)] = 40_000
+    subscriber_backlog: Annotated[int, Field(ge=100)] = 20_000
+    """Messages of market data that may wait for one subscriber before it is cut."""
     answer_timeout_ms: Annotated[int, Field(ge=10, le=60_000)] = 2_000
-    """Wall time after which a caller is told that the outcome is unknown."""
+    """Wall time after which a caller is told that nothing was done, or that the outcome is unknown."""
     snapshot_every_events: Annotated[int, Field(ge=100)] = 200_000
     heartbeat_ms: Annotated[int, Field(ge=10, le=60_000)] = 1_000
     """Wall time between two heartbeats to clearing."""

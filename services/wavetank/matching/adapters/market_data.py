@@ -225,10 +225,11 @@ def book_message(engine: Engine, instrument_id: int, depth: int) -> pb.BookSnaps
 class MarketDataServicer:
     """Serves market data; `Subscribe` yields bytes that are shared by all subscribers."""
 
-    def __init__(self, service: MatchingService, market_data: MarketData) -> None:
-        """Serve for `service`."""
+    def __init__(self, service: MatchingService, market_data: MarketData, *, backlog: int) -> None:
+        """Serve for `service`; `backlog` messages may wait for one subscriber."""
         self._service = service
         self._market_data = market_data
+        self._backlog = backlog
 
     async def subscribe(self, request: pb.SubscribeRequest, context: Context) -> AsyncIterator[bytes]:
         """Stream the channels asked for."""
@@ -239,7 +240,7 @@ class MarketDataServicer:
             raise VenueError(Reason.MALFORMED, f"channels are {sorted(channels)}; one or more of {sorted(known)}")
         if request.from_seq < 0:
             raise VenueError(Reason.MALFORMED, f"from_seq is {request.from_seq}; 0 or a seq is allowed")
-        subscriber = Subscriber(channels, frozenset(request.instrument_ids))
+        subscriber = Subscriber(channels, frozenset(request.instrument_ids), self._backlog)
         try:
             await self._service.ask(lambda engine: self._market_data.subscribe(engine, subscriber, request.from_seq))
             async for data in subscriber.messages():

@@ -19,9 +19,6 @@ from wavetank.v1 import market_data_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-QUEUED_MESSAGES = 20_000
-"""Messages of books and trades that may wait for one subscriber."""
-
 _CONFLATED = {pb.CHANNEL_BBO, pb.CHANNEL_PRICES}
 
 
@@ -38,9 +35,17 @@ class Message:
 class Subscriber:
     """What waits for one stream."""
 
-    def __init__(self, channels: frozenset[int], instrument_ids: frozenset[int]) -> None:
-        """Wait for these channels of these instruments; of all if none is named."""
+    def __init__(self, channels: frozenset[int], instrument_ids: frozenset[int], backlog: int) -> None:
+        """Wait for these channels of these instruments, of all if none is named.
+
+        Args:
+            channels: channels wanted.
+            instrument_ids: instruments wanted.
+            backlog: messages of books and trades that may wait.
+
+        """
         self.instrument_ids = instrument_ids
+        self._backlog = backlog
         self._channels = channels
         self._queue: deque[Message] = deque()
         self._latest: dict[tuple[int, int], Message] = {}
@@ -59,15 +64,15 @@ class Subscriber:
             key = (message.channel, message.instrument_id)
             self._latest.pop(key, None)
             self._latest[key] = message
-        elif len(self._queue) < QUEUED_MESSAGES:
+        elif len(self._queue) < self._backlog:
             self._queue.append(message)
         else:
             self._queue.clear()
             self._latest.clear()
             self._cut = VenueError(
                 Reason.SUBSCRIBER_TOO_SLOW,
-                f"{QUEUED_MESSAGES} messages wait to be read; subscribe again, and ask for less",
-                allowed=QUEUED_MESSAGES,
+                f"{self._backlog} messages wait to be read; subscribe again, and ask for less",
+                allowed=self._backlog,
             )
         self._wake.set()
 
