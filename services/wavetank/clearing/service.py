@@ -67,7 +67,6 @@ class _Connected:
     """A shard said hello."""
 
     link: ShardLink
-    last_seq: int
 
 
 class ClearingService:
@@ -104,6 +103,7 @@ class ClearingService:
         self._arrived = asyncio.Event()
         self._drained = asyncio.Event()
         self._link: ShardLink | None = None
+        self._is_new_link = False
         self._gate_sent: bool | None = None
         self._sinks: list[EventSink] = []
         self._snapshots: SnapshotPort | None = None
@@ -134,9 +134,9 @@ class ClearingService:
             await self._drained.wait()
         self._put(_Fact(log, entry))
 
-    def connected(self, link: ShardLink, last_seq: int) -> None:
+    def connected(self, link: ShardLink) -> None:
         """Take a shard's hello: it gets every line, every unanswered request and the gate anew."""
-        self._put(_Connected(link, last_seq))
+        self._put(_Connected(link))
 
     def disconnected(self, link: ShardLink) -> None:
         """Forget a link, if it is the present one."""
@@ -242,12 +242,9 @@ class ClearingService:
     def _welcome(self, hello: _Connected) -> None:
         # The hello tells where the shard's log ended when it was sent; more may have been counted since. A log that
         # really lost its end is noticed by its reader, which knows the entries (PROTOCOLS 3).
+        # What it is owed leaves with the rest, behind the commit.
         self._link = hello.link
-        self._gate_sent = None
-        self._core.lines.touch_all()
-        self._core.take_requests()
-        for seq, request in self._core.unanswered_requests():
-            hello.link.send_request(seq, request)
+        self._is_new_link = True
 
     async def _commit(self, now_ns: int) -> None:
         events = self._core.take_events()
@@ -264,10 +261,17 @@ class ClearingService:
         link = self._link
         if link is None:
             return
+        requests = self._core.take_requests()
+        if self._is_new_link:
+            # Every line anew, every request without an answer again, and the gate (PROTOCOL R10).
+            self._is_new_link = False
+            self._gate_sent = None
+            self._core.lines.touch_all()
+            requests = self._core.unanswered_requests()
         # A line that freezes an account leaves before the request that relies on it.
         for line in self._core.take_lines():
             link.send_line(line)
-        for seq, request in self._core.take_requests():
+        for seq, request in requests:
             link.send_request(seq, request)
         is_open = self._core.state.venue_is_open
         if is_open != self._gate_sent:

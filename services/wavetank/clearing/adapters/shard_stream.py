@@ -152,7 +152,7 @@ class CreditServicer(credit_pb2_grpc.CreditServiceServicer):
         stream = ShardStream()
         self._streams.add(stream)
         self._logger.info("shard_connected", epoch=first.hello.epoch, last_seq=first.hello.last_seq)
-        self._service.connected(stream, first.hello.last_seq)
+        self._service.connected(stream)
         reader = asyncio.create_task(self._watch(request_iterator, stream))
         try:
             while (message := await stream.waiting.get()) is not None:

@@ -66,11 +66,14 @@ class Clearing:
         self.last_seq += 1
         self.state.apply(event, self.last_seq, self._now_ns)
         self._events.append(event)
-        self.lines.touch(event.account_id) if event.account_id else None
+        if event.account_id:
+            self.lines.touch(event.account_id)
         if isinstance(event, events.MatchingRequested):
             self._requests.append((self.last_seq, event))
         elif isinstance(event, events.CashTransferred):
             self.lines.touch(event.receiver_account_id)
+            # Who shared a loss may be short of margin for the legs that lose.
+            self._to_review.add(event.account_id)
         return self.last_seq
 
     def _at(self, now_ns: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from wavetank.clearing.core.valuation import DEFAULT_LIMITS, HealthLimits
+
 SECOND_NS = 1_000_000_000
 MICROS = 1_000_000
 
@@ -13,6 +15,8 @@ MICROS = 1_000_000
 class ClearingSettings:
     """Settings of the core; durations are venue time in nanoseconds, money in micro-dollars."""
 
+    health: HealthLimits = DEFAULT_LIMITS
+    """Where warning, reduce-only and backstop begin; liquidation begins at 1."""
     stale_after_ns: int = 60 * SECOND_NS
     """A mark whose index is older than this is stale (ORCL-030)."""
     stale_uncertainty_ppm: int = 50_000

@@ -103,6 +103,7 @@ def _account_in(fields: dict[str, Any]) -> Account:
         line_status=LineStatus(fields["line_status"]),
         hold=Hold(**fields["hold"]) if fields["hold"] else None,
         liquidation=_liquidation_in(fields["liquidation"]) if fields["liquidation"] else None,
+        last_instrument_id=fields["last_instrument_id"],
         cooldown_until_ns=_ints(fields["cooldown_until_ns"]),
     )
 

@@ -101,6 +101,8 @@ class Account:
     line_status: LineStatus = LineStatus.NORMAL
     hold: Hold | None = None
     liquidation: Liquidation | None = None
+    last_instrument_id: int = 0
+    """Where it traded last; a deficit of an account that closed by itself arose there."""
     cooldown_until_ns: dict[int, int] = field(default_factory=dict)
     """By instrument, until when liquidation orders are for the whole position; a recovery does not end it."""
 
@@ -180,7 +182,7 @@ class State:
                 return marks[instrument_id]
             return self.mark_ticks(account, instrument_id)
 
-        return value_account(account.cash_micros, self.legs(account), mark_of)
+        return value_account(account.cash_micros, self.legs(account), mark_of, self.settings.health)
 
     def mark_ticks(self, account: Account, instrument_id: int) -> int:
         """Return the mark at which one of an account's positions is valued.
@@ -348,6 +350,7 @@ class State:
         totals[event.instrument_id] = totals.get(event.instrument_id, 0) + event.delta_lots
         costs[event.instrument_id] = costs.get(event.instrument_id, 0) + leg.cost_micros - before
         account.counted_value_micros = wrap64(account.counted_value_micros + event.value_micros)
+        account.last_instrument_id = event.instrument_id
         account.counted_fees_micros = wrap64(account.counted_fees_micros + event.fee_micros)
         liquidation = account.liquidation
         if liquidation is not None and event.instrument_id not in liquidation.touched:
@@ -416,6 +419,8 @@ class State:
             message = f"account {event.account_id} is in liquidation already"
             raise InvariantBroken(message)
         account.liquidation = Liquidation(event.liquidation_id)
+        if not account.positions and account.last_instrument_id:
+            account.liquidation.touched.append(account.last_instrument_id)
 
     @apply.register
     def _(self, event: events.LiquidationTested, _seq: int, now_ns: int) -> None:

@@ -33,6 +33,18 @@ class LegValue:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthLimits:
+    """Where the bands of health end: equity / maintenance margin (SPEC 6)."""
+
+    warn: Fraction = Fraction(3, 2)
+    reduce_only: Fraction = Fraction(6, 5)
+    backstop: Fraction = Fraction(2, 3)
+
+
+DEFAULT_LIMITS = HealthLimits()
+
+
+@dataclass(frozen=True, slots=True)
 class Valuation:
     """An account at given marks; money in micro-dollars."""
 
@@ -41,6 +53,7 @@ class Valuation:
     initial_micros: int
     notional_micros: int
     legs: tuple[LegValue, ...]
+    limits: HealthLimits = DEFAULT_LIMITS
 
     def leg(self, instrument_id: int) -> LegValue:
         """Return one position.
@@ -61,27 +74,32 @@ class Valuation:
 
     @property
     def is_below_backstop(self) -> bool:
-        """Whether health is below 2/3, compared as integers (LIQ-060)."""
-        return 3 * self.equity_micros < 2 * self.maintenance_micros
+        """Whether health is below the backstop's limit, compared as integers (LIQ-060)."""
+        return _is_below(self.limits.backstop, self.equity_micros, self.maintenance_micros)
 
     @property
     def band(self) -> HealthBand:
         """Band of health (SPEC 6)."""
-        return health_band(self.equity_micros, self.maintenance_micros)
+        return health_band(self.equity_micros, self.maintenance_micros, self.limits)
 
 
-def health_band(equity_micros: int, maintenance_micros: int) -> HealthBand:
+def _is_below(limit: Fraction, equity_micros: int, maintenance_micros: int) -> bool:
+    return limit.denominator * equity_micros < limit.numerator * maintenance_micros
+
+
+def health_band(equity_micros: int, maintenance_micros: int, limits: HealthLimits = DEFAULT_LIMITS) -> HealthBand:
     """Return the band of `equity / maintenance`, compared as integers (SPEC 6)."""
     if equity_micros < 0:
         return HealthBand.BANKRUPT
-    if 3 * equity_micros < 2 * maintenance_micros:
-        return HealthBand.BACKSTOP
-    if equity_micros < maintenance_micros:
-        return HealthBand.LIQUIDATION
-    if 10 * equity_micros < 12 * maintenance_micros:
-        return HealthBand.REDUCE_ONLY
-    if 10 * equity_micros < 15 * maintenance_micros:
-        return HealthBand.WARNED
+    bands = (
+        (limits.backstop, HealthBand.BACKSTOP),
+        (Fraction(1), HealthBand.LIQUIDATION),
+        (limits.reduce_only, HealthBand.REDUCE_ONLY),
+        (limits.warn, HealthBand.WARNED),
+    )
+    for limit, band in bands:
+        if _is_below(limit, equity_micros, maintenance_micros):
+            return band
     return HealthBand.HEALTHY
 
 
@@ -89,6 +107,7 @@ def value_account(
     cash_micros: int,
     positions: Iterable[tuple[Instrument, int, int]],
     mark_of: Callable[[int], int],
+    limits: HealthLimits = DEFAULT_LIMITS,
 ) -> Valuation:
     """Value an account at marks.
 
@@ -96,6 +115,7 @@ def value_account(
         cash_micros: its cash.
         positions: instrument, signed lots and signed cost of each position.
         mark_of: mark price in ticks by instrument id.
+        limits: where the bands of its health end.
 
     Source: MRGN-010, MRGN-020; an account's leverage is the instrument's largest.
 
@@ -113,7 +133,7 @@ def value_account(
         initial += instrument.margin.initial_micros(notional, instrument.max_leverage)
         total_notional += notional
         legs.append(LegValue(instrument.instrument_id, lots, mark, notional, unrealised, leg_maintenance))
-    return Valuation(equity, maintenance, initial, total_notional, tuple(legs))
+    return Valuation(equity, maintenance, initial, total_notional, tuple(legs), limits)
 
 
 def bankruptcy_value(

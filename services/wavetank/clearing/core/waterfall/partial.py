@@ -70,7 +70,8 @@ class PartialStage:
         if case.liquidation.unfilled or case.liquidation.depth_limited:
             # The book has given what it could at these inputs; asking again at once would empty it.
             cause = StepCause.UNFILLED if case.liquidation.unfilled else StepCause.DEPTH_LIMITED
-            case.step(LiquidationStage.PARTIAL, cause)
+            was_full = case.liquidation.stage == LiquidationStage.FULL
+            case.step(LiquidationStage.FULL if was_full else LiquidationStage.PARTIAL, cause)
             wait(case)
             return True
         leg = choose_leg(case.state, tradable_legs(case, value))
