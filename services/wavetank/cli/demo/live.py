@@ -1,0 +1,217 @@
+"""The screen, four times a second: prices and books, bots and their money, faults, who is being liquidated and why.
+
+It exists for a terminal. Where there is none (a pipe, a log of CI) the same happenings are plain lines. Nothing here
+decides anything, and everything goes to standard error, so that standard output holds the report alone.
+"""
+
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from wavetank.cli.demo.cast import RoleKind
+from wavetank.cli.demo.latency import percentile
+from wavetank.cli.demo.plan import DemoPlan, PhaseName
+from wavetank.cli.demo.watch import BotView, InstrumentView, Note, Watch
+from wavetank.cli.times import show_instant
+from wavetank.client import AccountKind, HealthBand, LiquidationStage
+
+_BARS = "▁▂▃▄▅▆▇█"
+_SPARK_WIDTH = 28
+_BAR_WIDTH = 36
+_LINES = 9
+_PHASE_STYLE = {
+    PhaseName.CALM: "green",
+    PhaseName.SHOCK: "bold red",
+    PhaseName.AFTERMATH: "bold yellow",
+    PhaseName.RECOVERY: "cyan",
+}
+_NOTE_STYLE = {"phase": "bold", "fault": "yellow", "money": "cyan", "liquidation": "red", "trouble": "bold red"}
+_BAND_STYLE = {
+    HealthBand.WARNED: "yellow",
+    HealthBand.REDUCE_ONLY: "yellow",
+    HealthBand.LIQUIDATION: "red",
+    HealthBand.BACKSTOP: "bold red",
+    HealthBand.BANKRUPT: "bold red",
+}
+_LARGEST_HEALTH = Decimal(99)
+
+
+class LiveScreen:
+    """Shows a watch; a context manager that puts the terminal back in order."""
+
+    def __init__(self, plan: DemoPlan, console: Console) -> None:
+        self._plan = plan
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._last: str = ""
+        self._repeats = 0
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def line(self, note: Note) -> None:
+        """Print a line, where there is no screen; a step that only repeats the one before is left out."""
+        if self._live is not None:
+            return
+        head = note.text.partition(",")[0] if note.kind == "liquidation" else ""
+        if head and head.partition(" ")[0] == self._last and "unfilled" in note.text:
+            return
+        self._last = head.partition(" ")[0]
+        style = _NOTE_STYLE.get(note.kind, "")
+        self._console.print(f"[dim]{note.at:5.1f}s[/] [{style}]{escape(note.text)}[/]", soft_wrap=True)
+
+    def refresh(self, watch: Watch) -> None:
+        """Draw the screen anew."""
+        if self._live is not None:
+            self._live.update(screen(self._plan, watch), refresh=True)
+
+
+def screen(plan: DemoPlan, watch: Watch) -> RenderableType:
+    """Return the whole screen."""
+    upper = Table.grid(expand=True, padding=(0, 1))
+    upper.add_column(ratio=1)
+    upper.add_column(ratio=1)
+    upper.add_row(_bots(watch), Group(_market(watch), _money(watch)))
+    return Group(_head(plan, watch), upper, _happenings(watch))
+
+
+def sparkline(values: Sequence[float], width: int = _SPARK_WIDTH) -> str:
+    """Return values as a line of bars of eight heights, the newest at the right."""
+    if not values:
+        return ""
+    count = min(width, len(values))
+    shown = [values[len(values) * (position + 1) // count - 1] for position in range(count)]
+    lowest, highest = min(shown), max(shown)
+    if highest == lowest:
+        return _BARS[3] * count
+    return "".join(_BARS[min(7, int((value - lowest) / (highest - lowest) * 8))] for value in shown)
+
+
+def _head(plan: DemoPlan, watch: Watch) -> RenderableType:
+    phase = watch.phase
+    begin, end = plan.phases[0].from_ns, plan.phases[-1].to_ns
+    done = min(1.0, max(0.0, (watch.venue_ns - begin) / (end - begin)))
+    bar = Text()
+    for act in plan.phases:
+        width = round((act.to_ns - begin) / (end - begin) * _BAR_WIDTH) - len(bar)
+        filled = min(width, max(0, round(done * _BAR_WIDTH) - len(bar)))
+        bar.append("━" * filled, style=_PHASE_STYLE[act.name])
+        bar.append("─" * (width - filled), style="dim")
+    text = Text.assemble(
+        bar,
+        "  ",
+        (phase.name.upper(), _PHASE_STYLE[phase.name]),
+        (f"  {phase.what}", "dim"),
+        f"   venue {show_instant(watch.venue_ns)[:-4]}",
+        (f"  {plan.speed:g}x", "dim"),
+    )
+    faults = "   ".join(f"⚡ {name}: {what}" for name, what in watch.active_faults.items())
+    return Panel(
+        Group(text, Text(faults or "no fault is set", style="bold yellow" if faults else "dim")),
+        title=f"[bold]wavetank demo[/]: {escape(plan.title)}",
+        title_align="left",
+        border_style=_PHASE_STYLE[phase.name],
+    )
+
+
+def _market(watch: Watch) -> Table:
+    table = Table(title="market", title_justify="left", expand=True)
+    for heading in ("", "bid", "ask", "index", "funding"):
+        table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
+    table.add_column("index so far", no_wrap=True)
+    for view in watch.instruments.values():
+        table.add_row(
+            f"[bold]{view.symbol}[/]",
+            _number(view.bid),
+            _number(view.ask),
+            _number(view.index) + (" stale" if view.stale else ""),
+            f"{view.funding_rate * 100:+.3f}%",
+            f"[{_trend(view)}]{sparkline(list(view.history))}[/]",
+        )
+    return table
+
+
+def _trend(view: InstrumentView) -> str:
+    return "green" if len(view.history) > 1 and view.history[-1] >= view.history[0] else "red"
+
+
+def _money(watch: Watch) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for kind, name in (
+        (AccountKind.INSURANCE_FUND, "insurance fund"),
+        (AccountKind.BACKSTOP_VAULT, "backstop vault"),
+        (AccountKind.FEES, "fees"),
+    ):
+        state = watch.venue_accounts.get(kind)
+        if state is not None:
+            table.add_row(name, f"${state.equity:,.2f}")
+    latencies = sorted(record.acknowledge_ns for record in watch.recent_latencies(50))
+    if latencies:
+        table.add_row(
+            "order → answer",
+            f"p50 {percentile(latencies, 50) / 1e6:.1f} ms, p99 {percentile(latencies, 99) / 1e6:.1f} ms",
+        )
+    elapsed = max(1.0, time.monotonic() - watch.began)
+    table.add_row("commands", f"{watch.commands:,} ({watch.commands / elapsed:,.0f}/s)   fills {watch.fills:,}")
+    return Panel(table, title="venue", title_align="left")
+
+
+def _bots(watch: Watch) -> Table:
+    table = Table(title="bots", title_justify="left", expand=True)
+    for heading in ("", "PnL $", "funding $", "fills", "health", "stage"):
+        table.add_column(heading, justify="left" if heading in {"", "stage"} else "right", no_wrap=True)
+    for bot in watch.bots.values():
+        profit = bot.profit
+        style = "dim" if not profit else "green" if profit > 0 else "red"
+        table.add_row(
+            Text(bot.role.name, style="bold" if bot.role.kind is RoleKind.MAKER else ""),
+            Text("" if profit is None else f"{profit:,.0f}", style=style),
+            f"{bot.funding:,.0f}",
+            str(bot.fills),
+            _health(bot),
+            _stage(bot),
+        )
+    return table
+
+
+def _health(bot: BotView) -> Text:
+    state = bot.state
+    if state is None or not state.maintenance_margin:
+        return Text("flat", style="dim")
+    health = min(_LARGEST_HEALTH, state.equity / state.maintenance_margin)
+    return Text(f"{health:.2f}", style=_BAND_STYLE.get(state.health_band, "green"))
+
+
+def _stage(bot: BotView) -> Text:
+    if bot.stage is not LiquidationStage.NONE:
+        return Text(bot.stage.name.lower(), style="bold red reverse")
+    return Text("was liquidated", style="red") if bot.has_ended else Text("")
+
+
+def _happenings(watch: Watch) -> RenderableType:
+    lines = [
+        Text.assemble((f"{note.at:5.1f}s ", "dim"), (note.text, _NOTE_STYLE.get(note.kind, "")))
+        for note in list(watch.notes)[-_LINES:]
+    ]
+    for line in lines:
+        line.no_wrap = True
+        line.overflow = "ellipsis"
+    return Panel(Group(*lines), title="what happens", title_align="left", height=_LINES + 2)
+
+
+def _number(value: Decimal | None) -> str:
+    return "" if value is None else f"{value.normalize():,f}"
