@@ -185,14 +185,15 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(venue: VenueProcess) -> AsyncIterator[Caller]:
-    """Yield a caller with the administrator's key."""
+async def calling(venue: VenueProcess, *more_options: tuple[str, int]) -> AsyncIterator[Caller]:
+    """Yield a caller with the administrator's key; `more_options` are those of its channels."""
     endpoints = venue.file.endpoints
     # A channel that lost its server tries again soon: tests restart servers.
     options = [
         ("grpc.max_reconnect_backoff_ms", 300),
         ("grpc.initial_reconnect_backoff_ms", 50),
         ("grpc.use_local_subchannel_pool", 1),
+        *more_options,
     ]
     async with (
         grpc.aio.insecure_channel(endpoints["matching"][0], options=options) as matching,

@@ -115,6 +115,10 @@ def _at(price_ticks: int) -> Build:
     return lambda _: pb.Command(place=place(BUY, 100, price_ticks, instrument_id=SOL))
 
 
+def _of(instrument_id: int) -> Build:
+    return lambda _: pb.Command(place=place(BUY, 100, 1_000, instrument_id=instrument_id))
+
+
 REFUSED_BY_THE_ENGINE: list[tuple[str, Build, str, int | None, int | None]] = [
     # SOL: one tick is 0.0001 dollars, a price near 150 dollars has seven digits, the step is 100 ticks.
     ("off the grid", _place(off=1), "PRICE_OFF_GRID", None, 100),
