@@ -189,9 +189,10 @@ SCRIPTED_BELIEFS: tuple[tuple[str, str, Belief], ...] = (
 )
 """Believers and their opposites: name, what becomes of them when the plan's fall comes, what they hold."""
 
-RECORDED_SHARES = {"gambler": Decimal("1.15"), "bear": Decimal(3), "cub": Decimal(6)}
-"""Of a recorded path nobody knows the fall before the top-up: collateral as a multiple of the initial margin."""
-_RECORDED_SHARE = Decimal(2)
+RECORDED_MULTIPLES = {"gambler": Decimal("1.15"), "bear": Decimal(3), "cub": Decimal(6)}
+"""On a recorded path: collateral of these as a multiple of the initial margin."""
+_LEAST_MULTIPLE = Decimal("1.3")
+_HEALTH_UNTIL_TOP_UP = Decimal(2)
 
 
 def cast(plan: DemoPlan) -> tuple[Role, ...]:
@@ -266,6 +267,21 @@ def maintenance_rate(instrument: Instrument) -> Decimal:
 def initial_rate(symbol: str) -> Decimal:
     """Return the initial margin of a built-in instrument as a share of notional."""
     return Decimal(1) / {"BTC": 40, "ETH": 25, "SOL": 20}[symbol]
+
+
+def recorded_share(instrument: InstrumentPlan, multiple: Decimal | None) -> Decimal:
+    """Return the collateral of a believer on a recorded path, as a share of the notional.
+
+    Args:
+        instrument: what the plan knows of it.
+        multiple: of the initial margin; None for as much as carries it to the top-up, at about twice maintenance.
+
+    """
+    initial = initial_rate(instrument.symbol)
+    if multiple is not None:
+        return initial * multiple
+    # Maintenance is half of initial margin in the built-in instruments (MRGN-020).
+    return max(initial * _LEAST_MULTIPLE, instrument.adverse + _HEALTH_UNTIL_TOP_UP * initial / 2)
 
 
 def half_spread_bps(instrument: InstrumentPlan) -> float:
@@ -350,7 +366,7 @@ def _believer(plan: DemoPlan, name: str, what: str, belief: Belief) -> Role:
     symbol = belief.symbol if belief.symbol in symbols else symbols[0]
     share = belief.collateral_share
     if not plan.is_scripted:
-        share = initial_rate(symbol) * RECORDED_SHARES.get(name, _RECORDED_SHARE)
+        share = recorded_share(plan.instrument(symbol), RECORDED_MULTIPLES.get(name))
         what = f"{'with' if belief.with_crash else 'against'} the move, {1 / share:.0f}x"
     placed = Belief(
         symbol=symbol,

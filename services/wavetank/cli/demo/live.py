@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Self
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -26,7 +27,9 @@ from wavetank.client import AccountKind, HealthBand, LiquidationStage
 _BARS = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 28
 _BAR_WIDTH = 36
-_LINES = 9
+_FEWEST_LINES, _MOST_LINES = 3, 14
+_OTHER_LINES = 10
+"""Lines of the screen beside the bots and what happens."""
 _PHASE_STYLE = {
     PhaseName.CALM: "green",
     PhaseName.SHOCK: "bold red",
@@ -51,8 +54,6 @@ class LiveScreen:
         self._plan = plan
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-        self._last: str = ""
-        self._repeats = 0
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -64,29 +65,28 @@ class LiveScreen:
             self._live.stop()
 
     def line(self, note: Note) -> None:
-        """Print a line, where there is no screen; a step that only repeats the one before is left out."""
-        if self._live is not None:
-            return
-        head = note.text.partition(",")[0] if note.kind == "liquidation" else ""
-        if head and head.partition(" ")[0] == self._last and "unfilled" in note.text:
-            return
-        self._last = head.partition(" ")[0]
-        style = _NOTE_STYLE.get(note.kind, "")
-        self._console.print(f"[dim]{note.at:5.1f}s[/] [{style}]{escape(note.text)}[/]", soft_wrap=True)
+        """Print a line, where there is no screen."""
+        if self._live is None:
+            style = _NOTE_STYLE.get(note.kind, "")
+            self._console.print(f"[dim]{note.at:5.1f}s[/] [{style}]{escape(note.text)}[/]", soft_wrap=True)
 
     def refresh(self, watch: Watch) -> None:
         """Draw the screen anew."""
         if self._live is not None:
-            self._live.update(screen(self._plan, watch), refresh=True)
+            self._live.update(screen(self._plan, watch, self._console.height), refresh=True)
 
 
-def screen(plan: DemoPlan, watch: Watch) -> RenderableType:
-    """Return the whole screen."""
+def screen(plan: DemoPlan, watch: Watch, height: int) -> RenderableType:
+    """Return the whole screen, for a terminal of so many lines."""
     upper = Table.grid(expand=True, padding=(0, 1))
     upper.add_column(ratio=1)
     upper.add_column(ratio=1)
     upper.add_row(_bots(watch), Group(_market(watch), _money(watch)))
-    return Group(_head(plan, watch), upper, _happenings(watch))
+    return Group(
+        _head(plan, watch),
+        upper,
+        _happenings(watch, max(_FEWEST_LINES, min(_MOST_LINES, height - len(watch.bots) - _OTHER_LINES))),
+    )
 
 
 def sparkline(values: Sequence[float], width: int = _SPARK_WIDTH) -> str:
@@ -129,7 +129,7 @@ def _head(plan: DemoPlan, watch: Watch) -> RenderableType:
 
 
 def _market(watch: Watch) -> Table:
-    table = Table(title="market", title_justify="left", expand=True)
+    table = Table(expand=True, box=box.SIMPLE_HEAD, padding=(0, 1))
     for heading in ("", "bid", "ask", "index", "funding"):
         table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
     table.add_column("index so far", no_wrap=True)
@@ -171,7 +171,7 @@ def _money(watch: Watch) -> RenderableType:
 
 
 def _bots(watch: Watch) -> Table:
-    table = Table(title="bots", title_justify="left", expand=True)
+    table = Table(expand=True, box=box.SIMPLE_HEAD, padding=(0, 1))
     for heading in ("", "PnL $", "funding $", "fills", "health", "stage"):
         table.add_column(heading, justify="left" if heading in {"", "stage"} else "right", no_wrap=True)
     for bot in watch.bots.values():
@@ -202,15 +202,19 @@ def _stage(bot: BotView) -> Text:
     return Text("was liquidated", style="red") if bot.has_ended else Text("")
 
 
-def _happenings(watch: Watch) -> RenderableType:
+def _happenings(watch: Watch, count: int) -> RenderableType:
     lines = [
-        Text.assemble((f"{note.at:5.1f}s ", "dim"), (note.text, _NOTE_STYLE.get(note.kind, "")))
-        for note in list(watch.notes)[-_LINES:]
+        Text.assemble(
+            (f"{note.at:5.1f}s ", "dim"),
+            (f"{note.times}× " if note.times > 1 else "", "dim"),
+            (note.text, _NOTE_STYLE.get(note.kind, "")),
+        )
+        for note in list(watch.notes)[-count:]
     ]
     for line in lines:
         line.no_wrap = True
         line.overflow = "ellipsis"
-    return Panel(Group(*lines), title="what happens", title_align="left", height=_LINES + 2)
+    return Panel(Group(*lines), title="what happens", title_align="left", height=count + 2)
 
 
 def _number(value: Decimal | None) -> str:

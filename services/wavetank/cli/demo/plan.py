@@ -79,6 +79,8 @@ class InstrumentPlan:
     """Move from the first top-up to the pause before the second; 0 where the plan scripts none."""
     crash: Decimal
     """Move of the mark from the top-up to the moment at which clearing sees the truth again: -0.09 is a fall by 9 %."""
+    adverse: Decimal
+    """Furthest that prices go against whom the crash will hurt, until the top-up; a share, at least 0."""
     step_bps: float
     """Usual size of a move between two published prices, in basis points."""
     origin: str

@@ -268,12 +268,16 @@ def _instrument(recording: Recording, start_ns: int, schedule: Schedule, speed_m
     moments = np.array([0.0, schedule.top_up, schedule.lag_off])
     start, before, after = (float(price) for price in _prices_at(prices, start_ns, moments, speed_milli))
     steps = _prices_at(prices, start_ns, np.arange(0.0, schedule.end, 0.1), speed_milli)
+    crash = after / before - 1.0
+    until = _prices_at(prices, start_ns, np.arange(0.0, schedule.top_up, SEARCH_STEP_SECONDS), speed_milli)
+    adverse = 1.0 - float(np.min(until)) / start if crash <= 0 else float(np.max(until)) / start - 1.0
     step_bps = float(np.mean(np.abs(np.diff(np.log(steps))))) * 10_000.0
     return InstrumentPlan(
         symbol=recording.file.symbol,
         start_price=Decimal(round(start)) / _MICROS,
         first_fall=Decimal(0),
-        crash=Decimal(repr(round(after / before - 1.0, 6))),
+        crash=Decimal(repr(round(crash, 6))),
+        adverse=Decimal(repr(round(max(0.0, adverse), 6))),
         step_bps=step_bps,
         origin=recording.file.path.name,
     )

@@ -68,6 +68,7 @@ def synthetic_plan(seed: int, *, now_ns: int, symbols: Sequence[str] = ("BTC", "
             symbol=symbol,
             start_price=Decimal(SYNTHETIC_MARKET[symbol][0]),
             first_fall=FIRST_FALL,
+            adverse=-FIRST_FALL,
             crash=(1 + SECOND_FALL) * (1 + MARK_ABOVE) - 1,
             # The hour's deviation over the root of 3,600 one-second steps.
             step_bps=float(SYNTHETIC_MARKET[symbol][1]) / 60.0 * 10_000.0,

@@ -7,7 +7,7 @@ bots' own events, by what the storm does, and by asking clearing for all account
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from wavetank.cli.demo.cast import Role
@@ -33,6 +33,9 @@ from wavetank.client import (
 
 _POINTS = 2_000
 _NOTES = 400
+_CLOSELY = 12
+"""Notes among which one of the same subject is looked for."""
+_BOOK_STAGES = frozenset({LiquidationStage.PARTIAL, LiquidationStage.FULL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,10 @@ class Note:
     kind: str
     """`phase`, `fault`, `money`, `liquidation` or `trouble`."""
     text: str
+    subject: str = ""
+    """Notes of one subject that follow closely stand for one another; empty for none."""
+    times: int = 1
+    """How many there were."""
 
 
 @dataclass(slots=True)
@@ -124,9 +131,14 @@ class Watch:
         """Return the newest latencies of every bot."""
         return [record for bot in self.bots.values() for record in bot.recorder.latencies[-newest:]]
 
-    def note(self, kind: str, text: str) -> None:
-        """Keep a line, and tell whoever prints lines."""
-        note = Note(time.monotonic() - self.began, self.venue_ns, kind, text)
+    def note(self, kind: str, text: str, *, subject: str = "") -> None:
+        """Keep a line, and tell whoever prints lines; of a subject that was told just now only the newest is kept."""
+        note = Note(time.monotonic() - self.began, self.venue_ns, kind, text, subject)
+        for position in range(len(self.notes) - 1, max(-1, len(self.notes) - 1 - _CLOSELY), -1):
+            before = self.notes[position]
+            if subject and before.subject == subject:
+                self.notes[position] = replace(note, at=before.at, venue_ns=before.venue_ns, times=before.times + 1)
+                return
         self.notes.append(note)
         self._on_note(note)
 
@@ -195,7 +207,10 @@ class Watch:
         aim = f" {event.delta_size.normalize():+f} {event.instrument}" if event.delta_size else ""
         limit = f" at {event.price.normalize():f}" if event.price is not None else ""
         stage = event.stage.name.lower()
-        self.note("liquidation", f"{bot.role.name}: {stage}{aim}{limit}, health {health:.2f}: {event.explanation}")
+        # Orders in the book are tried again at every mark; one line stands for all of them.
+        subject = f"{bot.role.name} in the book" if event.stage in _BOOK_STAGES else ""
+        text = f"{bot.role.name}: {stage}{aim}{limit}, health {health:.2f}: {event.explanation}"
+        self.note("liquidation", text, subject=subject)
 
 
 class Watched:
