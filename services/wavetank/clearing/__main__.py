@@ -153,6 +153,8 @@ async def main(config: ClearingConfig, process: Process) -> None:
             tasks.create_task(log.watch()),
             tasks.create_task(registry.follow(LogReader(redis_client(config.redis_url), CLEARING_LOG))),
             tasks.create_task(fills.run()),
+        ]
+        facts = [
             tasks.create_task(follow(config, service, MATCHING_LOG, recovery.cursors[MATCHING_LOG])),
             tasks.create_task(follow(config, service, ORACLE_LOG, recovery.cursors[ORACLE_LOG])),
         ]
@@ -168,6 +170,10 @@ async def main(config: ClearingConfig, process: Process) -> None:
         credit.stop()
         await server.stop(config.drain_timeout_ms / 1_000)
         service.stop()
+        # What the shard did last is counted too, unless that takes long; the rest is counted after the next start.
+        await asyncio.wait([loop], timeout=config.drain_timeout_ms / 1_000)
+        for task in facts:
+            task.cancel()
         await loop
         for task in background:
             task.cancel()

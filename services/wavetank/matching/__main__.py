@@ -150,21 +150,23 @@ async def main(config: MatchingConfig, process: Process) -> None:
             epoch=log.epoch,
             heartbeat_seconds=config.heartbeat_ms / 1_000,
         )
-        background += [
+        background.append(tasks.create_task(service.expire()))
+        inputs = [
             tasks.create_task(follow(config, service, ORACLE_LOG, recovery.cursors[ORACLE_LOG])),
             tasks.create_task(follow(config, service, CLEARING_LOG, recovery.cursors[CLEARING_LOG])),
             tasks.create_task(stream.run()),
-            tasks.create_task(service.expire()),
         ]
         loop = tasks.create_task(service.run())
         address = await server.start(config.listen)
         await server.set_serving(serving=True)
         logger.info("serving", address=address)
         await process.until_stopping()
-        # Streams would last as long as the grace. Callers in flight are answered while the loop still runs; then the
-        # loop ends with a snapshot.
+        # Streams would last as long as the grace, and facts as long as others write. Callers in flight are answered
+        # while the loop still runs; then the loop ends with a snapshot.
         order_entry.stop()
         published.stop()
+        for task in inputs:
+            task.cancel()
         await server.stop(config.drain_timeout_ms / 1_000)
         service.stop()
         await loop
