@@ -1,0 +1,267 @@
+"""The service's cycle: what it commits, what it shows and when, and what it does while the log cannot be written."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.eventually import eventually_async
+from tests.unit.matching.core.desk import ALICE, BOB, INSTRUMENT
+from tests.unit.matching.memory_shard import BUY, SECOND, SELL, MemoryLog, Shard, WaitingBatch, order, running
+from wavetank.matching import service as services
+from wavetank.matching.core.settings import EngineSettings
+from wavetank.matching.ports import BatchStage
+from wavetank.matching.recovery import ORACLE_LOG, Recovery, encode_snapshot
+from wavetank.model.events.matching import BookSampled, GateMoved, MarkApplied, OrderAccepted, Traded
+from wavetank.model.events.oracle import ConsumerBit
+from wavetank.model.invariant import InvariantBroken
+from wavetank.model.orders import OrderState
+from wavetank.model.reason import Reason
+from wavetank.runtime.errors import VenueError
+from wavetank.v1 import credit_pb2, log_pb2
+
+
+async def ready(shard: Shard) -> None:
+    """Let Alice and Bob trade at a mark of 1,000 ticks."""
+    shard.open()
+    await shard.price(1_000)
+    shard.line(ALICE)
+    shard.line(BOB)
+    await shard.settled()
+
+
+async def test_what_comes_together_is_one_entry() -> None:
+    async with running() as shard:
+        await ready(shard)
+        entries = len(shard.log.entries)
+        batches = [order(ALICE, SELL, 100, 1_000), order(BOB, BUY, 40, 1_000), order(BOB, BUY, 30, 990)]
+        for batch in batches:
+            shard.service.submit(batch)
+        await shard.settled()
+        assert len(shard.log.entries) == entries + 1
+        kinds = [type(event) for event in shard.log.events()][-4:]
+        assert kinds == [OrderAccepted, OrderAccepted, Traded, OrderAccepted]
+        # Each got its own results, and the seq that covers them all.
+        states = [batch.results[0].state for batch in batches if batch.results]
+        assert states == [OrderState.OPEN, OrderState.FILLED, OrderState.OPEN]
+        assert {batch.last_seq for batch in batches} == {shard.log.last_seq}
+
+
+async def test_nothing_is_shown_before_it_is_committed() -> None:
+    async with running() as shard:
+        await ready(shard)
+        shown = len(shard.shown)
+        shard.log.gate.clear()
+        batch = order(ALICE, SELL, 100, 1_000)
+        shard.service.submit(batch)
+        await eventually_async(lambda: shard.log.waiting == 1)
+        question = asyncio.ensure_future(shard.service.ask(lambda engine: len(engine.open_orders(ALICE))))
+        second = order(ALICE, SELL, 50, 1_000)
+        shard.service.submit(second)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        # The engine has the first order, but nobody can tell; the second gathers for the next entry.
+        assert not batch.is_done()
+        assert len(shard.shown) == shown
+        assert not question.done()
+        assert second.stage is BatchStage.WAITING
+        shard.log.gate.set()
+        await shard.settled()
+        assert batch.is_done()
+        assert second.is_done()
+        assert await question == 2
+
+
+@pytest.mark.spec("LIQ-110")
+async def test_after_a_restart_the_gate_is_closed_first() -> None:
+    async with running() as shard:
+        await ready(shard)
+        assert shard.engine.is_open
+    async with running(shard.log) as again:
+        batch = order(ALICE, SELL, 100, 1_000)
+        again.service.submit(batch)
+        await again.settled()
+        assert not again.engine.is_open
+        assert batch.results is not None
+        assert batch.results[0].reason in {Reason.NOT_READY, Reason.NO_CREDIT_LINE}
+        moves = [event.is_open for event in again.log.events() if isinstance(event, GateMoved)]
+        assert moves == [1, 0]
+
+
+async def test_every_fact_is_counted_once_whatever_is_lost() -> None:
+    async with running() as shard:
+        await ready(shard)
+        # A price for clearing alone causes no event here, so it is not written with its own entry.
+        await shard.price(1_010, consumers=ConsumerBit.CLEARING)
+        await shard.settled()
+        silent = shard.oracle
+        entries = len(shard.log.entries)
+        inputs = log_pb2.Inputs.FromString(shard.log.entries[-1].inputs)
+        assert {cursor.log: cursor.seq for cursor in inputs.cursors}[ORACLE_LOG] == silent.seq - 1
+        # The next entry carries it.
+        await shard.price(1_020)
+        await shard.settled()
+        assert len(shard.log.entries) == entries + 1
+    recovery = Recovery(0, EngineSettings(), None)
+    recovery.list_instruments([INSTRUMENT])
+    for entry in shard.log.entries:
+        recovery.apply(entry)
+    assert recovery.cursors[ORACLE_LOG] == shard.oracle
+    assert recovery.engine.mark(1)[0] == 1_020
+    assert recovery.engine.state_hash() == shard.engine.state_hash()
+    marks = [event.oracle_seq for event in shard.log.events() if isinstance(event, MarkApplied)]
+    assert marks == [1, 3]
+
+
+@pytest.mark.spec("MTCH-090")
+async def test_a_snapshot_and_its_tail_are_as_good_as_the_whole_log() -> None:
+    async with running() as shard:
+        await ready(shard)
+        shard.service.submit(order(ALICE, SELL, 100, 1_000))
+        await shard.settled()
+        snapshot = await shard.service.ask(lambda engine: encode_snapshot(engine, {ORACLE_LOG: shard.oracle}))
+        covered = len(shard.log.entries)
+        shard.service.submit(order(BOB, BUY, 60, 1_000))
+        await shard.price(1_005)
+        await shard.settled()
+        recovery = Recovery(0, EngineSettings(), snapshot)
+        for entry in shard.log.entries[covered:]:
+            recovery.apply(entry)
+        assert recovery.engine.state_hash() == shard.engine.state_hash()
+        assert recovery.cursors[ORACLE_LOG] == shard.oracle
+
+
+async def test_a_price_before_its_listing_is_passed_over() -> None:
+    async with running() as shard:
+        await ready(shard)
+        await shard.price(77, instrument_id=9)
+        await shard.price(1_001)
+        await shard.settled()
+        told = [price.instrument_id for cycle in shard.shown for price in cycle.prices]
+        assert set(told) == {1}
+
+
+async def test_credit_and_requests_are_recorded_with_what_they_caused() -> None:
+    async with running() as shard:
+        await ready(shard)
+        request = credit_pb2.CancelAccountOrders(request_id=credit_pb2.RequestId(seq=5, number=0), account_id=ALICE)
+        shard.service.from_clearing(credit_pb2.ConnectResponse(cancel_account_orders=request))
+        await shard.settled()
+        kinds = [
+            recorded.WhichOneof("request")
+            for entry in shard.log.entries
+            for recorded in log_pb2.Inputs.FromString(entry.inputs).requests
+        ]
+        assert kinds.count("credit_update") == 2
+        assert kinds[-1] == "cancel_account_orders"
+        assert shard.engine.last_request == (5, 0)
+
+
+async def test_who_waits_too_long_is_told_whether_anything_was_done() -> None:
+    async with running(answer_timeout_seconds=0.05) as shard:
+        await ready(shard)
+        shard.log.gate.clear()
+        taken, waiting = order(ALICE, SELL, 100, 1_000), order(ALICE, SELL, 50, 1_000)
+        shard.service.submit(taken)
+        await eventually_async(lambda: shard.log.waiting == 1)
+        shard.service.submit(waiting)
+        await eventually_async(lambda: waiting.lost_as is not None)
+        assert (taken.lost_as, waiting.lost_as) == (BatchStage.TAKEN, BatchStage.WITHDRAWN)
+        shard.log.gate.set()
+        await shard.settled()
+        # The first one is in the book after all; the second was taken back, and the next one is not in its way.
+        assert [known.remaining_lots for known in shard.engine.open_orders(ALICE)] == [100]
+        assert waiting.results is None
+        after = order(ALICE, SELL, 70, 1_000)
+        shard.service.submit(after)
+        await shard.settled()
+        assert after.results is not None
+        assert after.lost_as is None
+
+
+async def test_a_question_has_a_bound_too() -> None:
+    async with running(answer_timeout_seconds=0.05) as shard:
+        await ready(shard)
+        shard.log.gate.clear()
+        shard.service.submit(order(ALICE, SELL, 100, 1_000))
+        with pytest.raises(VenueError) as error:
+            await shard.service.ask(lambda engine: engine.next_seq)
+        assert error.value.reason is Reason.LOG_UNAVAILABLE
+
+
+async def test_without_a_log_nothing_is_taken() -> None:
+    async with running() as shard:
+        await ready(shard)
+        shard.log.available = False
+        with pytest.raises(VenueError) as error:
+            shard.service.submit(order(ALICE, SELL, 100, 1_000))
+        assert error.value.reason is Reason.LOG_UNAVAILABLE
+        shard.log.available = True
+        shard.service.stop()
+        with pytest.raises(VenueError) as error:
+            shard.service.submit(order(ALICE, SELL, 100, 1_000))
+        assert error.value.reason is Reason.NOT_READY
+
+
+async def test_what_stands_in_the_inbox_is_done_before_the_end() -> None:
+    async with running() as shard:
+        await ready(shard)
+        batch = order(ALICE, SELL, 100, 1_000)
+        shard.service.submit(batch)
+        shard.service.stop()
+        await eventually_async(batch.is_done)
+
+
+async def test_a_question_that_fails_concerns_its_asker_alone() -> None:
+    async with running() as shard:
+        await ready(shard)
+        with pytest.raises(ValueError, match="instrument 99 is not listed here"):
+            await shard.service.ask(lambda engine: engine.bbo(99))
+        await shard.settled()
+
+
+async def test_an_input_that_does_not_fit_ends_the_shard_with_nothing_committed() -> None:
+    log = MemoryLog()
+    async with running(log) as shard:
+        await ready(shard)
+        entries = len(log.entries)
+        # Clearing has counted more than was ever written (R4).
+        update = credit_pb2.CreditUpdate(
+            account_id=ALICE, line_epoch=2, as_of_seq=999, status=credit_pb2.LINE_STATUS_NORMAL
+        )
+        batch = order(ALICE, SELL, 100, 1_000)
+        shard.service.submit(batch)
+        shard.service.from_clearing(credit_pb2.ConnectResponse(credit_update=update))
+        with pytest.raises(InvariantBroken, match="does not fit"):
+            await shard.service._cycle()
+        assert len(log.entries) == entries
+        assert batch.results is None
+
+
+async def test_the_length_of_an_entry_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "MAX_COMMANDS_PER_CYCLE", 3)
+    async with running() as shard:
+        await ready(shard)
+        entries = len(shard.log.entries)
+        one = order(ALICE, SELL, 10, 1_000)
+        batches = [WaitingBatch(one.commands * 2, 2) for _ in range(5)]
+        for batch in batches:
+            shard.service.submit(batch)
+        await shard.settled()
+        # Two batches of two are four, so an entry has four, four and two of the ten orders.
+        assert [entry.count for entry in shard.log.entries[entries:]] == [4, 4, 2]
+        assert all(batch.results and len(batch.results) == 2 for batch in batches)
+
+
+async def test_books_are_sampled_at_their_time() -> None:
+    now = [SECOND]
+    async with running(wall_ns=lambda: now[0]) as shard:
+        await shard.settled()
+        assert sum(isinstance(event, BookSampled) for event in shard.log.events()) == 1
+        await shard.settled()
+        assert sum(isinstance(event, BookSampled) for event in shard.log.events()) == 1
+        now[0] += 1_000 * SECOND
+        await shard.settled()
+        samples = [event.sample_time_ns for event in shard.log.events() if isinstance(event, BookSampled)]
+        assert samples == [SECOND, 1_001 * SECOND]
