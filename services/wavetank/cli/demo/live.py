@@ -25,7 +25,7 @@ from wavetank.cli.times import show_instant
 from wavetank.client import AccountKind, HealthBand, LiquidationStage
 
 _BARS = "▁▂▃▄▅▆▇█"
-_SPARK_WIDTH = 28
+_SPARK_WIDTH = 20
 _BAR_WIDTH = 36
 _FEWEST_LINES, _MOST_LINES = 3, 14
 _OTHER_LINES = 10
@@ -45,6 +45,7 @@ _BAND_STYLE = {
     HealthBand.BANKRUPT: "bold red",
 }
 _LARGEST_HEALTH = Decimal(99)
+_LARGE, _MIDDLING = 10_000, 1_000
 
 
 class LiveScreen:
@@ -79,8 +80,8 @@ class LiveScreen:
 def screen(plan: DemoPlan, watch: Watch, height: int) -> RenderableType:
     """Return the whole screen, for a terminal of so many lines."""
     upper = Table.grid(expand=True, padding=(0, 1))
-    upper.add_column(ratio=1)
-    upper.add_column(ratio=1)
+    upper.add_column(ratio=4)
+    upper.add_column(ratio=5)
     upper.add_row(_bots(watch), Group(_market(watch), _money(watch)))
     return Group(
         _head(plan, watch),
@@ -131,8 +132,8 @@ def _head(plan: DemoPlan, watch: Watch) -> RenderableType:
 def _market(watch: Watch) -> Table:
     table = Table(expand=True, box=box.SIMPLE_HEAD, padding=(0, 1))
     for heading in ("", "bid", "ask", "index", "funding"):
-        table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
-    table.add_column("index so far", no_wrap=True)
+        table.add_column(heading, justify="left" if not heading else "right", no_wrap=True, min_width=4)
+    table.add_column("index so far", no_wrap=True, min_width=_SPARK_WIDTH)
     for view in watch.instruments.values():
         table.add_row(
             f"[bold]{view.symbol}[/]",
@@ -218,4 +219,7 @@ def _happenings(watch: Watch, count: int) -> RenderableType:
 
 
 def _number(value: Decimal | None) -> str:
-    return "" if value is None else f"{value.normalize():,f}"
+    """Return a price in five or six figures, as many as a person compares."""
+    if value is None:
+        return ""
+    return f"{value:,.1f}" if value >= _LARGE else f"{value:,.2f}" if value >= _MIDDLING else f"{value:,.3f}"
