@@ -13,7 +13,7 @@ from wavetank.matching.core.records cimport ClientId
 
 
 cdef class Orders:
-    """Orders by index, by order id (open ones and remembered ones apart), and by account and client order id (open and remembered ones)."""
+    """Orders by index, by order id (open and remembered ones apart), and by account and client order id (both)."""
 
     def __cinit__(self):
         self.free = -1
