@@ -231,7 +231,7 @@ async def test_a_slow_reader_is_cut_and_delays_nobody(tmp_path: Path) -> None:
             makers, takers = await Session.open(one), await Session.open(two)
             async with subscribed(admin, [pb.CHANNEL_TRADES, pb.CHANNEL_BOOK]) as quick:
                 await eventually_async(lambda: len(quick.messages) >= 3)
-                # 6,000 trades, to and fro: more than the network's buffers and the backlog hold.
+                # 6,000 trades, there and back: more than the network's buffers and the backlog hold.
                 for number in range(30):
                     sides = (SELL, BUY) if number % 2 else (BUY, SELL)
                     maker = order_entry_pb2.Command(place=place(sides[0], 20_000, price, instrument_id=SOL))
