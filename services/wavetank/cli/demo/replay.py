@@ -112,7 +112,7 @@ def choose_window(
 
 def refused(error: PriceFileInvalid) -> CommandFailed:
     """Return a refusal of a file as the failure of a command."""
-    return CommandFailed(f"{error} ({error.reason.name})", hint=error.allowed, code=ExitCode.USAGE)
+    return CommandFailed(f"{error} ({error.reason.name})", code=ExitCode.USAGE)
 
 
 def replay_plan(

@@ -196,6 +196,9 @@ class Watch:
                 view = self.instruments[event.instrument]
                 if event.index is not None and event.index != view.index:
                     view.history.append(float(event.index))
+                if event.stale != view.stale:
+                    state = "is stale: no source gives a price" if event.stale else "is fresh again"
+                    self.note("fault", f"{event.instrument}: its price {state}")
                 view.index, view.mark, view.stale = event.index, event.mark, event.stale
                 view.funding_rate, view.open_interest = event.funding_rate, event.open_interest
             case _:
