@@ -80,8 +80,8 @@ class LiveScreen:
 def screen(plan: DemoPlan, watch: Watch, height: int) -> RenderableType:
     """Return the whole screen, for a terminal of so many lines."""
     upper = Table.grid(expand=True, padding=(0, 1))
-    upper.add_column(ratio=4)
-    upper.add_column(ratio=5)
+    upper.add_column()
+    upper.add_column(ratio=1)
     upper.add_row(_bots(watch), Group(_market(watch), _money(watch)))
     return Group(
         _head(plan, watch),
@@ -172,7 +172,7 @@ def _money(watch: Watch) -> RenderableType:
 
 
 def _bots(watch: Watch) -> Table:
-    table = Table(expand=True, box=box.SIMPLE_HEAD, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     for heading in ("", "PnL $", "funding $", "fills", "health", "stage"):
         table.add_column(heading, justify="left" if heading in {"", "stage"} else "right", no_wrap=True)
     for bot in watch.bots.values():
@@ -193,14 +193,17 @@ def _health(bot: BotView) -> Text:
     state = bot.state
     if state is None or not state.maintenance_margin:
         return Text("flat", style="dim")
-    health = min(_LARGEST_HEALTH, state.equity / state.maintenance_margin)
-    return Text(f"{health:.2f}", style=_BAND_STYLE.get(state.health_band, "green"))
+    health = state.equity / state.maintenance_margin
+    return Text(
+        f"{health:.2f}" if health < _LARGEST_HEALTH else f"> {_LARGEST_HEALTH}",
+        style=_BAND_STYLE.get(state.health_band, "green"),
+    )
 
 
 def _stage(bot: BotView) -> Text:
     if bot.stage is not LiquidationStage.NONE:
         return Text(bot.stage.name.lower(), style="bold red reverse")
-    return Text("was liquidated", style="red") if bot.has_ended else Text("")
+    return Text("liquidated", style="red") if bot.has_ended else Text("")
 
 
 def _happenings(watch: Watch, count: int) -> RenderableType:
