@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Self
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleDimensions, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.panel import Panel
@@ -25,10 +25,12 @@ from wavetank.cli.times import show_instant
 from wavetank.client import AccountKind, HealthBand, LiquidationStage
 
 _BARS = "▁▂▃▄▅▆▇█"
-_SPARK_WIDTH = 20
+_SPARK_WIDTH, _NARROW_SPARK_WIDTH = 20, 10
+_WIDE = 125
+"""Columns from which on everything has room."""
 _BAR_WIDTH = 36
 _FEWEST_LINES, _MOST_LINES = 3, 14
-_OTHER_LINES = 10
+_OTHER_LINES = 12
 """Lines of the screen beside the bots and what happens."""
 _PHASE_STYLE = {
     PhaseName.CALM: "green",
@@ -74,19 +76,20 @@ class LiveScreen:
     def refresh(self, watch: Watch) -> None:
         """Draw the screen anew."""
         if self._live is not None:
-            self._live.update(screen(self._plan, watch, self._console.height), refresh=True)
+            self._live.update(screen(self._plan, watch, self._console.size), refresh=True)
 
 
-def screen(plan: DemoPlan, watch: Watch, height: int) -> RenderableType:
-    """Return the whole screen, for a terminal of so many lines."""
+def screen(plan: DemoPlan, watch: Watch, size: ConsoleDimensions) -> RenderableType:
+    """Return the whole screen, for a terminal of a size; a narrow one shows fewer columns."""
+    is_wide = size.width >= _WIDE
     upper = Table.grid(expand=True, padding=(0, 1))
     upper.add_column()
     upper.add_column(ratio=1)
-    upper.add_row(_bots(watch), Group(_market(watch), _money(watch)))
+    upper.add_row(_bots(watch, is_wide=is_wide), Group(_market(watch, is_wide=is_wide), _money(watch)))
     return Group(
         _head(plan, watch),
         upper,
-        _happenings(watch, max(_FEWEST_LINES, min(_MOST_LINES, height - len(watch.bots) - _OTHER_LINES))),
+        _happenings(watch, max(_FEWEST_LINES, min(_MOST_LINES, size.height - len(watch.bots) - _OTHER_LINES))),
     )
 
 
@@ -129,19 +132,20 @@ def _head(plan: DemoPlan, watch: Watch) -> RenderableType:
     )
 
 
-def _market(watch: Watch) -> Table:
-    table = Table(expand=True, box=box.SIMPLE_HEAD, padding=(0, 1))
-    for heading in ("", "bid", "ask", "index", "funding"):
-        table.add_column(heading, justify="left" if not heading else "right", no_wrap=True, min_width=4)
-    table.add_column("index so far", no_wrap=True, min_width=_SPARK_WIDTH)
+def _market(watch: Watch, *, is_wide: bool) -> Table:
+    table = Table(expand=True, box=box.SIMPLE_HEAD, padding=(0, 1) if is_wide else (0, 0))
+    table.add_column("")
+    for heading in ("bid", "ask", "index", "funding") if is_wide else ("index", "funding"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    width = _SPARK_WIDTH if is_wide else _NARROW_SPARK_WIDTH
+    table.add_column("index so far" if is_wide else "so far", no_wrap=True, min_width=width)
     for view in watch.instruments.values():
         table.add_row(
             f"[bold]{view.symbol}[/]",
-            _number(view.bid),
-            _number(view.ask),
+            *((_number(view.bid), _number(view.ask)) if is_wide else ()),
             _number(view.index) + (" stale" if view.stale else ""),
             f"{view.funding_rate * 100:+.3f}%",
-            f"[{_trend(view)}]{sparkline(list(view.history))}[/]",
+            f"[{_trend(view)}]{sparkline(list(view.history), width)}[/]",
         )
     return table
 
@@ -171,9 +175,10 @@ def _money(watch: Watch) -> RenderableType:
     return Panel(table, title="venue", title_align="left")
 
 
-def _bots(watch: Watch) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    for heading in ("", "PnL $", "funding $", "fills", "health", "stage"):
+def _bots(watch: Watch, *, is_wide: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1) if is_wide else (0, 0))
+    headings = ("", "PnL $", "funding $", "fills", "health", "stage") if is_wide else ("", "PnL $", "health", "stage")
+    for heading in headings:
         table.add_column(heading, justify="left" if heading in {"", "stage"} else "right", no_wrap=True)
     for bot in watch.bots.values():
         profit = bot.profit
@@ -181,8 +186,7 @@ def _bots(watch: Watch) -> Table:
         table.add_row(
             Text(bot.role.name, style="bold" if bot.role.kind is RoleKind.MAKER else ""),
             Text("" if profit is None else f"{profit:,.0f}", style=style),
-            f"{bot.funding:,.0f}",
-            str(bot.fills),
+            *((f"{bot.funding:,.0f}", str(bot.fills)) if is_wide else ()),
             _health(bot),
             _stage(bot),
         )

@@ -139,12 +139,14 @@ def test_the_summary_tells_accounts_stages_and_latencies() -> None:
         assert words in text
 
 
-def test_the_screen_can_be_drawn_at_any_time() -> None:
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_screen_fits_narrow_and_wide(width: int) -> None:
     outcome = finished()
     output = io.StringIO()
-    console = Console(file=output, width=160, height=50)
-    console.print(screen(outcome.plan, outcome.watch, 40))
+    console = Console(file=output, width=width, height=36)
+    console.print(screen(outcome.plan, outcome.watch, console.size))
     text = output.getvalue()
+    assert text.count("\n") <= 36
     for words in ("CALM", "maker-tight", "BTC", "oracle lag: clearing sees prices"):
         assert words in text
 
