@@ -33,6 +33,10 @@ from wavetank.runtime.registry import Registry
 from wavetank.runtime.snapshots import SnapshotStore
 from wavetank.v1 import account_pb2_grpc, api_key_pb2_grpc, credit_pb2_grpc
 
+GATHER_MS = 2
+"""Wall time in which facts gather: an account gets at most one line in it (PROTOCOL R12), and the shard, whose every
+entry would else wake this process, has the processor."""
+
 
 class _Snapshots:
     """Snapshots of the position that the log is at."""
@@ -70,7 +74,7 @@ async def follow(config: ClearingConfig, service: ClearingService, log: str, aft
     """Hand a log's entries to the service, for ever."""
     client = redis_client(config.redis_url)
     try:
-        async with aclosing(LogReader(client, log, after).follow()) as following:
+        async with aclosing(LogReader(client, log, after, gather_ms=GATHER_MS).follow()) as following:
             async for entry in following:
                 await service.fact(log, entry)
     finally:
@@ -151,7 +155,9 @@ async def main(config: ClearingConfig, process: Process) -> None:
     async with asyncio.TaskGroup() as tasks:
         background = [
             tasks.create_task(log.watch()),
-            tasks.create_task(registry.follow(LogReader(redis_client(config.redis_url), CLEARING_LOG))),
+            tasks.create_task(
+                registry.follow(LogReader(redis_client(config.redis_url), CLEARING_LOG, gather_ms=GATHER_MS))
+            ),
             tasks.create_task(fills.run()),
         ]
         facts = [

@@ -30,6 +30,9 @@ from wavetank.runtime.registry import Registry
 from wavetank.runtime.snapshots import SnapshotStore
 from wavetank.v1 import order_entry_pb2_grpc
 
+GATHER_MS = 2
+"""Wall time in which news of other logs gather: an order in flight has the processor meanwhile."""
+
 
 class _Snapshots:
     """Snapshots of the position that the log is at."""
@@ -66,7 +69,7 @@ async def follow(config: MatchingConfig, service: MatchingService, log: str, aft
     """Hand a log's entries to the service, for ever."""
     client = redis_client(config.redis_url)
     try:
-        async with aclosing(LogReader(client, log, after).follow()) as following:
+        async with aclosing(LogReader(client, log, after, gather_ms=GATHER_MS).follow()) as following:
             async for entry in following:
                 await service.fact(log, entry)
     finally:
@@ -88,7 +91,9 @@ async def main(config: MatchingConfig, process: Process) -> None:
     async with asyncio.TaskGroup() as tasks:
         background = [
             tasks.create_task(log.watch()),
-            tasks.create_task(registry.follow(LogReader(redis_client(config.redis_url), CLEARING_LOG))),
+            tasks.create_task(
+                registry.follow(LogReader(redis_client(config.redis_url), CLEARING_LOG, gather_ms=GATHER_MS))
+            ),
         ]
         await registry.ready()
         recovery = await recover(config, log, registry)

@@ -33,6 +33,8 @@ from wavetank.v1 import oracle_control_pb2_grpc, oracle_pb2_grpc
 LOG = "oracle"
 CLEARING_LOG = "clearing"
 MS_PER_SECOND = 1_000
+GATHER_MS = 20
+"""Wall time in which the shard's entries gather: book samples are far rarer, and every order would wake the oracle."""
 
 
 async def main(settings: OracleServiceSettings, process: Process) -> None:
@@ -70,7 +72,8 @@ async def main(settings: OracleServiceSettings, process: Process) -> None:
             snapshot_entries=settings.snapshot_entries,
         )
         registry = Registry(internal_key=settings.internal_key.get_secret_value())
-        books = LogReader(client, settings.book_log, after=memory.cursors.get(settings.book_log, Position.START))
+        after = memory.cursors.get(settings.book_log, Position.START)
+        books = LogReader(client, settings.book_log, after, gather_ms=GATHER_MS)
         server = _server(settings, clock, service, registry, process)
         stop_metrics = serve_metrics(settings.metrics_port)
         try:

@@ -78,6 +78,7 @@ class LogReader:
         *,
         batch_entries: int = BATCH_ENTRIES,
         block_ms: int = BLOCK_MS,
+        gather_ms: int = 0,
         behind_seconds: float = BEHIND_SECONDS,
     ) -> None:
         """Make a reader; nothing is read yet.
@@ -88,6 +89,8 @@ class LogReader:
             after: the last entry that was applied.
             batch_entries: most entries of one read.
             block_ms: wall milliseconds that one read waits for news.
+            gather_ms: wall milliseconds after news in which more may gather before the next read, so that a reader that
+                need not know at once does not wake, and take the processor from its writer, at each entry.
             behind_seconds: see `BEHIND_SECONDS`.
 
         """
@@ -97,6 +100,7 @@ class LogReader:
         self._key = log_key(log)
         self._batch_entries = batch_entries
         self._block_ms = block_ms
+        self._gather_seconds = gather_ms / 1_000
         self._behind_seconds = behind_seconds
         self._behind_since: float | None = None
         self._logger = structlog.get_logger().bind(log=log)
@@ -139,6 +143,8 @@ class LogReader:
                 pause = 0.0
             for row in rows:
                 yield await self._take(row)
+            if rows and self._gather_seconds:
+                await asyncio.sleep(self._gather_seconds)
 
     async def _read_blocking(self) -> list[Any]:
         answer: Any = await self._client.xread(

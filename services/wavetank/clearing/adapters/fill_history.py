@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 KEPT_FILLS = 100_000
 """Fills kept per account."""
+GATHER_MS = 20
+"""Wall time in which fills gather before they are written."""
 _CURSOR_KEY = "wt:{clearing}:fills-cursor"
 
 
@@ -57,7 +59,7 @@ class FillHistory:
         return Position(stored[b"entry_id"].decode(), int(stored[b"seq"]), int(stored[b"checksum"]))
 
     async def _follow(self, after: Position) -> None:
-        async for entry in LogReader(self._client, self._log, after).follow():
+        async for entry in LogReader(self._client, self._log, after, gather_ms=GATHER_MS).follow():
             pipe: Any = self._client.pipeline(transaction=False)
             for seq, event in enumerate(decode_all(entry.records), entry.first_seq):
                 if isinstance(event, FillBooked):
