@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sys
-from contextlib import aclosing
 
 import structlog
-from redis.exceptions import RedisError
 
 from wavetank.clearing.adapters.account import AccountServicer, Withdrawals
 from wavetank.clearing.adapters.account_events import AccountEvents
@@ -18,7 +16,7 @@ from wavetank.clearing.adapters.instruments_file import listed_instruments
 from wavetank.clearing.adapters.shard_stream import CreditServicer
 from wavetank.clearing.config import ClearingConfig
 from wavetank.clearing.core.clearing import Clearing
-from wavetank.clearing.recovery import CLEARING_LOG, MATCHING_LOG, ORACLE_LOG, Recovery
+from wavetank.clearing.recovery import CLEARING_LOG, Recovery
 from wavetank.clearing.service import ClearingService
 from wavetank.runtime.directory import DirectoryServicer, endpoints_of
 from wavetank.runtime.grpc_server import GrpcServer
@@ -28,6 +26,7 @@ from wavetank.runtime.log_writer import LogWriter
 from wavetank.runtime.metrics import RpcMetrics, serve_metrics
 from wavetank.runtime.principal import Scope
 from wavetank.runtime.process import Process, run
+from wavetank.runtime.recovering import SnapshotKeeper, entries_up_to, hand_on
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
 from wavetank.runtime.snapshots import SnapshotStore
@@ -36,21 +35,6 @@ from wavetank.v1 import account_pb2_grpc, api_key_pb2_grpc, credit_pb2_grpc
 GATHER_MS = 2
 """Wall time in which facts gather: an account gets at most one line in it (PROTOCOL R12), and the shard, whose every
 entry would else wake this process, has the processor."""
-
-
-class _Snapshots:
-    """Snapshots of the position that the log is at."""
-
-    def __init__(self, store: SnapshotStore, log: LogWriter) -> None:
-        self._store = store
-        self._log = log
-
-    async def save(self, data: bytes) -> None:
-        try:
-            await self._store.save(self._log.epoch, self._log.position, data)
-        except RedisError as error:
-            # It only makes recovery shorter; the log says by itself when Redis is gone.
-            structlog.get_logger().warning("snapshot_failed", cause=str(error))
 
 
 async def recover(config: ClearingConfig, log: LogWriter) -> Recovery:
@@ -62,21 +46,9 @@ async def recover(config: ClearingConfig, log: LogWriter) -> Recovery:
         after = snapshot.position if snapshot is not None else Position.START
         recovery.last_seq = after.seq
         reader = LogReader(client, CLEARING_LOG, after)
-        while reader.position != log.position:
-            for entry in await reader.read_available():
-                recovery.apply(entry)
+        async for entry in entries_up_to(reader, log.position):
+            recovery.apply(entry)
         return recovery
-    finally:
-        await client.aclose()
-
-
-async def follow(config: ClearingConfig, service: ClearingService, log: str, after: Position) -> None:
-    """Hand a log's entries to the service, for ever."""
-    client = redis_client(config.redis_url)
-    try:
-        async with aclosing(LogReader(client, log, after, gather_ms=GATHER_MS).follow()) as following:
-            async for entry in following:
-                await service.fact(log, entry)
     finally:
         await client.aclose()
 
@@ -122,7 +94,7 @@ async def main(config: ClearingConfig, process: Process) -> None:
         answer_timeout_seconds=config.answer_timeout_ms / 1_000,
     )
     client = redis_client(config.redis_url)
-    service.keep_snapshots(_Snapshots(SnapshotStore(client, CLEARING_LOG), log), config.snapshot_every_events)
+    service.keep_snapshots(SnapshotKeeper(SnapshotStore(client, CLEARING_LOG), log), config.snapshot_every_events)
     registry = Registry(internal_key=config.internal_key.get_secret_value())
     account_events = AccountEvents(log.last_seq)
     withdrawals = Withdrawals()
@@ -161,8 +133,8 @@ async def main(config: ClearingConfig, process: Process) -> None:
             tasks.create_task(fills.run()),
         ]
         facts = [
-            tasks.create_task(follow(config, service, MATCHING_LOG, recovery.cursors[MATCHING_LOG])),
-            tasks.create_task(follow(config, service, ORACLE_LOG, recovery.cursors[ORACLE_LOG])),
+            tasks.create_task(hand_on(config.redis_url, name, after, service.fact, gather_ms=GATHER_MS))
+            for name, after in recovery.cursors.items()
         ]
         loop = tasks.create_task(service.run())
         await registry.ready()

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from wavetank.clearing.core.bank import Refused
-from wavetank.clearing.recovery import cursor, encode_snapshot
+from wavetank.clearing.core.snapshot import dump
 from wavetank.model.invariant import InvariantBroken
 from wavetank.model.reason import Reason
 from wavetank.model.record import decode_all, encode_all
 from wavetank.runtime.errors import VenueError
+from wavetank.runtime.recovering import cursor_messages, with_cursors
 from wavetank.v1 import log_pb2
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ class ClearingService:
         events = self._core.take_events()
         if not events:
             return
-        inputs = log_pb2.Inputs(now_ns=now_ns, cursors=[cursor(log, at) for log, at in sorted(self._cursors.items())])
+        inputs = log_pb2.Inputs(now_ns=now_ns, cursors=cursor_messages(self._cursors))
         entry = await self._log.append(inputs.SerializeToString(), encode_all(events), len(events), now_ns)
         if entry.last_seq != self._core.last_seq:
             raise InvariantBroken(f"the log is at seq {entry.last_seq}, the core at {self._core.last_seq}")
@@ -280,7 +281,7 @@ class ClearingService:
 
     async def _save_snapshot(self) -> None:
         if self._snapshots is not None and self._log.last_seq > self._snapshot_seq:
-            await self._snapshots.save(encode_snapshot(self._core.state, self._cursors))
+            await self._snapshots.save(with_cursors(dump(self._core.state), self._cursors))
             self._snapshot_seq = self._log.last_seq
 
 

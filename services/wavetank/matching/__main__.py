@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import aclosing
 
 import structlog
-from redis.exceptions import RedisError
 
 from wavetank.matching.adapters import market_data
 from wavetank.matching.adapters.clearing_stream import ClearingStream
@@ -15,7 +13,7 @@ from wavetank.matching.adapters.order_entry import OrderEntryServicer
 from wavetank.matching.adapters.order_feed import OrderFeeds
 from wavetank.matching.config import MatchingConfig
 from wavetank.matching.metrics import StageMetrics
-from wavetank.matching.recovery import CLEARING_LOG, ORACLE_LOG, Recovery
+from wavetank.matching.recovery import CLEARING_LOG, Recovery
 from wavetank.matching.service import MatchingService
 from wavetank.runtime.directory import DirectoryServicer, endpoints_of
 from wavetank.runtime.grpc_server import GrpcServer
@@ -25,6 +23,7 @@ from wavetank.runtime.log_writer import LogWriter
 from wavetank.runtime.metrics import RpcMetrics, serve_metrics
 from wavetank.runtime.process import Process, run
 from wavetank.runtime.rate_limit import TokenBuckets
+from wavetank.runtime.recovering import SnapshotKeeper, entries_up_to, hand_on
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
 from wavetank.runtime.snapshots import SnapshotStore
@@ -32,21 +31,6 @@ from wavetank.v1 import order_entry_pb2_grpc
 
 GATHER_MS = 2
 """Wall time in which news of other logs gather: an order in flight has the processor meanwhile."""
-
-
-class _Snapshots:
-    """Snapshots of the position that the log is at."""
-
-    def __init__(self, store: SnapshotStore, log: LogWriter) -> None:
-        self._store = store
-        self._log = log
-
-    async def save(self, data: bytes) -> None:
-        try:
-            await self._store.save(self._log.epoch, self._log.position, data)
-        except RedisError as error:
-            # It only makes recovery shorter; the log says by itself when Redis is gone.
-            structlog.get_logger().warning("snapshot_failed", cause=str(error))
 
 
 async def recover(config: MatchingConfig, log: LogWriter, registry: Registry) -> Recovery:
@@ -57,21 +41,9 @@ async def recover(config: MatchingConfig, log: LogWriter, registry: Registry) ->
         recovery = Recovery(config.shard, config.engine_settings(), snapshot.data if snapshot is not None else None)
         recovery.list_instruments(registry.instruments.values())
         reader = LogReader(client, config.log, snapshot.position if snapshot is not None else Position.START)
-        while reader.position != log.position:
-            for entry in await reader.read_available():
-                recovery.apply(entry)
+        async for entry in entries_up_to(reader, log.position):
+            recovery.apply(entry)
         return recovery
-    finally:
-        await client.aclose()
-
-
-async def follow(config: MatchingConfig, service: MatchingService, log: str, after: Position) -> None:
-    """Hand a log's entries to the service, for ever."""
-    client = redis_client(config.redis_url)
-    try:
-        async with aclosing(LogReader(client, log, after, gather_ms=GATHER_MS).follow()) as following:
-            async for entry in following:
-                await service.fact(log, entry)
     finally:
         await client.aclose()
 
@@ -111,7 +83,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
             metrics=metrics,
         )
         client = redis_client(config.redis_url)
-        service.keep_snapshots(_Snapshots(SnapshotStore(client, config.log), log), config.snapshot_every_events)
+        service.keep_snapshots(SnapshotKeeper(SnapshotStore(client, config.log), log), config.snapshot_every_events)
         feeds = OrderFeeds()
         published = market_data.MarketData(service)
         service.tell(feeds, with_answers=True)
@@ -157,8 +129,10 @@ async def main(config: MatchingConfig, process: Process) -> None:
         )
         background.append(tasks.create_task(service.expire()))
         inputs = [
-            tasks.create_task(follow(config, service, ORACLE_LOG, recovery.cursors[ORACLE_LOG])),
-            tasks.create_task(follow(config, service, CLEARING_LOG, recovery.cursors[CLEARING_LOG])),
+            *(
+                tasks.create_task(hand_on(config.redis_url, name, after, service.fact, gather_ms=GATHER_MS))
+                for name, after in recovery.cursors.items()
+            ),
             tasks.create_task(stream.run()),
         ]
         loop = tasks.create_task(service.run())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.matching.core.engine import Engine
 from wavetank.runtime.log_entry import Position
+from wavetank.runtime.recovering import cursors_of, split_cursors
 from wavetank.v1 import log_pb2
 
 if TYPE_CHECKING:
@@ -17,20 +18,6 @@ if TYPE_CHECKING:
 
 ORACLE_LOG = "oracle"
 CLEARING_LOG = "clearing"
-
-
-def encode_snapshot(engine: Engine, cursors: dict[str, Position]) -> bytes:
-    """Return the engine's state and how far it had counted the other logs, as bytes."""
-    inputs = log_pb2.Inputs(cursors=cursor_messages(cursors)).SerializeToString()
-    return len(inputs).to_bytes(4, "little") + inputs + engine.snapshot()
-
-
-def cursor_messages(cursors: dict[str, Position]) -> list[log_pb2.Cursor]:
-    """Return cursors as the log records them, by name."""
-    return [
-        log_pb2.Cursor(log=log, entry_id=at.entry_id, seq=at.seq, checksum=at.checksum)
-        for log, at in sorted(cursors.items())
-    ]
 
 
 class Recovery:
@@ -47,18 +34,14 @@ class Recovery:
         if snapshot is None:
             self.engine = Engine(shard, settings)
             return
-        size = int.from_bytes(snapshot[:4], "little")
-        self._take_cursors(snapshot[4 : 4 + size])
-        self.engine = Engine.restore(snapshot[4 + size :], settings)
+        cursors, state = split_cursors(snapshot)
+        self.cursors |= cursors
+        self.engine = Engine.restore(state, settings)
 
     def list_instruments(self, instruments: Iterable[Instrument]) -> None:
         """List what clearing has listed by now: the shard's own events name instruments only by id."""
         for instrument in instruments:
             self.engine.list_instrument(instrument)
-
-    def _take_cursors(self, inputs: bytes) -> None:
-        for cursor in log_pb2.Inputs.FromString(inputs).cursors:
-            self.cursors[cursor.log] = Position(cursor.entry_id, cursor.seq, cursor.checksum)
 
     def apply(self, entry: LogEntry) -> None:
         """Apply one entry of the shard's own log.
@@ -69,4 +52,4 @@ class Recovery:
         """
         if entry.count:
             self.engine.replay(entry.records, entry.first_seq, entry.now_ns)
-            self._take_cursors(entry.inputs)
+            self.cursors |= cursors_of(log_pb2.Inputs.FromString(entry.inputs).cursors)

@@ -23,7 +23,6 @@ from wavetank.matching.core.commands import RESULT_BYTES
 from wavetank.matching.core.credit import LedgersDisagree
 from wavetank.matching.inbox import Fact, FromClearing, OwnBatch, Question
 from wavetank.matching.ports import BatchStage, Committed
-from wavetank.matching.recovery import cursor_messages, encode_snapshot
 from wavetank.matching.wire import credit_line, request_command
 from wavetank.model.events.clearing import InstrumentListed, MarginTierListed
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
@@ -32,6 +31,7 @@ from wavetank.model.invariant import InvariantBroken
 from wavetank.model.reason import Reason
 from wavetank.model.record import RECORD_BYTES, decode, kind_of, kinds
 from wavetank.runtime.errors import VenueError
+from wavetank.runtime.recovering import cursor_messages, with_cursors
 from wavetank.v1 import credit_pb2, log_pb2
 
 if TYPE_CHECKING:
@@ -386,4 +386,4 @@ class MatchingService:
         if self._snapshots is not None and self._log.last_seq > self._snapshot_seq:
             # One that failed is tried again only when the next is due: the log alone is enough to recover.
             self._snapshot_seq = self._log.last_seq
-            await self._snapshots.save(encode_snapshot(self._engine, self._cursors))
+            await self._snapshots.save(with_cursors(self._engine.snapshot(), self._cursors))

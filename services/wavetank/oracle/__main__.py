@@ -9,7 +9,6 @@ import structlog
 
 from wavetank.oracle.adapters.books import follow_books
 from wavetank.oracle.adapters.grpc_services import OracleControlServicer, OracleServicer
-from wavetank.oracle.adapters.memory_store import SnapshotKeeper, entries_up_to
 from wavetank.oracle.adapters.sources.listed import build_sources, terms_of
 from wavetank.oracle.config import OracleServiceSettings
 from wavetank.oracle.core.oracle import Oracle
@@ -25,6 +24,7 @@ from wavetank.runtime.log_reader import LogReader
 from wavetank.runtime.log_writer import LogWriter
 from wavetank.runtime.metrics import RpcMetrics, serve_metrics
 from wavetank.runtime.process import Process, run
+from wavetank.runtime.recovering import SnapshotKeeper, entries_up_to
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
 from wavetank.runtime.snapshots import SnapshotStore

@@ -17,6 +17,7 @@ from wavetank.oracle.core.settings import OracleSettings
 from wavetank.oracle.core.state import SnapshotUnreadable
 from wavetank.oracle.feed import PriceFeed
 from wavetank.runtime.log_entry import LogEntry, Position
+from wavetank.runtime.recovering import cursor_messages, cursors_of
 from wavetank.v1 import log_pb2
 
 
@@ -30,13 +31,7 @@ class Memory:
 
     def inputs(self, now_ns: int) -> bytes:
         """Return the inputs of an entry: time and cursors; what was asked, its events say in full."""
-        return log_pb2.Inputs(
-            now_ns=now_ns,
-            cursors=[
-                log_pb2.Cursor(log=log, entry_id=position.entry_id, seq=position.seq, checksum=position.checksum)
-                for log, position in sorted(self.cursors.items())
-            ],
-        ).SerializeToString()
+        return log_pb2.Inputs(now_ns=now_ns, cursors=cursor_messages(self.cursors)).SerializeToString()
 
     def to_bytes(self) -> bytes:
         """Return cursors and state, for a snapshot."""
@@ -71,8 +66,7 @@ class Memory:
             self.oracle.apply(event)
             if isinstance(event, PricePublished):
                 feed.add(seq, event)
-        for cursor in log_pb2.Inputs.FromString(entry.inputs).cursors:
-            self.cursors[cursor.log] = Position(cursor.entry_id, cursor.seq, cursor.checksum)
+        self.cursors |= cursors_of(log_pb2.Inputs.FromString(entry.inputs).cursors)
         self.last_now_ns = max(self.last_now_ns, entry.now_ns)
         feed.advance(entry.last_seq)
 

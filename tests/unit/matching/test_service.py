@@ -12,13 +12,14 @@ from tests.unit.matching.memory_shard import BUY, SECOND, SELL, MemoryLog, Shard
 from wavetank.matching import service as services
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.matching.ports import BatchStage
-from wavetank.matching.recovery import ORACLE_LOG, Recovery, encode_snapshot
+from wavetank.matching.recovery import ORACLE_LOG, Recovery
 from wavetank.model.events.matching import BookSampled, GateMoved, MarkApplied, OrderAccepted, Traded
 from wavetank.model.events.oracle import ConsumerBit
 from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import OrderState
 from wavetank.model.reason import Reason
 from wavetank.runtime.errors import VenueError
+from wavetank.runtime.recovering import with_cursors
 from wavetank.v1 import credit_pb2, log_pb2
 
 
@@ -120,7 +121,7 @@ async def test_a_snapshot_and_its_tail_are_as_good_as_the_whole_log() -> None:
         await ready(shard)
         shard.service.submit(order(ALICE, SELL, 100, 1_000))
         await shard.settled()
-        snapshot = await shard.service.ask(lambda engine: encode_snapshot(engine, {ORACLE_LOG: shard.oracle}))
+        snapshot = await shard.service.ask(lambda engine: with_cursors(engine.snapshot(), {ORACLE_LOG: shard.oracle}))
         covered = len(shard.log.entries)
         shard.service.submit(order(BOB, BUY, 60, 1_000))
         await shard.price(1_005)
