@@ -177,6 +177,11 @@ class MarketData(market_data_pb2_grpc.MarketDataServiceServicer):
         self.asked_from: list[int] = []
         self.oldest_seq = 0
         self.refuses = False
+        self._dropped = asyncio.Event()
+
+    def drop(self) -> None:
+        """Lose every line that has nothing more to tell."""
+        self._dropped.set()
 
     async def Subscribe(  # noqa: N802 - the contract's name.
         self, request: market_data_pb2.SubscribeRequest, context: grpc.aio.ServicerContext[object, object]
@@ -187,14 +192,12 @@ class MarketData(market_data_pb2_grpc.MarketDataServiceServicer):
             await refuse(context, grpc.StatusCode.UNAUTHENTICATED, "KEY_UNKNOWN", "the key is not known")
         if 0 < request.from_seq < self.oldest_seq:
             await refuse(context, grpc.StatusCode.OUT_OF_RANGE, "RESUME_IMPOSSIBLE", f"the oldest is {self.oldest_seq}")
+        for message in self.plays.pop(0) if self.plays else ():
+            yield message
         if not self.plays:
             # Nothing more to tell: the line stays open and silent.
-            await asyncio.Event().wait()
-        for message in self.plays.pop(0):
-            yield message
-        if self.plays:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "the line was dropped")
-        await asyncio.Event().wait()
+            await self._dropped.wait()
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "the line was dropped")
 
 
 class Accounts(account_pb2_grpc.AccountServiceServicer):

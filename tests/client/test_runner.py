@@ -125,3 +125,13 @@ async def test_a_runner_says_why_it_cannot_go_on(prepared: ScriptedVenue, client
     prepared.market_data.refuses = True
     with pytest.raises(WavetankError, match="the key is not known"):
         await Runner(Watcher(), client, ["SOL"]).run()
+
+
+async def test_a_runner_that_was_running_says_why_it_cannot_go_on(prepared: ScriptedVenue, client: Venue) -> None:
+    strategy = Watcher()
+    running = asyncio.create_task(Runner(strategy, client, ["SOL"]).run())
+    await eventually_async(lambda: strategy.has_seen(CommandAnswered))
+    prepared.market_data.refuses = True
+    prepared.market_data.drop()
+    with pytest.raises(WavetankError, match="the key is not known"):
+        await asyncio.wait_for(running, 10.0)

@@ -162,9 +162,12 @@ class Runner:
                         tasks.create_task(self._pump(source))
                     tasks.create_task(self._tick())
                     tasks.create_task(self._decide(session, account))
-            except* WavetankError as errors:
-                # One of them says why; the others were only taken along.
-                raise _first(errors) from None
+            except BaseExceptionGroup as errors:
+                refused, others = errors.split(WavetankError)
+                if refused is None or others is not None:
+                    raise
+                # One of them says why; the others were only taken along. `except*` would wrap it in a group again.
+                raise _first(refused) from None
 
     async def _pump(self, source: _Source) -> None:
         try:
