@@ -28,6 +28,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 MAX_PAGE = 1_000
 DEFAULT_PAGE = 100
+FILLS_SECONDS = 2.0
+"""Wall time that a page of fills waits for those committed last."""
 WITHDRAWAL_SECONDS = 5.0
 """Wall time that a withdrawal's caller waits for the shard's acknowledgement."""
 
@@ -147,10 +149,18 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         token = request.page_token
         if token and not (token.isascii() and token.isdecimal() and 0 < int(token) < 2**63):
             raise VenueError(Reason.MALFORMED, "page_token is not one that a response gave")
-        await self._service.ask(lambda core: core.bank.account(account_id))
+
+        def committed_seq(core: Clearing) -> int:
+            core.bank.account(account_id)
+            return core.last_seq
+
+        seq = await self._service.ask(committed_seq)
         try:
+            # Who was told of a fill finds it here.
+            async with asyncio.timeout(FILLS_SECONDS):
+                await self._fills.caught_up(seq)
             page = await self._fills.page(account_id, int(token or 0), count)
-        except RedisError as error:
+        except (RedisError, TimeoutError) as error:
             raise VenueError(Reason.LOG_UNAVAILABLE, "fills cannot be read now; try again") from error
         return account_pb2.ListFillsResponse(
             fills=[fill_message(*row) for row in page],

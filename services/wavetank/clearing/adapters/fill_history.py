@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 KEPT_FILLS = 100_000
 """Fills kept per account."""
-GATHER_MS = 20
+GATHER_MS = 5
 """Wall time in which fills gather before they are written."""
 _CURSOR_KEY = "wt:{clearing}:fills-cursor"
 
@@ -41,6 +41,8 @@ class FillHistory:
         """Follow `log` on a Redis client of bytes."""
         self._client = client
         self._log = log
+        self._written_seq = 0
+        self._written = asyncio.Condition()
         self._logger = structlog.get_logger().bind(service="clearing")
 
     async def run(self) -> None:
@@ -59,6 +61,7 @@ class FillHistory:
         return Position(stored[b"entry_id"].decode(), int(stored[b"seq"]), int(stored[b"checksum"]))
 
     async def _follow(self, after: Position) -> None:
+        await self._note(after.seq)
         async for entry in LogReader(self._client, self._log, after, gather_ms=GATHER_MS).follow():
             pipe: Any = self._client.pipeline(transaction=False)
             for seq, event in enumerate(decode_all(entry.records), entry.first_seq):
@@ -79,6 +82,18 @@ class FillHistory:
                     isinstance(answer, ResponseError) and "equal or smaller" in str(answer)
                 ):
                     raise answer
+
+            await self._note(entry.last_seq)
+
+    async def _note(self, seq: int) -> None:
+        async with self._written:
+            self._written_seq = seq
+            self._written.notify_all()
+
+    async def caught_up(self, seq: int) -> None:
+        """Return once every fill up to a seq of clearing's log can be read."""
+        async with self._written:
+            await self._written.wait_for(lambda: self._written_seq >= seq)
 
     async def page(self, account_id: int, before_seq: int, count: int) -> list[tuple[int, int, FillBooked]]:
         """Return up to `count` fills below `before_seq` (0: from the newest): seq, venue time, fill.
