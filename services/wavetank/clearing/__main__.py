@@ -44,7 +44,6 @@ async def recover(config: ClearingConfig, log: LogWriter) -> Recovery:
         snapshot = await SnapshotStore(client, CLEARING_LOG).load_latest()
         recovery = Recovery(config.core_settings(), snapshot.data if snapshot is not None else None)
         after = snapshot.position if snapshot is not None else Position.START
-        recovery.last_seq = after.seq
         reader = LogReader(client, CLEARING_LOG, after)
         async for entry in entries_up_to(reader, log.position):
             recovery.apply(entry)

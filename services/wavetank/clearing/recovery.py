@@ -36,7 +36,6 @@ class Recovery:
         """
         self.cursors = {MATCHING_LOG: Position.START, ORACLE_LOG: Position.START}
         self.now_ns = 0
-        self.last_seq = 0
         if snapshot is None:
             self.state = State(settings)
             return
@@ -60,4 +59,3 @@ class Recovery:
         self.state.matching_seq = self.cursors[MATCHING_LOG].seq
         self.state.check_invariants()
         self.now_ns = entry.now_ns
-        self.last_seq = entry.last_seq

@@ -209,6 +209,9 @@ class ClearingService:
             if isinstance(item, _Fact):
                 self._count(item, now_ns)
             elif isinstance(item, _Request):
+                if item.answer.done():
+                    # Its caller was answered, or went, while the log could not be written: money does not move later.
+                    continue
                 try:
                     answers.append((item.answer, item.call(core, now_ns)))
                 except Refused as refusal:
