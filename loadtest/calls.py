@@ -12,7 +12,16 @@ from typing import TypeVar
 import gevent
 import grpc
 from google.protobuf.message import Message
-from loadtest.outcomes import BUSINESS, TALLY, RefusedUnexpectedly, code_of_error, judge, reason_name, reason_of_error
+from loadtest.outcomes import (
+    AMEND_BUSINESS,
+    BUSINESS,
+    TALLY,
+    RefusedUnexpectedly,
+    code_of_error,
+    judge,
+    reason_name,
+    reason_of_error,
+)
 from locust.env import Environment
 
 from wavetank.v1 import order_entry_pb2
@@ -100,7 +109,7 @@ class Calls:
         unexpected: RefusedUnexpectedly | None = None
         for refusal in refusals(answer):
             try:
-                judge(refusal)
+                judge(refusal, AMEND_BUSINESS if name == "amend" else frozenset())
             except RefusedUnexpectedly as error:
                 unexpected = error
         self._pause_seconds = FIRST_PAUSE_SECONDS

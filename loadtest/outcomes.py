@@ -39,6 +39,9 @@ BUSINESS = frozenset(
     }
 )
 
+AMEND_BUSINESS = frozenset({reason_pb2.REASON_NOTIONAL_TOO_SMALL})
+"""What an amend meets besides: a fill on the way left less of the order than its new size was to leave."""
+
 _DETAILS = "grpc-status-details-bin"
 
 
@@ -53,8 +56,12 @@ def reason_name(reason: int) -> str:
     return str(reason)
 
 
-def judge(refusal: order_entry_pb2.Refusal) -> None:
+def judge(refusal: order_entry_pb2.Refusal, also: frozenset[int] = frozenset()) -> None:
     """Count a refusal.
+
+    Args:
+        refusal: the refusal.
+        also: reasons that are business for this command besides those for every one.
 
     Raises:
         RefusedUnexpectedly: it is not one that business brings with it.
@@ -62,7 +69,7 @@ def judge(refusal: order_entry_pb2.Refusal) -> None:
     """
     name = reason_name(refusal.reason)
     TALLY[f"refused {name}"] += 1
-    if refusal.reason not in BUSINESS:
+    if refusal.reason not in BUSINESS | also:
         raise RefusedUnexpectedly(f"{name}: {refusal.message} (was {refusal.was}, allowed {refusal.allowed})")
 
 

@@ -1,7 +1,7 @@
 """What the load counts as a failure: a wrong bot or a broken call, and nothing that business brings."""
 
 import pytest
-from loadtest.outcomes import TALLY, RefusedUnexpectedly, judge, reason_name
+from loadtest.outcomes import AMEND_BUSINESS, TALLY, RefusedUnexpectedly, judge, reason_name
 
 from wavetank.v1 import order_entry_pb2, reason_pb2
 
@@ -36,3 +36,10 @@ def test_refusal_of_a_wrong_bot_is_a_failure(reason: reason_pb2.Reason.ValueType
 
 def test_reason_of_a_newer_contract_has_its_number_for_a_name() -> None:
     assert reason_name(999) == "999"
+
+
+def test_too_small_a_rest_is_business_for_an_amend_alone() -> None:
+    refusal = order_entry_pb2.Refusal(reason=reason_pb2.REASON_NOTIONAL_TOO_SMALL)
+    judge(refusal, AMEND_BUSINESS)
+    with pytest.raises(RefusedUnexpectedly):
+        judge(refusal)
