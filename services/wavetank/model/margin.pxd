@@ -7,14 +7,36 @@ from wavetank.model.money cimport int128
 cdef enum:
     MAX_TIERS = 16
 
+cdef struct MarginTiers:
+    int count
+    int64_t denominator
+    int64_t lower[MAX_TIERS]
+    int64_t leverage[MAX_TIERS]
+    int64_t numerator[MAX_TIERS]
+    int128 deduction[MAX_TIERS]
+
+cdef inline int tier_of(MarginTiers* tiers, int64_t notional_micros) noexcept:
+    cdef int index = tiers.count - 1
+    while index > 0 and notional_micros < tiers.lower[index]:
+        index -= 1
+    return index
+
+cdef inline int64_t maintenance_of(MarginTiers* tiers, int64_t notional_micros) noexcept:
+    """Return the maintenance margin of a position's notional, rounded up once (MRGN-020)."""
+    cdef int tier = tier_of(tiers, notional_micros)
+    cdef int128 scaled = <int128>notional_micros * tiers.numerator[tier] - tiers.deduction[tier]
+    return <int64_t>((scaled + tiers.denominator - 1) // tiers.denominator)
+
+cdef inline int64_t initial_of(MarginTiers* tiers, int64_t notional_micros, int64_t leverage) noexcept:
+    """Return the initial margin: notional / min(leverage, tier's leverage), rounded up."""
+    cdef int64_t effective = tiers.leverage[tier_of(tiers, notional_micros)]
+    if leverage < effective:
+        effective = leverage
+    return (notional_micros + effective - 1) // effective
+
 cdef class MarginTable:
-    cdef int _tiers
-    cdef int64_t _lower[MAX_TIERS]
-    cdef int64_t _leverage[MAX_TIERS]
-    cdef int64_t _numerator[MAX_TIERS]
-    cdef int128 _deduction[MAX_TIERS]
-    cdef int64_t _denominator
+    # The engine keeps a pointer to these, and the table alive beside it.
+    cdef MarginTiers tiers
     cdef readonly tuple lines
-    cdef int _tier_of(self, int64_t notional) noexcept
     cpdef int64_t maintenance_micros(self, int64_t notional_micros) noexcept
     cpdef int64_t initial_micros(self, int64_t notional_micros, int64_t leverage) noexcept

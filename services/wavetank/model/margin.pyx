@@ -42,8 +42,8 @@ cdef class MarginTable:
         if tiers[0].lower_notional_micros != 0:
             raise ValueError("the first margin tier begins at notional 0")
         denominator = lcm(*(10**6 if tier.maintenance_ppm else 2 * max(1, tier.max_leverage) for tier in tiers))
-        self._tiers = len(tiers)
-        self._denominator = denominator
+        self.tiers.count = <int>len(tiers)
+        self.tiers.denominator = denominator
         lines = []
         previous_rate = deduction = 0
         previous_lower = -1
@@ -62,32 +62,23 @@ cdef class MarginTable:
             previous_rate = rate
             previous_lower = tier.lower_notional_micros
             lines.append((tier.lower_notional_micros, rate, deduction))
-            self._lower[index] = tier.lower_notional_micros
-            self._leverage[index] = tier.max_leverage
-            self._numerator[index] = rate
-            self._deduction[index] = (<int128><int64_t>(deduction >> 62) << 62) + <int64_t>(deduction & (2**62 - 1))
+            self.tiers.lower[index] = tier.lower_notional_micros
+            self.tiers.leverage[index] = tier.max_leverage
+            self.tiers.numerator[index] = rate
+            self.tiers.deduction[index] = (
+                (<int128><int64_t>(deduction >> 62) << 62) + <int64_t>(deduction & (2**62 - 1))
+            )
         self.lines = tuple(lines)
 
     @property
     def denominator(self):
         """Common denominator D of the table's rates."""
-        return self._denominator
-
-    cdef int _tier_of(self, int64_t notional) noexcept:
-        cdef int index = self._tiers - 1
-        while index > 0 and notional < self._lower[index]:
-            index -= 1
-        return index
+        return self.tiers.denominator
 
     cpdef int64_t maintenance_micros(self, int64_t notional_micros) noexcept:
         """Return the maintenance margin of a position's notional, rounded up once (MRGN-020)."""
-        cdef int tier = self._tier_of(notional_micros)
-        cdef int128 scaled = <int128>notional_micros * self._numerator[tier] - self._deduction[tier]
-        return <int64_t>((scaled + self._denominator - 1) // self._denominator)
+        return maintenance_of(&self.tiers, notional_micros)
 
     cpdef int64_t initial_micros(self, int64_t notional_micros, int64_t leverage) noexcept:
         """Return the initial margin: notional / min(leverage, tier's leverage), rounded up."""
-        cdef int64_t effective = self._leverage[self._tier_of(notional_micros)]
-        if leverage < effective:
-            effective = leverage
-        return (notional_micros + effective - 1) // effective
+        return initial_of(&self.tiers, notional_micros, leverage)

@@ -9,10 +9,10 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16
 from libc.string cimport memset
 
 from wavetank.matching.core.accounts cimport Account, Holding
-from wavetank.matching.core.book cimport Book
-from wavetank.matching.core.orders cimport Order, loss_of
+from wavetank.matching.core.book cimport Book, band_edge
+from wavetank.matching.core.orders cimport Order, loss_now, loss_of
 from wavetank.matching.core.records cimport Command
-from wavetank.matching.core.shard cimport Intent, Shard
+from wavetank.matching.core.shard cimport Intent, Shard, begin_intent
 from wavetank.matching.core.words cimport (
     ACCOUNT_FROZEN,
     ACCOUNT_REDUCE_ONLY,
@@ -57,6 +57,7 @@ from wavetank.matching.core.words cimport (
     TOO_MANY_OPEN_ORDERS,
     TRADING,
 )
+from wavetank.model.margin cimport maintenance_of
 from wavetank.model.money cimport int128, price_step
 
 # PROTOCOL 1: position and open lots, and their notional, per account and instrument.
@@ -81,8 +82,8 @@ cdef int64_t _narrow(int128 wide) noexcept:
 
 cdef int propose(Shard shard, Command* command, int32_t account, Intent* intent, Refusal* refusal) except -1:
     """Read a PLACE command into an intent; a market order becomes an IOC at its cap. Return a reason or 0."""
-    cdef int32_t at = shard.find_book(command.instrument_id)
-    cdef Book book
+    cdef int32_t at = shard.books.find(command.instrument_id)
+    cdef Book* book
     cdef int64_t cap
     if at < 0:
         return refuse(refusal, INSTRUMENT_UNKNOWN, command.instrument_id, 0)
@@ -94,12 +95,11 @@ cdef int propose(Shard shard, Command* command, int32_t account, Intent* intent,
         or not asked_tif_is_known(command)
     ):
         return refuse(refusal, MALFORMED, 0, 0)
+    begin_intent(intent, account, at)
     intent.client_id = command.client_id
     intent.price_ticks = intent.asked_price_ticks = command.price_ticks
     intent.lots = command.size_lots
     intent.slippage_cap_ppm = command.slippage_cap_ppm
-    intent.account = account
-    intent.book = at
     intent.side = command.side
     intent.order_type = command.order_type
     intent.time_in_force = command.time_in_force
@@ -122,7 +122,7 @@ cdef int propose(Shard shard, Command* command, int32_t account, Intent* intent,
         cap = command.slippage_cap_ppm
         if cap == 0 or cap > book.price_band_ppm:
             cap = book.price_band_ppm
-        intent.price_ticks = book.band_edge(command.side, cap)
+        intent.price_ticks = band_edge(book, command.side, cap)
     return OK
 
 
@@ -137,10 +137,11 @@ cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) 
     """
     cdef Holding after
     cdef Order* old
-    cdef int32_t holding = shard.accounts.find_holding(intent.account, intent.book)
     cdef int reason
-    if holding >= 0:
-        after = shard.accounts.holdings[holding]
+    shard.accounts.settle(intent.account)
+    intent.holding = shard.accounts.find_holding(intent.account, intent.book)
+    if intent.holding >= 0:
+        after = shard.accounts.holdings[intent.holding]
     else:
         memset(&after, 0, sizeof(Holding))
         after.account = intent.account
@@ -148,7 +149,7 @@ cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) 
     if replaced >= 0:
         old = &shard.orders.slots[replaced]
         _add_lots(&after, old.side, old.flags, -old.remaining_lots, old.price_ticks)
-        after.loss -= old.loss_micros
+        after.loss -= loss_now(old, shard.book_of(old).taker_ppm)
         after.open_orders -= 1
     reason = _check_price(shard.book(intent.book), intent, refusal)
     if reason == OK:
@@ -158,11 +159,11 @@ cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) 
     if reason == OK:
         reason = _check_book(shard, intent, refusal)
     if reason == OK:
-        reason = _check_credit(shard, intent, &after, holding, replaced, refusal)
+        reason = _check_credit(shard, intent, &after, replaced, refusal)
     return reason
 
 
-cdef void _add_lots(Holding* holding, uint8_t side, uint8_t flags, int64_t lots, int64_t price_ticks) noexcept:
+cdef void _add_lots(Holding* holding, uint8_t side, uint16_t flags, int64_t lots, int64_t price_ticks) noexcept:
     if flags & REDUCE_ONLY:
         if side == BUY:
             holding.reduce_buys += lots
@@ -175,28 +176,29 @@ cdef void _add_lots(Holding* holding, uint8_t side, uint8_t flags, int64_t lots,
     holding.open_value += lots * price_ticks
 
 
-cdef int _check_price(Book book, Intent* intent, Refusal* refusal) noexcept:
+cdef int _check_price(Book* book, Intent* intent, Refusal* refusal) noexcept:
     cdef int64_t price = intent.price_ticks
     cdef int64_t step
     if not 1 <= price <= PRICE_LIMIT:
         return refuse(refusal, PRICE_OUT_OF_RANGE, price, PRICE_LIMIT)
-    step = price_step(price, book.size_decimals, book.significant_figures)
-    if price % step != 0:
-        return refuse(refusal, PRICE_OFF_GRID, price, step)
+    if price >= book.every_tick_below:
+        step = price_step(price, book.size_decimals, book.significant_figures)
+        if price % step != 0:
+            return refuse(refusal, PRICE_OFF_GRID, price, step)
     if book.mark_ticks == 0:
         return refuse(refusal, NO_REFERENCE_PRICE, 0, 0)
-    if intent.order_type != MARKET and not book.in_band(price):
+    if intent.order_type != MARKET and not -book.band_ticks <= price - book.mark_ticks <= book.band_ticks:
         # The nearest price that the band allows on this side of the mark.
         return refuse(
             refusal, OUTSIDE_PRICE_BAND, price,
-            book.band_edge(BUY if price > book.mark_ticks else SELL, book.price_band_ppm),
+            band_edge(book, BUY if price > book.mark_ticks else SELL, book.price_band_ppm),
         )
     if book.mark_is_stale and not intent.flags & REDUCE_ONLY:
         return refuse(refusal, PRICE_STALE, 0, 0)
     return OK
 
 
-cdef int _check_size(Book book, Intent* intent, Holding* after, Refusal* refusal) noexcept:
+cdef int _check_size(Book* book, Intent* intent, Holding* after, Refusal* refusal) noexcept:
     cdef int64_t lots = intent.lots
     cdef int64_t closable
     cdef int64_t notional
@@ -219,7 +221,7 @@ cdef int _check_size(Book book, Intent* intent, Holding* after, Refusal* refusal
 
 
 cdef int _check_limits(Shard shard, Intent* intent, Holding* after, int32_t replaced, Refusal* refusal) noexcept:
-    cdef Book book = shard.book(intent.book)
+    cdef Book* book = shard.book(intent.book)
     cdef Account* account = &shard.accounts.slots[intent.account]
     cdef int64_t lots = intent.lots
     cdef int64_t total = after.lots if after.lots >= 0 else -after.lots
@@ -254,12 +256,12 @@ cdef int _check_limits(Shard shard, Intent* intent, Holding* after, int32_t repl
 
 
 cdef int _check_book(Shard shard, Intent* intent, Refusal* refusal) noexcept:
-    cdef Book book = shard.book(intent.book)
+    cdef Book* book = shard.book(intent.book)
     cdef uint8_t other = SELL if intent.side == BUY else BUY
-    cdef int32_t best = book.best(other)
+    cdef int32_t best = book.best[other]
     cdef int64_t fillable
-    if intent.flags & POST_ONLY and best >= 0 and _crosses(intent, book.levels[best].price_ticks):
-        return refuse(refusal, POST_ONLY_WOULD_CROSS, intent.price_ticks, book.levels[best].price_ticks)
+    if intent.flags & POST_ONLY and best >= 0 and _crosses(intent, shard.books.levels[best].price_ticks):
+        return refuse(refusal, POST_ONLY_WOULD_CROSS, intent.price_ticks, shard.books.levels[best].price_ticks)
     if intent.time_in_force == FOK:
         fillable = _fillable_lots(shard, book, other, intent)
         if fillable < intent.lots:
@@ -271,41 +273,41 @@ cdef inline bint _crosses(Intent* intent, int64_t price_ticks) noexcept:
     return price_ticks <= intent.price_ticks if intent.side == BUY else price_ticks >= intent.price_ticks
 
 
-cdef int64_t _fillable_lots(Shard shard, Book book, uint8_t side, Intent* intent) noexcept:
+cdef int64_t _fillable_lots(Shard shard, Book* book, uint8_t side, Intent* intent) noexcept:
     """Return the lots that a fill-or-kill order is certain to find, as many as it wants at most.
 
     Its own account's orders would expire. A reduce-only order of an account that also has other orders on that side
     may shrink while those trade, so it is not counted.
     """
     cdef int64_t found = 0
-    cdef int32_t at = book.best(side)
+    cdef int32_t at = book.best[side]
     cdef int32_t index
     cdef Order* order
     cdef Holding* holding
-    while at >= 0 and found < intent.lots and _crosses(intent, book.levels[at].price_ticks):
-        index = book.levels[at].first
+    while at >= 0 and found < intent.lots and _crosses(intent, shard.books.levels[at].price_ticks):
+        index = shard.books.levels[at].first
         while index >= 0 and found < intent.lots:
             order = &shard.orders.slots[index]
-            holding = &shard.accounts.holdings[order.holding]
-            if order.account != intent.account and not (
+            holding = shard.holding_of(order)
+            if holding.account != intent.account and not (
                 order.flags & REDUCE_ONLY and (holding.buys if side == BUY else holding.sells) != 0
             ):
                 found += order.remaining_lots
             index = order.next
-        at = book.levels[at].worse
+        at = shard.books.levels[at].worse
     return found if found < intent.lots else intent.lots
 
 
 cdef int _check_credit(
-    Shard shard, Intent* intent, Holding* after, int32_t holding, int32_t replaced, Refusal* refusal
+    Shard shard, Intent* intent, Holding* after, int32_t replaced, Refusal* refusal
 ) except -1:
     """Check the credit line (R7, R11), and fix the margin price and the loss of the order (R6)."""
-    cdef Book book = shard.book(intent.book)
+    cdef Book* book = shard.book(intent.book)
     cdef Account* account = &shard.accounts.slots[intent.account]
     cdef int64_t price = shard.accounts.price_of(after)
     cdef int32_t prepaid = shard.orders.slots[replaced].prepaid_fee if replaced >= 0 else 0
     cdef int64_t loss = loss_of(intent.lots, intent.price_ticks, price, intent.side, book.taker_ppm, prepaid)
-    cdef int64_t before = shard.accounts.holdings[holding].committed if holding >= 0 else 0
+    cdef int64_t before = shard.accounts.holdings[intent.holding].committed if intent.holding >= 0 else 0
     cdef int64_t oldest
     cdef int64_t committed
     cdef int128 allowed
@@ -339,7 +341,7 @@ cdef int _check_credit(
 
 cdef bint _is_pure_reduction(Shard shard, Intent* intent, Holding* after, int64_t loss) noexcept:
     """Tell whether R7's exception holds: a reduce-only order that never rests and loses no more than it releases."""
-    cdef Book book = shard.book(intent.book)
+    cdef Book* book = shard.book(intent.book)
     cdef int64_t price = shard.accounts.price_of(after)
     cdef int64_t size = after.lots if after.lots >= 0 else -after.lots
     cdef int64_t same_side
@@ -347,8 +349,8 @@ cdef bint _is_pure_reduction(Shard shard, Intent* intent, Holding* after, int64_
         return False
     same_side = after.buys + after.reduce_buys if intent.side == BUY else after.sells + after.reduce_sells
     return same_side == 0 and loss <= (
-        book.margin.maintenance_micros(_bounded(size, price))
-        - book.margin.maintenance_micros(_bounded(size - intent.lots, price))
+        maintenance_of(book.margin, _bounded(size, price))
+        - maintenance_of(book.margin, _bounded(size - intent.lots, price))
     )
 
 

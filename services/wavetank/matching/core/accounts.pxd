@@ -1,44 +1,51 @@
 """C surface of `accounts`: what each account holds and commits on this shard."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
-from libcpp.unordered_map cimport unordered_map
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libcpp.vector cimport vector
 
-from wavetank.matching.core.book cimport Book
+from wavetank.matching.core.book cimport Book, Books
+from wavetank.matching.core.ids cimport IdTable, tag_of
+from wavetank.matching.core.slab cimport Lines
 
+# Three cache lines: what every order and fill touches, the credit line, and what only its replacement needs.
 cdef struct Account:
     int64_t account_id
     # Kept by events.
     uint64_t value
     uint64_t fees
     int64_t last_fill_seq
-    int64_t floor_epoch
-    int64_t floor_number
+    # At or before the oldest fill that the line does not count; 0 for none.
+    int64_t first_uncounted_seq
+    int32_t open_orders
+    # Lists, by index.
+    int32_t first_order
+    int32_t last_order
+    int32_t first_holding
+    # Holdings whose part in the sums below is out of date.
+    int32_t first_unsettled
+    int32_t first_remembered
     # The credit line.
-    int64_t line_epoch
-    int64_t line_number
-    int64_t as_of_seq
     int64_t budget
     uint64_t line_value
     uint64_t line_fees
     int64_t mark_time_ns
-    # At or before the oldest fill that the line does not count; 0 for none.
-    int64_t first_uncounted_seq
-    # Sums over the holdings.
-    int64_t committed
-    uint64_t moved
-    # Lists, by index.
-    int32_t first_holding
-    int32_t first_order
-    int32_t last_order
-    int32_t first_remembered
-    int32_t last_remembered
-    int32_t open_orders
-    int32_t remembered
-    int32_t active_holdings
     uint8_t status
     uint8_t has_rows
+    # Sums over the holdings, as of the last settling.
+    int32_t active_holdings
+    int64_t committed
+    uint64_t moved
+    int32_t last_remembered
+    int32_t remembered
+    int64_t line_epoch
+    int64_t line_number
+    int64_t as_of_seq
+    int64_t floor_epoch
+    int64_t floor_number
+    int64_t spare[3]
 
+# Two cache lines: what the account has, and what it adds to the account's sums.
 cdef struct Holding:
     int64_t lots
     # Open lots; reduce-only orders are counted apart.
@@ -48,36 +55,71 @@ cdef struct Holding:
     int64_t reduce_sells
     int64_t open_value
     int64_t loss
+    int32_t account
+    int32_t open_orders
+    # The account's id, once more: events need nothing else of it.
+    int64_t account_id
+    int32_t book
+    uint8_t is_unsettled
+    uint8_t is_active
+    int32_t next_unsettled
     # The line's row; price 0 for none.
+    int32_t row_price
+    int32_t row_leverage
     int64_t row_lots
-    int64_t row_price
-    int64_t row_leverage
-    # What this holding adds to its account's sums.
     int64_t committed
     uint64_t moved
-    int32_t account
-    int32_t book
-    int32_t open_orders
     int32_t next
     int32_t next_of_book
-    uint8_t is_active
 
+@cython.final
 cdef class Accounts:
-    cdef vector[Account] slots
-    cdef vector[Holding] holdings
-    cdef unordered_map[int64_t, int32_t] by_id
-    cdef list books
+    cdef vector[Account, Lines[Account]] slots
+    cdef vector[Holding, Lines[Holding]] holdings
+    cdef IdTable by_id
+    # Holdings by account and book.
+    cdef IdTable by_pair
+    cdef Books books
 
-    cdef int32_t find(self, int64_t account_id) noexcept
-    cdef int32_t ensure(self, int64_t account_id) except -2
-    cdef int32_t find_holding(self, int32_t account, int32_t book) noexcept
-    cdef int32_t ensure_holding(self, int32_t account, int32_t book) except -2
-    cdef int64_t price_of(self, Holding* holding) noexcept
-    cdef int64_t leverage_of(self, Holding* holding) noexcept
+    cdef inline int32_t find(self, int64_t account_id) noexcept:
+        cdef uint32_t tag = tag_of(<uint64_t>account_id, 0)
+        cdef uint32_t at = self.by_id.home(tag)
+        cdef int32_t index = self.by_id.entries[at].slot
+        while index >= 0 and (self.by_id.entries[at].tag != tag or self.slots[index].account_id != account_id):
+            at = (at + 1) & self.by_id.mask
+            index = self.by_id.entries[at].slot
+        return index
+
+    cdef inline int32_t find_holding(self, int32_t account, int32_t book) noexcept:
+        cdef int32_t index = self.slots[account].first_holding
+        if index < 0 or self.holdings[index].book == book:
+            return index
+        return self.seek_holding(account, book)
+
+    cdef inline void unsettle(self, Holding* holding, int32_t index) noexcept:
+        """Note that a holding changed; what it adds to its account's sums is worked out when somebody asks."""
+        cdef Account* account
+        if not holding.is_unsettled:
+            account = &self.slots[holding.account]
+            holding.is_unsettled = True
+            holding.next_unsettled = account.first_unsettled
+            account.first_unsettled = index
+
+    cdef inline int64_t price_of(self, Holding* holding) noexcept:
+        """Return P: the row's margin price, or the latest mark where the line has no row (R2)."""
+        return holding.row_price if holding.row_price else self.books.slots[holding.book].mark_ticks
+
+    cdef inline int64_t leverage_of(self, Holding* holding) noexcept:
+        return holding.row_leverage if holding.row_leverage else self.books.slots[holding.book].max_leverage
+
     cdef int64_t charge(self, Holding* holding) noexcept
-    cdef void refresh(self, int32_t index) noexcept
+    cdef void settle(self, int32_t account) noexcept
+    cdef int32_t ensure(self, int64_t account_id) except -2
+    cdef int32_t seek_holding(self, int32_t account, int32_t book) noexcept
+    cdef int32_t ensure_holding(self, int32_t account, int32_t book) except -2
     cdef void reprice(self, int32_t book) noexcept
     cdef int64_t uncounted(self, int32_t account) noexcept
+    cdef int64_t committed(self, int32_t account) noexcept
     cdef list holdings_of(self, int32_t account)
     cdef int check_line(self, int32_t account, line) except -1
     cdef int put_line(self, int32_t account, line) except -1

@@ -1,37 +1,38 @@
 """Accounts on this shard: positions, open lots, the sums Q and F, and what the credit line lets them commit.
 
-The committed amount W (PROTOCOL R6) and the value of fills not yet counted, U (R5), are kept as sums over the
-account's holdings; each change of a holding renews its own term only. Q, F and the moved value are counters modulo
-2^64, so that no history of fills is needed: the difference of two of them is exact whatever has wrapped.
+The committed amount W (PROTOCOL R6) and the value of fills not yet counted, U (R5), are sums over the account's
+holdings. A change of a holding only marks it; its terms are renewed when the sums are next asked for, by the account's
+own next order, an acknowledgement or a question. So a cancel and a maker's fill cost no margin arithmetic. Q, F and the
+moved value are counters modulo 2^64, so that no history of fills is needed: the difference of two of them is exact
+whatever has wrapped.
 """
 
-from cython.operator cimport dereference
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
-from libcpp.unordered_map cimport unordered_map
 
 from wavetank.matching.core.book cimport Book
-from wavetank.matching.core.credit import LedgersDisagree
 from wavetank.matching.core.words cimport LINE_NORMAL, NO_LINE, PRICE_LIMIT
+from wavetank.model.margin cimport initial_of
 from wavetank.model.money cimport int128
 
+from wavetank.matching.core.credit import LedgersDisagree
+
 cdef int64_t MAX_NOTIONAL = (<int64_t>1 << 55) - 1
+cdef int64_t MAX_LEVERAGE = (<int64_t>1 << 31) - 1
 
 
 cdef class Accounts:
     """Accounts by index and by id, and their holdings: one per account and instrument ever touched.
 
     Args:
-        books: the shard's books, in order of listing; the list grows in place.
+        books: the shard's books.
 
     """
 
-    def __cinit__(self, list books):
+    def __cinit__(self, Books books):
         self.books = books
-
-    cdef int32_t find(self, int64_t account_id) noexcept:
-        cdef unordered_map[int64_t, int32_t].iterator found = self.by_id.find(account_id)
-        return -1 if found == self.by_id.end() else dereference(found).second
+        self.by_id = IdTable()
+        self.by_pair = IdTable()
 
     cdef int32_t ensure(self, int64_t account_id) except -2:
         cdef int32_t index = self.find(account_id)
@@ -40,42 +41,45 @@ cdef class Accounts:
             return index
         memset(&blank, 0, sizeof(Account))
         blank.account_id = account_id
-        blank.first_holding = blank.first_order = blank.last_order = -1
+        blank.first_holding = blank.first_order = blank.last_order = blank.first_unsettled = -1
         blank.first_remembered = blank.last_remembered = -1
         index = <int32_t>self.slots.size()
         self.slots.push_back(blank)
-        self.by_id[account_id] = index
+        self.by_id.put(tag_of(<uint64_t>account_id, 0), index)
         return index
 
-    cdef int32_t find_holding(self, int32_t account, int32_t book) noexcept:
-        cdef int32_t index = self.slots[account].first_holding
-        while index >= 0 and self.holdings[index].book != book:
-            index = self.holdings[index].next
-        return index
+    cdef int32_t seek_holding(self, int32_t account, int32_t book) noexcept:
+        """Return the account's holding in a book, or -1."""
+        cdef uint32_t tag = _pair_tag(account, book)
+        cdef uint32_t at = self.by_pair.home(tag)
+        cdef int32_t index
+        while True:
+            index = self.by_pair.entries[at].slot
+            if index < 0 or (
+                self.by_pair.entries[at].tag == tag
+                and self.holdings[index].account == account
+                and self.holdings[index].book == book
+            ):
+                return index
+            at = (at + 1) & self.by_pair.mask
 
     cdef int32_t ensure_holding(self, int32_t account, int32_t book) except -2:
         cdef int32_t index = self.find_holding(account, book)
         cdef Holding blank
-        cdef Book listed = <Book>self.books[book]
         if index >= 0:
             return index
         memset(&blank, 0, sizeof(Holding))
         blank.account = account
+        blank.account_id = self.slots[account].account_id
         blank.book = book
         blank.next = self.slots[account].first_holding
-        blank.next_of_book = listed.first_holding
+        blank.next_of_book = self.books.slots[book].first_holding
         index = <int32_t>self.holdings.size()
         self.holdings.push_back(blank)
+        self.by_pair.put(_pair_tag(account, book), index)
         self.slots[account].first_holding = index
-        listed.first_holding = index
+        self.books.slots[book].first_holding = index
         return index
-
-    cdef int64_t price_of(self, Holding* holding) noexcept:
-        """Return P: the row's margin price, or the latest mark where the line has no row (R2)."""
-        return holding.row_price if holding.row_price else (<Book>self.books[holding.book]).mark_ticks
-
-    cdef int64_t leverage_of(self, Holding* holding) noexcept:
-        return holding.row_leverage if holding.row_leverage else (<Book>self.books[holding.book]).max_leverage
 
     cdef int64_t charge(self, Holding* holding) noexcept:
         """Return max(M(pos + buys), M(pos - sells)) + loss of the open orders (R6).
@@ -83,7 +87,6 @@ cdef class Accounts:
         Reduce-only lots, alone on their side, never decide this maximum. Beside other orders they do: long 10, selling
         10 reduce-only and 20 more, the reduce-only may fill first, and the 20 then open a short of 20, not of 10.
         """
-        cdef Book book = <Book>self.books[holding.book]
         cdef int64_t up = holding.lots + holding.buys + holding.reduce_buys
         cdef int64_t down = holding.lots - holding.sells - holding.reduce_sells
         if up < 0:
@@ -95,41 +98,55 @@ cdef class Accounts:
         # A mark may rise after acceptance: beyond the bound of PROTOCOL 1 the margin stays at that of the bound.
         if notional > MAX_NOTIONAL:
             notional = MAX_NOTIONAL
-        return book.margin.initial_micros(<int64_t>notional, self.leverage_of(holding)) + holding.loss
+        return initial_of(
+            self.books.slots[holding.book].margin, <int64_t>notional, self.leverage_of(holding)
+        ) + holding.loss
 
-    cdef void refresh(self, int32_t index) noexcept:
-        """Renew what a holding adds to its account's sums, after any change of it."""
-        cdef Holding* holding = &self.holdings[index]
-        cdef Account* account = &self.slots[holding.account]
-        cdef int64_t committed = self.charge(holding)
-        cdef uint64_t moved = <uint64_t>self.price_of(holding) * <uint64_t>(holding.lots - holding.row_lots)
-        cdef bint is_active = holding.lots != 0 or holding.open_orders != 0
-        account.committed += committed - holding.committed
-        account.moved += moved - holding.moved
-        account.active_holdings += <int32_t>is_active - <int32_t>holding.is_active
-        holding.committed = committed
-        holding.moved = moved
-        holding.is_active = is_active
+    cdef void settle(self, int32_t account) noexcept:
+        """Renew what the account's changed holdings add to its sums."""
+        cdef Account* of = &self.slots[account]
+        cdef Holding* holding
+        cdef int64_t committed
+        cdef uint64_t moved
+        cdef bint is_active
+        while of.first_unsettled >= 0:
+            holding = &self.holdings[of.first_unsettled]
+            of.first_unsettled = holding.next_unsettled
+            holding.is_unsettled = False
+            committed = self.charge(holding)
+            moved = <uint64_t>self.price_of(holding) * <uint64_t>(holding.lots - holding.row_lots)
+            is_active = holding.lots != 0 or holding.open_orders != 0
+            of.committed += committed - holding.committed
+            of.moved += moved - holding.moved
+            of.active_holdings += <int32_t>is_active - <int32_t>holding.is_active
+            holding.committed = committed
+            holding.moved = moved
+            holding.is_active = is_active
 
     cdef void reprice(self, int32_t book) noexcept:
-        """Renew the holdings that are charged at the latest mark, for it moved."""
-        cdef int32_t index = (<Book>self.books[book]).first_holding
+        """Mark the holdings that are charged at the latest mark, for it moved."""
+        cdef int32_t index = self.books.slots[book].first_holding
         while index >= 0:
             if self.holdings[index].row_price == 0:
-                self.refresh(index)
+                self.unsettle(&self.holdings[index], index)
             index = self.holdings[index].next_of_book
 
     cdef int64_t uncounted(self, int32_t account) noexcept:
-        """Return U (R5)."""
+        """Return U (R5) of an account that is settled."""
         cdef Account* of = &self.slots[account]
         return <int64_t>(of.moved - (of.value - of.line_value) - (of.fees - of.line_fees))
+
+    cdef int64_t committed(self, int32_t account) noexcept:
+        """Return W (R6)."""
+        self.settle(account)
+        return self.slots[account].committed
 
     cdef list holdings_of(self, int32_t account):
         """Return the indices of the account's holdings, by instrument id."""
         cdef int32_t index = self.slots[account].first_holding
         found = []
         while index >= 0:
-            found.append(((<Book>self.books[self.holdings[index].book]).instrument_id, index))
+            found.append((self.books.slots[self.holdings[index].book].instrument_id, index))
             index = self.holdings[index].next
         return [index for _, index in sorted(found)]
 
@@ -149,10 +166,9 @@ cdef class Accounts:
         value = fees = last_fill_seq = 0
         if account >= 0:
             for index in self.holdings_of(account):
-                own[(<Book>self.books[self.holdings[index].book]).instrument_id] = self.holdings[index].lots
+                own[self.books.slots[self.holdings[index].book].instrument_id] = self.holdings[index].lots
             value, fees = self.slots[account].value, self.slots[account].fees
             last_fill_seq = self.slots[account].last_fill_seq
-        listed = {(<Book>book).instrument_id for book in self.books}
         for row in line.rows:
             if (
                 not 1 <= row.margin_price_ticks <= PRICE_LIMIT
@@ -160,7 +176,7 @@ cdef class Accounts:
                 or abs(row.position_lots) >= 2**40
             ):
                 raise ValueError(f"account {line.account_id}: out of range: {row}")
-            if row.instrument_id not in listed:
+            if self.books.find(row.instrument_id) < 0:
                 raise ValueError(f"account {line.account_id}: instrument {row.instrument_id} is not listed here")
         if line.as_of_seq < last_fill_seq:
             return 0
@@ -184,20 +200,15 @@ cdef class Accounts:
     cdef int put_line(self, int32_t account, line) except -1:
         """Replace the account's line and all its rows; what the line shrank cancels nothing (R7)."""
         cdef int32_t index
-        cdef Book book
-        cdef int32_t at
         for index in self.holdings_of(account):
             self.holdings[index].row_lots = self.holdings[index].row_price = self.holdings[index].row_leverage = 0
         for row in line.rows:
-            for at in range(<int32_t>len(self.books)):
-                book = <Book>self.books[at]
-                if book.instrument_id == row.instrument_id:
-                    index = self.ensure_holding(account, at)
-                    self.holdings[index].row_lots = row.position_lots
-                    self.holdings[index].row_price = row.margin_price_ticks
-                    self.holdings[index].row_leverage = row.leverage
+            index = self.ensure_holding(account, self.books.find(row.instrument_id))
+            self.holdings[index].row_lots = row.position_lots
+            self.holdings[index].row_price = row.margin_price_ticks
+            self.holdings[index].row_leverage = min(row.leverage, MAX_LEVERAGE)
         for index in self.holdings_of(account):
-            self.refresh(index)
+            self.unsettle(&self.holdings[index], index)
         cdef Account* of = &self.slots[account]
         if line.as_of_seq >= of.last_fill_seq:
             of.first_uncounted_seq = 0
@@ -214,3 +225,7 @@ cdef class Accounts:
         of.status = line.status
         assert of.status >= LINE_NORMAL
         return 0
+
+
+cdef inline uint32_t _pair_tag(int32_t account, int32_t book) noexcept:
+    return tag_of(<uint64_t>account << 32 | <uint64_t>book, 0)

@@ -1,71 +1,151 @@
-"""C surface of `book`: one instrument's two sides, its rules and its latest mark."""
+"""C surface of `book`: each instrument's two sides, its rules and its latest mark."""
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t
-from libcpp.map cimport map
+from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
 
-from wavetank.matching.core.orders cimport Orders
-from wavetank.model.margin cimport MarginTable
+from wavetank.matching.core.orders cimport Order, Orders
+from wavetank.matching.core.prices cimport Prices, PriceTree
+from wavetank.model.margin cimport MarginTiers
 
 cdef struct Level:
-    int64_t price_ticks
     int64_t total_lots
+    int32_t price_ticks
     int32_t order_count
     int32_t first
     int32_t last
     int32_t better
     int32_t worse
+    int32_t book
     uint8_t side
     uint8_t is_touched
 
 cdef struct TouchedLevel:
-    int64_t price_ticks
+    int32_t price_ticks
     uint8_t side
 
-cdef class Book:
-    # The instrument as listed.
-    cdef object instrument
-    cdef MarginTable margin
-    cdef int32_t instrument_id
-    cdef int size_decimals
-    cdef int significant_figures
-    cdef int64_t taker_ppm
-    cdef int64_t maker_ppm
-    cdef int64_t min_notional_micros
-    cdef int64_t max_order_lots
-    cdef int64_t max_position_lots
-    cdef int64_t open_interest_cap_lots
-    cdef int64_t price_band_ppm
-    cdef int64_t impact_notional_micros
-    cdef int64_t max_leverage
-    cdef uint8_t state
+cdef struct Book:
+    # The instrument as listed. The tiers are those of the instrument's own table.
+    MarginTiers* margin
+    int64_t taker_ppm
+    int64_t maker_ppm
+    int64_t min_notional_micros
+    int64_t max_order_lots
+    int64_t max_position_lots
+    int64_t open_interest_cap_lots
+    int64_t price_band_ppm
+    int64_t impact_notional_micros
+    int64_t max_leverage
+    # Prices below this are on the grid without further ado (UNIT-030).
+    int64_t every_tick_below
+    int32_t instrument_id
+    int size_decimals
+    int significant_figures
+    uint8_t state
     # What events left behind.
-    cdef int64_t mark_ticks
-    cdef int64_t index_ticks
-    cdef bint mark_is_stale
-    cdef int64_t last_price_ticks
-    cdef int64_t open_interest_lots
-    cdef int32_t first_holding
-    # The two sides.
+    uint8_t mark_is_stale
+    int64_t mark_ticks
+    int64_t index_ticks
+    # The furthest that a limit may be from the mark (MTCH-040).
+    int64_t band_ticks
+    int64_t last_price_ticks
+    int64_t open_interest_lots
+    int32_t first_holding
+    # The two sides, by side; 0 is unused.
+    int32_t best[3]
+    PriceTree prices[3]
+
+@cython.final
+cdef class Books:
+    cdef vector[Book] slots
+    # By index as listed, and the margin tables that the slots point into.
+    cdef list instruments
+    cdef list margins
+    cdef vector[int32_t] by_instrument
+    # Small instrument ids are found by index, others in the map; -1 for none.
+    cdef vector[int32_t] of_small_id
+    cdef unordered_map[int32_t, int32_t] of_large_id
     cdef Orders orders
+    cdef Prices prices
     cdef vector[Level] levels
     cdef int32_t free_level
-    cdef map[int64_t, int32_t] bids
-    cdef map[int64_t, int32_t] asks
-    cdef int32_t best_bid
-    cdef int32_t best_ask
     cdef bint track_levels
-    cdef vector[TouchedLevel] touched
+    # By book.
+    cdef vector[vector[TouchedLevel]] touched
 
-    cdef int add(self, int32_t index) except -1
-    cdef int remove(self, int32_t index) except -1
-    cdef int take_lots(self, int32_t index, int64_t lots) except -1
-    cdef int32_t best(self, uint8_t side) noexcept
-    cdef int32_t level_at(self, uint8_t side, int64_t price_ticks) noexcept
-    cdef int touch(self, int32_t level) except -1
-    cdef int32_t _new_level(self, uint8_t side, int64_t price_ticks) except -2
-    cdef int _drop_level(self, int32_t level) except -1
-    cdef int64_t impact_price_e6(self, uint8_t side) noexcept
-    cdef int64_t depth_lots(self, uint8_t side, int64_t band_ppm) noexcept
-    cdef bint in_band(self, int64_t price_ticks) noexcept
-    cdef int64_t band_edge(self, uint8_t side, int64_t band_ppm) noexcept
+    cdef inline int32_t find(self, int32_t instrument_id) noexcept:
+        """Return the index of an instrument's book, or -1."""
+        if 0 <= instrument_id and <size_t>instrument_id < self.of_small_id.size():
+            return self.of_small_id[instrument_id]
+        return self.find_large(instrument_id)
+
+    cdef inline int32_t level_at(self, int32_t book, uint8_t side, int32_t price_ticks) noexcept:
+        """Return the level at a price, or -1."""
+        return self.prices.find(&self.slots[book].prices[side], price_ticks)
+
+    cdef inline int touch(self, int32_t at) except -1:
+        """Note that a level changed, for market data."""
+        if self.track_levels and not self.levels[at].is_touched:
+            return self.note(at)
+        return 0
+
+    cdef inline int add(self, int32_t index) except -1:
+        """Put an order behind all others at its price."""
+        cdef Order* order = &self.orders.slots[index]
+        cdef int32_t at = self.level_at(order.book, order.side, order.price_ticks)
+        cdef Level* level
+        if at < 0:
+            at = self.new_level(order.book, order.side, order.price_ticks)
+        level = &self.levels[at]
+        order.level = at
+        order.next = -1
+        order.previous = level.last
+        if level.last >= 0:
+            self.orders.slots[level.last].next = index
+        else:
+            level.first = index
+        level.last = index
+        level.order_count += 1
+        level.total_lots += order.remaining_lots
+        return self.touch(at)
+
+    cdef inline int remove(self, int32_t index) except -1:
+        """Take an order out of its queue, and its level out of the book if it was the last."""
+        cdef Order* order = &self.orders.slots[index]
+        cdef int32_t at = order.level
+        cdef Level* level = &self.levels[at]
+        if order.previous >= 0:
+            self.orders.slots[order.previous].next = order.next
+        else:
+            level.first = order.next
+        if order.next >= 0:
+            self.orders.slots[order.next].previous = order.previous
+        else:
+            level.last = order.previous
+        order.level = order.next = order.previous = -1
+        level.order_count -= 1
+        level.total_lots -= order.remaining_lots
+        self.touch(at)
+        if level.order_count == 0:
+            self.drop_level(at)
+        return 0
+
+    cdef inline int take_lots(self, Order* order, int64_t lots) except -1:
+        """Lower a resting order by some of its lots, in place."""
+        order.remaining_lots -= <int32_t>lots
+        self.levels[order.level].total_lots -= lots
+        return self.touch(order.level)
+
+    cdef int put(self, instrument) except -1
+    cdef int adopt(self, int32_t at, instrument) except -1
+    cdef void set_mark(self, int32_t at, int64_t mark_ticks, int64_t index_ticks, bint is_stale) noexcept
+    cdef int32_t find_large(self, int32_t instrument_id) noexcept
+    cdef int note(self, int32_t at) except -1
+    cdef int32_t new_level(self, int32_t book, uint8_t side, int32_t price_ticks) except -2
+    cdef void drop_level(self, int32_t at) noexcept
+    cdef int64_t impact_price_e6(self, int32_t book, uint8_t side) noexcept
+    cdef int64_t depth_lots(self, int32_t book, uint8_t side, int64_t band_ppm) noexcept
+    cdef size_t held_bytes(self) noexcept
+
+cdef int64_t band_edge(Book* book, uint8_t side, int64_t band_ppm) noexcept

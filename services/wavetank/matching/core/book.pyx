@@ -1,208 +1,211 @@
-"""One instrument's book: price levels and their queues, by price and then by time (MTCH-010).
+"""Books: of each instrument the price levels and their queues, by price and then by time (MTCH-010).
 
 Levels stand in a slab and link their neighbours, best first; orders link one another within a level, oldest first. A
-tree finds the level of a price. The book knows nothing of accounts: it holds what it is given, in the order given.
+tree finds the level of a price. The books know nothing of accounts: they hold what they are given, in the order given.
 """
 
-from cython.operator cimport dereference, predecrement
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from cython.operator cimport dereference
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t
 from libc.string cimport memset
-from libcpp.map cimport map
+from libcpp.unordered_map cimport unordered_map
 
-from wavetank.matching.core.orders cimport Order, Orders
-from wavetank.matching.core.words cimport BUY, PRICE_LIMIT
+from wavetank.matching.core.words cimport BUY, PRICE_LIMIT, SELL
+from wavetank.model.margin cimport MarginTable
 from wavetank.model.money cimport int128, round_down_to_grid, round_up_to_grid
 
+cdef enum:
+    # Instrument ids below this are found by index.
+    SMALL_IDS = 65536
 
-cdef class Book:
-    """The resting orders of one instrument, with the instrument's rules and its latest mark.
+# What margin and fees of open orders rest on.
+FIXED = ("instrument_id", "size_decimals", "tiers", "taker_fee_ppm")
+
+
+def _check_bounds(instrument):
+    for name, low, high in (
+        ("taker_fee_ppm", 0, 100_000),
+        ("maker_fee_ppm", -100_000, instrument.taker_fee_ppm),
+        ("price_band_ppm", 0, 1_000_000_000),
+        ("min_notional_micros", 0, 1 << 55),
+        ("impact_notional_micros", 1, 1 << 55),
+        ("max_order_lots", 1, (1 << 31) - 1),
+        ("max_position_lots", 1, (1 << 40) - 1),
+        ("open_interest_cap_lots", 0, 1 << 62),
+        ("size_decimals", 0, 6),
+        ("significant_figures", 0, 18),
+    ):
+        value = getattr(instrument, name)
+        if not low <= value <= high:
+            raise ValueError(f"{instrument.symbol}: {name} is {value}, allowed are {low} to {high}")
+
+
+cdef class Books:
+    """The resting orders of a shard's instruments, with each instrument's rules and its latest mark.
 
     Args:
-        instrument: as listed.
         orders: slab of the shard's orders.
         track_levels: whether changed levels are gathered for market data.
 
-    Raises:
-        ValueError: a rate or a bound is outside what the arithmetic is made for.
-
     """
 
-    def __cinit__(self, instrument, Orders orders, bint track_levels):
+    def __cinit__(self, Orders orders, bint track_levels):
         self.orders = orders
-        self.free_level = self.best_bid = self.best_ask = self.first_holding = -1
+        self.prices = Prices()
+        self.instruments = []
+        self.margins = []
+        self.free_level = -1
         self.track_levels = track_levels
-        self.adopt(instrument)
 
-    def adopt(self, instrument):
-        """Take over the rules of a listing; what the margin and the fees of open orders rest on must not change."""
-        known = self.instrument
-        if known is not None:
-            for name in ("instrument_id", "size_decimals", "tiers", "taker_fee_ppm"):
-                if getattr(known, name) != getattr(instrument, name):
-                    raise ValueError(f"{instrument.symbol}: {name} cannot change while the instrument is listed")
-        for name, low, high in (
-            ("taker_fee_ppm", 0, 100_000),
-            ("maker_fee_ppm", -100_000, instrument.taker_fee_ppm),
-            ("price_band_ppm", 0, 1_000_000_000),
-            ("min_notional_micros", 0, 1 << 55),
-            ("impact_notional_micros", 1, 1 << 55),
-            ("max_order_lots", 1, (1 << 31) - 1),
-            ("max_position_lots", 1, (1 << 40) - 1),
-            ("open_interest_cap_lots", 0, 1 << 62),
-            ("size_decimals", 0, 6),
-            ("significant_figures", 0, 18),
-        ):
-            if not low <= getattr(instrument, name) <= high:
-                value = getattr(instrument, name)
-                raise ValueError(f"{instrument.symbol}: {name} is {value}, allowed are {low} to {high}")
-        self.instrument = instrument
-        self.margin = instrument.margin
-        self.instrument_id = instrument.instrument_id
-        self.size_decimals = instrument.size_decimals
-        self.significant_figures = instrument.significant_figures
-        self.taker_ppm = instrument.taker_fee_ppm
-        self.maker_ppm = instrument.maker_fee_ppm
-        self.min_notional_micros = instrument.min_notional_micros
-        self.max_order_lots = instrument.max_order_lots
-        self.max_position_lots = instrument.max_position_lots
-        self.open_interest_cap_lots = instrument.open_interest_cap_lots
-        self.price_band_ppm = instrument.price_band_ppm
-        self.impact_notional_micros = instrument.impact_notional_micros
-        self.max_leverage = instrument.max_leverage
-        self.state = int(instrument.state)
+    cdef int put(self, instrument) except -1:
+        """List an instrument, or take over the rules of a changed listing.
 
-    cdef int32_t best(self, uint8_t side) noexcept:
-        """Return the best level of a side, or -1."""
-        return self.best_bid if side == BUY else self.best_ask
+        Raises:
+            ValueError: a rate or a bound is outside what the arithmetic is made for, or what open orders rest on would
+                change.
 
-    cdef int32_t level_at(self, uint8_t side, int64_t price_ticks) noexcept:
-        """Return the level at a price, or -1."""
-        cdef map[int64_t, int32_t]* prices = &self.bids if side == BUY else &self.asks
-        cdef map[int64_t, int32_t].iterator found = prices.find(-price_ticks if side == BUY else price_ticks)
-        return -1 if found == prices.end() else dereference(found).second
-
-    cdef int add(self, int32_t index) except -1:
-        """Put an order behind all others at its price."""
-        cdef Order* order = &self.orders.slots[index]
-        cdef int32_t at = self.level_at(order.side, order.price_ticks)
-        if at < 0:
-            at = self._new_level(order.side, order.price_ticks)
-        cdef Level* level = &self.levels[at]
-        order.level = at
-        order.next = -1
-        order.previous = level.last
-        if level.last >= 0:
-            self.orders.slots[level.last].next = index
+        """
+        cdef Book blank
+        cdef int32_t at = self.find(instrument.instrument_id)
+        cdef int side
+        if at >= 0:
+            return self.adopt(at, instrument)
+        _check_bounds(instrument)
+        if self.slots.size() >= SMALL_IDS:
+            raise ValueError(f"{instrument.symbol}: a shard lists at most {SMALL_IDS} instruments")
+        memset(&blank, 0, sizeof(Book))
+        blank.instrument_id = instrument.instrument_id
+        blank.first_holding = -1
+        for side in range(3):
+            blank.best[side] = -1
+            blank.prices[side].root = blank.prices[side].leaf = blank.prices[side].leaf_prefix = -1
+        at = <int32_t>self.slots.size()
+        self.slots.push_back(blank)
+        self.touched.resize(at + 1)
+        self.instruments.append(instrument)
+        self.margins.append(None)
+        self.adopt(at, instrument)
+        if 0 <= blank.instrument_id < SMALL_IDS:
+            if self.of_small_id.size() <= <size_t>blank.instrument_id:
+                self.of_small_id.resize(blank.instrument_id + 1, -1)
+            self.of_small_id[blank.instrument_id] = at
         else:
-            level.first = index
-        level.last = index
-        level.order_count += 1
-        level.total_lots += order.remaining_lots
-        return self.touch(at)
-
-    cdef int remove(self, int32_t index) except -1:
-        """Take an order out of its queue, and its level out of the book if it was the last."""
-        cdef Order* order = &self.orders.slots[index]
-        cdef int32_t at = order.level
-        cdef Level* level = &self.levels[at]
-        if order.previous >= 0:
-            self.orders.slots[order.previous].next = order.next
-        else:
-            level.first = order.next
-        if order.next >= 0:
-            self.orders.slots[order.next].previous = order.previous
-        else:
-            level.last = order.previous
-        order.level = order.next = order.previous = -1
-        level.order_count -= 1
-        level.total_lots -= order.remaining_lots
-        self.touch(at)
-        if level.order_count == 0:
-            self._drop_level(at)
+            self.of_large_id[blank.instrument_id] = at
+        self.by_instrument.push_back(at)
+        self.by_instrument = sorted(self.by_instrument, key=lambda index: self.instruments[index].instrument_id)
         return 0
 
-    cdef int take_lots(self, int32_t index, int64_t lots) except -1:
-        """Lower a resting order by some of its lots, in place."""
-        cdef Order* order = &self.orders.slots[index]
-        order.remaining_lots -= lots
-        self.levels[order.level].total_lots -= lots
-        return self.touch(order.level)
+    cdef int adopt(self, int32_t at, instrument) except -1:
+        cdef Book* book = &self.slots[at]
+        cdef MarginTable margin = instrument.margin
+        cdef int _figure
+        for name in FIXED:
+            if getattr(self.instruments[at], name) != getattr(instrument, name):
+                raise ValueError(f"{instrument.symbol}: {name} cannot change while the instrument is listed")
+        _check_bounds(instrument)
+        self.instruments[at] = instrument
+        self.margins[at] = margin
+        book.margin = &margin.tiers
+        book.size_decimals = instrument.size_decimals
+        book.significant_figures = instrument.significant_figures
+        book.taker_ppm = instrument.taker_fee_ppm
+        book.maker_ppm = instrument.maker_fee_ppm
+        book.min_notional_micros = instrument.min_notional_micros
+        book.max_order_lots = instrument.max_order_lots
+        book.max_position_lots = instrument.max_position_lots
+        book.open_interest_cap_lots = instrument.open_interest_cap_lots
+        book.price_band_ppm = instrument.price_band_ppm
+        book.impact_notional_micros = instrument.impact_notional_micros
+        book.max_leverage = instrument.max_leverage
+        book.state = int(instrument.state)
+        book.every_tick_below = INT64_MAX
+        if book.significant_figures:
+            book.every_tick_below = 1
+            for _figure in range(book.significant_figures):
+                book.every_tick_below *= 10
+        self.set_mark(at, book.mark_ticks, book.index_ticks, book.mark_is_stale)
+        return 0
 
-    cdef int touch(self, int32_t level) except -1:
-        """Note that a level changed, for market data."""
+    cdef void set_mark(self, int32_t at, int64_t mark_ticks, int64_t index_ticks, bint is_stale) noexcept:
+        cdef Book* book = &self.slots[at]
+        book.mark_ticks = mark_ticks
+        book.index_ticks = index_ticks
+        book.mark_is_stale = is_stale
+        # Below 2^31 * 10^9, so below 2^61.
+        book.band_ticks = mark_ticks * book.price_band_ppm // 1_000_000
+
+    cdef int32_t find_large(self, int32_t instrument_id) noexcept:
+        cdef unordered_map[int32_t, int32_t].iterator found = self.of_large_id.find(instrument_id)
+        return -1 if found == self.of_large_id.end() else dereference(found).second
+
+    cdef int note(self, int32_t at) except -1:
         cdef TouchedLevel note
-        if self.track_levels and not self.levels[level].is_touched:
-            self.levels[level].is_touched = True
-            note.price_ticks = self.levels[level].price_ticks
-            note.side = self.levels[level].side
-            self.touched.push_back(note)
+        self.levels[at].is_touched = True
+        note.price_ticks = self.levels[at].price_ticks
+        note.side = self.levels[at].side
+        self.touched[self.levels[at].book].push_back(note)
         return 0
 
-    cdef int32_t _new_level(self, uint8_t side, int64_t price_ticks) except -2:
-        cdef map[int64_t, int32_t]* prices = &self.bids if side == BUY else &self.asks
-        cdef int64_t key = -price_ticks if side == BUY else price_ticks
+    cdef int32_t new_level(self, int32_t book, uint8_t side, int32_t price_ticks) except -2:
         cdef Level blank
+        cdef Book* of = &self.slots[book]
+        cdef int32_t best = of.best[side]
         cdef int32_t at = self.free_level
-        memset(&blank, 0, sizeof(Level))
+        cdef Level* level
         if at >= 0:
             self.free_level = self.levels[at].worse
-            self.levels[at] = blank
         else:
             at = <int32_t>self.levels.size()
+            memset(&blank, 0, sizeof(Level))
             self.levels.push_back(blank)
-        cdef map[int64_t, int32_t].iterator neighbour = prices.upper_bound(key)
-        cdef int32_t worse = -1 if neighbour == prices.end() else dereference(neighbour).second
-        cdef int32_t better = -1
-        if worse >= 0:
-            better = self.levels[worse].better
-        elif not prices.empty():
-            better = dereference(predecrement(neighbour)).second
-        prices[0][key] = at
-        cdef Level* level = &self.levels[at]
+        level = &self.levels[at]
+        level.total_lots = 0
         level.price_ticks = price_ticks
-        level.side = side
+        level.order_count = 0
         level.first = level.last = -1
-        level.worse = worse
-        level.better = better
-        if worse >= 0:
-            self.levels[worse].better = at
-        if better >= 0:
-            self.levels[better].worse = at
-        elif side == BUY:
-            self.best_bid = at
+        level.book = book
+        level.side = side
+        level.is_touched = False
+        if best < 0 or (
+            price_ticks > self.levels[best].price_ticks if side == BUY else price_ticks < self.levels[best].price_ticks
+        ):
+            level.better = -1
+            level.worse = best
+            of.best[side] = at
         else:
-            self.best_ask = at
+            if side == BUY:
+                level.better = self.prices.above(&of.prices[side], price_ticks)
+            else:
+                level.better = self.prices.below(&of.prices[side], price_ticks)
+            level.worse = self.levels[level.better].worse
+            self.levels[level.better].worse = at
+        if level.worse >= 0:
+            self.levels[level.worse].better = at
+        self.prices.put(&of.prices[side], price_ticks, at)
         return at
 
-    cdef int _drop_level(self, int32_t at) except -1:
+    cdef void drop_level(self, int32_t at) noexcept:
         cdef Level* level = &self.levels[at]
-        if level.side == BUY:
-            self.bids.erase(-level.price_ticks)
-        else:
-            self.asks.erase(level.price_ticks)
+        self.prices.drop(&self.slots[level.book].prices[level.side], level.price_ticks)
         if level.worse >= 0:
             self.levels[level.worse].better = level.better
         if level.better >= 0:
             self.levels[level.better].worse = level.worse
-        elif level.side == BUY:
-            self.best_bid = level.worse
         else:
-            self.best_ask = level.worse
+            self.slots[level.book].best[level.side] = level.worse
         level.worse = self.free_level
         self.free_level = at
-        return 0
 
-    cdef int64_t impact_price_e6(self, uint8_t side) noexcept:
+    cdef int64_t impact_price_e6(self, int32_t book, uint8_t side) noexcept:
         """Return the average price, ticks times 10^6, of trading the impact notional against a side; 0 if too thin.
 
         The last level is taken as a real fraction; rounded half to even (FUND-010).
         """
-        cdef int128 notional = self.impact_notional_micros
+        cdef int128 notional = self.slots[book].impact_notional_micros
         cdef int128 lots = 0
         cdef int128 value = 0
         cdef int128 numerator, denominator, quotient, doubled
         cdef Level* level
-        cdef int32_t at = self.best(side)
+        cdef int32_t at = self.slots[book].best[side]
         while at >= 0:
             level = &self.levels[at]
             if value + <int128>level.total_lots * level.price_ticks >= notional:
@@ -219,38 +222,37 @@ cdef class Book:
             at = level.worse
         return 0
 
-    cdef int64_t depth_lots(self, uint8_t side, int64_t band_ppm) noexcept:
+    cdef int64_t depth_lots(self, int32_t book, uint8_t side, int64_t band_ppm) noexcept:
         """Return the lots of a side that rest within `band_ppm` of the mark."""
         cdef int64_t total = 0
         cdef int64_t distance
+        cdef int64_t mark = self.slots[book].mark_ticks
         cdef Level* level
-        cdef int32_t at = self.best(side)
+        cdef int32_t at = self.slots[book].best[side]
         while at >= 0:
             level = &self.levels[at]
-            distance = self.mark_ticks - level.price_ticks if side == BUY else level.price_ticks - self.mark_ticks
-            if <int128>distance * 1_000_000 > <int128>self.mark_ticks * band_ppm:
+            distance = mark - level.price_ticks if side == BUY else level.price_ticks - mark
+            if <int128>distance * 1_000_000 > <int128>mark * band_ppm:
                 break
             total += level.total_lots
             at = level.worse
         return total
 
-    cdef bint in_band(self, int64_t price_ticks) noexcept:
-        """Tell whether a limit is no further from the mark than the instrument's band (MTCH-040)."""
-        cdef int64_t distance = price_ticks - self.mark_ticks
-        if distance < 0:
-            distance = -distance
-        return <int128>distance * 1_000_000 <= <int128>self.mark_ticks * self.price_band_ppm
+    cdef size_t held_bytes(self) noexcept:
+        """Return the bytes in use by levels and by the trees that find them."""
+        return self.levels.size() * sizeof(Level) + self.prices.held_bytes()
 
-    cdef int64_t band_edge(self, uint8_t side, int64_t band_ppm) noexcept:
-        """Return the furthest grid price that a buy may pay, or a sell may take, within `band_ppm` of the mark."""
-        cdef int64_t reach = <int64_t>(<int128>self.mark_ticks * band_ppm // 1_000_000)
-        cdef int64_t edge
-        if side == BUY:
-            edge = self.mark_ticks + reach
-            if edge > PRICE_LIMIT:
-                edge = PRICE_LIMIT
-            return round_down_to_grid(edge, self.size_decimals, self.significant_figures)
-        edge = self.mark_ticks - reach
-        if edge < 1:
-            edge = 1
-        return round_up_to_grid(edge, self.size_decimals, self.significant_figures)
+
+cdef int64_t band_edge(Book* book, uint8_t side, int64_t band_ppm) noexcept:
+    """Return the furthest grid price that a buy may pay, or a sell may take, within `band_ppm` of the mark."""
+    cdef int64_t reach = <int64_t>(<int128>book.mark_ticks * band_ppm // 1_000_000)
+    cdef int64_t edge
+    if side == BUY:
+        edge = book.mark_ticks + reach
+        if edge > PRICE_LIMIT:
+            edge = PRICE_LIMIT
+        return round_down_to_grid(edge, book.size_decimals, book.significant_figures)
+    edge = book.mark_ticks - reach
+    if edge < 1:
+        edge = 1
+    return round_up_to_grid(edge, book.size_decimals, book.significant_figures)

@@ -9,13 +9,13 @@ from array import array
 from hashlib import blake2b
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from wavetank.matching.core.acceptance cimport Refusal, check, propose, refuse
 from wavetank.matching.core.accounts cimport Account
-from wavetank.matching.core.book cimport Book, TouchedLevel
+from wavetank.matching.core.book cimport Book, Books, Level, TouchedLevel
 from wavetank.matching.core.matching cimport cancel, match, write_amended
-from wavetank.matching.core.orders cimport Order
+from wavetank.matching.core.orders cimport Order, OrderDetails, OrderPast, is_given
 from wavetank.matching.core.records cimport (
     BOOK_SAMPLED,
     CREDIT_APPLIED,
@@ -35,7 +35,7 @@ from wavetank.matching.core.records cimport (
 )
 from wavetank.matching.core.recovery cimport replay_records
 from wavetank.matching.core.requests cimport carry_out
-from wavetank.matching.core.shard cimport Intent, Shard
+from wavetank.matching.core.shard cimport Intent, Shard, begin_intent
 from wavetank.matching.core.snapshot cimport load, logical_state, save
 from wavetank.matching.core.words cimport (
     ACCOUNT_FROZEN,
@@ -103,7 +103,7 @@ cdef class Engine:
             ValueError: a bound is out of range, or what open orders rest on would change.
 
         """
-        self.state.list_instrument(instrument)
+        self.state.books.put(instrument)
 
     def apply_mark(
         self, int64_t now_ns, int32_t instrument_id, int64_t mark_ticks, int64_t index_ticks,
@@ -115,18 +115,14 @@ cdef class Engine:
             ValueError: the instrument is not listed here, or the price is not positive.
 
         """
-        cdef int32_t at = self.state.find_book(instrument_id)
-        cdef Book book
+        cdef int32_t at = self.state.books.find(instrument_id)
         cdef MarkApplied* event
         if at < 0:
             raise ValueError(f"instrument {instrument_id} is not listed here")
         if not 1 <= mark_ticks <= PRICE_LIMIT:
             raise ValueError(f"instrument {instrument_id}: mark {mark_ticks}, allowed are 1 to {PRICE_LIMIT}")
         self.state.enter(now_ns, self.state.journal.next_seq)
-        book = self.state.book(at)
-        book.mark_ticks = mark_ticks
-        book.index_ticks = index_ticks
-        book.mark_is_stale = stale
+        self.state.books.set_mark(at, mark_ticks, index_ticks, stale)
         self.state.accounts.reprice(at)
         event = <MarkApplied*>self.state.journal.write(MARK_APPLIED, instrument_id, 0)
         event.mark_price_ticks = mark_ticks
@@ -162,7 +158,7 @@ cdef class Engine:
             event = <CreditApplied*>shard.journal.write(CREDIT_APPLIED, 0, line.account_id)
             event.line_epoch = line.line_epoch
             event.line_number = line.line_number
-            event.committed_micros = shard.accounts.slots[account].committed
+            event.committed_micros = shard.accounts.committed(account)
             shard.accounts.slots[account].floor_epoch = line.line_epoch
             shard.accounts.slots[account].floor_number = line.line_number
         return True
@@ -186,21 +182,19 @@ cdef class Engine:
             RuntimeError: events of other calls wait to be drained, and would end up behind these.
 
         """
-        cdef Command command
         cdef Py_ssize_t index
-        cdef const char* data = commands
+        cdef char* data = commands
         if len(commands) != count * <Py_ssize_t>sizeof(Command):
             raise ValueError(f"{len(commands)} bytes are not {count} commands of {sizeof(Command)}")
-        if not self.state.journal.records.empty():
+        if self.state.journal.count:
             raise RuntimeError("drain the events of earlier calls first: they come before those of the commands")
         self.state.enter(now_ns, self.state.journal.next_seq)
         self.last_results.clear()
         self.last_results.resize(count)
         self.last_ends.resize(count)
         for index in range(count):
-            memcpy(&command, data + index * <Py_ssize_t>sizeof(Command), sizeof(Command))
-            self.handle(&command, &self.last_results[index])
-            self.last_ends[index] = <int32_t>self.state.journal.records.size()
+            self.handle(<Command*>data + index, &self.last_results[index])
+            self.last_ends[index] = <int32_t>self.state.journal.count
         return self.state.journal.take()
 
     cdef int handle(self, Command* command, Result* result) except -1:
@@ -249,8 +243,8 @@ cdef class Engine:
         cdef Intent intent
         cdef int32_t account = shard.accounts.find(command.account_id)
         cdef int32_t index
-        if account >= 0 and (command.client_id.low != 0 or command.client_id.high != 0):
-            index = shard.orders.find_client(account, command.client_id)
+        if account >= 0 and is_given(&command.client_id):
+            index = shard.orders.find_client(account, &command.client_id)
             if index >= 0:
                 return self.answer_again(command, index, result)
         # Whether such an account is known depends on how the process was restarted; its answer must not.
@@ -259,7 +253,6 @@ cdef class Engine:
         ):
             refuse(&refusal, NO_CREDIT_LINE, 0, 0)
             return self.reject(command, result, &refusal)
-        memset(&intent, 0, sizeof(Intent))
         if (
             propose(shard, command, account, &intent, &refusal) != OK
             or check(shard, &intent, -1, &refusal) != OK
@@ -276,27 +269,28 @@ cdef class Engine:
     cdef int answer_again(self, Command* command, int32_t index, Result* result) except -1:
         """Answer a known client order id: the same body gets its first answer, another is refused (ORD-030)."""
         cdef Order* order = &self.state.orders.slots[index]
+        cdef OrderDetails* first = &self.state.orders.details[order.details]
         cdef Refusal refusal
         cdef uint8_t time_in_force = command.time_in_force
         if command.order_type == MARKET and time_in_force == 0:
             time_in_force = IOC
         if (
-            command.instrument_id != self.state.book(order.book).instrument_id
+            command.instrument_id != self.state.book_of(order).instrument_id
             or command.side != order.side
             or command.order_type != order.order_type
             or time_in_force != order.time_in_force
-            or command.flags != order.flags
-            or command.price_ticks != order.asked_price_ticks
-            or command.size_lots != order.asked_lots
-            or command.slippage_cap_ppm != order.slippage_cap_ppm
+            or command.flags != <uint8_t>order.flags
+            or command.price_ticks != first.asked_price_ticks
+            or command.size_lots != first.asked_lots
+            or command.slippage_cap_ppm != first.slippage_cap_ppm
         ):
             refuse(&refusal, CLIENT_ORDER_ID_REUSED, order.order_id, 0)
             return self.reject(command, result, &refusal)
         result.order_id = order.order_id
-        result.client_id = order.client_id
-        result.filled_lots = order.answer_lots
-        result.filled_value_micros = order.answer_value_micros
-        result.remaining_lots = order.asked_lots - order.answer_lots
+        result.client_id = first.client_id
+        result.filled_lots = first.answer_lots
+        result.filled_value_micros = first.answer_value_micros
+        result.remaining_lots = first.asked_lots - first.answer_lots
         result.repeated = True
         result.state = OPEN if order.time_in_force == GTC else CANCELLED
         if result.remaining_lots == 0:
@@ -307,7 +301,7 @@ cdef class Engine:
         """Rest what is left of an order that has run, or cancel it; fill in the result."""
         cdef Order* order = &self.state.orders.slots[index]
         result.filled_lots = order.filled_lots
-        result.filled_value_micros = order.filled_value_micros
+        result.filled_value_micros = self.state.orders.pasts[index].filled_value_micros
         result.remaining_lots = order.remaining_lots
         if order.remaining_lots == 0:
             # Matching has closed it; its slot is not used again before the next order.
@@ -323,7 +317,7 @@ cdef class Engine:
     cdef int32_t find_open(self, Command* command, Refusal* refusal) except -2:
         """Return the account's open order that a command names by exactly one id, or -1 and why not."""
         cdef Shard shard = self.state
-        cdef bint has_client_id = command.client_id.low != 0 or command.client_id.high != 0
+        cdef bint has_client_id = is_given(&command.client_id)
         cdef int32_t account = shard.accounts.find(command.account_id)
         cdef int32_t index = -1
         if has_client_id == (command.order_id != 0):
@@ -331,10 +325,12 @@ cdef class Engine:
             return -1
         if account >= 0:
             if has_client_id:
-                index = shard.orders.find_client(account, command.client_id)
+                index = shard.orders.find_client(account, &command.client_id)
             else:
                 index = shard.orders.find(command.order_id)
-        if index < 0 or shard.orders.slots[index].account != account or shard.orders.slots[index].state != OPEN:
+        if index < 0 or shard.orders.slots[index].state != OPEN or (
+            shard.holding_of(&shard.orders.slots[index]).account != account
+        ):
             refuse(refusal, ORDER_UNKNOWN, command.order_id, 0)
             return -1
         return index
@@ -343,7 +339,6 @@ cdef class Engine:
         cdef Refusal refusal
         cdef int32_t index
         cdef Order* order
-        cdef Book book
         cdef uint8_t cancel_reason = command.cancel_reason if command.cancel_reason else BY_REQUEST
         if cancel_reason != BY_REQUEST and cancel_reason != BY_DISCONNECT:
             refuse(&refusal, MALFORMED, cancel_reason, 0)
@@ -352,14 +347,13 @@ cdef class Engine:
         if index < 0:
             return self.reject(command, result, &refusal)
         order = &self.state.orders.slots[index]
-        book = self.state.book(order.book)
-        if book.state == HALTED:
+        if self.state.book_of(order).state == HALTED:
             refuse(&refusal, INSTRUMENT_STATE, HALTED, TRADING)
             return self.reject(command, result, &refusal)
         result.order_id = order.order_id
-        result.client_id = order.client_id
+        result.client_id = self.state.orders.client_id_of(index)
         result.filled_lots = order.filled_lots
-        result.filled_value_micros = order.filled_value_micros
+        result.filled_value_micros = self.state.orders.pasts[index].filled_value_micros
         result.remaining_lots = order.remaining_lots
         result.state = CANCELLED
         return cancel(self.state, index, cancel_reason)
@@ -377,7 +371,7 @@ cdef class Engine:
             refuse(&refusal, MALFORMED, 0, 0)
             return self.reject(command, result, &refusal)
         if command.instrument_id != 0:
-            book = shard.find_book(command.instrument_id)
+            book = shard.books.find(command.instrument_id)
             if book < 0:
                 refuse(&refusal, INSTRUMENT_UNKNOWN, command.instrument_id, 0)
                 return self.reject(command, result, &refusal)
@@ -388,7 +382,7 @@ cdef class Engine:
             if (
                 (book < 0 or order.book == book)
                 and (command.side == 0 or order.side == command.side)
-                and shard.book(order.book).state != HALTED
+                and shard.book_of(order).state != HALTED
             ):
                 cancel(shard, index, cancel_reason)
                 result.cancelled_orders += 1
@@ -406,7 +400,7 @@ cdef class Engine:
         if index < 0:
             return self.reject(command, result, &refusal)
         order = &shard.orders.slots[index]
-        status = shard.accounts.slots[order.account].status
+        status = shard.account_of(order).status
         price = command.price_ticks if command.price_ticks else order.price_ticks
         size = command.size_lots if command.size_lots else order.filled_lots + order.remaining_lots
         refusal.reason = OK
@@ -414,8 +408,8 @@ cdef class Engine:
             refuse(&refusal, MALFORMED, 0, 0)
         elif not shard.is_open:
             refuse(&refusal, NOT_READY, 0, 0)
-        elif shard.book(order.book).state != TRADING:
-            refuse(&refusal, INSTRUMENT_STATE, shard.book(order.book).state, TRADING)
+        elif shard.book_of(order).state != TRADING:
+            refuse(&refusal, INSTRUMENT_STATE, shard.book_of(order).state, TRADING)
         elif not 1 <= size <= LOTS_LIMIT:
             refuse(&refusal, SIZE_OUT_OF_RANGE, size, LOTS_LIMIT)
         elif size <= order.filled_lots:
@@ -433,11 +427,11 @@ cdef class Engine:
         if refusal.reason != OK:
             return self.reject(command, result, &refusal)
         result.order_id = order.order_id
-        result.client_id = order.client_id
+        result.client_id = self.state.orders.client_id_of(index)
         if order.level >= 0:
             # It kept its place.
             result.filled_lots = order.filled_lots
-            result.filled_value_micros = order.filled_value_micros
+            result.filled_value_micros = self.state.orders.pasts[index].filled_value_micros
             result.remaining_lots = order.remaining_lots
             result.state = OPEN
             return 0
@@ -451,15 +445,13 @@ cdef class Engine:
         cdef Intent intent
         cdef int64_t previous_price = order.price_ticks
         cdef int64_t previous_lots = order.remaining_lots
-        memset(&intent, 0, sizeof(Intent))
+        begin_intent(&intent, shard.holding_of(order).account, order.book)
         intent.price_ticks = price
         intent.lots = lots
-        intent.account = order.account
-        intent.book = order.book
         intent.side = order.side
         intent.order_type = LIMIT
         intent.time_in_force = GTC
-        intent.flags = order.flags
+        intent.flags = <uint8_t>order.flags
         if check(shard, &intent, index, refusal) != OK:
             return 0
         shard.requeue(index, price, lots, intent.margin_price_ticks)
@@ -468,24 +460,27 @@ cdef class Engine:
 
     def sample_books(self, int64_t now_ns):
         """Emit BookSampled for each instrument, by instrument id."""
-        cdef Book book
+        cdef Books books = self.state.books
+        cdef Book* book
         cdef BookSampled* event
+        cdef int32_t at
         cdef int64_t band = self.state.settings.depth_band_ppm
         self.state.enter(now_ns, self.state.journal.next_seq)
-        for book in self.state.books_by_id:
+        for at in books.by_instrument:
+            book = self.state.book(at)
             event = <BookSampled*>self.state.journal.write(BOOK_SAMPLED, book.instrument_id, 0)
-            if book.best_bid >= 0:
-                event.bid_price_ticks = book.levels[book.best_bid].price_ticks
-                event.bid_size_lots = book.levels[book.best_bid].total_lots
-            if book.best_ask >= 0:
-                event.ask_price_ticks = book.levels[book.best_ask].price_ticks
-                event.ask_size_lots = book.levels[book.best_ask].total_lots
+            if book.best[BUY] >= 0:
+                event.bid_price_ticks = books.levels[book.best[BUY]].price_ticks
+                event.bid_size_lots = books.levels[book.best[BUY]].total_lots
+            if book.best[SELL] >= 0:
+                event.ask_price_ticks = books.levels[book.best[SELL]].price_ticks
+                event.ask_size_lots = books.levels[book.best[SELL]].total_lots
             event.last_price_ticks = book.last_price_ticks
-            event.impact_bid_e6 = book.impact_price_e6(BUY)
-            event.impact_ask_e6 = book.impact_price_e6(SELL)
+            event.impact_bid_e6 = books.impact_price_e6(at, BUY)
+            event.impact_ask_e6 = books.impact_price_e6(at, SELL)
             if book.mark_ticks:
-                event.bid_depth_lots = book.depth_lots(BUY, band)
-                event.ask_depth_lots = book.depth_lots(SELL, band)
+                event.bid_depth_lots = books.depth_lots(at, BUY, band)
+                event.ask_depth_lots = books.depth_lots(at, SELL, band)
             event.open_interest_lots = book.open_interest_lots
             event.sample_time_ns = now_ns
 
@@ -498,26 +493,27 @@ cdef class Engine:
 
         Each is (instrument_id, side, price_ticks, total_lots, order_count), zeros for a level that is gone.
         """
-        cdef Book book
+        cdef Books books = self.state.books
         cdef TouchedLevel note
-        cdef int32_t at
+        cdef Level* level
+        cdef int32_t book, at
         updates = []
-        for book in self.state.books_by_id:
-            if book.touched.empty():
+        for book in books.by_instrument:
+            if books.touched[book].empty():
                 continue
             seen = set()
-            for note in book.touched:
+            for note in books.touched[book]:
                 seen.add((note.side, note.price_ticks))
-            book.touched.clear()
+            books.touched[book].clear()
+            instrument_id = books.slots[book].instrument_id
             for side, price_ticks in sorted(seen):
-                at = book.level_at(side, price_ticks)
+                at = books.level_at(book, side, price_ticks)
                 if at < 0:
-                    updates.append((book.instrument_id, side, price_ticks, 0, 0))
+                    updates.append((instrument_id, side, price_ticks, 0, 0))
                     continue
-                book.levels[at].is_touched = False
-                updates.append(
-                    (book.instrument_id, side, price_ticks, book.levels[at].total_lots, book.levels[at].order_count)
-                )
+                level = &books.levels[at]
+                level.is_touched = False
+                updates.append((instrument_id, side, price_ticks, level.total_lots, level.order_count))
         return updates
 
     @property
@@ -596,8 +592,8 @@ cdef class Engine:
 
     def instruments(self):
         """Return the listed instruments, by id."""
-        cdef Book book
-        return [book.instrument for book in self.state.books_by_id]
+        cdef int32_t at
+        return [self.state.books.instruments[at] for at in self.state.books.by_instrument]
 
     def accounts(self):
         """Return the ids of the accounts known here, in order."""
@@ -610,25 +606,26 @@ cdef class Engine:
         cdef int32_t account
         cdef ClientId client_id
         if order_id:
-            index = self.state.orders.find(order_id)
-            if index < 0:
-                index = self.state.orders.find_ended(order_id)
+            index = self.state.orders.find_known(order_id)
         elif 0 < len(client_order_id) <= 16:
             account = self.state.accounts.find(account_id)
             padded = client_order_id.ljust(16, b"\0")
             memcpy(&client_id, <const char*>padded, 16)
             if account >= 0 and client_order_id.strip(b"\0"):
-                index = self.state.orders.find_client(account, client_id)
+                index = self.state.orders.find_client(account, &client_id)
         return self._known(index) if index >= 0 else None
 
     def _known(self, int32_t index):
         cdef Order* order = &self.state.orders.slots[index]
-        cdef bytes client_id = (<char*>&order.client_id)[:16]
+        cdef OrderPast* past = &self.state.orders.pasts[index]
+        cdef ClientId client_id = self.state.orders.client_id_of(index)
+        cdef bytes shown = (<char*>&client_id)[:16]
+        cancel_reason = self.state.orders.details[order.details].cancel_reason if order.details >= 0 else 0
         return KnownOrder(
-            order.order_id, client_id.rstrip(b"\0"), self.state.accounts.slots[order.account].account_id,
-            self.state.book(order.book).instrument_id, order.side, order.order_type, order.time_in_force, order.flags,
-            order.price_ticks, order.remaining_lots, order.filled_lots, order.filled_value_micros, order.state,
-            order.cancel_reason, order.accepted_time_ns,
+            order.order_id, shown.rstrip(b"\0"), self.state.holding_of(order).account_id,
+            self.state.book_of(order).instrument_id, order.side, order.order_type, order.time_in_force,
+            <uint8_t>order.flags, order.price_ticks, order.remaining_lots, order.filled_lots,
+            past.filled_value_micros, order.state, cancel_reason, past.accepted_time_ns,
         )
 
     def open_orders(self, int64_t account_id, int32_t instrument_id=0):
@@ -637,16 +634,16 @@ cdef class Engine:
         cdef int32_t index = self.state.accounts.slots[account].first_order if account >= 0 else -1
         found = []
         while index >= 0:
-            if instrument_id in (0, self.state.book(self.state.orders.slots[index].book).instrument_id):
+            if instrument_id in (0, self.state.book_of(&self.state.orders.slots[index]).instrument_id):
                 found.append(self._known(index))
             index = self.state.orders.slots[index].account_next
         return found
 
-    cdef Book _listed(self, instrument_id):
-        cdef int32_t at = self.state.find_book(instrument_id)
+    cdef int32_t _listed(self, instrument_id) except -1:
+        cdef int32_t at = self.state.books.find(instrument_id)
         if at < 0:
             raise ValueError(f"instrument {instrument_id} is not listed here")
-        return self.state.book(at)
+        return at
 
     def book(self, instrument_id, Py_ssize_t depth):
         """Return bids and asks, best first, at most `depth` levels each: (price_ticks, total_lots, order_count).
@@ -655,14 +652,16 @@ cdef class Engine:
             ValueError: the instrument is not listed here; so in all questions below.
 
         """
-        cdef Book book = self._listed(instrument_id)
+        cdef Book* book = self.state.book(self._listed(instrument_id))
+        cdef Level* level
         cdef int32_t at
         sides = []
-        for at in (book.best_bid, book.best_ask):
+        for at in (book.best[BUY], book.best[SELL]):
             levels = []
             while at >= 0 and len(levels) < depth:
-                levels.append((book.levels[at].price_ticks, book.levels[at].total_lots, book.levels[at].order_count))
-                at = book.levels[at].worse
+                level = &self.state.books.levels[at]
+                levels.append((level.price_ticks, level.total_lots, level.order_count))
+                at = level.worse
             sides.append(levels)
         return sides[0], sides[1]
 
@@ -673,9 +672,12 @@ cdef class Engine:
 
     def queue(self, instrument_id, uint8_t side, int64_t price_ticks):
         """Return the order ids at a price, oldest first (MTCH-070)."""
-        cdef Book book = self._listed(instrument_id)
-        cdef int32_t at = book.level_at(side, price_ticks)
-        cdef int32_t index = book.levels[at].first if at >= 0 else -1
+        cdef int32_t book = self._listed(instrument_id)
+        cdef int32_t at = -1
+        cdef int32_t index
+        if side in (BUY, SELL) and 1 <= price_ticks <= PRICE_LIMIT:
+            at = self.state.books.level_at(book, side, <int32_t>price_ticks)
+        index = self.state.books.levels[at].first if at >= 0 else -1
         found = []
         while index >= 0:
             found.append(self.state.orders.slots[index].order_id)
@@ -684,30 +686,30 @@ cdef class Engine:
 
     def mark(self, instrument_id):
         """Return mark and index price in ticks, 0 before the first, and whether they are stale."""
-        cdef Book book = self._listed(instrument_id)
+        cdef Book* book = self.state.book(self._listed(instrument_id))
         return book.mark_ticks, book.index_ticks, bool(book.mark_is_stale)
 
     def last_price(self, instrument_id):
         """Return the price of the last trade in ticks, or 0."""
-        return self._listed(instrument_id).last_price_ticks
+        return self.state.book(self._listed(instrument_id)).last_price_ticks
 
     def open_interest(self, instrument_id):
         """Return the lots of all longs (INV-020)."""
-        return self._listed(instrument_id).open_interest_lots
+        return self.state.book(self._listed(instrument_id)).open_interest_lots
 
     def position(self, int64_t account_id, instrument_id):
         """Return the account's signed lots."""
         cdef int32_t account = self.state.accounts.find(account_id)
         cdef int32_t holding = -1
-        self._listed(instrument_id)
+        cdef int32_t book = self._listed(instrument_id)
         if account >= 0:
-            holding = self.state.accounts.find_holding(account, self.state.find_book(instrument_id))
+            holding = self.state.accounts.find_holding(account, book)
         return self.state.accounts.holdings[holding].lots if holding >= 0 else 0
 
     def committed(self, int64_t account_id):
         """Return W, what the account commits here (R6), in micro-dollars."""
         cdef int32_t account = self.state.accounts.find(account_id)
-        return self.state.accounts.slots[account].committed if account >= 0 else 0
+        return self.state.accounts.committed(account) if account >= 0 else 0
 
     def credit(self, int64_t account_id):
         """Return how the account stands, or None if it is not known here."""
@@ -715,6 +717,7 @@ cdef class Engine:
         cdef Account* account
         if index < 0:
             return None
+        self.state.accounts.settle(index)
         account = &self.state.accounts.slots[index]
         return CreditState(
             account.status != NO_LINE, account.status, account.budget, self.state.accounts.uncounted(index),
@@ -737,5 +740,5 @@ cdef int _write_accepted(Shard shard, Command* command, Intent* intent, int64_t 
     event.side = intent.side
     event.order_type = intent.order_type
     event.time_in_force = intent.time_in_force
-    event.flags = intent.flags
+    event.flags = <uint8_t>intent.flags
     return 0

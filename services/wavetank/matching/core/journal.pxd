@@ -1,12 +1,33 @@
 """C surface of `journal`: where events are written."""
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint16_t
+from libc.string cimport memset
 from libcpp.vector cimport vector
 
 from wavetank.matching.core.records cimport Record
+from wavetank.matching.core.slab cimport Lines
 
+@cython.final
 cdef class Journal:
-    cdef vector[Record] records
+    # Room for records; the first `count` are written.
+    cdef vector[Record, Lines[Record]] records
+    cdef size_t count
     cdef int64_t next_seq
-    cdef void* write(self, uint16_t kind, int32_t instrument_id, int64_t account_id) except NULL
+
+    cdef inline void* write(self, uint16_t kind, int32_t instrument_id, int64_t account_id) except NULL:
+        """Return a new record, blank but for its head; it stays where it is until the next one is written."""
+        cdef Record* record
+        if self.count == self.records.size():
+            self.grow()
+        record = &self.records[self.count]
+        memset(record, 0, sizeof(Record))
+        record.kind = kind
+        record.instrument_id = instrument_id
+        record.account_id = account_id
+        self.count += 1
+        self.next_seq += 1
+        return <void*>record
+
+    cdef int grow(self) except -1
     cdef bytes take(self)

@@ -8,8 +8,8 @@ taker's, each newest first (MTCH-030).
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
 from wavetank.matching.core.accounts cimport Holding
-from wavetank.matching.core.book cimport Book
-from wavetank.matching.core.orders cimport Order
+from wavetank.matching.core.book cimport Book, Level
+from wavetank.matching.core.orders cimport Order, loss_now
 from wavetank.matching.core.records cimport (
     ORDER_AMENDED,
     ORDER_CANCELLED,
@@ -25,31 +25,29 @@ from wavetank.matching.core.words cimport BUY, BY_REDUCE_ONLY, BY_SELF_TRADE, CA
 cdef int match(Shard shard, int32_t taker) except -1:
     """Trade an order that rests nowhere, as far as its limit goes; it is closed if that fills it."""
     cdef Order* order = &shard.orders.slots[taker]
-    cdef Book book = shard.book(order.book)
-    cdef uint8_t side = order.side
-    cdef uint8_t other = SELL if side == BUY else BUY
-    cdef int64_t limit = order.price_ticks
-    cdef int64_t lots
+    cdef Order* makes
+    cdef Book* book = shard.book_of(order)
+    cdef Level* level
+    cdef uint8_t other = SELL if order.side == BUY else BUY
     cdef int32_t at, maker, maker_holding
+    # Filled and closed, the order is not asked again.
     cdef int32_t taker_holding = order.holding
-    cdef int64_t price
     while order.remaining_lots > 0:
-        at = book.best(other)
+        at = book.best[other]
         if at < 0:
             break
-        price = book.levels[at].price_ticks
-        if price > limit if side == BUY else price < limit:
+        level = &shard.books.levels[at]
+        if level.price_ticks > order.price_ticks if other == SELL else level.price_ticks < order.price_ticks:
             break
-        maker = book.levels[at].first
-        if shard.orders.slots[maker].account == order.account:
+        maker = level.first
+        makes = &shard.orders.slots[maker]
+        maker_holding = makes.holding
+        # One holding is one account in one book.
+        if maker_holding == taker_holding:
             cancel(shard, maker, BY_SELF_TRADE)
             continue
-        lots = shard.orders.slots[maker].remaining_lots
-        if lots > order.remaining_lots:
-            lots = order.remaining_lots
-        _trade(shard, book, taker, maker, lots)
-        maker_holding = shard.orders.slots[maker].holding
-        if shard.orders.slots[maker].remaining_lots == 0:
+        _trade(shard, book, taker, maker, min(makes.remaining_lots, order.remaining_lots))
+        if makes.remaining_lots == 0:
             shard.close(maker, FILLED, 0)
         if order.remaining_lots == 0:
             shard.close(taker, FILLED, 0)
@@ -58,16 +56,16 @@ cdef int match(Shard shard, int32_t taker) except -1:
     return 0
 
 
-cdef int _trade(Shard shard, Book book, int32_t taker, int32_t maker, int64_t lots) except -1:
+cdef int _trade(Shard shard, Book* book, int32_t taker, int32_t maker, int64_t lots) except -1:
     cdef Fees fees
     cdef Order* takes = &shard.orders.slots[taker]
     cdef Order* makes = &shard.orders.slots[maker]
     cdef Traded* event
     shard.fill(taker, maker, lots, shard.journal.next_seq, &fees)
     shard.trade_counter += 1
-    event = <Traded*>shard.journal.write(TRADED, book.instrument_id, shard.accounts.slots[takes.account].account_id)
+    event = <Traded*>shard.journal.write(TRADED, book.instrument_id, shard.holding_of(takes).account_id)
     event.trade_id = shard.id_of(shard.trade_counter)
-    event.maker_account_id = shard.accounts.slots[makes.account].account_id
+    event.maker_account_id = shard.holding_of(makes).account_id
     event.maker_order_id = makes.order_id
     event.taker_order_id = takes.order_id
     event.price_ticks = makes.price_ticks
@@ -77,12 +75,12 @@ cdef int _trade(Shard shard, Book book, int32_t taker, int32_t maker, int64_t lo
     event.maker_remaining_lots = makes.remaining_lots
     event.taker_remaining_lots = takes.remaining_lots
     event.taker_side = takes.side
-    event.taker_flags = takes.flags
+    event.taker_flags = <uint8_t>takes.flags
     return 0
 
 
-cdef int trim(Shard shard, int32_t holding) except -1:
-    """Bring the resting reduce-only orders of a holding down to its position, newest first (MTCH-030)."""
+cdef int trim_sides(Shard shard, int32_t holding) except -1:
+    """Bring a holding's resting reduce-only orders down to its position, newest first (MTCH-030)."""
     cdef Holding* of = &shard.accounts.holdings[holding]
     cdef int64_t excess_sells = of.reduce_sells - (of.lots if of.lots > 0 else 0)
     cdef int64_t excess_buys = of.reduce_buys - (-of.lots if of.lots < 0 else 0)
@@ -118,15 +116,15 @@ cdef int cancel(Shard shard, int32_t index, uint8_t cancel_reason) except -1:
     """End an open order without a trade."""
     cdef Order* order = &shard.orders.slots[index]
     cdef OrderCancelled* event = <OrderCancelled*>shard.journal.write(
-        ORDER_CANCELLED, shard.book(order.book).instrument_id, shard.accounts.slots[order.account].account_id
+        ORDER_CANCELLED, shard.book_of(order).instrument_id, shard.holding_of(order).account_id
     )
     event.order_id = order.order_id
-    event.client_id = order.client_id
+    event.client_id = shard.orders.client_id_of(index)
     event.price_ticks = order.price_ticks
     event.remaining_lots = order.remaining_lots
     event.side = order.side
     event.reason = cancel_reason
-    event.flags = order.flags
+    event.flags = <uint8_t>order.flags
     return shard.close(index, CANCELLED, cancel_reason)
 
 
@@ -136,15 +134,15 @@ cdef int write_amended(
     """Write that an order changed, after it did."""
     cdef Order* order = &shard.orders.slots[index]
     cdef OrderAmended* event = <OrderAmended*>shard.journal.write(
-        ORDER_AMENDED, shard.book(order.book).instrument_id, shard.accounts.slots[order.account].account_id
+        ORDER_AMENDED, shard.book_of(order).instrument_id, shard.holding_of(order).account_id
     )
     event.order_id = order.order_id
-    event.client_id = order.client_id
+    event.client_id = shard.orders.client_id_of(index)
     event.previous_price_ticks = previous_price
     event.price_ticks = order.price_ticks
     event.previous_remaining_lots = previous_lots
     event.remaining_lots = order.remaining_lots
-    event.loss_micros = order.loss_micros
+    event.loss_micros = loss_now(order, shard.book_of(order).taker_ppm)
     event.margin_price_ticks = order.margin_price_ticks
     event.side = order.side
     event.kept_priority = kept_priority

@@ -1,67 +1,62 @@
 """C surface of `orders`: the slab in which every known order stands."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
-from libcpp.unordered_map cimport unordered_map
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libcpp.vector cimport vector
 
+from wavetank.matching.core.ids cimport IdTable, tag_of
 from wavetank.matching.core.records cimport ClientId
+from wavetank.matching.core.slab cimport Lines
+from wavetank.matching.core.words cimport BUY, OPEN
 
-cdef extern from *:
-    """
-    #include <cstdint>
-    #include <functional>
-    struct WavetankClientKey {
-        int64_t low, high;
-        int32_t account;
-        bool operator==(const WavetankClientKey& other) const {
-            return low == other.low && high == other.high && account == other.account;
-        }
-    };
-    template <> struct std::hash<WavetankClientKey> {
-        size_t operator()(const WavetankClientKey& key) const {
-            uint64_t mixed = (uint64_t)key.low * 0x9E3779B97F4A7C15ull;
-            mixed = (mixed ^ (mixed >> 29) ^ (uint64_t)key.high) * 0xBF58476D1CE4E5B9ull;
-            mixed = (mixed ^ (mixed >> 32) ^ (uint64_t)(uint32_t)key.account) * 0x94D049BB133111EBull;
-            return (size_t)(mixed ^ (mixed >> 31));
-        }
-    };
-    """
-    cdef cppclass ClientKey "WavetankClientKey":
-        int64_t low
-        int64_t high
-        int32_t account
+cdef enum:
+    # Marks in the upper half of an order's flags; events and snapshots show the lower half only.
+    AMENDED = 0x100
 
+# What trading reads, in one cache line of 64 bytes. Prices and lots are below 2^31 (UNIT-020): multiply them as int64.
 cdef struct Order:
     int64_t order_id
-    ClientId client_id
+    int32_t price_ticks
+    int32_t margin_price_ticks
+    int32_t remaining_lots
+    int32_t filled_lots
+    # Millionths that rounding the fee up has prepaid.
+    int32_t prepaid_fee
+    # Of the account, in this order's book; tells the account too.
+    int32_t holding
+    int32_t level
+    # In the level's queue; of a remembered order, the next to be forgotten; of a free slot, the next free one.
+    int32_t next
+    int32_t previous
+    int32_t account_next
+    int32_t account_previous
+    # -1 for an order that has none.
+    int32_t details
+    uint16_t flags
+    uint16_t book
+    uint8_t side
+    uint8_t order_type
+    uint8_t time_in_force
+    uint8_t state
+
+# What only answers and snapshots read; one for each order.
+cdef struct OrderPast:
     int64_t accepted_time_ns
-    int64_t price_ticks
-    int64_t remaining_lots
-    int64_t filled_lots
     int64_t filled_value_micros
-    int64_t margin_price_ticks
-    int64_t loss_micros
+
+# What few orders have: today those with a client order id.
+cdef struct OrderDetails:
+    ClientId client_id
+    # The first answer, and the body it answered (ORD-030).
     int64_t answer_value_micros
     int32_t answer_lots
     int32_t asked_price_ticks
     int32_t asked_lots
     int32_t slippage_cap_ppm
-    int32_t prepaid_fee
     int32_t account
-    int32_t book
-    int32_t holding
-    int32_t level
-    int32_t next
-    int32_t previous
-    int32_t account_next
-    int32_t account_previous
-    uint8_t side
-    uint8_t order_type
-    uint8_t time_in_force
-    uint8_t flags
-    uint8_t state
+    # The order's slot; of a free one, the next free one.
+    int32_t order
     uint8_t cancel_reason
-    uint8_t amended
 
 cdef inline int64_t fee_due(int64_t value_micros, int64_t rate_ppm, int32_t* prepaid) noexcept:
     """Return what a fill adds to an order's fee, and carry the millionths that the rounding up has prepaid.
@@ -78,20 +73,72 @@ cdef inline int64_t loss_of(
     int64_t lots, int64_t price_ticks, int64_t margin_price_ticks, uint8_t side, int64_t taker_ppm, int32_t prepaid
 ) noexcept:
     """Return what `lots` of an order lose against the margin price at their limit, with the taker fee they add (R6)."""
-    cdef int64_t beyond = price_ticks - margin_price_ticks if side == 1 else margin_price_ticks - price_ticks
+    cdef int64_t beyond = price_ticks - margin_price_ticks if side == BUY else margin_price_ticks - price_ticks
     cdef int64_t fee = fee_due(lots * price_ticks, taker_ppm, &prepaid)
     return fee + lots * beyond if beyond > 0 else fee
 
+cdef inline int64_t loss_now(Order* order, int64_t taker_ppm) noexcept:
+    """Return what the open lots of an order add to the loss of its account's open orders (R6)."""
+    return loss_of(
+        order.remaining_lots, order.price_ticks, order.margin_price_ticks, order.side, taker_ppm, order.prepaid_fee
+    )
+
+cdef inline bint is_given(ClientId* client_id) noexcept:
+    return client_id.low != 0 or client_id.high != 0
+
+@cython.final
 cdef class Orders:
-    cdef vector[Order] slots
+    cdef vector[Order, Lines[Order]] slots
+    cdef vector[OrderPast] pasts
+    cdef vector[OrderDetails] details
     cdef int32_t free
-    cdef unordered_map[int64_t, int32_t] by_id
-    cdef unordered_map[int64_t, int32_t] ended
-    cdef unordered_map[ClientKey, int32_t] by_client
-    cdef int32_t take(self) except -2
-    cdef void give_back(self, int32_t index) noexcept
-    cdef int32_t find(self, int64_t order_id) noexcept
-    cdef int32_t find_ended(self, int64_t order_id) noexcept
-    cdef int32_t find_client(self, int32_t account, ClientId client_id) noexcept
+    cdef int32_t free_details
+    # Open and remembered orders; those with a client order id.
+    cdef IdTable by_id
+    cdef IdTable by_client
+    cdef uint64_t salt
+
+    cdef inline int32_t find_known(self, int64_t order_id) noexcept:
+        """Return the index of an open or remembered order, or -1."""
+        cdef uint32_t tag = <uint32_t>order_id
+        cdef uint32_t at = self.by_id.home(tag)
+        cdef int32_t index = self.by_id.entries[at].slot
+        while index >= 0 and (self.by_id.entries[at].tag != tag or self.slots[index].order_id != order_id):
+            at = (at + 1) & self.by_id.mask
+            index = self.by_id.entries[at].slot
+        return index
+
+    cdef inline int32_t find(self, int64_t order_id) noexcept:
+        """Return the index of an open order, or -1."""
+        cdef int32_t index = self.find_known(order_id)
+        return index if index >= 0 and self.slots[index].state == OPEN else -1
+
+    cdef inline int32_t take(self) except -2:
+        """Return the index of an order to be filled in."""
+        cdef int32_t index = self.free
+        if index < 0:
+            return self.take_new()
+        self.free = self.slots[index].next
+        return index
+
+    cdef inline void give_back(self, int32_t index) noexcept:
+        self.slots[index].order_id = 0
+        self.slots[index].state = 0
+        self.slots[index].next = self.free
+        self.free = index
+
+    cdef inline uint32_t client_tag(self, int32_t account, ClientId* client_id) noexcept:
+        return tag_of(<uint64_t>client_id.low ^ <uint64_t>tag_of(
+            <uint64_t>client_id.high, self.salt + <uint64_t>account) << 32 ^ tag_of(
+            <uint64_t>client_id.high, self.salt - <uint64_t>account), self.salt)
+
+    cdef ClientId client_id_of(self, int32_t index) noexcept
+    cdef bint has_client_id(self, int32_t index) noexcept
+    cdef int32_t take_new(self) except -2
+    cdef OrderDetails* take_details(self, int32_t index) except NULL
+    cdef void give_back_details(self, int32_t index) noexcept
+    cdef int32_t find_client(self, int32_t account, ClientId* client_id) noexcept
     cdef int index_client(self, int32_t index) except -1
-    cdef void forget_client(self, int32_t index) noexcept
+    cdef void forget(self, int32_t index) noexcept
+    cdef int reserve(self, size_t orders) except -1
+    cdef size_t held_bytes(self) noexcept

@@ -5,10 +5,9 @@ is compared, so that a log of other settings or of another version is noticed at
 """
 
 from libc.stdint cimport int32_t, int64_t
-from libc.string cimport memset
 
 from wavetank.matching.core.accounts cimport Account
-from wavetank.matching.core.book cimport Book
+from wavetank.matching.core.orders cimport Order, loss_now
 from wavetank.matching.core.records cimport (
     BOOK_SAMPLED,
     CREDIT_APPLIED,
@@ -33,8 +32,8 @@ from wavetank.matching.core.records cimport (
     RequestAnswered,
     Traded,
 )
-from wavetank.matching.core.shard cimport Fees, Intent, Shard
-from wavetank.matching.core.words cimport CANCELLED, FILLED, MARKET
+from wavetank.matching.core.shard cimport Fees, Intent, Shard, begin_intent
+from wavetank.matching.core.words cimport CANCELLED, FILLED, LIQUIDATION, MARKET
 
 cdef int64_t COUNTER_MASK = (<int64_t>1 << 48) - 1
 
@@ -51,7 +50,7 @@ cdef int replay_records(Shard shard, bytes records, int64_t first_seq, int64_t n
     cdef Record* record
     if len(records) % RECORD_BYTES:
         raise ValueError(f"{len(records)} bytes are no whole number of records")
-    if first_seq != shard.journal.next_seq or not shard.journal.records.empty():
+    if first_seq != shard.journal.next_seq or shard.journal.count:
         raise ValueError(f"events from seq {first_seq} on do not follow seq {shard.journal.next_seq - 1}")
     shard.enter(now_ns, first_seq)
     for offset in range(0, len(records), RECORD_BYTES):
@@ -88,15 +87,20 @@ cdef bint _apply(Shard shard, Record* record, int64_t seq) except? -1:
     return True
 
 
+cdef int64_t _loss_of(Shard shard, int32_t index) noexcept:
+    """Return the loss that an order's event repeats; a liquidation has none."""
+    cdef Order* order = &shard.orders.slots[index]
+    return 0 if order.flags & LIQUIDATION else loss_now(order, shard.book_of(order).taker_ppm)
+
+
 cdef bint _accepted(Shard shard, OrderAccepted* event) except? -1:
     cdef Intent intent
     cdef int32_t index
     cdef int64_t counter = event.order_id & COUNTER_MASK
-    memset(&intent, 0, sizeof(Intent))
-    intent.book = shard.find_book(event.instrument_id)
-    if intent.book < 0 or counter <= shard.order_counter or event.order_id != shard.id_of(counter):
+    cdef int32_t book = shard.books.find(event.instrument_id)
+    if book < 0 or counter <= shard.order_counter or event.order_id != shard.id_of(counter):
         return False
-    intent.account = shard.accounts.ensure(event.account_id)
+    begin_intent(&intent, shard.accounts.ensure(event.account_id), book)
     intent.client_id = event.client_id
     intent.price_ticks = event.price_ticks
     intent.asked_price_ticks = 0 if event.order_type == MARKET else event.price_ticks
@@ -111,7 +115,7 @@ cdef bint _accepted(Shard shard, OrderAccepted* event) except? -1:
     index = shard.admit(&intent, event.order_id)
     # Until it ends it stands where it would rest: nobody else comes to its price before the next event.
     shard.rest(index)
-    return shard.orders.slots[index].loss_micros == event.loss_micros
+    return _loss_of(shard, index) == event.loss_micros
 
 
 cdef bint _traded(Shard shard, Traded* event, int64_t seq) except? -1:
@@ -155,11 +159,11 @@ cdef bint _amended(Shard shard, OrderAmended* event) except? -1:
     else:
         shard.requeue(index, event.price_ticks, event.remaining_lots, event.margin_price_ticks)
         shard.rest(index)
-    return shard.orders.slots[index].loss_micros == event.loss_micros
+    return _loss_of(shard, index) == event.loss_micros
 
 
 cdef bint _transferred(Shard shard, PositionTransferred* event, int64_t seq) except? -1:
-    cdef int32_t book = shard.find_book(event.instrument_id)
+    cdef int32_t book = shard.books.find(event.instrument_id)
     cdef int32_t giver, receiver
     if book < 0:
         return False
@@ -170,14 +174,10 @@ cdef bint _transferred(Shard shard, PositionTransferred* event, int64_t seq) exc
 
 
 cdef bint _marked(Shard shard, MarkApplied* event) except? -1:
-    cdef int32_t at = shard.find_book(event.instrument_id)
-    cdef Book book
+    cdef int32_t at = shard.books.find(event.instrument_id)
     if at < 0:
         return False
-    book = shard.book(at)
-    book.mark_ticks = event.mark_price_ticks
-    book.index_ticks = event.index_price_ticks
-    book.mark_is_stale = event.stale
+    shard.books.set_mark(at, event.mark_price_ticks, event.index_price_ticks, event.stale)
     shard.accounts.reprice(at)
     return True
 

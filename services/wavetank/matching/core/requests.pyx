@@ -6,10 +6,9 @@ RequestAnswered, whose reason says why nothing was done.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
-from libc.string cimport memset
 
 from wavetank.matching.core.accounts cimport Holding
-from wavetank.matching.core.book cimport Book
+from wavetank.matching.core.book cimport Book, band_edge
 from wavetank.matching.core.matching cimport cancel, match, trim
 from wavetank.matching.core.orders cimport Order
 from wavetank.matching.core.records cimport (
@@ -22,7 +21,7 @@ from wavetank.matching.core.records cimport (
     RequestAnswered,
     Result,
 )
-from wavetank.matching.core.shard cimport Intent, Shard
+from wavetank.matching.core.shard cimport Intent, Shard, begin_intent
 from wavetank.matching.core.words cimport (
     AMOUNT_OUT_OF_RANGE,
     BUY,
@@ -96,13 +95,13 @@ cdef int _cancel_account(Shard shard, Command* command, Result* result) except -
 
 cdef int _liquidate(Shard shard, Command* command, Result* result) except -1:
     """Send a reduce-only IOC, clipped to the position and into the price band; it pays no taker fee (LIQ-040)."""
-    cdef int32_t at = shard.find_book(command.instrument_id)
+    cdef int32_t at = shard.books.find(command.instrument_id)
     cdef int32_t account = shard.accounts.find(command.account_id)
     cdef int32_t holding = shard.accounts.find_holding(account, at) if account >= 0 and at >= 0 else -1
     cdef uint8_t side = command.side
     cdef int64_t lots
     cdef int64_t price
-    cdef Book book
+    cdef Book* book
     if at < 0:
         return INSTRUMENT_UNKNOWN
     if side != BUY and side != SELL:
@@ -126,9 +125,9 @@ cdef int _liquidate(Shard shard, Command* command, Result* result) except -1:
     return _run_liquidation(shard, command, result, account, at, lots, price)
 
 
-cdef int64_t _liquidation_limit(Book book, uint8_t side, int64_t price) noexcept:
+cdef int64_t _liquidation_limit(Book* book, uint8_t side, int64_t price) noexcept:
     """Return the limit inside the band and on the grid, rounded inside (LIQ-035)."""
-    cdef int64_t edge = book.band_edge(side, book.price_band_ppm)
+    cdef int64_t edge = band_edge(book, side, book.price_band_ppm)
     if side == BUY:
         if price < 1:
             return 0
@@ -146,9 +145,7 @@ cdef int _run_liquidation(
     cdef Intent intent
     cdef OrderAccepted* event
     cdef int32_t index
-    memset(&intent, 0, sizeof(Intent))
-    intent.account = account
-    intent.book = at
+    begin_intent(&intent, account, at)
     intent.side = command.side
     intent.order_type = LIMIT
     intent.time_in_force = IOC
@@ -169,11 +166,11 @@ cdef int _run_liquidation(
     event.side = intent.side
     event.order_type = LIMIT
     event.time_in_force = IOC
-    event.flags = intent.flags
+    event.flags = <uint8_t>intent.flags
     match(shard, index)
     cdef Order* order = &shard.orders.slots[index]
     result.filled_lots = order.filled_lots
-    result.filled_value_micros = order.filled_value_micros
+    result.filled_value_micros = shard.orders.pasts[index].filled_value_micros
     result.remaining_lots = order.remaining_lots
     result.state = FILLED
     if order.remaining_lots > 0:
@@ -184,7 +181,7 @@ cdef int _run_liquidation(
 
 cdef int _transfer(Shard shard, Command* command, Result* result) except -1:
     """Move lots at a value, clipped so that neither side grows or flips, unless the receiver may (R1)."""
-    cdef int32_t at = shard.find_book(command.instrument_id)
+    cdef int32_t at = shard.books.find(command.instrument_id)
     cdef int32_t giver = shard.accounts.find(command.account_id)
     cdef int64_t wanted = command.size_lots
     cdef int64_t value

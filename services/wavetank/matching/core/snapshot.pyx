@@ -8,7 +8,7 @@ in neither: a restored shard has none until clearing sends them (R10).
 
 from hashlib import blake2b
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 from libcpp.algorithm cimport sort
 from libcpp.pair cimport pair
@@ -16,9 +16,9 @@ from libcpp.vector cimport vector
 
 from wavetank.matching.core.accounts cimport Account
 from wavetank.matching.core.book cimport Book
-from wavetank.matching.core.orders cimport Order
+from wavetank.matching.core.orders cimport AMENDED, Order, OrderDetails
 from wavetank.matching.core.records cimport ClientId
-from wavetank.matching.core.shard cimport Intent, Moment, Shard
+from wavetank.matching.core.shard cimport Intent, Moment, Shard, begin_intent
 from wavetank.matching.core.words cimport BUY, OPEN, SELL
 from wavetank.model.instrument import Instrument
 from wavetank.model.record import decode_all, encode_all
@@ -136,7 +136,7 @@ cdef bytes logical_state(Shard shard):
     head.request_seq = shard.request_seq
     head.request_number = shard.request_number
     head.is_open = shard.is_open
-    head.books = len(shard.books)
+    head.books = <int64_t>shard.books.slots.size()
     head.accounts = <int64_t>accounts.size()
     _put(out, &head, sizeof(Head))
     _put_books(shard, out)
@@ -167,8 +167,10 @@ cdef vector[pair[int64_t, int32_t]] _told_accounts(Shard shard):
 
 cdef int _put_books(Shard shard, vector[char]& out) except -1:
     cdef SavedBook saved
-    cdef Book book
-    for book in shard.books_by_id:
+    cdef Book* book
+    cdef int32_t at
+    for at in shard.books.by_instrument:
+        book = shard.book(at)
         saved.instrument_id = book.instrument_id
         saved.mark_ticks = book.mark_ticks
         saved.index_ticks = book.index_ticks
@@ -208,22 +210,22 @@ cdef int64_t _put_accounts(Shard shard, vector[char]& out, vector[pair[int64_t, 
 
 cdef int64_t _put_orders(Shard shard, vector[char]& out, vector[pair[int64_t, int32_t]]& accounts) except -1:
     """Write the open orders as they queue, then the remembered ones; return how many."""
-    cdef Book book
+    cdef int32_t book
     cdef uint8_t side
     cdef int32_t level
     cdef int32_t index
     cdef int64_t count = 0
     cdef size_t at
-    for book in shard.books_by_id:
+    for book in shard.books.by_instrument:
         for side in (BUY, SELL):
-            level = book.best(side)
+            level = shard.book(book).best[side]
             while level >= 0:
-                index = book.levels[level].first
+                index = shard.books.levels[level].first
                 while index >= 0:
                     _put_order(shard, out, index)
                     count += 1
                     index = shard.orders.slots[index].next
-                level = book.levels[level].worse
+                level = shard.books.levels[level].worse
     for at in range(accounts.size()):
         index = shard.accounts.slots[accounts[at].second].first_remembered
         while index >= 0:
@@ -236,30 +238,33 @@ cdef int64_t _put_orders(Shard shard, vector[char]& out, vector[pair[int64_t, in
 cdef int _put_order(Shard shard, vector[char]& out, int32_t index) except -1:
     cdef SavedOrder saved
     cdef Order* order = &shard.orders.slots[index]
+    cdef OrderDetails* details
     memset(&saved, 0, sizeof(SavedOrder))
     saved.order_id = order.order_id
-    saved.account_id = shard.accounts.slots[order.account].account_id
-    saved.client_id = order.client_id
-    saved.accepted_time_ns = order.accepted_time_ns
+    saved.account_id = shard.holding_of(order).account_id
+    saved.accepted_time_ns = shard.orders.pasts[index].accepted_time_ns
     saved.price_ticks = order.price_ticks
     saved.remaining_lots = order.remaining_lots
     saved.filled_lots = order.filled_lots
-    saved.filled_value_micros = order.filled_value_micros
+    saved.filled_value_micros = shard.orders.pasts[index].filled_value_micros
     saved.margin_price_ticks = order.margin_price_ticks
-    saved.answer_value_micros = order.answer_value_micros
-    saved.answer_lots = order.answer_lots
-    saved.asked_price_ticks = order.asked_price_ticks
-    saved.asked_lots = order.asked_lots
-    saved.slippage_cap_ppm = order.slippage_cap_ppm
     saved.prepaid_fee = order.prepaid_fee
-    saved.instrument_id = shard.book(order.book).instrument_id
+    saved.instrument_id = shard.book_of(order).instrument_id
     saved.side = order.side
     saved.order_type = order.order_type
     saved.time_in_force = order.time_in_force
-    saved.flags = order.flags
+    saved.flags = <uint8_t>order.flags
     saved.state = order.state
-    saved.cancel_reason = order.cancel_reason
-    saved.amended = order.amended
+    saved.amended = order.flags & AMENDED != 0
+    if order.details >= 0:
+        details = &shard.orders.details[order.details]
+        saved.client_id = details.client_id
+        saved.answer_value_micros = details.answer_value_micros
+        saved.answer_lots = details.answer_lots
+        saved.asked_price_ticks = details.asked_price_ticks
+        saved.asked_lots = details.asked_lots
+        saved.slippage_cap_ppm = details.slippage_cap_ppm
+        saved.cancel_reason = details.cancel_reason
     return _put(out, &saved, sizeof(SavedOrder))
 
 
@@ -268,10 +273,12 @@ cdef bytes save(Shard shard):
     cdef vector[char] out
     cdef Aside aside
     cdef size_t at
-    cdef bytes listing = encode_all([event for book in shard.books_by_id for event in _listing(book)])
+    cdef bytes listing = encode_all(
+        [event for index in shard.books.by_instrument for event in shard.books.instruments[index].listing()]
+    )
     cdef bytes logical = logical_state(shard)
     cdef bytes body
-    if not shard.journal.records.empty():
+    if shard.journal.count:
         raise RuntimeError("events are waiting to be taken; a snapshot holds what has been")
     aside.now_ns = shard.now_ns
     aside.moments = <int64_t>shard.moments.size()
@@ -281,10 +288,6 @@ cdef bytes save(Shard shard):
         _put(out, &shard.moments[at], sizeof(Moment))
     body = MAGIC + VERSION.to_bytes(4, "little") + (<char*>out.data())[: out.size()] + listing + logical
     return body + blake2b(body, digest_size=CHECKSUM_BYTES).digest()
-
-
-def _listing(Book book):
-    return book.instrument.listing()
 
 
 cdef Shard load(bytes data, settings):
@@ -334,7 +337,7 @@ cdef int _list_instruments(Shard shard, bytes listing) except -1:
     events = list(decode_all(listing))
     while events:
         count = 1 + events[0].tier_count
-        shard.list_instrument(Instrument.from_listing(events[0], events[1:count]))
+        shard.books.put(Instrument.from_listing(events[0], events[1:count]))
         events = events[count:]
     return 0
 
@@ -351,19 +354,17 @@ cdef int _load_counters(Shard shard, Head* head) except -1:
 
 cdef int _load_books(Shard shard, Reader reader, int64_t count) except -1:
     cdef SavedBook saved
-    cdef Book book
+    cdef int32_t at
     for _ in range(count):
         reader.take(&saved, sizeof(SavedBook))
-        book = shard.book(_book_index(shard, saved.instrument_id))
-        book.mark_ticks = saved.mark_ticks
-        book.index_ticks = saved.index_ticks
-        book.mark_is_stale = saved.mark_is_stale
-        book.last_price_ticks = saved.last_price_ticks
+        at = _book_index(shard, saved.instrument_id)
+        shard.books.set_mark(at, saved.mark_ticks, saved.index_ticks, saved.mark_is_stale)
+        shard.book(at).last_price_ticks = saved.last_price_ticks
     return 0
 
 
 cdef int32_t _book_index(Shard shard, int64_t instrument_id) except -1:
-    cdef int32_t index = shard.find_book(<int32_t>instrument_id)
+    cdef int32_t index = shard.books.find(<int32_t>instrument_id)
     if index < 0:
         raise ValueError(f"the snapshot does not list instrument {instrument_id}")
     return index
@@ -373,8 +374,7 @@ cdef int _load_accounts(Shard shard, Reader reader, int64_t accounts, int64_t ho
     cdef SavedAccount saved
     cdef SavedHolding held
     cdef Account* account
-    cdef Book book
-    cdef int32_t index
+    cdef int32_t index, book
     for _ in range(accounts):
         reader.take(&saved, sizeof(SavedAccount))
         account = &shard.accounts.slots[shard.accounts.ensure(saved.account_id)]
@@ -387,13 +387,12 @@ cdef int _load_accounts(Shard shard, Reader reader, int64_t accounts, int64_t ho
         account.floor_number = saved.floor_number
     for _ in range(holdings):
         reader.take(&held, sizeof(SavedHolding))
-        index = _book_index(shard, held.instrument_id)
-        book = shard.book(index)
-        index = shard.accounts.ensure_holding(shard.accounts.ensure(held.account_id), index)
+        book = _book_index(shard, held.instrument_id)
+        index = shard.accounts.ensure_holding(shard.accounts.ensure(held.account_id), book)
         shard.accounts.holdings[index].lots = held.lots
         if held.lots > 0:
-            book.open_interest_lots += held.lots
-        shard.accounts.refresh(index)
+            shard.book(book).open_interest_lots += held.lots
+        shard.accounts.unsettle(&shard.accounts.holdings[index], index)
     return 0
 
 
@@ -426,11 +425,18 @@ cdef int _load_orders(Shard shard, Reader reader, int64_t count) except -1:
 
 
 cdef int32_t _load_order(Shard shard, SavedOrder* saved) except -1:
+    cdef Intent intent = _intent_of(shard, saved)
+    cdef int32_t index = shard.admit(&intent, saved.order_id)
+    # The fee already paid counts in the loss of what remains.
+    shard.release(index)
+    _fill_in(shard, index, saved)
+    shard.expose(index)
+    return index
+
+
+cdef Intent _intent_of(Shard shard, SavedOrder* saved) except *:
     cdef Intent intent
-    cdef int32_t index
-    memset(&intent, 0, sizeof(Intent))
-    intent.account = shard.accounts.ensure(saved.account_id)
-    intent.book = _book_index(shard, saved.instrument_id)
+    begin_intent(&intent, shard.accounts.ensure(saved.account_id), _book_index(shard, saved.instrument_id))
     intent.client_id = saved.client_id
     intent.price_ticks = saved.price_ticks
     intent.asked_price_ticks = saved.asked_price_ticks
@@ -441,45 +447,45 @@ cdef int32_t _load_order(Shard shard, SavedOrder* saved) except -1:
     intent.order_type = saved.order_type
     intent.time_in_force = saved.time_in_force
     intent.flags = saved.flags
-    index = shard.admit(&intent, saved.order_id)
-    _fill_in(&shard.orders.slots[index], saved)
-    # The fee already paid counts in the loss of what remains.
-    shard._expose(&shard.orders.slots[index], 0)
-    shard.accounts.refresh(shard.orders.slots[index].holding)
-    return index
+    return intent
 
 
-cdef void _fill_in(Order* order, SavedOrder* saved) noexcept:
-    order.accepted_time_ns = saved.accepted_time_ns
-    order.filled_lots = saved.filled_lots
-    order.filled_value_micros = saved.filled_value_micros
-    order.answer_value_micros = saved.answer_value_micros
-    order.answer_lots = saved.answer_lots
-    order.asked_lots = saved.asked_lots
+cdef void _fill_in(Shard shard, int32_t index, SavedOrder* saved) noexcept:
+    cdef Order* order = &shard.orders.slots[index]
+    cdef OrderDetails* details
+    shard.orders.pasts[index].accepted_time_ns = saved.accepted_time_ns
+    shard.orders.pasts[index].filled_value_micros = saved.filled_value_micros
+    order.filled_lots = <int32_t>saved.filled_lots
     order.prepaid_fee = saved.prepaid_fee
-    order.amended = saved.amended
+    if saved.amended:
+        order.flags |= AMENDED
+    if order.details >= 0:
+        details = &shard.orders.details[order.details]
+        details.answer_value_micros = saved.answer_value_micros
+        details.answer_lots = saved.answer_lots
+        details.asked_lots = saved.asked_lots
+        details.cancel_reason = saved.cancel_reason
 
 
 cdef int _load_remembered(Shard shard, SavedOrder* saved) except -1:
+    """Bring an ended order back, in nobody's list but that of the remembered."""
+    cdef Intent intent = _intent_of(shard, saved)
     cdef int32_t index = shard.orders.take()
     cdef Order* order = &shard.orders.slots[index]
-    _fill_in(order, saved)
+    memset(order, 0, sizeof(Order))
     order.order_id = saved.order_id
-    order.client_id = saved.client_id
-    order.price_ticks = saved.price_ticks
-    order.remaining_lots = saved.remaining_lots
-    order.margin_price_ticks = saved.margin_price_ticks
-    order.asked_price_ticks = saved.asked_price_ticks
-    order.slippage_cap_ppm = saved.slippage_cap_ppm
-    order.account = shard.accounts.ensure(saved.account_id)
-    order.book = _book_index(shard, saved.instrument_id)
-    order.holding = order.level = order.next = order.previous = -1
-    order.account_next = order.account_previous = -1
+    order.price_ticks = <int32_t>saved.price_ticks
+    order.margin_price_ticks = <int32_t>saved.margin_price_ticks
+    order.remaining_lots = <int32_t>saved.remaining_lots
+    order.holding = shard.accounts.ensure_holding(intent.account, intent.book)
+    order.level = order.next = order.previous = order.account_next = order.account_previous = order.details = -1
+    order.flags = saved.flags
+    order.book = <uint16_t>intent.book
     order.side = saved.side
     order.order_type = saved.order_type
     order.time_in_force = saved.time_in_force
-    order.flags = saved.flags
     order.state = saved.state
-    order.cancel_reason = saved.cancel_reason
-    shard.orders.index_client(index)
-    return shard._remember(index)
+    shard.orders.by_id.put(<uint32_t>saved.order_id, index)
+    shard.describe(index, &intent)
+    _fill_in(shard, index, saved)
+    return shard.remember(index)

@@ -1,0 +1,3 @@
+"""Python surface of `prices`: none but its class, which only compiled code uses."""
+
+class Prices: ...
