@@ -19,6 +19,8 @@ cdef struct Account:
     int64_t line_number
     int64_t as_of_seq
     int64_t budget
+    # What other shards have to spare.
+    int64_t elsewhere
     uint64_t line_value
     uint64_t line_fees
     int64_t mark_time_ns
