@@ -282,7 +282,7 @@ class NaiveShard:
         self.emit(
             events.OrderCancelled(
                 order.instrument_id, order.account_id, order.order_id, order.ask.client_order_id, order.price,
-                order.remaining, order.side, cancel_reason, order.flags,
+                order.remaining, order.side, cancel_reason, order.flags, 0,
             )
         )  # fmt: skip
         self.end(order, OrderState.CANCELLED, cancel_reason)
@@ -330,7 +330,7 @@ class NaiveShard:
                 events.Traded(
                     taker.instrument_id, taker.account_id, self.base | self.trades_made, maker.account_id,
                     maker.order_id, taker.order_id, maker.price, lots, maker_fee, taker_fee, maker.remaining,
-                    taker.remaining, taker.side, taker.flags,
+                    taker.remaining, taker.side, taker.flags, 0,
                 )
             )  # fmt: skip
             for order in (maker, taker):
@@ -364,8 +364,8 @@ class NaiveShard:
         self.emit(
             events.OrderAmended(
                 order.instrument_id, order.account_id, order.order_id, order.ask.client_order_id, previous_price,
-                order.price, previous_lots, order.remaining, self.loss(order), order.margin_price, order.side,
-                int(kept),
+                order.price, previous_lots, order.remaining, self.loss(order), order.margin_price, 0,
+                order.side, int(kept),
             )
         )  # fmt: skip
 
@@ -532,7 +532,8 @@ class NaiveShard:
         ttl = self.settings.credit_ttl_ns
         refuse_if(self.now - oldest > ttl, Reason.CREDIT_STALE, self.now - oldest, ttl)
         allowed = account.line.budget_micros + self.uncounted(order.account_id)
-        refuse_if(after > allowed, Reason.CREDIT_EXCEEDED, after, allowed)
+        refuse_if(after > allowed + account.line.elsewhere_micros, Reason.CREDIT_EXCEEDED, after, allowed)
+        refuse_if(after > allowed, Reason.CREDIT_ELSEWHERE, after, allowed)
 
     # Commands ----------------------------------------------------------------------------------
 
@@ -591,8 +592,8 @@ class NaiveShard:
         self.emit(
             events.OrderAccepted(
                 order.instrument_id, order.account_id, order.order_id, ask.client_order_id, order.price,
-                order.remaining, self.loss(order), order.margin_price, ask.slippage_cap_ppm, 0, 0, order.side,
-                ask.order_type, order.time_in_force, order.flags,
+                order.remaining, self.loss(order), order.margin_price, ask.slippage_cap_ppm, 0, 0, 0, 0, 0, 0, 0,
+                order.side, ask.order_type, order.time_in_force, order.flags, 0, 0, 0, 0,
             )
         )  # fmt: skip
         self.run(order)
@@ -736,7 +737,7 @@ class NaiveShard:
         self.emit(
             events.OrderAccepted(
                 ask.instrument_id, ask.account_id, order.order_id, b"", price, lots, 0, order.margin_price, 0,
-                *ask.request, ask.side, LIMIT, IOC, order.flags,
+                ask.request[0], 0, 0, ask.request[1], 0, 0, 0, ask.side, LIMIT, IOC, order.flags, 0, 0, 0, 0,
             )
         )  # fmt: skip
         self.run(order)

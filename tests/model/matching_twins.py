@@ -274,6 +274,7 @@ class Twins:
             line_number=self.lines_sent - (2 if random.random() < 0.1 else 0),
             as_of_seq=as_of,
             budget_micros=random.choice((600, 4_000, 10**6, 10**9, 10**9)),
+            elsewhere_micros=(0, 600, 10**5)[self.lines_sent % 3],
             counted_value_micros=sum(entry[3] for entry in counted),
             counted_fees_micros=sum(entry[4] for entry in counted),
             status=random.choice((*[LineStatus.NORMAL] * 20, LineStatus.REDUCE_ONLY, LineStatus.FROZEN)),

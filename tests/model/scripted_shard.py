@@ -261,6 +261,7 @@ class Scene:
             taker_remaining_lots=0,
             taker_side=int(Side.BUY if lots > 0 else Side.SELL),
             taker_flags=int(OrderFlag.LIQUIDATION | OrderFlag.REDUCE_ONLY) if liquidation else 0,
+            auction=0,
         )
 
     def trade(

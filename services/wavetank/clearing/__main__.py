@@ -74,6 +74,7 @@ async def main(config: ClearingConfig, process: Process) -> None:
         config.redis_url,
         CLEARING_LOG,
         durability=config.durability,
+        replicas=config.replicas,
         now_ns=clock.now_ns(),
         append_timeout=config.append_timeout_ms / 1_000,
     )

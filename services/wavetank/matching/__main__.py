@@ -57,6 +57,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
         config.redis_url,
         config.log,
         durability=config.durability,
+        replicas=config.replicas,
         now_ns=clock.now_ns(),
         append_timeout=config.append_timeout_ms / 1_000,
     )

@@ -26,6 +26,7 @@ def credit_line(update: credit_pb2.CreditUpdate) -> CreditLine:
         line_number=update.line_number,
         as_of_seq=update.as_of_seq,
         budget_micros=update.budget_micros,
+        elsewhere_micros=update.elsewhere_micros,
         counted_value_micros=update.counted_value_micros,
         counted_fees_micros=update.counted_fees_micros,
         status=status,

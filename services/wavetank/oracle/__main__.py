@@ -53,6 +53,7 @@ async def main(settings: OracleServiceSettings, process: Process) -> None:
         settings.redis_url,
         LOG,
         durability=settings.durability,
+        replicas=settings.replicas,
         now_ns=clock.now_ns(),
         append_timeout=settings.append_timeout_ms / MS_PER_SECOND,
     )

@@ -19,11 +19,16 @@ class DurabilityMissing(Exception):
     """Redis is not set up for what the venue promises; the message says what to do."""
 
 
-async def check_durability(connection: RedisConnection, durability: Durability) -> None:
+async def check_durability(connection: RedisConnection, durability: Durability, *, replicas: int = 0) -> None:
     """Compare Redis's settings with what is promised.
 
+    Args:
+        connection: to Redis.
+        durability: what its files must keep.
+        replicas: how many replicas must have an entry before it is acknowledged.
+
     Raises:
-        DurabilityMissing: Redis may evict keys, or keeps less than `durability` promises.
+        DurabilityMissing: Redis may evict keys, or keeps less than `durability` or `replicas` promise.
         CommandRefused: Redis still loads, or wants a login.
         ConnectionLost: Redis went away meanwhile.
 
@@ -32,6 +37,7 @@ async def check_durability(connection: RedisConnection, durability: Durability) 
         policy = await _setting(connection, "maxmemory-policy")
         append_only = await _setting(connection, "appendonly")
         fsync = await _setting(connection, "appendfsync")
+        wanted = await _setting(connection, "min-replicas-to-write")
     except CommandRefused as error:
         if str(error).startswith(_NOT_NOW):
             raise
@@ -41,6 +47,11 @@ async def check_durability(connection: RedisConnection, durability: Durability) 
         raise DurabilityMissing(
             f"Redis has maxmemory-policy {policy.decode()} and may drop the log; only noeviction is allowed:"
             " run `CONFIG SET maxmemory-policy noeviction` and put it into its configuration"
+        )
+    if int(wanted or 0) < replicas:
+        raise DurabilityMissing(
+            f"Redis has min-replicas-to-write {int(wanted or 0)}, but entries were promised to stand on {replicas}"
+            f" replicas: run `CONFIG SET min-replicas-to-write {replicas}` and put it into its configuration"
         )
     if durability is Durability.MEMORY:
         return

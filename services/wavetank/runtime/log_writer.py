@@ -9,13 +9,18 @@ Kept true:
   its id stay the same, so sending it twice cannot write it twice.
 - What was acknowledged and is missing after a failover is appended again from the retained tail, byte for byte; if
   the tail does not reach that far, the writer stops and names the lost seqs.
+- With `replicas` an entry is committed only once so many replicas have it too.
+
+An append costs one round trip to Redis. Most answers come within a tenth of a millisecond, so the writer waits that
+long on the spot instead of going to sleep; while Redis is slower than that (`always`, large entries) it does not.
 """
 
 import asyncio
 import contextlib
+import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import NoReturn, Self
 
 import structlog
@@ -23,6 +28,7 @@ import structlog
 from wavetank.model.record import RECORD_BYTES
 from wavetank.runtime.durability import check_durability
 from wavetank.runtime.errors import InvariantBroken
+from wavetank.runtime.labels import passing
 from wavetank.runtime.log_entry import (
     FIELD,
     LogEntry,
@@ -33,7 +39,7 @@ from wavetank.runtime.log_entry import (
     log_key,
 )
 from wavetank.runtime.log_fence import is_behind, last_entry, start_epoch
-from wavetank.runtime.redis_connection import CommandRefused, ConnectionLost, RedisConnection
+from wavetank.runtime.redis_connection import CommandRefused, ConnectionLost, RedisConnection, Reply
 from wavetank.runtime.settings import Durability
 
 RETAINED_BYTES = 64 * 1_048_576
@@ -41,6 +47,16 @@ RETAINED_BYTES = 64 * 1_048_576
 
 APPEND_TIMEOUT_SECONDS = 2.0
 OPEN_TIMEOUT_SECONDS = 30.0
+
+LINGER_SECONDS = 0.0003
+"""Wall time for which an append may hold up the event loop waiting for its answer."""
+
+_LINGER_BYTES = 65_536
+"""Entries beyond this take Redis longer than waiting on the spot is worth."""
+_MOST_SKIPPED = 64
+"""Appends, at most, between two attempts to wait on the spot while Redis is slower than that."""
+_WITHOUT_PAUSE = 8
+"""Awaited appends, answered on the spot, after which the event loop gets a turn."""
 
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
@@ -68,6 +84,19 @@ class SentEntry:
     prev: int
     checksum: int
     data: bytes
+
+
+OnCommitted = Callable[[LogEntry], None]
+"""Gets an entry that was committed; called in the event loop, and must not raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    """An append in flight."""
+
+    sent: SentEntry
+    entry: LogEntry
+    on_committed: OnCommitted
 
 
 def missing_from(log: str, sent: Sequence[SentEntry], last: LogEntry | None) -> Sequence[SentEntry]:
@@ -105,7 +134,7 @@ class LogWriter:
     question whether the entry is in the log. Keep the call in a task, and answer clients from `until_unavailable`.
     """
 
-    def __init__(self, redis_url: str, log: str, *, append_timeout: float, retained_bytes: int) -> None:
+    def __init__(self, redis_url: str, log: str, *, append_timeout: float, retained_bytes: int, replicas: int) -> None:
         """Use `open`; this alone neither connects nor fences."""
         self.log = log
         self.key = log_key(log)
@@ -117,14 +146,21 @@ class LogWriter:
         self._retained_bytes = retained_bytes
         self._tail: deque[SentEntry] = deque()
         self._tail_bytes = 0
-        self._pending: SentEntry | None = None
+        self._replicas = replicas
+        self._pending: _Append | None = None
+        self._waiter: asyncio.Future[LogEntry] | None = None
+        self._sent_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._without_pause = 0
+        self._lingers_in_vain = 0
+        self._lingers_skipped = 0
         self._connection: RedisConnection | None = None
         self._resolver: asyncio.Task[None] | None = None
         self._closed = False
-        self._settled = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._up = asyncio.Event()
         self._down = asyncio.Event()
-        self._failure: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+        self._failure: asyncio.Future[NoReturn] = self._loop.create_future()
         # A failure that nobody watches still surfaces in the next append.
         self._failure.add_done_callback(lambda future: None if future.cancelled() else future.exception())
         self._logger = structlog.get_logger().bind(log=log)
@@ -140,6 +176,7 @@ class LogWriter:
         append_timeout: float = APPEND_TIMEOUT_SECONDS,
         open_timeout: float = OPEN_TIMEOUT_SECONDS,
         retained_bytes: int = RETAINED_BYTES,
+        replicas: int = 0,
     ) -> Self:
         """Fence off every older writer of the log, and return the writer of a new epoch.
 
@@ -153,6 +190,8 @@ class LogWriter:
             append_timeout: wall seconds after which an answer counts as lost.
             open_timeout: wall seconds for Redis to be reachable and loaded.
             retained_bytes: bytes of committed entries kept for a failover; the last entry is always kept.
+            replicas: replicas of Redis that must have an entry before it is committed; Redis's `min-replicas-to-write`
+                must be as many.
 
         Raises:
             DurabilityMissing: Redis does not keep what `durability` promises.
@@ -160,7 +199,7 @@ class LogWriter:
             LogCorrupt: the last entry cannot be read.
 
         """
-        self = cls(redis_url, log, append_timeout=append_timeout, retained_bytes=retained_bytes)
+        self = cls(redis_url, log, append_timeout=append_timeout, retained_bytes=retained_bytes, replicas=replicas)
         pause = _FIRST_PAUSE_SECONDS
         deadline = asyncio.get_running_loop().time() + open_timeout
         while True:
@@ -168,7 +207,7 @@ class LogWriter:
             try:
                 connection = await self._connect()
                 async with asyncio.timeout(max(append_timeout, 5.0)):
-                    await check_durability(connection, durability)
+                    await check_durability(connection, durability, replicas=replicas)
                     entry, data = await start_epoch(connection, self.key, now_ns)
             except (ConnectionLost, CommandRefused, TimeoutError) as error:
                 # An epoch that was started without our learning of it does no harm: the next one follows it.
@@ -235,9 +274,47 @@ class LogWriter:
             InvariantBroken: the entry is empty, time ran back, or another append is in flight.
 
         """
+        waiter: asyncio.Future[LogEntry] = self._loop.create_future()
+        self.commit(inputs, records, count, now_ns, waiter.set_result)
+        if not waiter.done():
+            self._waiter = waiter
+            try:
+                return await waiter
+            except asyncio.CancelledError:
+                # Whether it is in the log is for the resolver to find out.
+                if self._pending is not None:
+                    self._pending = replace(self._pending, on_committed=_forget)
+                self._lose("the append was cancelled")
+                raise
+            finally:
+                self._waiter = None
+        self._without_pause += 1
+        if self._without_pause >= _WITHOUT_PAUSE:
+            # Whoever appends without end must not keep everybody else from running.
+            self._without_pause = 0
+            await asyncio.sleep(0)
+        return waiter.result()
+
+    def commit(self, inputs: bytes, records: bytes, count: int, now_ns: int, on_committed: OnCommitted) -> None:
+        """Append one entry, and tell when it is committed, however long that takes; nobody waits for a task.
+
+        `on_committed` is called once: before this returns if Redis answers on the spot, else later from the event loop.
+        It may begin the next append. When the writer ends instead, only `watch` says so.
+
+        Args:
+            inputs: serialised `Inputs`.
+            records: records of the events, at least one.
+            count: how many they are.
+            now_ns: venue time of the inputs; never less than that of the entry before.
+            on_committed: gets the entry.
+
+        Raises:
+            Fenced, LogLost, LogUnavailable, InvariantBroken: see `append`; nothing was sent.
+
+        """
         self._raise_if_ended()
         if self._pending is not None:
-            raise InvariantBroken(f"log {self.log}: an append began while {self._pending.entry_id} was in flight")
+            raise InvariantBroken(f"log {self.log}: an append began while {self._pending.sent.entry_id} was in flight")
         if count < 1 or len(records) != count * RECORD_BYTES or now_ns < self.last_now_ns:
             # Without an event an entry would have the id of the next one.
             raise InvariantBroken(
@@ -257,10 +334,10 @@ class LogWriter:
             inputs=inputs,
             records=records,
         )
-        await self._commit(_sent(entry, data))
-        self.position = entry.position
-        self.last_now_ns = now_ns
-        return entry
+        self._pending = _Append(_sent(entry, data), entry, on_committed)
+        if self._connection is not None:
+            self._send(self._connection, self._pending)
+        # Else the resolver sends it.
 
     async def close(self) -> None:
         """Let go of the connection; the log stays as it is, and an append in flight fails with its outcome unknown."""
@@ -271,35 +348,88 @@ class LogWriter:
             self._resolver.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._resolver
+        if self._timer is not None:
+            self._timer.cancel()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self._settled.set()
+        self._end_wait(LogUnavailable(f"log {self.log} was closed after {self.position.entry_id}"))
 
-    async def _commit(self, sent: SentEntry) -> None:
-        self._pending = sent
-        self._settled.clear()
-        connection = self._connection
-        if connection is not None:
-            # A timer that ends the connection costs a fraction of a time-out around each wait.
-            timer = asyncio.get_running_loop().call_later(
-                self._append_timeout, connection.close, f"no answer within {self._append_timeout} s"
-            )
-            try:
-                await connection.execute(b"XADD", self.key, sent.entry_id, FIELD, sent.data)
-            except (ConnectionLost, CommandRefused) as error:
-                self._lose(str(error))
-            except BaseException:
-                # Cancelled: whether it is in the log is for the resolver to find out.
-                self._lose("the append was cancelled")
-                raise
-            else:
-                self._retain(sent)
+    def _send(self, connection: RedisConnection, append: _Append) -> None:
+        """Send an append, and wait for its answer on the spot if that is likely to come at once."""
+
+        def take(reply: Reply) -> None:
+            if isinstance(reply, CommandRefused | ConnectionLost):
+                if self._pending is append and self._connection is connection:
+                    self._lose(str(reply))
+            elif not self._replicas:
+                self._settle(append)
+
+        def take_replicas(reply: Reply) -> None:
+            if self._pending is not append or self._connection is not connection:
                 return
-            finally:
-                timer.cancel()
-        await self._settled.wait()
-        self._raise_if_ended()
+            if isinstance(reply, int) and reply >= self._replicas:
+                self._settle(append)
+            else:
+                self._lose(f"only {reply} of {self._replicas} replicas have {append.sent.entry_id}")
+
+        sent = append.sent
+        passing("before_append")
+        self._sent_at = time.monotonic()
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._append_timeout, self._check_time)
+        try:
+            connection.send(take, b"XADD", self.key, sent.entry_id, FIELD, sent.data)
+            if self._replicas and self._pending is append:
+                connection.send(take_replicas, b"WAIT", self._replicas, self._replica_wait_ms)
+        except ConnectionLost as error:
+            self._lose(str(error))
+            return
+        passing("during_append")
+        if self._pending is append and len(sent.data) <= _LINGER_BYTES:
+            self._linger(connection)
+
+    def _linger(self, connection: RedisConnection) -> None:
+        if self._lingers_skipped < min(self._lingers_in_vain, _MOST_SKIPPED):
+            self._lingers_skipped += 1
+            return
+        self._lingers_skipped = 0
+        came = connection.linger(LINGER_SECONDS)
+        # Twice as long without trying each time that it was in vain, and never in a hurry back to it.
+        self._lingers_in_vain = (
+            self._lingers_in_vain // 2 if came else min(2 * self._lingers_in_vain + 1, _MOST_SKIPPED)
+        )
+
+    def _check_time(self) -> None:
+        """End the connection whose answer is overdue; one timer for many appends."""
+        self._timer = None
+        if self._pending is None or self._connection is None:
+            return
+        left = self._sent_at + self._append_timeout - time.monotonic()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._check_time)
+        else:
+            self._lose(f"no answer within {self._append_timeout} s")
+
+    def _settle(self, append: _Append) -> None:
+        """Go on from an append that is in the log."""
+        if self._pending is not append:
+            return
+        passing("after_append")
+        self._pending = None
+        self._retain(append.sent)
+        self.position = append.entry.position
+        self.last_now_ns = append.entry.now_ns
+        append.on_committed(append.entry)
+
+    @property
+    def _replica_wait_ms(self) -> int:
+        # Shorter than the time-out of the append, so that the answer still comes.
+        return max(1, int(self._append_timeout * 500))
+
+    def _end_wait(self, error: Exception) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
 
     def _raise_if_ended(self) -> None:
         if self._failure.done():
@@ -308,7 +438,6 @@ class LogWriter:
             raise LogUnavailable(f"log {self.log} was closed after {self.position.entry_id}")
 
     def _retain(self, sent: SentEntry) -> None:
-        self._pending = None
         self._tail.append(sent)
         self._tail_bytes += len(sent.data)
         while self._tail_bytes > self._retained_bytes and len(self._tail) > 1:
@@ -333,7 +462,7 @@ class LogWriter:
             try:
                 connection = await self._connect()
                 # An append that began meanwhile was not among those that were looked at.
-                while await self._append_missing(connection) is not (self._pending or self._tail[-1]):
+                while await self._append_missing(connection) is not self._last_sent:
                     pass
             except (ConnectionLost, CommandRefused, TimeoutError):
                 if connection is not None:
@@ -348,17 +477,21 @@ class LogWriter:
                 # Whatever it is, it ends this writer; `watch` and `append` raise it.
                 self._logger.error("log_failed", cause=str(error), kind=type(error).__name__)  # noqa: TRY400
                 self._failure.set_exception(error)
+                self._end_wait(error)
                 break
             else:
                 self._connection = connection
-                if self._pending is not None:
-                    self._retain(self._pending)
                 self._down.clear()
                 self._up.set()
-                self._logger.info("log_available", last_seq=self._tail[-1].last_seq)
+                self._logger.info("log_available", last_seq=self._last_sent.last_seq)
                 break
         self._resolver = None
-        self._settled.set()
+        if self._connection is not None and self._pending is not None:
+            self._settle(self._pending)
+
+    @property
+    def _last_sent(self) -> SentEntry:
+        return self._tail[-1] if self._pending is None else self._pending.sent
 
     async def _append_missing(self, connection: RedisConnection) -> SentEntry:
         """Make the log end with what was sent last, and return that.
@@ -368,7 +501,7 @@ class LogWriter:
             ConnectionLost, CommandRefused, TimeoutError: Redis is still not well.
 
         """
-        sent = [*self._tail, *([self._pending] if self._pending is not None else [])]
+        sent = [*self._tail, *([self._pending.sent] if self._pending is not None else [])]
         async with asyncio.timeout(self._append_timeout):
             last = await last_entry(connection, self.key)
         for entry in missing_from(self.log, sent, last):
@@ -383,7 +516,23 @@ class LogWriter:
                     last = await last_entry(connection, self.key)
                 if last is None or last.checksum != entry.checksum:
                     raise Fenced(f"log {self.log} refuses {entry.entry_id}: another writer has taken it over") from None
+        if self._replicas:
+            await self._await_replicas(connection, sent[-1])
         return sent[-1]
+
+    async def _await_replicas(self, connection: RedisConnection, last: SentEntry) -> None:
+        """Return once enough replicas have the log up to `last`.
+
+        Raises:
+            TimeoutError: they are not there yet.
+
+        """
+        async with asyncio.timeout(self._append_timeout):
+            # WAIT counts replicas that have what this connection wrote; what an earlier one wrote stands before that.
+            await connection.execute(b"SET", f"{self.key}:replicated", last.entry_id)
+            have = await connection.execute(b"WAIT", self._replicas, self._replica_wait_ms)
+        if have < self._replicas:
+            raise TimeoutError(f"{have} of {self._replicas} replicas have {last.entry_id}")
 
     async def _connect(self) -> RedisConnection:
         return await RedisConnection.open(
@@ -394,6 +543,10 @@ class LogWriter:
         # One that is still being tried out is its own attempt's business.
         if connection is self._connection:
             self._lose("the connection was lost")
+
+
+def _forget(_entry: LogEntry) -> None:
+    """Nobody waits any more."""
 
 
 def _sent(entry: LogEntry, data: bytes) -> SentEntry:

@@ -19,6 +19,7 @@ import uvloop
 
 from wavetank.runtime.durability import DurabilityMissing
 from wavetank.runtime.errors import InvariantBroken
+from wavetank.runtime.labels import arm
 from wavetank.runtime.log_entry import LogCorrupt
 from wavetank.runtime.log_reader import LogGap
 from wavetank.runtime.log_writer import Fenced, LogLost, LogUnavailable
@@ -119,6 +120,7 @@ def run(service: str, settings_class: type[S], main: Callable[[S, Process], Awai
         sys.stderr.write(f"{service} cannot start:\n{error}\n")
         return ExitCode.SETTINGS
     set_up_logs(service, level=settings.log_level, shape=settings.log_format)
+    arm(settings.kill_at)
     if settings.die_with_parent:
         die_with_parent(os.getppid())
     return uvloop.run(_run(settings, main))

@@ -4,11 +4,17 @@ It exists for the append path, where each microsecond stands between an order an
 spends several times as long per command in its pool, retries and callbacks. hiredis packs and parses. Everything that
 is not in that path uses `redis_client`.
 
+Bytes go to the socket at once, not at the end of the event loop's turn; and who expects an answer within microseconds
+may wait for it on the spot (`linger`), which saves going to sleep, being woken and a turn of the loop.
+
 Kept true: answers belong to commands in the order sent; once the connection is lost every open command fails, and
 nothing is ever retried here, because only the caller knows whether that is safe.
 """
 
 import asyncio
+import os
+import select
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +28,10 @@ from redis.connection import parse_url
 
 Reply = Any
 """What Redis answers: bytes, int, None, or lists of them."""
+
+_READ_BYTES = 65_536
+_SELECTABLE = 1_024
+"""File descriptors from here on do not fit into what `select` takes."""
 
 
 class ConnectionLost(Exception):
@@ -37,8 +47,10 @@ class RedisConnection(asyncio.Protocol):
 
     def __init__(self, on_lost: "Callable[[RedisConnection], None] | None" = None) -> None:
         self._reader = hiredis.Reader(replyError=CommandRefused, protocolError=ConnectionLost)
-        self._waiting: deque[asyncio.Future[Reply]] = deque()
+        self._waiting: deque[Callable[[Reply], None]] = deque()
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
+        self._lingering = False
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
 
@@ -89,12 +101,72 @@ class RedisConnection(asyncio.Protocol):
             CommandRefused: Redis answered with an error.
 
         """
-        if self._transport is None:
-            raise ConnectionLost("the connection to Redis is closed")
         answer: asyncio.Future[Reply] = self._loop.create_future()
-        self._waiting.append(answer)
-        self._transport.write(hiredis.pack_command(command))  # type: ignore[arg-type] # Its stub names a tuple of one.
+
+        def take(reply: Reply) -> None:
+            # Its caller may have given up waiting; the answer keeps its place in the order.
+            if answer.done():
+                return
+            if isinstance(reply, CommandRefused | ConnectionLost):
+                answer.set_exception(reply)
+            else:
+                answer.set_result(reply)
+
+        self.send(take, *command)
         return await answer
+
+    def send(self, take: Callable[[Reply], None], *command: str | bytes | int) -> None:
+        """Send a command; `take` gets the answer, or the `CommandRefused` or `ConnectionLost` that is its end.
+
+        It is called once, later or, if the connection fails at once, before this returns; it must not raise.
+
+        Raises:
+            ConnectionLost: the connection was closed before; nothing was sent.
+
+        """
+        transport = self._transport
+        if transport is None:
+            raise ConnectionLost("the connection to Redis is closed")
+        self._waiting.append(take)
+        data = hiredis.pack_command(command)  # type: ignore[arg-type] # Its stub names a tuple of one.
+        sent = 0
+        if self._socket is not None and not transport.get_write_buffer_size():
+            try:
+                sent = self._socket.send(data)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                self.connection_lost(error)
+                return
+        if sent < len(data):
+            transport.write(data[sent:])
+
+    def linger(self, seconds: float) -> bool:
+        """Wait on the spot for what Redis answers, holding up the event loop; return whether something came.
+
+        Called by a taker of an answer it does nothing, so that takers do not pile up on one another.
+
+        Args:
+            seconds: wall time, some ten-thousandths at most.
+
+        """
+        own = self._socket
+        if own is None or self._lingering or not self._waiting or own.fileno() >= _SELECTABLE:
+            return False
+        self._lingering = True
+        try:
+            if not select.select((own,), (), (), seconds)[0]:
+                return False
+            data = own.recv(_READ_BYTES)
+            if not data:  # The end, which the transport will read as well.
+                return False
+            self.data_received(data)
+        except OSError:
+            # The transport meets it too, and says so in its own way.
+            return False
+        finally:
+            self._lingering = False
+        return True
 
     def close(self, cause: str = "the connection to Redis was closed") -> None:
         """Close on purpose; open commands fail with `ConnectionLost`, which says the cause."""
@@ -107,20 +179,20 @@ class RedisConnection(asyncio.Protocol):
         """Take the transport (asyncio calls this)."""
         # uvloop's transports do not descend from asyncio's classes, so there is nothing to assert.
         self._transport = cast("asyncio.Transport", transport)
+        if transport.get_extra_info("sslcontext") is None:
+            # A descriptor of our own for the same socket, for the loop does not lend its own.
+            self._socket = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+            self._socket.settimeout(0.0)
 
     def data_received(self, data: bytes) -> None:
         """Hand out the answers that are complete (asyncio calls this)."""
         self._reader.feed(data)
         try:
             while (reply := self._reader.gets()) is not False:
-                answer = self._waiting.popleft()
-                if answer.done():  # Its caller has given up waiting; the answer keeps its place in the order.
-                    continue
-                if isinstance(reply, CommandRefused):
-                    answer.set_exception(reply)
-                else:
-                    answer.set_result(reply)
-        except (ConnectionLost, IndexError) as error:
+                if not self._waiting:
+                    raise ConnectionLost("Redis answered what nobody had asked")  # noqa: TRY301 - as if it had said so itself.
+                self._waiting.popleft()(reply)
+        except ConnectionLost as error:
             # Not the protocol, or more answers than commands: nothing that follows can be trusted.
             self.connection_lost(error)
 
@@ -136,10 +208,11 @@ class RedisConnection(asyncio.Protocol):
 
     def _lose(self, error: ConnectionLost) -> None:
         self._transport = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
         while self._waiting:
-            answer = self._waiting.popleft()
-            if not answer.done():
-                answer.set_exception(error)
+            self._waiting.popleft()(error)
 
 
 def redis_client(url: str, *, socket_timeout: float = 5.0) -> "redis.asyncio.Redis":

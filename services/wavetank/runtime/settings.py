@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wavetank.runtime.clock import VenueClock
+from wavetank.runtime.labels import label_and_count
 
 _TOP_PORT = 65_535
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
@@ -28,9 +29,9 @@ class Durability(StrEnum):
     MEMORY = "memory"
     """Any kill of our own processes."""
     EVERYSEC = "everysec"
-    """All but the last second or two when Redis or the machine dies."""
+    """That too; and all but the last second or two when Redis or the machine dies."""
     ALWAYS = "always"
-    """Redis or the machine dying, on one Redis."""
+    """That too; and Redis or the machine dying, on one Redis. A failover only with `replicas`."""
 
 
 class LogFormat(StrEnum):
@@ -81,6 +82,9 @@ class ServiceSettings(BaseSettings):
     redis_url: Annotated[str, Field(repr=False)] = "redis://127.0.0.1:6379/0"
     """Where Redis is; may hold a password, hence is not printed."""
     durability: Durability = Durability.EVERYSEC
+    replicas: Annotated[int, Field(ge=0, le=9)] = 0
+    """Replicas of Redis that must have an entry before it is acknowledged; its `min-replicas-to-write` must be as
+    many."""
     append_timeout_ms: Annotated[int, Field(ge=10, le=60_000)] = 2_000
     """Wall time after which an append without an answer counts as lost."""
     listen: str = "127.0.0.1:0"
@@ -106,6 +110,9 @@ class ServiceSettings(BaseSettings):
     """Port of the metrics page; 0 for none."""
     die_with_parent: bool = False
     """End when the process that started this one ends, even if it was killed (Linux)."""
+    kill_at: str = ""
+    """For crash tests alone: `label:n` kills the process as `kill -9` does at the n-th passing of a label of the commit
+    path (`wavetank.runtime.labels`)."""
 
     @field_validator("redis_url")
     @classmethod
@@ -134,6 +141,13 @@ class ServiceSettings(BaseSettings):
     def _check_internal_key(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value():
             raise ValueError("an empty key would let everybody in")
+        return value
+
+    @field_validator("kill_at")
+    @classmethod
+    def _check_kill_at(cls, value: str) -> str:
+        if value:
+            label_and_count(value)
         return value
 
     @classmethod

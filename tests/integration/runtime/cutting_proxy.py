@@ -16,8 +16,8 @@ class CuttingProxy:
     """Listen on a port of its own and forward to the Redis of a URL."""
 
     def __init__(self, redis_url: str) -> None:
-        parts = urlsplit(redis_url)
-        self._target = (parts.hostname or "127.0.0.1", parts.port or 6_379)
+        self._target = ("", 0)
+        self.lead_to(redis_url)
         self._server: asyncio.Server | None = None
         self._port = 0
         self._links: set[asyncio.Task[None]] = set()
@@ -25,6 +25,11 @@ class CuttingProxy:
         self._cut_after = b""
         self._swallow = False
         self.cuts = 0
+
+    def lead_to(self, redis_url: str) -> None:
+        """Forward new connections to this Redis, as an address does that follows the primary."""
+        parts = urlsplit(redis_url)
+        self._target = (parts.hostname or "127.0.0.1", parts.port or 6_379)
 
     @property
     def url(self) -> str:

@@ -118,7 +118,7 @@ async def test_a_new_writer_fences_one_that_appends_without_pause(redis_url: str
             with pytest.raises(Fenced):
                 await task
             assert new.last_seq == old.last_seq == acknowledged[-1].last_seq
-    found = await entries(redis_url, log_name)
+    found = await all_entries(redis_url, log_name)
     assert [entry for entry in found if entry.kind is EntryKind.BATCH] == acknowledged
 
 
@@ -294,13 +294,53 @@ async def test_a_log_may_be_written_over_a_socket(tmp_path_factory: pytest.TempP
         assert ids(await entries(server.unix_url, "matching-0")) == ["1-0", "1-1"]
 
 
-async def test_a_second_append_in_flight_stops_the_process(redis_url: str, log_name: str) -> None:
-    async with opened(redis_url, log_name) as writer:
+async def test_a_second_append_in_flight_stops_the_process(redis_server: RedisServer, log_name: str) -> None:
+    async with CuttingProxy(redis_server.url) as proxy, opened(proxy.url, log_name, timeout=0.2) as writer:
+        proxy.swallow_answers()
         first = asyncio.create_task(append(writer))
         await asyncio.sleep(0)
         with pytest.raises(InvariantBroken, match="while 1-1 was in flight"):
             await append(writer)
+        proxy.pass_everything()
         await first
+
+
+async def test_a_committed_entry_is_told_to_a_callback_once(redis_server: RedisServer, log_name: str) -> None:
+    told: list[LogEntry] = []
+    async with CuttingProxy(redis_server.url) as proxy, opened(proxy.url, log_name) as writer:
+
+        def commit_next(entry: LogEntry) -> None:
+            # The next append begins where the one before ends, without a task in between.
+            told.append(entry)
+            assert writer.last_seq == entry.last_seq
+            if len(told) < 100:
+                writer.commit(b"", RECORD, 1, entry.now_ns + 1, commit_next)
+
+        writer.commit(b"", RECORD, 1, 1, commit_next)
+        await eventually_async(lambda: len(told) == 100)
+        # Also when only the log itself can tell that it was committed.
+        proxy.cut_after_forwarding(b"XADD")
+        writer.commit(b"", RECORD, 1, 200, told.append)
+        await eventually_async(lambda: len(told) == 101)
+    assert (await entries(redis_server.url, log_name))[1:] == told
+
+
+async def test_an_append_that_is_answered_on_the_spot_still_lets_others_run(redis_url: str, log_name: str) -> None:
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with opened(redis_url, log_name) as writer:
+        counting = asyncio.create_task(count_turns())
+        for _ in range(200):
+            await append(writer)
+        counting.cancel()
+    # A turn at least after each eight: 200 / 8.
+    assert turns >= 25
 
 
 async def test_an_entry_without_events_or_back_in_time_is_refused(redis_url: str, log_name: str) -> None:

@@ -52,6 +52,10 @@ def test_an_order_is_told_with_its_price_size_and_owner() -> None:
         client_order_id=b"quote-1",
         price_ticks=600_005,
         size_lots=150_000,
+        display_lots=0,
+        expire_time_ns=0,
+        trigger_kind=0,
+        group_kind=0,
     )
     # BTC: a tick is 0.1 dollars and a lot 0.00001 BTC.
     assert Narrator(NAMES).say(order) == (
@@ -60,7 +64,7 @@ def test_an_order_is_told_with_its_price_size_and_owner() -> None:
 
 
 def test_a_trade_is_told_from_the_taker() -> None:
-    trade = Traded(1, 1_001, 5, 1_000, 17, 18, 600_000, 100_000, 0, 0, 0, 0, 2, 4)
+    trade = Traded(1, 1_001, 5, 1_000, 17, 18, 600_000, 100_000, 0, 0, 0, 0, 2, 4, 0)
     assert Narrator(NAMES).say(trade) == (
         "trade 5: taker (1001) sold 1 BTC at 60,000 to maker (1000), a liquidation (taker order 18, maker order 17)"
     )

@@ -4,19 +4,35 @@ from wavetank.cli.amounts import show_dollars
 from wavetank.cli.sentences.words import Speaker, Tellers, named, own_id
 from wavetank.cli.times import show_instant
 from wavetank.model.events.matching import (
+    AuctionUncrossed,
     BookSampled,
     CreditApplied,
+    DeadManMoved,
     GateMoved,
+    InstrumentMoved,
     MarkApplied,
     OrderAccepted,
+    OrderActivated,
     OrderAmended,
     OrderCancelled,
     OrderRejected,
+    OrderTriggered,
     PositionTransferred,
     RequestAnswered,
     Traded,
 )
-from wavetank.model.orders import CancelReason, CommandKind, OrderFlag, OrderType, Side, TimeInForce
+from wavetank.model.orders import (
+    CancelReason,
+    CommandKind,
+    GroupKind,
+    InstrumentState,
+    OrderFlag,
+    OrderType,
+    Side,
+    TimeInForce,
+    TriggerKind,
+    TriggerSource,
+)
 from wavetank.model.reason import Reason
 from wavetank.model.record import kind_of
 
@@ -26,8 +42,29 @@ ROUTINE_KINDS = frozenset(kind_of(cls) for cls in (BookSampled, MarkApplied, Cre
 
 
 def _flag_words(flags: int) -> str:
-    words = [(OrderFlag.POST_ONLY, "post-only"), (OrderFlag.REDUCE_ONLY, "reduce-only")]
+    words = [
+        (OrderFlag.POST_ONLY, "post-only"),
+        (OrderFlag.POST_ONLY_SLIDE, "sliding"),
+        (OrderFlag.REDUCE_ONLY, "reduce-only"),
+        (OrderFlag.QUOTE, "quote"),
+    ]
     return "".join(f" {word}" for flag, word in words if flags & flag)
+
+
+def _wait_words(say: Speaker, event: OrderAccepted) -> str:
+    """Return what an order shows, when it ends, and what it waits for."""
+    number = event.instrument_id
+    words = f", showing {say.size(number, event.display_lots)} at once" if event.display_lots else ""
+    if event.expire_time_ns:
+        words += f", until {show_instant(event.expire_time_ns)}"
+    if event.trigger_kind:
+        words += (
+            f", once its {named(event.trigger_kind, TriggerKind)} at {say.price(number, event.trigger_price_ticks)} "
+            f"is reached by the {named(event.trigger_source, TriggerSource)} price"
+        )
+    if event.group_kind:
+        words += f", in the {named(event.group_kind, GroupKind)} group of order {event.group_id}"
+    return words
 
 
 @TELLERS.of(OrderAccepted)
@@ -44,7 +81,7 @@ def _accepted(say: Speaker, event: OrderAccepted) -> str:
     who = "liquidation order" if event.flags & OrderFlag.LIQUIDATION else "order"
     return (
         f"{who} {event.order_id}{own_id(event.client_order_id)} of {say.account(event.account_id)} accepted: "
-        f"{what} {kind}{_flag_words(event.flags)}"
+        f"{what} {kind}{_flag_words(event.flags)}{_wait_words(say, event)}"
     )
 
 
@@ -81,7 +118,17 @@ def _cancelled(say: Speaker, event: OrderCancelled) -> str:
         CancelReason.REDUCE_ONLY: "its position shrank",
         CancelReason.LIQUIDATION: "its account is being liquidated",
         CancelReason.DISCONNECTED: "its session ended",
+        CancelReason.EXPIRED: "its time was up",
+        CancelReason.DEAD_MAN: "the account's dead-man switch fired",
+        CancelReason.GROUP: "another order of its group came first",
+        CancelReason.PARENT: "its parent ended unfilled",
+        CancelReason.TRIGGER_REFUSED: "refused when its trigger fired",
+        CancelReason.REPLACED: "a mass quote replaced it",
+        CancelReason.SETTLED: "its instrument was settled",
+        CancelReason.OVERTAKEN: "earlier commands of its batch left no room",
     }.get(CancelReason(event.reason), "")
+    if event.refusal:
+        why += f" ({named(event.refusal, Reason)})"
     rest = say.size(event.instrument_id, event.remaining_lots)
     return (
         f"order {event.order_id}{own_id(event.client_order_id)} of {say.account(event.account_id)} cancelled "
@@ -154,3 +201,45 @@ def _credit_applied(say: Speaker, event: CreditApplied) -> str:
 @TELLERS.of(GateMoved)
 def _gate_moved(_say: Speaker, event: GateMoved) -> str:
     return "matching takes new orders" if event.is_open else "matching takes no new orders until prices are fresh"
+
+
+@TELLERS.of(OrderTriggered)
+def _triggered(say: Speaker, event: OrderTriggered) -> str:
+    number = event.instrument_id
+    return (
+        f"order {event.order_id}{own_id(event.client_order_id)} of {say.account(event.account_id)} fired at "
+        f"{say.price(number, event.seen_price_ticks)}: {named(event.side, Side)} {say.size(number, event.size_lots)} "
+        f"{say.symbol(number)} at {say.price(number, event.price_ticks)}"
+    )
+
+
+@TELLERS.of(OrderActivated)
+def _activated(say: Speaker, event: OrderActivated) -> str:
+    return (
+        f"order {event.order_id}{own_id(event.client_order_id)} of {say.account(event.account_id)} waits for its "
+        f"trigger from now on, with {say.size(event.instrument_id, event.size_lots)} {say.symbol(event.instrument_id)}"
+    )
+
+
+@TELLERS.of(InstrumentMoved)
+def _moved(say: Speaker, event: InstrumentMoved) -> str:
+    return (
+        f"{say.symbol(event.instrument_id)} went from {named(event.previous_state, InstrumentState)} to "
+        f"{named(event.state, InstrumentState)}"
+    )
+
+
+@TELLERS.of(DeadManMoved)
+def _dead_man(say: Speaker, event: DeadManMoved) -> str:
+    what = f"set to {show_instant(event.deadline_ns)}" if event.deadline_ns else "fired" if event.fired else "off"
+    return f"dead-man switch of {say.account(event.account_id)}: {what}"
+
+
+@TELLERS.of(AuctionUncrossed)
+def _uncrossed(say: Speaker, event: AuctionUncrossed) -> str:
+    number = event.instrument_id
+    left = "buying" if event.surplus_lots > 0 else "selling"
+    return (
+        f"auction of {say.symbol(number)}: {say.size(number, event.matched_lots)} at "
+        f"{say.price(number, event.price_ticks)}, {say.size(number, event.surplus_lots)} {left} left over"
+    )

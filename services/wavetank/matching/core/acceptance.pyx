@@ -18,6 +18,7 @@ from wavetank.matching.core.words cimport (
     ACCOUNT_REDUCE_ONLY,
     AMOUNT_OUT_OF_RANGE,
     BUY,
+    CREDIT_ELSEWHERE,
     CREDIT_EXCEEDED,
     CREDIT_STALE,
     FILL_OR_KILL_UNFILLED,
@@ -335,7 +336,11 @@ cdef int _check_credit(
         return refuse(refusal, CREDIT_STALE, _narrow(<int128>shard.now_ns - oldest), shard.credit_ttl_ns)
     allowed = <int128>account.budget + shard.accounts.uncounted(intent.account)
     if committed > allowed:
-        return refuse(refusal, CREDIT_EXCEEDED, committed, _narrow(allowed))
+        # Nothing waits here: the share that another shard can spare is asked for, and the order may come again (R9).
+        return refuse(
+            refusal, CREDIT_ELSEWHERE if committed <= allowed + account.elsewhere else CREDIT_EXCEEDED,
+            committed, _narrow(allowed),
+        )
     return OK
 
 

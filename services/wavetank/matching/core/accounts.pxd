@@ -27,6 +27,8 @@ cdef struct Account:
     int32_t first_remembered
     # The credit line.
     int64_t budget
+    # What other shards have to spare.
+    int64_t elsewhere
     uint64_t line_value
     uint64_t line_fees
     int64_t mark_time_ns

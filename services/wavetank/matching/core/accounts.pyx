@@ -218,6 +218,7 @@ cdef class Accounts:
         of.line_number = line.line_number
         of.as_of_seq = line.as_of_seq
         of.budget = line.budget_micros
+        of.elsewhere = line.elsewhere_micros
         of.line_value = line.counted_value_micros % 2**64
         of.line_fees = line.counted_fees_micros % 2**64
         of.mark_time_ns = line.mark_time_ns

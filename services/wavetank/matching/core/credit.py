@@ -35,6 +35,8 @@ class CreditLine:
     as_of_seq: int
     """Seq of this shard's log up to which clearing has counted."""
     budget_micros: int
+    elsewhere_micros: int = 0
+    """What other shards have to spare for the account; an order within it is refused for now only (R9)."""
     counted_value_micros: int = 0
     """Q: signed value of all counted trades and transfers, modulo 2^64."""
     counted_fees_micros: int = 0

@@ -21,6 +21,11 @@ cdef enum RecordKind:
     BOOK_SAMPLED = 109
     MARK_APPLIED = 110
     GATE_MOVED = 111
+    ORDER_TRIGGERED = 112
+    INSTRUMENT_MOVED = 113
+    DEAD_MAN_MOVED = 114
+    AUCTION_UNCROSSED = 115
+    ORDER_ACTIVATED = 116
 
 cdef packed struct ClientId:
     int64_t low
@@ -34,18 +39,28 @@ cdef packed struct Command:
     uint8_t flags
     uint8_t receiver_may_increase
     uint8_t cancel_reason
-    uint8_t padding
+    uint8_t self_trade_prevention
     int32_t instrument_id
-    int32_t request_number
+    # Of a group, mass quote or atomic batch: how many commands behind this one belong to it.
+    int32_t count
     int64_t account_id
     int64_t order_id
     ClientId client_id
     int64_t price_ticks
     int64_t size_lots
     int64_t slippage_cap_ppm
+    int64_t display_lots
+    int64_t trigger_price_ticks
+    # Of CANCEL_ALL_AFTER the time from now on.
+    int64_t expire_time_ns
     int64_t request_seq
     int64_t receiver_account_id
     int64_t value_micros
+    int32_t request_number
+    uint8_t trigger_kind
+    uint8_t trigger_source
+    uint8_t group_kind
+    uint8_t padding
 
 cdef packed struct Result:
     int64_t order_id
@@ -80,11 +95,20 @@ cdef packed struct OrderAccepted:
     int64_t margin_price_ticks
     int64_t slippage_cap_ppm
     int64_t request_seq
+    int64_t expire_time_ns
+    int64_t group_id
     int32_t request_number
+    int32_t asked_price_ticks
+    int32_t display_lots
+    int32_t trigger_price_ticks
     uint8_t side
     uint8_t order_type
     uint8_t time_in_force
     uint8_t flags
+    uint8_t self_trade_prevention
+    uint8_t trigger_kind
+    uint8_t trigger_source
+    uint8_t group_kind
 
 cdef packed struct OrderRejected:
     uint16_t kind
@@ -121,6 +145,7 @@ cdef packed struct Traded:
     int64_t taker_remaining_lots
     uint8_t taker_side
     uint8_t taker_flags
+    uint8_t auction
 
 cdef packed struct OrderCancelled:
     uint16_t kind
@@ -134,6 +159,7 @@ cdef packed struct OrderCancelled:
     uint8_t side
     uint8_t reason
     uint8_t flags
+    uint16_t refusal
 
 cdef packed struct OrderAmended:
     uint16_t kind
@@ -148,6 +174,7 @@ cdef packed struct OrderAmended:
     int64_t remaining_lots
     int64_t loss_micros
     int64_t margin_price_ticks
+    int64_t trigger_price_ticks
     uint8_t side
     uint8_t kept_priority
 
@@ -219,3 +246,54 @@ cdef packed struct GateMoved:
     int32_t instrument_id
     int64_t account_id
     uint8_t is_open
+
+cdef packed struct OrderTriggered:
+    uint16_t kind
+    uint16_t record_flags
+    int32_t instrument_id
+    int64_t account_id
+    int64_t order_id
+    ClientId client_id
+    int64_t price_ticks
+    int64_t size_lots
+    int64_t loss_micros
+    int64_t margin_price_ticks
+    int64_t seen_price_ticks
+    uint8_t side
+
+cdef packed struct InstrumentMoved:
+    uint16_t kind
+    uint16_t record_flags
+    int32_t instrument_id
+    int64_t account_id
+    int64_t event_time_ns
+    uint8_t state
+    uint8_t previous_state
+
+cdef packed struct DeadManMoved:
+    uint16_t kind
+    uint16_t record_flags
+    int32_t instrument_id
+    int64_t account_id
+    int64_t deadline_ns
+    uint8_t fired
+
+cdef packed struct AuctionUncrossed:
+    uint16_t kind
+    uint16_t record_flags
+    int32_t instrument_id
+    int64_t account_id
+    int64_t price_ticks
+    int64_t matched_lots
+    int64_t surplus_lots
+    int64_t reference_price_ticks
+
+cdef packed struct OrderActivated:
+    uint16_t kind
+    uint16_t record_flags
+    int32_t instrument_id
+    int64_t account_id
+    int64_t order_id
+    ClientId client_id
+    int64_t size_lots
+    uint8_t side

@@ -12,17 +12,42 @@ cdef enum:
     GTC = 1
     IOC = 2
     FOK = 3
+    GTT = 4
 
 cdef enum:
     OPEN = 1
     FILLED = 2
     CANCELLED = 3
     REJECTED = 4
+    UNTRIGGERED = 5
+    WAITING = 6
 
 cdef enum:
     POST_ONLY = 1
     REDUCE_ONLY = 2
     LIQUIDATION = 4
+    POST_ONLY_SLIDE = 8
+    QUOTE = 16
+    CANCEL_ON_DISCONNECT = 32
+
+cdef enum:
+    EXPIRE_MAKER = 1
+    EXPIRE_TAKER = 2
+    EXPIRE_BOTH = 3
+
+cdef enum:
+    STOP = 1
+    TAKE_PROFIT = 2
+
+cdef enum:
+    MARK = 1
+    LAST = 2
+    INDEX = 3
+
+cdef enum:
+    ONE_CANCELS_OTHER = 1
+    PARENT = 2
+    POSITION = 3
 
 cdef enum:
     BY_REQUEST = 1
@@ -31,6 +56,14 @@ cdef enum:
     BY_REDUCE_ONLY = 4
     BY_LIQUIDATION = 5
     BY_DISCONNECT = 6
+    BY_EXPIRED = 7
+    BY_DEAD_MAN = 8
+    BY_GROUP = 9
+    BY_PARENT = 10
+    BY_TRIGGER_REFUSED = 11
+    BY_REPLACED = 12
+    BY_SETTLED = 13
+    BY_OVERTAKEN = 14
 
 cdef enum:
     PLACE = 1
@@ -40,6 +73,11 @@ cdef enum:
     LIQUIDATE = 5
     CANCEL_ACCOUNT = 6
     TRANSFER = 7
+    CANCEL_ALL_AFTER = 8
+    PLACE_GROUP = 9
+    MASS_QUOTE = 10
+    ATOMIC = 11
+    CANCEL_DISCONNECTED = 12
 
 cdef enum:
     NO_LINE = 0
@@ -51,6 +89,10 @@ cdef enum:
     TRADING = 1
     CANCEL_ONLY = 2
     HALTED = 3
+    STATE_POST_ONLY = 4
+    STATE_REDUCE_ONLY = 5
+    AUCTION = 6
+    SETTLED = 7
 
 cdef enum:
     OK = 0
@@ -75,11 +117,17 @@ cdef enum:
     AMEND_BELOW_FILLED = 215
     POSITION_TOO_LARGE = 216
     OPEN_INTEREST_CAP = 217
+    TRIGGER_PRICE_PASSED = 218
+    EXPIRY_PASSED = 219
+    BATCH_REFUSED = 220
+    DISPLAY_OUT_OF_RANGE = 221
+    TIMEOUT_OUT_OF_RANGE = 222
     CREDIT_EXCEEDED = 300
     NO_CREDIT_LINE = 301
     CREDIT_STALE = 302
     ACCOUNT_REDUCE_ONLY = 303
     ACCOUNT_FROZEN = 304
+    CREDIT_ELSEWHERE = 305
     AMOUNT_OUT_OF_RANGE = 308
     TOO_MANY_INSTRUMENTS = 309
     TRANSFER_CLIPPED = 401

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from wavetank.model.record import record
 
 
-@record(101, "q16sqqqqqqiBBBB")
+@record(101, "q16sqqqqqqqqiiiiBBBBBBBB")
 @dataclass(frozen=True, slots=True)
 class OrderAccepted:
     """An order passed every check; trades and a cancel of its rest may follow."""
@@ -30,11 +30,25 @@ class OrderAccepted:
     """As the market order asked; 0 took the instrument's band."""
     request_seq: int
     """For liquidation orders: the request's id (seq, number), else 0."""
+    expire_time_ns: int
+    """Venue time at which a GTT order ends, else 0."""
+    group_id: int
+    """Order id of its group's first order, or 0 (ORD-040)."""
     request_number: int
+    asked_price_ticks: int
+    """Limit as asked: 0 for a market order, another than `price_ticks` where a post-only order slid."""
+    display_lots: int
+    """Most that an iceberg shows at once, or 0."""
+    trigger_price_ticks: int
     side: int
     order_type: int
     time_in_force: int
     flags: int
+    self_trade_prevention: int
+    trigger_kind: int
+    """A `TriggerKind`; 0 for an order that runs at once."""
+    trigger_source: int
+    group_kind: int
 
 
 @record(102, "q16sqqqqHBBBBB")
@@ -58,7 +72,7 @@ class OrderRejected:
     flags: int
 
 
-@record(103, "qqqqqqqqqqBB")
+@record(103, "qqqqqqqqqqBBB")
 @dataclass(frozen=True, slots=True)
 class Traded:
     """Two orders met, at the resting order's price (MTCH-010)."""
@@ -78,9 +92,11 @@ class Traded:
     taker_remaining_lots: int
     taker_side: int
     taker_flags: int
+    auction: int
+    """1 where an auction's one price was traded at; the taker is the newer order then (MTCH-050)."""
 
 
-@record(104, "q16sqqBBB")
+@record(104, "q16sqqBBBH")
 @dataclass(frozen=True, slots=True)
 class OrderCancelled:
     """An order, or its rest, left the book without trading; its terminal state."""
@@ -95,9 +111,11 @@ class OrderCancelled:
     reason: int
     """A `CancelReason`."""
     flags: int
+    refusal: int
+    """A `Reason`, where the order was refused only when it came to run; else 0."""
 
 
-@record(105, "q16sqqqqqqBB")
+@record(105, "q16sqqqqqqqBB")
 @dataclass(frozen=True, slots=True)
 class OrderAmended:
     """A resting order changed; when priority was lost, trades may follow."""
@@ -114,6 +132,8 @@ class OrderAmended:
     """Credit charged for the remaining lots at the new limit."""
     margin_price_ticks: int
     """Margin price that the charge is fixed at."""
+    trigger_price_ticks: int
+    """Trigger price after the change, or 0."""
     side: int
     kept_priority: int
 
@@ -211,3 +231,80 @@ class GateMoved:
     instrument_id: int
     account_id: int
     is_open: int
+
+
+@record(112, "q16sqqqqqB")
+@dataclass(frozen=True, slots=True)
+class OrderTriggered:
+    """An order's trigger fired, and it passed every check; trades and a cancel of its rest may follow."""
+
+    instrument_id: int
+    account_id: int
+    order_id: int
+    client_order_id: bytes
+    price_ticks: int
+    """Limit at which it runs: its own, slid, or a market order's cap."""
+    size_lots: int
+    """Lots that run: a reduce-only order is clipped to what it can close."""
+    loss_micros: int
+    """Credit charged for filling at the limit (PROTOCOL R6)."""
+    margin_price_ticks: int
+    seen_price_ticks: int
+    """Price that fired it."""
+    side: int
+
+
+@record(113, "qBB")
+@dataclass(frozen=True, slots=True)
+class InstrumentMoved:
+    """An instrument came into another state (MTCH-050); what that caused follows."""
+
+    instrument_id: int
+    account_id: int
+    event_time_ns: int
+    state: int
+    """An `InstrumentState`."""
+    previous_state: int
+
+
+@record(114, "qB")
+@dataclass(frozen=True, slots=True)
+class DeadManMoved:
+    """An account's dead-man switch was armed, renewed, disarmed, or fired (ORD-020)."""
+
+    instrument_id: int
+    account_id: int
+    deadline_ns: int
+    """Venue time at which it will fire; 0 when it is off."""
+    fired: int
+    """1 when it fired; the cancels follow."""
+
+
+@record(115, "qqqq")
+@dataclass(frozen=True, slots=True)
+class AuctionUncrossed:
+    """An auction found its price; its trades follow (MTCH-050)."""
+
+    instrument_id: int
+    account_id: int
+    price_ticks: int
+    matched_lots: int
+    """Lots that can trade at the price."""
+    surplus_lots: int
+    """Buying less selling lots at the price; the nearer to 0 the better."""
+    reference_price_ticks: int
+    """What the remaining ties were broken by, or 0."""
+
+
+@record(116, "q16sqB")
+@dataclass(frozen=True, slots=True)
+class OrderActivated:
+    """The parent of an order has filled; the order waits for its trigger from now on (ORD-040)."""
+
+    instrument_id: int
+    account_id: int
+    order_id: int
+    client_order_id: bytes
+    size_lots: int
+    """Its size, at most what the parent filled."""
+    side: int

@@ -29,6 +29,17 @@ def test_an_order_is_accepted_up_to_the_last_micro_dollar(desk: Desk) -> None:
 
 
 @pytest.mark.spec("MRGN-050")
+def test_what_another_shard_could_spare_is_refused_for_now_only(desk: Desk) -> None:
+    # As above 10,045 would be committed; 10,000 are granted here, and 45 can be had elsewhere.
+    desk.line(ALICE, 10_000, elsewhere_micros=45)
+    refused = desk.place(ALICE, BUY, 100, 1_000)
+    assert (refused.reason, refused.was, refused.allowed) == (Reason.CREDIT_ELSEWHERE, 10_045, 10_000)
+    desk.line(ALICE, 10_000, elsewhere_micros=44)
+    refused = desk.place(ALICE, BUY, 100, 1_000)
+    assert (refused.reason, refused.was, refused.allowed) == (Reason.CREDIT_EXCEEDED, 10_045, 10_000)
+
+
+@pytest.mark.spec("MRGN-050")
 def test_fills_not_yet_counted_are_charged_from_the_sums_alone(desk: Desk) -> None:
     desk.place(BOB, SELL, 100, 990)
     desk.place(ALICE, BUY, 100, 990)

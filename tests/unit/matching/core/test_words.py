@@ -7,7 +7,18 @@ from pathlib import Path
 import wavetank.matching.core.commands as commands_module
 from wavetank.matching.core import commands
 from wavetank.model.events import matching as events
-from wavetank.model.orders import CancelReason, CommandKind, InstrumentState, LineStatus, OrderFlag, OrderState
+from wavetank.model.orders import (
+    CancelReason,
+    CommandKind,
+    GroupKind,
+    InstrumentState,
+    LineStatus,
+    OrderFlag,
+    OrderState,
+    SelfTradePrevention,
+    TriggerKind,
+    TriggerSource,
+)
 from wavetank.model.reason import Reason
 from wavetank.model.record import kind_of
 
@@ -21,14 +32,29 @@ def constants(name: str) -> dict[str, int]:
 
 def test_constants_equal_the_models() -> None:
     words = constants("words.pxd")
-    named: list[type[IntEnum]] = [CommandKind, InstrumentState, OrderState, Reason]
-    known = {member.name: int(member) for kind in named for member in kind}
+    named: list[type[IntEnum]] = [
+        CommandKind, GroupKind, InstrumentState, OrderState, Reason, SelfTradePrevention, TriggerKind, TriggerSource
+    ]  # fmt: skip
+    # POST_ONLY and REDUCE_ONLY are flags of an order; as states of an instrument they have a prefix.
+    known = {f"STATE_{state.name}": int(state) for state in InstrumentState}
+    known |= {member.name: int(member) for kind in named for member in kind}
     known |= {flag.name: int(flag) for flag in OrderFlag if flag.name}
     known |= {f"LINE_{status.name}": int(status) for status in LineStatus}
     by = {"BY_REQUEST": CancelReason.REQUESTED, "BY_DISCONNECT": CancelReason.DISCONNECTED}
     known |= {f"BY_{reason.name}": int(reason) for reason in CancelReason} | {k: int(v) for k, v in by.items()}
-    known |= {"BUY": 1, "SELL": 2, "LIMIT": 1, "MARKET": 2, "GTC": 1, "IOC": 2, "FOK": 3, "NO_LINE": 0, "OK": 0}
-    known |= {"PRICE_LIMIT": 2**31 - 1, "LOTS_LIMIT": 2**31 - 1}
+    known |= {
+        "BUY": 1,
+        "SELL": 2,
+        "LIMIT": 1,
+        "MARKET": 2,
+        "GTC": 1,
+        "IOC": 2,
+        "FOK": 3,
+        "GTT": 4,
+        "NO_LINE": 0,
+        "OK": 0,
+    }
+    known |= {"NO_LINE": 0, "OK": 0, "PRICE_LIMIT": 2**31 - 1, "LOTS_LIMIT": 2**31 - 1}
     assert {word: known.get(word) for word in words} == words
     assert len(words) > 60
 
@@ -38,7 +64,7 @@ def test_record_kinds_equal_the_models() -> None:
     assert kinds.pop("RECORD_BYTES") == 128
     names = {"".join(part.title() for part in word.split("_")): kind for word, kind in kinds.items()}
     assert names == {name: kind_of(getattr(events, name)) for name in names}
-    assert len(names) == 11
+    assert len(names) == 16
 
 
 def test_a_command_survives_its_packing() -> None:

@@ -187,6 +187,7 @@ class CreditUpdate(_message.Message):
     ACKNOWLEDGE_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
     MARK_TIME_NS_FIELD_NUMBER: _builtins.int
+    ELSEWHERE_MICROS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
     """Account."""
     line_epoch: _builtins.int
@@ -207,6 +208,8 @@ class CreditUpdate(_message.Message):
     """Whether the shard must log CreditApplied when it has applied the line."""
     mark_time_ns: _builtins.int
     """Venue time of the marks used."""
+    elsewhere_micros: _builtins.int
+    """What other shards can spare: an order beyond the budget and within both is refused as CREDIT_ELSEWHERE (R9)."""
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreditRow]:
         """Instruments with a position; others are flat and charged at the latest mark."""
@@ -225,10 +228,11 @@ class CreditUpdate(_message.Message):
         acknowledge: _builtins.bool = ...,
         rows: _abc.Iterable[Global___CreditRow] | None = ...,
         mark_time_ns: _builtins.int = ...,
+        elsewhere_micros: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "acknowledge", b"acknowledge", "as_of_seq", b"as_of_seq", "budget_micros", b"budget_micros", "counted_fees_micros", b"counted_fees_micros", "counted_value_micros", b"counted_value_micros", "line_epoch", b"line_epoch", "line_number", b"line_number", "mark_time_ns", b"mark_time_ns", "rows", b"rows", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "acknowledge", b"acknowledge", "as_of_seq", b"as_of_seq", "budget_micros", b"budget_micros", "counted_fees_micros", b"counted_fees_micros", "counted_value_micros", b"counted_value_micros", "elsewhere_micros", b"elsewhere_micros", "line_epoch", b"line_epoch", "line_number", b"line_number", "mark_time_ns", b"mark_time_ns", "rows", b"rows", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -57,6 +57,14 @@ class _InstrumentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Instr
     """Cancels only."""
     INSTRUMENT_STATE_HALTED: _InstrumentState.ValueType  # 3
     """Nothing."""
+    INSTRUMENT_STATE_POST_ONLY: _InstrumentState.ValueType  # 4
+    """Post-only orders and cancels."""
+    INSTRUMENT_STATE_REDUCE_ONLY: _InstrumentState.ValueType  # 5
+    """Reduce-only orders and cancels."""
+    INSTRUMENT_STATE_AUCTION: _InstrumentState.ValueType  # 6
+    """Limit orders gather without trading, until one price uncrosses them."""
+    INSTRUMENT_STATE_SETTLED: _InstrumentState.ValueType  # 7
+    """Nothing, for good; its orders are cancelled."""
 
 class InstrumentState(_InstrumentState, metaclass=_InstrumentStateEnumTypeWrapper):
     """What an instrument's book accepts at present (MTCH-050)."""
@@ -69,6 +77,14 @@ INSTRUMENT_STATE_CANCEL_ONLY: InstrumentState.ValueType  # 2
 """Cancels only."""
 INSTRUMENT_STATE_HALTED: InstrumentState.ValueType  # 3
 """Nothing."""
+INSTRUMENT_STATE_POST_ONLY: InstrumentState.ValueType  # 4
+"""Post-only orders and cancels."""
+INSTRUMENT_STATE_REDUCE_ONLY: InstrumentState.ValueType  # 5
+"""Reduce-only orders and cancels."""
+INSTRUMENT_STATE_AUCTION: InstrumentState.ValueType  # 6
+"""Limit orders gather without trading, until one price uncrosses them."""
+INSTRUMENT_STATE_SETTLED: InstrumentState.ValueType  # 7
+"""Nothing, for good; its orders are cancelled."""
 Global___InstrumentState: _TypeAlias = InstrumentState  # noqa: Y015
 
 @_typing.final

@@ -59,6 +59,8 @@ class _TimeInForceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TimeInFor
     """Trades what it can at once; the rest is cancelled."""
     TIME_IN_FORCE_FOK: _TimeInForce.ValueType  # 3
     """Trades whole at once, or not at all."""
+    TIME_IN_FORCE_GTT: _TimeInForce.ValueType  # 4
+    """Until cancelled, or until its `expire_time_ns`."""
 
 class TimeInForce(_TimeInForce, metaclass=_TimeInForceEnumTypeWrapper):
     """How long an order lives (ORD-010)."""
@@ -71,6 +73,8 @@ TIME_IN_FORCE_IOC: TimeInForce.ValueType  # 2
 """Trades what it can at once; the rest is cancelled."""
 TIME_IN_FORCE_FOK: TimeInForce.ValueType  # 3
 """Trades whole at once, or not at all."""
+TIME_IN_FORCE_GTT: TimeInForce.ValueType  # 4
+"""Until cancelled, or until its `expire_time_ns`."""
 Global___TimeInForce: _TypeAlias = TimeInForce  # noqa: Y015
 
 class _OrderState:
@@ -89,6 +93,10 @@ class _OrderStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderState
     """Cancelled, wholly or the rest."""
     ORDER_STATE_REJECTED: _OrderState.ValueType  # 4
     """Never accepted."""
+    ORDER_STATE_UNTRIGGERED: _OrderState.ValueType  # 5
+    """Accepted, and waits for its trigger."""
+    ORDER_STATE_WAITING: _OrderState.ValueType  # 6
+    """Accepted, and waits for its parent to fill."""
 
 class OrderState(_OrderState, metaclass=_OrderStateEnumTypeWrapper):
     """State of an order (ORD-060)."""
@@ -103,6 +111,10 @@ ORDER_STATE_CANCELLED: OrderState.ValueType  # 3
 """Cancelled, wholly or the rest."""
 ORDER_STATE_REJECTED: OrderState.ValueType  # 4
 """Never accepted."""
+ORDER_STATE_UNTRIGGERED: OrderState.ValueType  # 5
+"""Accepted, and waits for its trigger."""
+ORDER_STATE_WAITING: OrderState.ValueType  # 6
+"""Accepted, and waits for its parent to fill."""
 Global___OrderState: _TypeAlias = OrderState  # noqa: Y015
 
 class _CancelReason:
@@ -125,6 +137,22 @@ class _CancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelRe
     """Its account is being liquidated (LIQ-030)."""
     CANCEL_REASON_DISCONNECTED: _CancelReason.ValueType  # 6
     """Its session ended and had asked for this."""
+    CANCEL_REASON_EXPIRED: _CancelReason.ValueType  # 7
+    """Its time was up (GTT)."""
+    CANCEL_REASON_DEAD_MAN: _CancelReason.ValueType  # 8
+    """The account's dead-man switch fired."""
+    CANCEL_REASON_GROUP: _CancelReason.ValueType  # 9
+    """Another order of its group traded or fired (ORD-040)."""
+    CANCEL_REASON_PARENT: _CancelReason.ValueType  # 10
+    """Its parent ended without filling (ORD-040)."""
+    CANCEL_REASON_TRIGGER_REFUSED: _CancelReason.ValueType  # 11
+    """Its trigger fired, and the order was refused then; `refusal` says why."""
+    CANCEL_REASON_REPLACED: _CancelReason.ValueType  # 12
+    """A mass quote replaced it."""
+    CANCEL_REASON_SETTLED: _CancelReason.ValueType  # 13
+    """Its instrument was settled (MTCH-050)."""
+    CANCEL_REASON_OVERTAKEN: _CancelReason.ValueType  # 14
+    """What earlier commands of its atomic batch traded left no room for it; `refusal` says why."""
 
 class CancelReason(_CancelReason, metaclass=_CancelReasonEnumTypeWrapper):
     """Why an accepted order, or its rest, was cancelled."""
@@ -143,7 +171,185 @@ CANCEL_REASON_LIQUIDATION: CancelReason.ValueType  # 5
 """Its account is being liquidated (LIQ-030)."""
 CANCEL_REASON_DISCONNECTED: CancelReason.ValueType  # 6
 """Its session ended and had asked for this."""
+CANCEL_REASON_EXPIRED: CancelReason.ValueType  # 7
+"""Its time was up (GTT)."""
+CANCEL_REASON_DEAD_MAN: CancelReason.ValueType  # 8
+"""The account's dead-man switch fired."""
+CANCEL_REASON_GROUP: CancelReason.ValueType  # 9
+"""Another order of its group traded or fired (ORD-040)."""
+CANCEL_REASON_PARENT: CancelReason.ValueType  # 10
+"""Its parent ended without filling (ORD-040)."""
+CANCEL_REASON_TRIGGER_REFUSED: CancelReason.ValueType  # 11
+"""Its trigger fired, and the order was refused then; `refusal` says why."""
+CANCEL_REASON_REPLACED: CancelReason.ValueType  # 12
+"""A mass quote replaced it."""
+CANCEL_REASON_SETTLED: CancelReason.ValueType  # 13
+"""Its instrument was settled (MTCH-050)."""
+CANCEL_REASON_OVERTAKEN: CancelReason.ValueType  # 14
+"""What earlier commands of its atomic batch traded left no room for it; `refusal` says why."""
 Global___CancelReason: _TypeAlias = CancelReason  # noqa: Y015
+
+class _SelfTradePrevention:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SelfTradePreventionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SelfTradePrevention.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SELF_TRADE_PREVENTION_UNSPECIFIED: _SelfTradePrevention.ValueType  # 0
+    """As `EXPIRE_MAKER`."""
+    SELF_TRADE_PREVENTION_EXPIRE_MAKER: _SelfTradePrevention.ValueType  # 1
+    """The resting order is cancelled, the incoming one goes on."""
+    SELF_TRADE_PREVENTION_EXPIRE_TAKER: _SelfTradePrevention.ValueType  # 2
+    """The rest of the incoming order is cancelled."""
+    SELF_TRADE_PREVENTION_EXPIRE_BOTH: _SelfTradePrevention.ValueType  # 3
+    """Both are cancelled."""
+
+class SelfTradePrevention(_SelfTradePrevention, metaclass=_SelfTradePreventionEnumTypeWrapper):
+    """What an incoming order does when it meets an order of its own account (MTCH-020)."""
+
+SELF_TRADE_PREVENTION_UNSPECIFIED: SelfTradePrevention.ValueType  # 0
+"""As `EXPIRE_MAKER`."""
+SELF_TRADE_PREVENTION_EXPIRE_MAKER: SelfTradePrevention.ValueType  # 1
+"""The resting order is cancelled, the incoming one goes on."""
+SELF_TRADE_PREVENTION_EXPIRE_TAKER: SelfTradePrevention.ValueType  # 2
+"""The rest of the incoming order is cancelled."""
+SELF_TRADE_PREVENTION_EXPIRE_BOTH: SelfTradePrevention.ValueType  # 3
+"""Both are cancelled."""
+Global___SelfTradePrevention: _TypeAlias = SelfTradePrevention  # noqa: Y015
+
+class _TriggerKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TriggerKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TriggerKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRIGGER_KIND_UNSPECIFIED: _TriggerKind.ValueType  # 0
+    """Refused."""
+    TRIGGER_KIND_STOP: _TriggerKind.ValueType  # 1
+    """A buy fires at or above the trigger price, a sell at or below it."""
+    TRIGGER_KIND_TAKE_PROFIT: _TriggerKind.ValueType  # 2
+    """A buy fires at or below the trigger price, a sell at or above it."""
+
+class TriggerKind(_TriggerKind, metaclass=_TriggerKindEnumTypeWrapper):
+    """Which way a trigger waits for the price (ORD-010)."""
+
+TRIGGER_KIND_UNSPECIFIED: TriggerKind.ValueType  # 0
+"""Refused."""
+TRIGGER_KIND_STOP: TriggerKind.ValueType  # 1
+"""A buy fires at or above the trigger price, a sell at or below it."""
+TRIGGER_KIND_TAKE_PROFIT: TriggerKind.ValueType  # 2
+"""A buy fires at or below the trigger price, a sell at or above it."""
+Global___TriggerKind: _TypeAlias = TriggerKind  # noqa: Y015
+
+class _TriggerSource:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TriggerSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TriggerSource.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRIGGER_SOURCE_UNSPECIFIED: _TriggerSource.ValueType  # 0
+    """Refused."""
+    TRIGGER_SOURCE_MARK: _TriggerSource.ValueType  # 1
+    """The mark price."""
+    TRIGGER_SOURCE_LAST: _TriggerSource.ValueType  # 2
+    """The price of the last trade."""
+    TRIGGER_SOURCE_INDEX: _TriggerSource.ValueType  # 3
+    """The index price."""
+
+class TriggerSource(_TriggerSource, metaclass=_TriggerSourceEnumTypeWrapper):
+    """Which price a trigger watches."""
+
+TRIGGER_SOURCE_UNSPECIFIED: TriggerSource.ValueType  # 0
+"""Refused."""
+TRIGGER_SOURCE_MARK: TriggerSource.ValueType  # 1
+"""The mark price."""
+TRIGGER_SOURCE_LAST: TriggerSource.ValueType  # 2
+"""The price of the last trade."""
+TRIGGER_SOURCE_INDEX: TriggerSource.ValueType  # 3
+"""The index price."""
+Global___TriggerSource: _TypeAlias = TriggerSource  # noqa: Y015
+
+class _GroupKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GroupKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GroupKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GROUP_KIND_UNSPECIFIED: _GroupKind.ValueType  # 0
+    """Refused."""
+    GROUP_KIND_ONE_CANCELS_OTHER: _GroupKind.ValueType  # 1
+    """The first that trades or fires cancels the others."""
+    GROUP_KIND_PARENT: _GroupKind.ValueType  # 2
+    """The first order is the parent; the others, its take-profit and stop-loss, wait until it has filled."""
+    GROUP_KIND_POSITION: _GroupKind.ValueType  # 3
+    """Take-profit and stop-loss of the position; they end with it."""
+
+class GroupKind(_GroupKind, metaclass=_GroupKindEnumTypeWrapper):
+    """How the orders of a group depend on one another (ORD-040)."""
+
+GROUP_KIND_UNSPECIFIED: GroupKind.ValueType  # 0
+"""Refused."""
+GROUP_KIND_ONE_CANCELS_OTHER: GroupKind.ValueType  # 1
+"""The first that trades or fires cancels the others."""
+GROUP_KIND_PARENT: GroupKind.ValueType  # 2
+"""The first order is the parent; the others, its take-profit and stop-loss, wait until it has filled."""
+GROUP_KIND_POSITION: GroupKind.ValueType  # 3
+"""Take-profit and stop-loss of the position; they end with it."""
+Global___GroupKind: _TypeAlias = GroupKind  # noqa: Y015
+
+class _Acknowledgement:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AcknowledgementEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Acknowledgement.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ACKNOWLEDGEMENT_UNSPECIFIED: _Acknowledgement.ValueType  # 0
+    """As `LOGGED`."""
+    ACKNOWLEDGEMENT_LOGGED: _Acknowledgement.ValueType  # 1
+    """When the outcome stands in the log, and so outlives a crash."""
+    ACKNOWLEDGEMENT_MATCHED: _Acknowledgement.ValueType  # 2
+    """As soon as it is matched, marked provisional; the final answer follows when it stands in the log."""
+
+class Acknowledgement(_Acknowledgement, metaclass=_AcknowledgementEnumTypeWrapper):
+    """When a session is answered."""
+
+ACKNOWLEDGEMENT_UNSPECIFIED: Acknowledgement.ValueType  # 0
+"""As `LOGGED`."""
+ACKNOWLEDGEMENT_LOGGED: Acknowledgement.ValueType  # 1
+"""When the outcome stands in the log, and so outlives a crash."""
+ACKNOWLEDGEMENT_MATCHED: Acknowledgement.ValueType  # 2
+"""As soon as it is matched, marked provisional; the final answer follows when it stands in the log."""
+Global___Acknowledgement: _TypeAlias = Acknowledgement  # noqa: Y015
+
+@_typing.final
+class Trigger(_message.Message):
+    """Makes an order wait until a price is reached."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    PRICE_TICKS_FIELD_NUMBER: _builtins.int
+    kind: Global___TriggerKind.ValueType
+    """Stop or take-profit."""
+    source: Global___TriggerSource.ValueType
+    """Price watched."""
+    price_ticks: _builtins.int
+    """Price at which it fires."""
+    def __init__(
+        self,
+        *,
+        kind: Global___TriggerKind.ValueType = ...,
+        source: Global___TriggerSource.ValueType = ...,
+        price_ticks: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "price_ticks", b"price_ticks", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Trigger: _TypeAlias = Trigger  # noqa: Y015
 
 @_typing.final
 class Refusal(_message.Message):
@@ -195,6 +401,11 @@ class PlaceOrder(_message.Message):
     REDUCE_ONLY_FIELD_NUMBER: _builtins.int
     CLIENT_ORDER_ID_FIELD_NUMBER: _builtins.int
     SLIPPAGE_CAP_PPM_FIELD_NUMBER: _builtins.int
+    POST_ONLY_SLIDE_FIELD_NUMBER: _builtins.int
+    DISPLAY_LOTS_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_NS_FIELD_NUMBER: _builtins.int
+    SELF_TRADE_PREVENTION_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
     instrument_id: _builtins.int
     """Instrument."""
     side: _instrument_pb2.Side.ValueType
@@ -217,6 +428,18 @@ class PlaceOrder(_message.Message):
     """
     slippage_cap_ppm: _builtins.int
     """Market orders: furthest from the mark, parts per million; 0 takes the instrument's band."""
+    post_only_slide: _builtins.bool
+    """With post-only: instead of being refused, move one price step behind the other side's best."""
+    display_lots: _builtins.int
+    """Iceberg: the most that shows in the book at once, the rest is hidden; 0 shows all (GTC and GTT limits only)."""
+    expire_time_ns: _builtins.int
+    """Venue time at which a GTT order ends; 0 for all others."""
+    self_trade_prevention: Global___SelfTradePrevention.ValueType
+    """What happens when it meets an order of its own account."""
+    @_builtins.property
+    def trigger(self) -> Global___Trigger:
+        """Wait for this first; none to run at once."""
+
     def __init__(
         self,
         *,
@@ -230,10 +453,15 @@ class PlaceOrder(_message.Message):
         reduce_only: _builtins.bool = ...,
         client_order_id: _builtins.bytes = ...,
         slippage_cap_ppm: _builtins.int = ...,
+        post_only_slide: _builtins.bool = ...,
+        display_lots: _builtins.int = ...,
+        expire_time_ns: _builtins.int = ...,
+        self_trade_prevention: Global___SelfTradePrevention.ValueType = ...,
+        trigger: Global___Trigger | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["trigger", b"trigger"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "instrument_id", b"instrument_id", "order_type", b"order_type", "post_only", b"post_only", "price_ticks", b"price_ticks", "reduce_only", b"reduce_only", "side", b"side", "size_lots", b"size_lots", "slippage_cap_ppm", b"slippage_cap_ppm", "time_in_force", b"time_in_force"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "display_lots", b"display_lots", "expire_time_ns", b"expire_time_ns", "instrument_id", b"instrument_id", "order_type", b"order_type", "post_only", b"post_only", "post_only_slide", b"post_only_slide", "price_ticks", b"price_ticks", "reduce_only", b"reduce_only", "self_trade_prevention", b"self_trade_prevention", "side", b"side", "size_lots", b"size_lots", "slippage_cap_ppm", b"slippage_cap_ppm", "time_in_force", b"time_in_force", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -275,6 +503,7 @@ class AmendOrder(_message.Message):
     CLIENT_ORDER_ID_FIELD_NUMBER: _builtins.int
     PRICE_TICKS_FIELD_NUMBER: _builtins.int
     SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    TRIGGER_PRICE_TICKS_FIELD_NUMBER: _builtins.int
     order_id: _builtins.int
     """Venue's id, or 0."""
     client_order_id: _builtins.bytes
@@ -283,6 +512,8 @@ class AmendOrder(_message.Message):
     """New price, or 0 to keep it."""
     size_lots: _builtins.int
     """New size including what has been filled, or 0 to keep it."""
+    trigger_price_ticks: _builtins.int
+    """New trigger price of an order that waits for it, or 0 to keep it."""
     def __init__(
         self,
         *,
@@ -290,10 +521,11 @@ class AmendOrder(_message.Message):
         client_order_id: _builtins.bytes = ...,
         price_ticks: _builtins.int = ...,
         size_lots: _builtins.int = ...,
+        trigger_price_ticks: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "order_id", b"order_id", "price_ticks", b"price_ticks", "size_lots", b"size_lots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "order_id", b"order_id", "price_ticks", b"price_ticks", "size_lots", b"size_lots", "trigger_price_ticks", b"trigger_price_ticks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -326,6 +558,120 @@ class CancelAllOrders(_message.Message):
 Global___CancelAllOrders: _TypeAlias = CancelAllOrders  # noqa: Y015
 
 @_typing.final
+class PlaceGroup(_message.Message):
+    """Places several orders of one instrument that know of each other; all or none (ORD-040)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    kind: Global___GroupKind.ValueType
+    """How they depend on one another."""
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlaceOrder]:
+        """The orders, at most 8; of a parent group the parent first."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___GroupKind.ValueType = ...,
+        orders: _abc.Iterable[Global___PlaceOrder] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "orders", b"orders"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceGroup: _TypeAlias = PlaceGroup  # noqa: Y015
+
+@_typing.final
+class Quote(_message.Message):
+    """One quote: a post-only limit order that rests until replaced or cancelled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIDE_FIELD_NUMBER: _builtins.int
+    PRICE_TICKS_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    side: _instrument_pb2.Side.ValueType
+    """Side."""
+    price_ticks: _builtins.int
+    """Limit price."""
+    size_lots: _builtins.int
+    """Size that shall be open."""
+    def __init__(
+        self,
+        *,
+        side: _instrument_pb2.Side.ValueType = ...,
+        price_ticks: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["price_ticks", b"price_ticks", "side", b"side", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Quote: _TypeAlias = Quote  # noqa: Y015
+
+@_typing.final
+class MassQuote(_message.Message):
+    """Replaces all own quotes of an instrument. One that stands at a price asked for again, with no more than it has,
+    keeps its place; the others are cancelled, then the new ones are placed, each by itself.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    QUOTES_FIELD_NUMBER: _builtins.int
+    POST_ONLY_SLIDE_FIELD_NUMBER: _builtins.int
+    instrument_id: _builtins.int
+    """Instrument."""
+    post_only_slide: _builtins.bool
+    """Move a quote that would trade one price step back instead of refusing it."""
+    @_builtins.property
+    def quotes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quote]:
+        """Quotes, at most 200; none cancels all."""
+
+    def __init__(
+        self,
+        *,
+        instrument_id: _builtins.int = ...,
+        quotes: _abc.Iterable[Global___Quote] | None = ...,
+        post_only_slide: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instrument_id", b"instrument_id", "post_only_slide", b"post_only_slide", "quotes", b"quotes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MassQuote: _TypeAlias = MassQuote  # noqa: Y015
+
+@_typing.final
+class CancelAllAfter(_message.Message):
+    """Cancels all orders of the account on this shard unless it is sent again in time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIMEOUT_MS_FIELD_NUMBER: _builtins.int
+    timeout_ms: _builtins.int
+    """Venue time from now on, 1,000 to 86,400,000 milliseconds; 0 disarms."""
+    def __init__(
+        self,
+        *,
+        timeout_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["timeout_ms", b"timeout_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelAllAfter: _TypeAlias = CancelAllAfter  # noqa: Y015
+
+@_typing.final
 class Command(_message.Message):
     """One command."""
 
@@ -335,6 +681,9 @@ class Command(_message.Message):
     CANCEL_FIELD_NUMBER: _builtins.int
     AMEND_FIELD_NUMBER: _builtins.int
     CANCEL_ALL_FIELD_NUMBER: _builtins.int
+    PLACE_GROUP_FIELD_NUMBER: _builtins.int
+    MASS_QUOTE_FIELD_NUMBER: _builtins.int
+    CANCEL_ALL_AFTER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def place(self) -> Global___PlaceOrder:
         """Place."""
@@ -351,6 +700,18 @@ class Command(_message.Message):
     def cancel_all(self) -> Global___CancelAllOrders:
         """Cancel all."""
 
+    @_builtins.property
+    def place_group(self) -> Global___PlaceGroup:
+        """Place a group."""
+
+    @_builtins.property
+    def mass_quote(self) -> Global___MassQuote:
+        """Replace all quotes of an instrument."""
+
+    @_builtins.property
+    def cancel_all_after(self) -> Global___CancelAllAfter:
+        """Dead-man switch."""
+
     def __init__(
         self,
         *,
@@ -358,12 +719,15 @@ class Command(_message.Message):
         cancel: Global___CancelOrder | None = ...,
         amend: Global___AmendOrder | None = ...,
         cancel_all: Global___CancelAllOrders | None = ...,
+        place_group: Global___PlaceGroup | None = ...,
+        mass_quote: Global___MassQuote | None = ...,
+        cancel_all_after: Global___CancelAllAfter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "cancel", b"cancel", "cancel_all", b"cancel_all", "command", b"command", "place", b"place"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "cancel", b"cancel", "cancel_all", b"cancel_all", "cancel_all_after", b"cancel_all_after", "command", b"command", "mass_quote", b"mass_quote", "place", b"place", "place_group", b"place_group"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "cancel", b"cancel", "cancel_all", b"cancel_all", "command", b"command", "place", b"place"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "cancel", b"cancel", "cancel_all", b"cancel_all", "cancel_all_after", b"cancel_all_after", "command", b"command", "mass_quote", b"mass_quote", "place", b"place", "place_group", b"place_group"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["place", "cancel", "amend", "cancel_all"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["place", "cancel", "amend", "cancel_all", "place_group", "mass_quote", "cancel_all_after"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
@@ -384,6 +748,7 @@ class CommandResult(_message.Message):
     FILLED_VALUE_MICROS_FIELD_NUMBER: _builtins.int
     CANCELLED_ORDERS_FIELD_NUMBER: _builtins.int
     REPEATED_ANSWER_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
     order_id: _builtins.int
     """The order placed, cancelled or amended; 0 for cancel all."""
     client_order_id: _builtins.bytes
@@ -397,12 +762,16 @@ class CommandResult(_message.Message):
     filled_value_micros: _builtins.int
     """Value filled so far, micro-dollars."""
     cancelled_orders: _builtins.int
-    """Orders cancelled, for cancel all."""
+    """Orders cancelled, for cancel all and mass quotes."""
     repeated_answer: _builtins.bool
     """True when the answer repeats that of an earlier command with the same client order id."""
     @_builtins.property
     def refusal(self) -> Global___Refusal:
         """Set when the command was refused; nothing changed then."""
+
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___CommandResult]:
+        """One per order of a group or quote of a mass quote, in order."""
 
     def __init__(
         self,
@@ -416,10 +785,11 @@ class CommandResult(_message.Message):
         filled_value_micros: _builtins.int = ...,
         cancelled_orders: _builtins.int = ...,
         repeated_answer: _builtins.bool = ...,
+        results: _abc.Iterable[Global___CommandResult] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled_orders", b"cancelled_orders", "client_order_id", b"client_order_id", "filled_lots", b"filled_lots", "filled_value_micros", b"filled_value_micros", "order_id", b"order_id", "refusal", b"refusal", "remaining_lots", b"remaining_lots", "repeated_answer", b"repeated_answer", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled_orders", b"cancelled_orders", "client_order_id", b"client_order_id", "filled_lots", b"filled_lots", "filled_value_micros", b"filled_value_micros", "order_id", b"order_id", "refusal", b"refusal", "remaining_lots", b"remaining_lots", "repeated_answer", b"repeated_answer", "results", b"results", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -447,6 +817,16 @@ class Order(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     CANCEL_REASON_FIELD_NUMBER: _builtins.int
     ACCEPTED_TIME_NS_FIELD_NUMBER: _builtins.int
+    POST_ONLY_SLIDE_FIELD_NUMBER: _builtins.int
+    DISPLAY_LOTS_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_NS_FIELD_NUMBER: _builtins.int
+    SELF_TRADE_PREVENTION_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    GROUP_ID_FIELD_NUMBER: _builtins.int
+    GROUP_KIND_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    CANCEL_ON_DISCONNECT_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
     order_id: _builtins.int
     """Venue's id."""
     client_order_id: _builtins.bytes
@@ -479,6 +859,28 @@ class Order(_message.Message):
     """Why it was cancelled, if it was."""
     accepted_time_ns: _builtins.int
     """Venue time of acceptance."""
+    post_only_slide: _builtins.bool
+    """Slides instead of being refused."""
+    display_lots: _builtins.int
+    """Most that shows at once, or 0."""
+    expire_time_ns: _builtins.int
+    """Venue time at which it ends, or 0."""
+    self_trade_prevention: Global___SelfTradePrevention.ValueType
+    """Self-trade prevention."""
+    group_id: _builtins.int
+    """Order id of its group's first order, or 0."""
+    group_kind: Global___GroupKind.ValueType
+    """Its group's kind, if it has one."""
+    quote: _builtins.bool
+    """Whether it is a quote of a mass quote."""
+    cancel_on_disconnect: _builtins.bool
+    """Whether it ends with the session that placed it."""
+    refusal: _reason_pb2.Reason.ValueType
+    """Why it was refused when its trigger fired or its batch ran, if it was."""
+    @_builtins.property
+    def trigger(self) -> Global___Trigger:
+        """What it waits for, or waited for."""
+
     def __init__(
         self,
         *,
@@ -498,10 +900,20 @@ class Order(_message.Message):
         state: Global___OrderState.ValueType = ...,
         cancel_reason: Global___CancelReason.ValueType = ...,
         accepted_time_ns: _builtins.int = ...,
+        post_only_slide: _builtins.bool = ...,
+        display_lots: _builtins.int = ...,
+        expire_time_ns: _builtins.int = ...,
+        self_trade_prevention: Global___SelfTradePrevention.ValueType = ...,
+        trigger: Global___Trigger | None = ...,
+        group_id: _builtins.int = ...,
+        group_kind: Global___GroupKind.ValueType = ...,
+        quote: _builtins.bool = ...,
+        cancel_on_disconnect: _builtins.bool = ...,
+        refusal: _reason_pb2.Reason.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["trigger", b"trigger"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_time_ns", b"accepted_time_ns", "account_id", b"account_id", "cancel_reason", b"cancel_reason", "client_order_id", b"client_order_id", "filled_lots", b"filled_lots", "filled_value_micros", b"filled_value_micros", "instrument_id", b"instrument_id", "order_id", b"order_id", "order_type", b"order_type", "post_only", b"post_only", "price_ticks", b"price_ticks", "reduce_only", b"reduce_only", "remaining_lots", b"remaining_lots", "side", b"side", "state", b"state", "time_in_force", b"time_in_force"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_time_ns", b"accepted_time_ns", "account_id", b"account_id", "cancel_on_disconnect", b"cancel_on_disconnect", "cancel_reason", b"cancel_reason", "client_order_id", b"client_order_id", "display_lots", b"display_lots", "expire_time_ns", b"expire_time_ns", "filled_lots", b"filled_lots", "filled_value_micros", b"filled_value_micros", "group_id", b"group_id", "group_kind", b"group_kind", "instrument_id", b"instrument_id", "order_id", b"order_id", "order_type", b"order_type", "post_only", b"post_only", "post_only_slide", b"post_only_slide", "price_ticks", b"price_ticks", "quote", b"quote", "reduce_only", b"reduce_only", "refusal", b"refusal", "remaining_lots", b"remaining_lots", "self_trade_prevention", b"self_trade_prevention", "side", b"side", "state", b"state", "time_in_force", b"time_in_force", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -584,6 +996,84 @@ class OrderCancelled(_message.Message):
 Global___OrderCancelled: _TypeAlias = OrderCancelled  # noqa: Y015
 
 @_typing.final
+class OrderTriggered(_message.Message):
+    """The trigger of one own order fired; it runs as the order now says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    SEEN_PRICE_TICKS_FIELD_NUMBER: _builtins.int
+    seen_price_ticks: _builtins.int
+    """Price that fired it."""
+    @_builtins.property
+    def order(self) -> Global___Order:
+        """The order, with its limit and size as they run."""
+
+    def __init__(
+        self,
+        *,
+        order: Global___Order | None = ...,
+        seen_price_ticks: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "seen_price_ticks", b"seen_price_ticks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderTriggered: _TypeAlias = OrderTriggered  # noqa: Y015
+
+@_typing.final
+class OrderActivated(_message.Message):
+    """The parent of one own order has filled; the order now waits for its trigger."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def order(self) -> Global___Order:
+        """The order, with the size that the parent's fills left it."""
+
+    def __init__(
+        self,
+        *,
+        order: Global___Order | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderActivated: _TypeAlias = OrderActivated  # noqa: Y015
+
+@_typing.final
+class DeadManMoved(_message.Message):
+    """The dead-man switch was armed, renewed, disarmed, or fired."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEADLINE_NS_FIELD_NUMBER: _builtins.int
+    FIRED_FIELD_NUMBER: _builtins.int
+    deadline_ns: _builtins.int
+    """Venue time at which it will fire, or 0."""
+    fired: _builtins.bool
+    """Whether it fired; the cancels follow."""
+    def __init__(
+        self,
+        *,
+        deadline_ns: _builtins.int = ...,
+        fired: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deadline_ns", b"deadline_ns", "fired", b"fired"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadManMoved: _TypeAlias = DeadManMoved  # noqa: Y015
+
+@_typing.final
 class Fill(_message.Message):
     """One side of a trade."""
 
@@ -657,6 +1147,9 @@ class OrderEvent(_message.Message):
     AMENDED_FIELD_NUMBER: _builtins.int
     CANCELLED_FIELD_NUMBER: _builtins.int
     FILL_FIELD_NUMBER: _builtins.int
+    TRIGGERED_FIELD_NUMBER: _builtins.int
+    ACTIVATED_FIELD_NUMBER: _builtins.int
+    DEAD_MAN_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Position in the shard's log."""
     event_time_ns: _builtins.int
@@ -677,6 +1170,18 @@ class OrderEvent(_message.Message):
     def fill(self) -> Global___Fill:
         """Filled."""
 
+    @_builtins.property
+    def triggered(self) -> Global___OrderTriggered:
+        """Trigger fired."""
+
+    @_builtins.property
+    def activated(self) -> Global___OrderActivated:
+        """Parent filled."""
+
+    @_builtins.property
+    def dead_man(self) -> Global___DeadManMoved:
+        """Dead-man switch."""
+
     def __init__(
         self,
         *,
@@ -686,12 +1191,15 @@ class OrderEvent(_message.Message):
         amended: Global___OrderAmended | None = ...,
         cancelled: Global___OrderCancelled | None = ...,
         fill: Global___Fill | None = ...,
+        triggered: Global___OrderTriggered | None = ...,
+        activated: Global___OrderActivated | None = ...,
+        dead_man: Global___DeadManMoved | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "amended", b"amended", "cancelled", b"cancelled", "event", b"event", "fill", b"fill"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "activated", b"activated", "amended", b"amended", "cancelled", b"cancelled", "dead_man", b"dead_man", "event", b"event", "fill", b"fill", "triggered", b"triggered"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "amended", b"amended", "cancelled", b"cancelled", "event", b"event", "event_time_ns", b"event_time_ns", "fill", b"fill", "seq", b"seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "activated", b"activated", "amended", b"amended", "cancelled", b"cancelled", "dead_man", b"dead_man", "event", b"event", "event_time_ns", b"event_time_ns", "fill", b"fill", "seq", b"seq", "triggered", b"triggered"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["accepted", "amended", "cancelled", "fill"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["accepted", "amended", "cancelled", "fill", "triggered", "activated", "dead_man"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -705,19 +1213,23 @@ class SessionOpen(_message.Message):
 
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     CANCEL_ON_DISCONNECT_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGEMENT_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
     """Account to trade for; 0 for the key's own."""
     cancel_on_disconnect: _builtins.bool
     """Cancel this session's open orders when it ends."""
+    acknowledgement: Global___Acknowledgement.ValueType
+    """When to answer."""
     def __init__(
         self,
         *,
         account_id: _builtins.int = ...,
         cancel_on_disconnect: _builtins.bool = ...,
+        acknowledgement: Global___Acknowledgement.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "cancel_on_disconnect", b"cancel_on_disconnect"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "acknowledgement", b"acknowledgement", "cancel_on_disconnect", b"cancel_on_disconnect"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -762,8 +1274,11 @@ class SessionRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     OPEN_FIELD_NUMBER: _builtins.int
     COMMANDS_FIELD_NUMBER: _builtins.int
+    ATOMIC_FIELD_NUMBER: _builtins.int
     request_id: _builtins.int
     """Returned with the results; chosen by the client."""
+    atomic: _builtins.bool
+    """All or none: places, cancels and amends that are accepted together, then run in order."""
     @_builtins.property
     def open(self) -> Global___SessionOpen:
         """First message only."""
@@ -778,10 +1293,11 @@ class SessionRequest(_message.Message):
         request_id: _builtins.int = ...,
         open: Global___SessionOpen | None = ...,
         commands: _abc.Iterable[Global___Command] | None = ...,
+        atomic: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["open", b"open"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "open", b"open", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["atomic", b"atomic", "commands", b"commands", "open", b"open", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -799,10 +1315,13 @@ class SessionResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     SEQ_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
+    PROVISIONAL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.int
     """The request answered, or 0."""
     seq: _builtins.int
     """Last committed seq of the shard."""
+    provisional: _builtins.bool
+    """The answer is matched but not yet logged: a crash may undo it. The final one, with the same request id, follows."""
     @_builtins.property
     def opened(self) -> Global___SessionOpened:
         """First message only."""
@@ -828,10 +1347,11 @@ class SessionResponse(_message.Message):
         events: _abc.Iterable[Global___OrderEvent] | None = ...,
         seq: _builtins.int = ...,
         refusal: Global___Refusal | None = ...,
+        provisional: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["opened", b"opened", "refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "opened", b"opened", "refusal", b"refusal", "request_id", b"request_id", "results", b"results", "seq", b"seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "opened", b"opened", "provisional", b"provisional", "refusal", b"refusal", "request_id", b"request_id", "results", b"results", "seq", b"seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1069,8 +1589,11 @@ class SendBatchRequest(_message.Message):
 
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     COMMANDS_FIELD_NUMBER: _builtins.int
+    ATOMIC_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
     """Account, or 0 for the key's own."""
+    atomic: _builtins.bool
+    """All or none: places, cancels and amends that are accepted together, then run in order."""
     @_builtins.property
     def commands(self) -> _containers.RepeatedCompositeFieldContainer[Global___Command]:
         """Commands, applied in order."""
@@ -1080,10 +1603,11 @@ class SendBatchRequest(_message.Message):
         *,
         account_id: _builtins.int = ...,
         commands: _abc.Iterable[Global___Command] | None = ...,
+        atomic: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "commands", b"commands"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "atomic", b"atomic", "commands", b"commands"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1116,6 +1640,254 @@ class SendBatchResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SendBatchResponse: _TypeAlias = SendBatchResponse  # noqa: Y015
+
+@_typing.final
+class PlaceGroupRequest(_message.Message):
+    """Places a group."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account, or 0 for the key's own."""
+    @_builtins.property
+    def group(self) -> Global___PlaceGroup:
+        """The group."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        group: Global___PlaceGroup | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "group", b"group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceGroupRequest: _TypeAlias = PlaceGroupRequest  # noqa: Y015
+
+@_typing.final
+class PlaceGroupResponse(_message.Message):
+    """What became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Position in the log that covers it."""
+    @_builtins.property
+    def result(self) -> Global___CommandResult:
+        """Result; one more per order inside."""
+
+    def __init__(
+        self,
+        *,
+        result: Global___CommandResult | None = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceGroupResponse: _TypeAlias = PlaceGroupResponse  # noqa: Y015
+
+@_typing.final
+class MassQuoteRequest(_message.Message):
+    """Replaces quotes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    MASS_QUOTE_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account, or 0 for the key's own."""
+    @_builtins.property
+    def mass_quote(self) -> Global___MassQuote:
+        """The quotes."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        mass_quote: Global___MassQuote | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["mass_quote", b"mass_quote"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "mass_quote", b"mass_quote"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MassQuoteRequest: _TypeAlias = MassQuoteRequest  # noqa: Y015
+
+@_typing.final
+class MassQuoteResponse(_message.Message):
+    """What became of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Position in the log that covers it."""
+    @_builtins.property
+    def result(self) -> Global___CommandResult:
+        """Result; one more per quote inside."""
+
+    def __init__(
+        self,
+        *,
+        result: Global___CommandResult | None = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MassQuoteResponse: _TypeAlias = MassQuoteResponse  # noqa: Y015
+
+@_typing.final
+class CancelAllAfterRequest(_message.Message):
+    """Moves the dead-man switch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    CANCEL_ALL_AFTER_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account, or 0 for the key's own."""
+    @_builtins.property
+    def cancel_all_after(self) -> Global___CancelAllAfter:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        cancel_all_after: Global___CancelAllAfter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_all_after", b"cancel_all_after"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "cancel_all_after", b"cancel_all_after"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelAllAfterRequest: _TypeAlias = CancelAllAfterRequest  # noqa: Y015
+
+@_typing.final
+class CancelAllAfterResponse(_message.Message):
+    """What became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Position in the log that covers it."""
+    @_builtins.property
+    def result(self) -> Global___CommandResult:
+        """Result."""
+
+    def __init__(
+        self,
+        *,
+        result: Global___CommandResult | None = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelAllAfterResponse: _TypeAlias = CancelAllAfterResponse  # noqa: Y015
+
+@_typing.final
+class CheckOrderRequest(_message.Message):
+    """Asks about an order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account, or 0 for the key's own."""
+    @_builtins.property
+    def order(self) -> Global___PlaceOrder:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        order: Global___PlaceOrder | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "order", b"order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckOrderRequest: _TypeAlias = CheckOrderRequest  # noqa: Y015
+
+@_typing.final
+class CheckOrderResponse(_message.Message):
+    """What would become of it, now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    PRICE_TICKS_FIELD_NUMBER: _builtins.int
+    FILL_LOTS_FIELD_NUMBER: _builtins.int
+    FILL_VALUE_MICROS_FIELD_NUMBER: _builtins.int
+    COMMITTED_BEFORE_MICROS_FIELD_NUMBER: _builtins.int
+    COMMITTED_AFTER_MICROS_FIELD_NUMBER: _builtins.int
+    AVAILABLE_MICROS_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    price_ticks: _builtins.int
+    """Limit at which it would run, after sliding or a market order's cap."""
+    fill_lots: _builtins.int
+    """Lots that it would fill at once."""
+    fill_value_micros: _builtins.int
+    """Their value, micro-dollars."""
+    committed_before_micros: _builtins.int
+    """What the account commits on this shard, micro-dollars (PROTOCOL R6)."""
+    committed_after_micros: _builtins.int
+    """What it would commit with the whole order open."""
+    available_micros: _builtins.int
+    """What it may commit: the line's budget and what is not yet counted (PROTOCOL R7)."""
+    seq: _builtins.int
+    """Position in the log at which it looked so."""
+    @_builtins.property
+    def refusal(self) -> Global___Refusal:
+        """Set when it would be refused."""
+
+    def __init__(
+        self,
+        *,
+        refusal: Global___Refusal | None = ...,
+        price_ticks: _builtins.int = ...,
+        fill_lots: _builtins.int = ...,
+        fill_value_micros: _builtins.int = ...,
+        committed_before_micros: _builtins.int = ...,
+        committed_after_micros: _builtins.int = ...,
+        available_micros: _builtins.int = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available_micros", b"available_micros", "committed_after_micros", b"committed_after_micros", "committed_before_micros", b"committed_before_micros", "fill_lots", b"fill_lots", "fill_value_micros", b"fill_value_micros", "price_ticks", b"price_ticks", "refusal", b"refusal", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckOrderResponse: _TypeAlias = CheckOrderResponse  # noqa: Y015
 
 @_typing.final
 class GetOrderRequest(_message.Message):

@@ -66,6 +66,26 @@ class OrderEntryServiceStub:
                 request_serializer=wavetank_dot_v1_dot_order__entry__pb2.SendBatchRequest.SerializeToString,
                 response_deserializer=wavetank_dot_v1_dot_order__entry__pb2.SendBatchResponse.FromString,
                 _registered_method=True)
+        self.PlaceGroup = channel.unary_unary(
+                '/wavetank.v1.OrderEntryService/PlaceGroup',
+                request_serializer=wavetank_dot_v1_dot_order__entry__pb2.PlaceGroupRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_order__entry__pb2.PlaceGroupResponse.FromString,
+                _registered_method=True)
+        self.MassQuote = channel.unary_unary(
+                '/wavetank.v1.OrderEntryService/MassQuote',
+                request_serializer=wavetank_dot_v1_dot_order__entry__pb2.MassQuoteRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_order__entry__pb2.MassQuoteResponse.FromString,
+                _registered_method=True)
+        self.CancelAllAfter = channel.unary_unary(
+                '/wavetank.v1.OrderEntryService/CancelAllAfter',
+                request_serializer=wavetank_dot_v1_dot_order__entry__pb2.CancelAllAfterRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_order__entry__pb2.CancelAllAfterResponse.FromString,
+                _registered_method=True)
+        self.CheckOrder = channel.unary_unary(
+                '/wavetank.v1.OrderEntryService/CheckOrder',
+                request_serializer=wavetank_dot_v1_dot_order__entry__pb2.CheckOrderRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_order__entry__pb2.CheckOrderResponse.FromString,
+                _registered_method=True)
         self.GetOrder = channel.unary_unary(
                 '/wavetank.v1.OrderEntryService/GetOrder',
                 request_serializer=wavetank_dot_v1_dot_order__entry__pb2.GetOrderRequest.SerializeToString,
@@ -120,7 +140,35 @@ class OrderEntryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SendBatch(self, request, context):
-        """Sends several commands at once; each succeeds or fails by itself.
+        """Sends several commands at once; each succeeds or fails by itself, or, if `atomic`, all or none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlaceGroup(self, request, context):
+        """Places orders that know of each other: one cancels the other, or take-profit and stop-loss (ORD-040).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MassQuote(self, request, context):
+        """Replaces all own quotes of one instrument.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelAllAfter(self, request, context):
+        """Arms, renews or disarms the dead-man switch of the account on this shard.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckOrder(self, request, context):
+        """Tells whether an order would be accepted and what it would commit, and places nothing (ORD-050).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,6 +220,26 @@ def add_OrderEntryServiceServicer_to_server(servicer, server):
                     servicer.SendBatch,
                     request_deserializer=wavetank_dot_v1_dot_order__entry__pb2.SendBatchRequest.FromString,
                     response_serializer=wavetank_dot_v1_dot_order__entry__pb2.SendBatchResponse.SerializeToString,
+            ),
+            'PlaceGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceGroup,
+                    request_deserializer=wavetank_dot_v1_dot_order__entry__pb2.PlaceGroupRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_order__entry__pb2.PlaceGroupResponse.SerializeToString,
+            ),
+            'MassQuote': grpc.unary_unary_rpc_method_handler(
+                    servicer.MassQuote,
+                    request_deserializer=wavetank_dot_v1_dot_order__entry__pb2.MassQuoteRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_order__entry__pb2.MassQuoteResponse.SerializeToString,
+            ),
+            'CancelAllAfter': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelAllAfter,
+                    request_deserializer=wavetank_dot_v1_dot_order__entry__pb2.CancelAllAfterRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_order__entry__pb2.CancelAllAfterResponse.SerializeToString,
+            ),
+            'CheckOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckOrder,
+                    request_deserializer=wavetank_dot_v1_dot_order__entry__pb2.CheckOrderRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_order__entry__pb2.CheckOrderResponse.SerializeToString,
             ),
             'GetOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrder,
@@ -348,6 +416,114 @@ class OrderEntryService:
             '/wavetank.v1.OrderEntryService/SendBatch',
             wavetank_dot_v1_dot_order__entry__pb2.SendBatchRequest.SerializeToString,
             wavetank_dot_v1_dot_order__entry__pb2.SendBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.OrderEntryService/PlaceGroup',
+            wavetank_dot_v1_dot_order__entry__pb2.PlaceGroupRequest.SerializeToString,
+            wavetank_dot_v1_dot_order__entry__pb2.PlaceGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MassQuote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.OrderEntryService/MassQuote',
+            wavetank_dot_v1_dot_order__entry__pb2.MassQuoteRequest.SerializeToString,
+            wavetank_dot_v1_dot_order__entry__pb2.MassQuoteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelAllAfter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.OrderEntryService/CancelAllAfter',
+            wavetank_dot_v1_dot_order__entry__pb2.CancelAllAfterRequest.SerializeToString,
+            wavetank_dot_v1_dot_order__entry__pb2.CancelAllAfterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.OrderEntryService/CheckOrder',
+            wavetank_dot_v1_dot_order__entry__pb2.CheckOrderRequest.SerializeToString,
+            wavetank_dot_v1_dot_order__entry__pb2.CheckOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

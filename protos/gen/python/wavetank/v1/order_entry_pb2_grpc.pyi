@@ -48,7 +48,15 @@ class OrderEntryServiceStub:
     CancelAllOrders: _grpc.UnaryUnaryMultiCallable[_order_entry_pb2.CancelAllOrdersRequest, _order_entry_pb2.CancelAllOrdersResponse]
     """Cancels every open order of the account that the filter names."""
     SendBatch: _grpc.UnaryUnaryMultiCallable[_order_entry_pb2.SendBatchRequest, _order_entry_pb2.SendBatchResponse]
-    """Sends several commands at once; each succeeds or fails by itself."""
+    """Sends several commands at once; each succeeds or fails by itself, or, if `atomic`, all or none."""
+    PlaceGroup: _grpc.UnaryUnaryMultiCallable[_order_entry_pb2.PlaceGroupRequest, _order_entry_pb2.PlaceGroupResponse]
+    """Places orders that know of each other: one cancels the other, or take-profit and stop-loss (ORD-040)."""
+    MassQuote: _grpc.UnaryUnaryMultiCallable[_order_entry_pb2.MassQuoteRequest, _order_entry_pb2.MassQuoteResponse]
+    """Replaces all own quotes of one instrument."""
+    CancelAllAfter: _grpc.UnaryUnaryMultiCallable[_order_entry_pb2.CancelAllAfterRequest, _order_entry_pb2.CancelAllAfterResponse]
+    """Arms, renews or disarms the dead-man switch of the account on this shard."""
+    CheckOrder: _grpc.UnaryUnaryMultiCallable[_order_entry_pb2.CheckOrderRequest, _order_entry_pb2.CheckOrderResponse]
+    """Tells whether an order would be accepted and what it would commit, and places nothing (ORD-050)."""
     GetOrder: _grpc.UnaryUnaryMultiCallable[_order_entry_pb2.GetOrderRequest, _order_entry_pb2.GetOrderResponse]
     """Tells the state of one order, live or remembered, by either id."""
     ListOpenOrders: _grpc.UnaryUnaryMultiCallable[_order_entry_pb2.ListOpenOrdersRequest, _order_entry_pb2.ListOpenOrdersResponse]
@@ -74,7 +82,15 @@ class OrderEntryServiceAsyncStub(OrderEntryServiceStub):
     CancelAllOrders: _aio.UnaryUnaryMultiCallable[_order_entry_pb2.CancelAllOrdersRequest, _order_entry_pb2.CancelAllOrdersResponse]  # type: ignore[assignment]
     """Cancels every open order of the account that the filter names."""
     SendBatch: _aio.UnaryUnaryMultiCallable[_order_entry_pb2.SendBatchRequest, _order_entry_pb2.SendBatchResponse]  # type: ignore[assignment]
-    """Sends several commands at once; each succeeds or fails by itself."""
+    """Sends several commands at once; each succeeds or fails by itself, or, if `atomic`, all or none."""
+    PlaceGroup: _aio.UnaryUnaryMultiCallable[_order_entry_pb2.PlaceGroupRequest, _order_entry_pb2.PlaceGroupResponse]  # type: ignore[assignment]
+    """Places orders that know of each other: one cancels the other, or take-profit and stop-loss (ORD-040)."""
+    MassQuote: _aio.UnaryUnaryMultiCallable[_order_entry_pb2.MassQuoteRequest, _order_entry_pb2.MassQuoteResponse]  # type: ignore[assignment]
+    """Replaces all own quotes of one instrument."""
+    CancelAllAfter: _aio.UnaryUnaryMultiCallable[_order_entry_pb2.CancelAllAfterRequest, _order_entry_pb2.CancelAllAfterResponse]  # type: ignore[assignment]
+    """Arms, renews or disarms the dead-man switch of the account on this shard."""
+    CheckOrder: _aio.UnaryUnaryMultiCallable[_order_entry_pb2.CheckOrderRequest, _order_entry_pb2.CheckOrderResponse]  # type: ignore[assignment]
+    """Tells whether an order would be accepted and what it would commit, and places nothing (ORD-050)."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_order_entry_pb2.GetOrderRequest, _order_entry_pb2.GetOrderResponse]  # type: ignore[assignment]
     """Tells the state of one order, live or remembered, by either id."""
     ListOpenOrders: _aio.UnaryUnaryMultiCallable[_order_entry_pb2.ListOpenOrdersRequest, _order_entry_pb2.ListOpenOrdersResponse]  # type: ignore[assignment]
@@ -133,7 +149,39 @@ class OrderEntryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_entry_pb2.SendBatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_order_entry_pb2.SendBatchResponse, _abc.Awaitable[_order_entry_pb2.SendBatchResponse]]:
-        """Sends several commands at once; each succeeds or fails by itself."""
+        """Sends several commands at once; each succeeds or fails by itself, or, if `atomic`, all or none."""
+
+    @_abc_1.abstractmethod
+    def PlaceGroup(
+        self,
+        request: _order_entry_pb2.PlaceGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_entry_pb2.PlaceGroupResponse, _abc.Awaitable[_order_entry_pb2.PlaceGroupResponse]]:
+        """Places orders that know of each other: one cancels the other, or take-profit and stop-loss (ORD-040)."""
+
+    @_abc_1.abstractmethod
+    def MassQuote(
+        self,
+        request: _order_entry_pb2.MassQuoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_entry_pb2.MassQuoteResponse, _abc.Awaitable[_order_entry_pb2.MassQuoteResponse]]:
+        """Replaces all own quotes of one instrument."""
+
+    @_abc_1.abstractmethod
+    def CancelAllAfter(
+        self,
+        request: _order_entry_pb2.CancelAllAfterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_entry_pb2.CancelAllAfterResponse, _abc.Awaitable[_order_entry_pb2.CancelAllAfterResponse]]:
+        """Arms, renews or disarms the dead-man switch of the account on this shard."""
+
+    @_abc_1.abstractmethod
+    def CheckOrder(
+        self,
+        request: _order_entry_pb2.CheckOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_entry_pb2.CheckOrderResponse, _abc.Awaitable[_order_entry_pb2.CheckOrderResponse]]:
+        """Tells whether an order would be accepted and what it would commit, and places nothing (ORD-050)."""
 
     @_abc_1.abstractmethod
     def GetOrder(

@@ -88,6 +88,16 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The position would exceed the instrument's largest."""
     REASON_OPEN_INTEREST_CAP: _Reason.ValueType  # 217
     """The instrument's open interest would exceed its cap."""
+    REASON_TRIGGER_PRICE_PASSED: _Reason.ValueType  # 218
+    """The trigger's price has been reached already."""
+    REASON_EXPIRY_PASSED: _Reason.ValueType  # 219
+    """The time at which the order would end has passed."""
+    REASON_BATCH_REFUSED: _Reason.ValueType  # 220
+    """Another command of the atomic batch or group was refused; `was` is its place, from 0."""
+    REASON_DISPLAY_OUT_OF_RANGE: _Reason.ValueType  # 221
+    """The iceberg's display size is not between 1 and its size."""
+    REASON_TIMEOUT_OUT_OF_RANGE: _Reason.ValueType  # 222
+    """The dead-man switch's time is outside its range."""
     REASON_CREDIT_EXCEEDED: _Reason.ValueType  # 300
     """The order would commit more than the account's credit line (PROTOCOL R7)."""
     REASON_NO_CREDIT_LINE: _Reason.ValueType  # 301
@@ -202,6 +212,16 @@ REASON_POSITION_TOO_LARGE: Reason.ValueType  # 216
 """The position would exceed the instrument's largest."""
 REASON_OPEN_INTEREST_CAP: Reason.ValueType  # 217
 """The instrument's open interest would exceed its cap."""
+REASON_TRIGGER_PRICE_PASSED: Reason.ValueType  # 218
+"""The trigger's price has been reached already."""
+REASON_EXPIRY_PASSED: Reason.ValueType  # 219
+"""The time at which the order would end has passed."""
+REASON_BATCH_REFUSED: Reason.ValueType  # 220
+"""Another command of the atomic batch or group was refused; `was` is its place, from 0."""
+REASON_DISPLAY_OUT_OF_RANGE: Reason.ValueType  # 221
+"""The iceberg's display size is not between 1 and its size."""
+REASON_TIMEOUT_OUT_OF_RANGE: Reason.ValueType  # 222
+"""The dead-man switch's time is outside its range."""
 REASON_CREDIT_EXCEEDED: Reason.ValueType  # 300
 """The order would commit more than the account's credit line (PROTOCOL R7)."""
 REASON_NO_CREDIT_LINE: Reason.ValueType  # 301
