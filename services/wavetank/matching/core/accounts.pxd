@@ -74,6 +74,7 @@ cdef struct Holding:
     int32_t next
     int32_t next_of_book
 
+
 @cython.final
 cdef class Accounts:
     cdef vector[Account, Lines[Account]] slots

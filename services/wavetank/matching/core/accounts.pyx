@@ -10,7 +10,6 @@ whatever has wrapped.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from wavetank.matching.core.book cimport Book
 from wavetank.matching.core.words cimport LINE_NORMAL, NO_LINE, PRICE_LIMIT
 from wavetank.model.margin cimport initial_of
 from wavetank.model.money cimport int128

@@ -56,6 +56,7 @@ cdef struct Book:
     int32_t best[3]
     PriceTree prices[3]
 
+
 @cython.final
 cdef class Books:
     cdef vector[Book] slots

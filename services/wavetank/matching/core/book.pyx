@@ -9,7 +9,7 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t
 from libc.string cimport memset
 from libcpp.unordered_map cimport unordered_map
 
-from wavetank.matching.core.words cimport BUY, PRICE_LIMIT, SELL
+from wavetank.matching.core.words cimport BUY, PRICE_LIMIT
 from wavetank.model.margin cimport MarginTable
 from wavetank.model.money cimport int128, round_down_to_grid, round_up_to_grid
 

@@ -8,6 +8,7 @@ from wavetank.matching.core.acceptance cimport Refusal
 from wavetank.matching.core.records cimport Command, Result
 from wavetank.matching.core.shard cimport Shard
 
+
 @cython.final
 cdef class Engine:
     cdef Shard state

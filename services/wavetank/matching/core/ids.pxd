@@ -15,6 +15,7 @@ cdef inline uint32_t tag_of(uint64_t key, uint64_t salt) noexcept:
     mixed = (mixed ^ (mixed >> 32)) * <uint64_t>0xBF58476D1CE4E5B9
     return <uint32_t>(mixed >> 32)
 
+
 @cython.final
 cdef class IdTable:
     cdef vector[Entry] entries

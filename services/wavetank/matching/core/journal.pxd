@@ -8,6 +8,7 @@ from libcpp.vector cimport vector
 from wavetank.matching.core.records cimport Record
 from wavetank.matching.core.slab cimport Lines
 
+
 @cython.final
 cdef class Journal:
     # Room for records; the first `count` are written.

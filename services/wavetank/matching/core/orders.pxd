@@ -86,6 +86,7 @@ cdef inline int64_t loss_now(Order* order, int64_t taker_ppm) noexcept:
 cdef inline bint is_given(ClientId* client_id) noexcept:
     return client_id.low != 0 or client_id.high != 0
 
+
 @cython.final
 cdef class Orders:
     cdef vector[Order, Lines[Order]] slots

@@ -19,6 +19,7 @@ cdef struct PriceTree:
     int32_t leaf
     int32_t leaf_prefix
 
+
 @cython.final
 cdef class Prices:
     cdef vector[PriceNode] nodes

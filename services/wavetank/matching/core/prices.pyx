@@ -1,8 +1,8 @@
 """Prices: a tree of 64-way nodes from the 31 bits of a price to its level.
 
-Six steps find any price or its nearest neighbour, however the levels lie: an adversary who spreads his orders costs six
-steps and a few nodes a level, never a walk over the others. The leaf used last is kept, for the next price is most often
-within 64 ticks of it: then it is one step.
+Six steps find any price or its nearest neighbour, however the levels lie: an adversary who spreads his orders costs
+six steps and a few nodes a level, never a walk over the others. The leaf used last is kept, for the next price is most
+often within 64 ticks of it: then it is one step.
 """
 
 from libc.stdint cimport int32_t, uint64_t

@@ -25,4 +25,4 @@ class EngineSettings:
     track_levels: bool = True
     """Whether changed price levels are gathered for `drain_level_updates`."""
     expected_orders: int = 1_000_000
-    """Orders that room is set aside for at once; memory is only used as they come, and more than these move the slab."""
+    """Orders that room is set aside for at once: memory is used only as they come. More than these move the slab."""

@@ -43,6 +43,7 @@ cdef struct Fees:
     int64_t maker
     int64_t taker
 
+
 @cython.final
 cdef class Shard:
     cdef int number

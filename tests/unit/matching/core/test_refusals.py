@@ -171,7 +171,9 @@ def test_no_order_may_reach_the_bounds_of_the_arithmetic() -> None:
 
 @pytest.mark.spec("ORD-060")
 def test_any_bytes_are_answered(desk: Desk) -> None:
-    packed = [bytes([kind]) + b"\xff" * 95 for kind in range(256)] + [bytes([kind]) * 96 for kind in range(256)]
+    rest = commands.COMMAND_BYTES - 1
+    packed = [bytes([kind]) + b"\xff" * rest for kind in range(256)]
+    packed += [bytes([kind]) * (rest + 1) for kind in range(256)]
     results = desk.send(*packed)
     assert len(results) == 512
     assert desk.engine.next_seq > 1
