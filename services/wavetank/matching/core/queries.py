@@ -27,6 +27,40 @@ class KnownOrder:
     cancel_reason: int
     """A `CancelReason`, 0 unless cancelled."""
     accepted_time_ns: int
+    display_lots: int = 0
+    """Most that an iceberg shows at once, or 0."""
+    expire_time_ns: int = 0
+    """Venue time at which a GTT order ends, or 0."""
+    self_trade_prevention: int = 0
+    trigger_kind: int = 0
+    """A `TriggerKind`; 0 for an order that ran at once."""
+    trigger_source: int = 0
+    trigger_price_ticks: int = 0
+    group_id: int = 0
+    """Order id of its group's first order, or 0."""
+    group_kind: int = 0
+    refusal: int = 0
+    """A `Reason`, where it was cancelled because it was refused when it came to run; else 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCheck:
+    """What would become of an order now, had it been placed (ORD-050)."""
+
+    reason: int
+    """A `Reason`, 0 if it would be accepted."""
+    was: int
+    allowed: int
+    price_ticks: int
+    """Limit at which it would run, after sliding or a market order's cap."""
+    fill_lots: int
+    fill_value_micros: int
+    committed_before: int
+    """W of R6, micro-dollars."""
+    committed_after: int
+    """The same with the whole order open."""
+    available: int
+    """Budget and what is not counted yet (R7), micro-dollars."""
 
 
 @dataclass(frozen=True, slots=True)

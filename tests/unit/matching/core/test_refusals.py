@@ -171,14 +171,14 @@ def test_no_order_may_reach_the_bounds_of_the_arithmetic() -> None:
 
 @pytest.mark.spec("ORD-060")
 def test_any_bytes_are_answered(desk: Desk) -> None:
-    rest = commands.COMMAND_BYTES - 1
-    packed = [bytes([kind]) + b"\xff" * rest for kind in range(256)]
-    packed += [bytes([kind]) * (rest + 1) for kind in range(256)]
-    results = desk.send(*packed)
+    results = desk.send(
+        *[bytes([kind]) + b"\xff" * (commands.COMMAND_BYTES - 1) for kind in range(256)],
+        *[bytes([kind]) * commands.COMMAND_BYTES for kind in range(256)],
+    )
     assert len(results) == 512
     assert desk.engine.next_seq > 1
     with pytest.raises(ValueError, match="are not 1 commands"):
-        desk.engine.apply_commands(desk.now, b"\0" * 95, 1)
+        desk.engine.apply_commands(desk.now, b"\0" * (commands.COMMAND_BYTES - 1), 1)
     with pytest.raises(struct.error):
         commands.place(account_id=2**63, instrument_id=1, side=1, size_lots=1)
 

@@ -232,6 +232,26 @@ class OpenInterestCap(OrderRefused):
     """The instrument's open interest would exceed its cap."""
 
 
+class TriggerPricePassed(OrderRefused):
+    """The trigger's price has been reached already; place the order without a trigger."""
+
+
+class ExpiryPassed(OrderRefused):
+    """The time at which the order would end has passed."""
+
+
+class BatchRefused(OrderRefused):
+    """Another command of the atomic batch or group was refused; `was` is its place, from 0."""
+
+
+class DisplayOutOfRange(OrderRefused):
+    """An iceberg shows at least one lot and at most its size."""
+
+
+class TimeoutOutOfRange(OrderRefused):
+    """The dead-man switch takes 1,000 to 86,400,000 milliseconds."""
+
+
 class TooManyInstruments(OrderRefused):
     """The account trades in as many instruments as it may."""
 
@@ -378,6 +398,11 @@ CLASS_OF_REASON: Final[dict[int, type[WavetankError]]] = {
     reason_pb2.REASON_AMEND_BELOW_FILLED: AmendBelowFilled,
     reason_pb2.REASON_POSITION_TOO_LARGE: PositionTooLarge,
     reason_pb2.REASON_OPEN_INTEREST_CAP: OpenInterestCap,
+    reason_pb2.REASON_TRIGGER_PRICE_PASSED: TriggerPricePassed,
+    reason_pb2.REASON_EXPIRY_PASSED: ExpiryPassed,
+    reason_pb2.REASON_BATCH_REFUSED: BatchRefused,
+    reason_pb2.REASON_DISPLAY_OUT_OF_RANGE: DisplayOutOfRange,
+    reason_pb2.REASON_TIMEOUT_OUT_OF_RANGE: TimeoutOutOfRange,
     reason_pb2.REASON_CREDIT_EXCEEDED: CreditExceeded,
     reason_pb2.REASON_NO_CREDIT_LINE: NoCreditLine,
     reason_pb2.REASON_CREDIT_STALE: CreditStale,
