@@ -13,10 +13,12 @@ from wavetank.matching.core.book cimport Book, band_edge
 from wavetank.matching.core.orders cimport Order, loss_now, loss_of
 from wavetank.matching.core.records cimport Command
 from wavetank.matching.core.shard cimport Intent, Shard, begin_intent
+from wavetank.matching.core.states cimport takes_order
 from wavetank.matching.core.words cimport (
     ACCOUNT_FROZEN,
     ACCOUNT_REDUCE_ONLY,
     AMOUNT_OUT_OF_RANGE,
+    AUCTION,
     BUY,
     CREDIT_ELSEWHERE,
     CREDIT_EXCEEDED,
@@ -54,6 +56,7 @@ from wavetank.matching.core.words cimport (
     REDUCE_ONLY_WOULD_INCREASE,
     SELL,
     SIZE_OUT_OF_RANGE,
+    STATE_POST_ONLY,
     TOO_MANY_INSTRUMENTS,
     TOO_MANY_OPEN_ORDERS,
     TRADING,
@@ -115,7 +118,7 @@ cdef int propose(Shard shard, Command* command, int32_t account, Intent* intent,
     if not shard.is_open:
         return refuse(refusal, NOT_READY, 0, 0)
     book = shard.book(at)
-    if book.state != TRADING:
+    if book.state != TRADING and not takes_order(book.state, intent, False):
         return refuse(refusal, INSTRUMENT_STATE, book.state, TRADING)
     if command.order_type == MARKET:
         if book.mark_ticks == 0:
@@ -261,7 +264,10 @@ cdef int _check_book(Shard shard, Intent* intent, Refusal* refusal) noexcept:
     cdef uint8_t other = SELL if intent.side == BUY else BUY
     cdef int32_t best = book.best[other]
     cdef int64_t fillable
-    if intent.flags & POST_ONLY and best >= 0 and _crosses(intent, shard.books.levels[best].price_ticks):
+    if book.state == AUCTION:
+        # It may cross: nothing trades before the end.
+        return OK
+    if (intent.flags & POST_ONLY or book.state == STATE_POST_ONLY) and best >= 0 and _crosses(intent, shard.books.levels[best].price_ticks):
         return refuse(refusal, POST_ONLY_WOULD_CROSS, intent.price_ticks, shard.books.levels[best].price_ticks)
     if intent.time_in_force == FOK:
         fillable = _fillable_lots(shard, book, other, intent)

@@ -45,6 +45,8 @@ cdef struct Book:
     uint8_t state
     # What events left behind.
     uint8_t mark_is_stale
+    # Whether its state is that of an InstrumentMoved, and no longer the listing's.
+    uint8_t is_moved
     int64_t mark_ticks
     int64_t index_ticks
     # The furthest that a limit may be from the mark (MTCH-040).
@@ -140,6 +142,7 @@ cdef class Books:
 
     cdef int put(self, instrument) except -1
     cdef int adopt(self, int32_t at, instrument) except -1
+    cdef void move(self, int32_t at, uint8_t state) noexcept
     cdef void set_mark(self, int32_t at, int64_t mark_ticks, int64_t index_ticks, bint is_stale) noexcept
     cdef int32_t find_large(self, int32_t instrument_id) noexcept
     cdef int note(self, int32_t at) except -1

@@ -116,7 +116,8 @@ cdef class Books:
         book.price_band_ppm = instrument.price_band_ppm
         book.impact_notional_micros = instrument.impact_notional_micros
         book.max_leverage = instrument.max_leverage
-        book.state = int(instrument.state)
+        if not book.is_moved:
+            book.state = int(instrument.state)
         book.every_tick_below = INT64_MAX
         if book.significant_figures:
             book.every_tick_below = 1
@@ -124,6 +125,11 @@ cdef class Books:
                 book.every_tick_below *= 10
         self.set_mark(at, book.mark_ticks, book.index_ticks, book.mark_is_stale)
         return 0
+
+    cdef void move(self, int32_t at, uint8_t state) noexcept:
+        """Bring an instrument into a state that no listing undoes."""
+        self.slots[at].state = state
+        self.slots[at].is_moved = True
 
     cdef void set_mark(self, int32_t at, int64_t mark_ticks, int64_t index_ticks, bint is_stale) noexcept:
         cdef Book* book = &self.slots[at]

@@ -13,6 +13,7 @@ from libc.string cimport memcpy
 
 from wavetank.matching.core.acceptance cimport Refusal, check, propose, refuse
 from wavetank.matching.core.accounts cimport Account
+from wavetank.matching.core.auction cimport Uncrossing, uncrossing_of
 from wavetank.matching.core.book cimport Book, Books, Level, TouchedLevel
 from wavetank.matching.core.matching cimport cancel, match, write_amended
 from wavetank.matching.core.orders cimport Order, OrderDetails, OrderPast, is_given
@@ -37,6 +38,7 @@ from wavetank.matching.core.recovery cimport replay_records
 from wavetank.matching.core.requests cimport carry_out
 from wavetank.matching.core.shard cimport Intent, Shard, begin_intent
 from wavetank.matching.core.snapshot cimport load, logical_state, save
+from wavetank.matching.core.states cimport move_instrument, takes_amend
 from wavetank.matching.core.words cimport (
     ACCOUNT_FROZEN,
     AMEND,
@@ -70,8 +72,10 @@ from wavetank.matching.core.words cimport (
     ORDER_UNKNOWN,
     PLACE,
     PRICE_LIMIT,
+    REDUCE_ONLY,
     REJECTED,
     SELL,
+    SETTLED,
     SIZE_OUT_OF_RANGE,
     TRADING,
     TRANSFER,
@@ -97,7 +101,7 @@ cdef class Engine:
             self.state = Shard(shard, settings)
 
     def list_instrument(self, instrument):
-        """List an instrument, or take over a changed listing; its state among them (MTCH-050).
+        """List an instrument, or take over a changed listing; its state as long as nobody has moved it (MTCH-050).
 
         Raises:
             ValueError: a bound is out of range, or what open orders rest on would change.
@@ -171,6 +175,21 @@ cdef class Engine:
             self.state.is_open = is_open
             event = <GateMoved*>self.state.journal.write(GATE_MOVED, 0, 0)
             event.is_open = is_open
+
+    def set_instrument_state(self, int64_t now_ns, instrument_id, uint8_t state):
+        """Bring an instrument into another state (MTCH-050); emits InstrumentMoved and what it causes, if it moves.
+
+        Raises:
+            ValueError: the instrument is not listed here or settled, or there is no such state.
+
+        """
+        cdef int32_t at = self._listed(instrument_id)
+        if not TRADING <= state <= SETTLED:
+            raise ValueError(f"instrument {instrument_id}: there is no state {state}")
+        if self.state.book(at).state == SETTLED and state != SETTLED:
+            raise ValueError(f"instrument {instrument_id} is settled, for good")
+        self.state.enter(now_ns, self.state.journal.next_seq)
+        move_instrument(self.state, at, state)
 
     def apply_commands(self, int64_t now_ns, bytes commands, Py_ssize_t count):
         """Apply packed commands in order; return the events of this call.
@@ -408,7 +427,11 @@ cdef class Engine:
             refuse(&refusal, MALFORMED, 0, 0)
         elif not shard.is_open:
             refuse(&refusal, NOT_READY, 0, 0)
-        elif shard.book_of(order).state != TRADING:
+        elif not takes_amend(
+            shard.book_of(order).state,
+            price != order.price_ticks or size > order.filled_lots + order.remaining_lots,
+            order.flags & REDUCE_ONLY != 0,
+        ):
             refuse(&refusal, INSTRUMENT_STATE, shard.book_of(order).state, TRADING)
         elif not 1 <= size <= LOTS_LIMIT:
             refuse(&refusal, SIZE_OUT_OF_RANGE, size, LOTS_LIMIT)
@@ -692,6 +715,15 @@ cdef class Engine:
     def last_price(self, instrument_id):
         """Return the price of the last trade in ticks, or 0."""
         return self.state.book(self._listed(instrument_id)).last_price_ticks
+
+    def instrument_state(self, instrument_id):
+        """Return the instrument's present state: the listing's, until it was moved (MTCH-050)."""
+        return self.state.book(self._listed(instrument_id)).state
+
+    def indicative(self, instrument_id):
+        """Return price, lots and surplus at which a crossed book would trade now (MTCH-050); zeros if not crossed."""
+        cdef Uncrossing found = uncrossing_of(self.state, self._listed(instrument_id))
+        return found.price_ticks, found.matched_lots, found.surplus_lots
 
     def open_interest(self, instrument_id):
         """Return the lots of all longs (INV-020)."""

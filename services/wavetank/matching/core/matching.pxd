@@ -6,6 +6,9 @@ from wavetank.matching.core.accounts cimport Holding
 from wavetank.matching.core.shard cimport Shard
 
 cdef int match(Shard shard, int32_t taker) except -1
+cdef int trade(
+    Shard shard, int32_t taker, int32_t maker, int32_t price_ticks, int64_t lots, bint in_auction
+) except -1
 cdef int trim_sides(Shard shard, int32_t holding) except -1
 
 cdef inline int trim(Shard shard, int32_t holding) except -1:

@@ -19,19 +19,24 @@ from wavetank.matching.core.records cimport (
     Traded,
 )
 from wavetank.matching.core.shard cimport Fees, Shard
-from wavetank.matching.core.words cimport BUY, BY_REDUCE_ONLY, BY_SELF_TRADE, CANCELLED, FILLED, REDUCE_ONLY, SELL
+from wavetank.matching.core.words cimport AUCTION, BUY, BY_REDUCE_ONLY, BY_SELF_TRADE, CANCELLED, FILLED, REDUCE_ONLY, SELL
 
 
 cdef int match(Shard shard, int32_t taker) except -1:
-    """Trade an order that rests nowhere, as far as its limit goes; it is closed if that fills it."""
+    """Trade an order that rests nowhere, as far as its limit goes; it is closed if that fills it.
+
+    In an auction nothing trades before its end (MTCH-050).
+    """
     cdef Order* order = &shard.orders.slots[taker]
     cdef Order* makes
     cdef Book* book = shard.book_of(order)
     cdef Level* level
     cdef uint8_t other = SELL if order.side == BUY else BUY
-    cdef int32_t at, maker, maker_holding
+    cdef int32_t at, maker
     # Filled and closed, the order is not asked again.
     cdef int32_t taker_holding = order.holding
+    if book.state == AUCTION:
+        return 0
     while order.remaining_lots > 0:
         at = book.best[other]
         if at < 0:
@@ -41,34 +46,33 @@ cdef int match(Shard shard, int32_t taker) except -1:
             break
         maker = level.first
         makes = &shard.orders.slots[maker]
-        maker_holding = makes.holding
         # One holding is one account in one book.
-        if maker_holding == taker_holding:
+        if makes.holding == taker_holding:
             cancel(shard, maker, BY_SELF_TRADE)
             continue
-        _trade(shard, book, taker, maker, min(makes.remaining_lots, order.remaining_lots))
-        if makes.remaining_lots == 0:
-            shard.close(maker, FILLED, 0)
-        if order.remaining_lots == 0:
-            shard.close(taker, FILLED, 0)
-        trim(shard, maker_holding)
-        trim(shard, taker_holding)
+        trade(shard, taker, maker, makes.price_ticks, min(makes.remaining_lots, order.remaining_lots), False)
     return 0
 
 
-cdef int _trade(Shard shard, Book* book, int32_t taker, int32_t maker, int64_t lots) except -1:
+cdef int trade(
+    Shard shard, int32_t taker, int32_t maker, int32_t price_ticks, int64_t lots, bint in_auction
+) except -1:
+    """Let two orders trade, and carry out what follows from it."""
     cdef Fees fees
     cdef Order* takes = &shard.orders.slots[taker]
     cdef Order* makes = &shard.orders.slots[maker]
+    cdef Book* book = shard.book_of(makes)
+    cdef int32_t maker_holding = makes.holding
+    cdef int32_t taker_holding = takes.holding
     cdef Traded* event
-    shard.fill(taker, maker, lots, shard.journal.next_seq, &fees)
+    shard.fill(taker, maker, price_ticks, lots, shard.journal.next_seq, in_auction, &fees)
     shard.trade_counter += 1
     event = <Traded*>shard.journal.write(TRADED, book.instrument_id, shard.holding_of(takes).account_id)
     event.trade_id = shard.id_of(shard.trade_counter)
     event.maker_account_id = shard.holding_of(makes).account_id
     event.maker_order_id = makes.order_id
     event.taker_order_id = takes.order_id
-    event.price_ticks = makes.price_ticks
+    event.price_ticks = price_ticks
     event.size_lots = lots
     event.maker_fee_micros = fees.maker
     event.taker_fee_micros = fees.taker
@@ -76,6 +80,13 @@ cdef int _trade(Shard shard, Book* book, int32_t taker, int32_t maker, int64_t l
     event.taker_remaining_lots = takes.remaining_lots
     event.taker_side = takes.side
     event.taker_flags = <uint8_t>takes.flags
+    event.auction = in_auction
+    if makes.remaining_lots == 0:
+        shard.close(maker, FILLED, 0)
+    if takes.remaining_lots == 0:
+        shard.close(taker, FILLED, 0)
+    trim(shard, maker_holding)
+    trim(shard, taker_holding)
     return 0
 
 

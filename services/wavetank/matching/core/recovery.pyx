@@ -9,9 +9,11 @@ from libc.stdint cimport int32_t, int64_t
 from wavetank.matching.core.accounts cimport Account
 from wavetank.matching.core.orders cimport Order, loss_now
 from wavetank.matching.core.records cimport (
+    AUCTION_UNCROSSED,
     BOOK_SAMPLED,
     CREDIT_APPLIED,
     GATE_MOVED,
+    INSTRUMENT_MOVED,
     MARK_APPLIED,
     ORDER_ACCEPTED,
     ORDER_AMENDED,
@@ -23,6 +25,7 @@ from wavetank.matching.core.records cimport (
     TRADED,
     CreditApplied,
     GateMoved,
+    InstrumentMoved,
     MarkApplied,
     OrderAccepted,
     OrderAmended,
@@ -75,6 +78,8 @@ cdef bint _apply(Shard shard, Record* record, int64_t seq) except? -1:
         return _transferred(shard, <PositionTransferred*>record, seq)
     if kind == MARK_APPLIED:
         return _marked(shard, <MarkApplied*>record)
+    if kind == INSTRUMENT_MOVED:
+        return _moved(shard, <InstrumentMoved*>record)
     if kind == REQUEST_ANSWERED:
         shard.request_seq = (<RequestAnswered*>record).request_seq
         shard.request_number = (<RequestAnswered*>record).request_number
@@ -83,7 +88,7 @@ cdef bint _apply(Shard shard, Record* record, int64_t seq) except? -1:
     elif kind == GATE_MOVED:
         shard.is_open = (<GateMoved*>record).is_open
     else:
-        return kind == ORDER_REJECTED or kind == BOOK_SAMPLED
+        return kind == ORDER_REJECTED or kind == BOOK_SAMPLED or kind == AUCTION_UNCROSSED
     return True
 
 
@@ -128,7 +133,7 @@ cdef bint _traded(Shard shard, Traded* event, int64_t seq) except? -1:
     if min(shard.orders.slots[taker].remaining_lots, shard.orders.slots[maker].remaining_lots) < event.size_lots:
         return False
     shard.trade_counter = event.trade_id & COUNTER_MASK
-    shard.fill(taker, maker, event.size_lots, seq, &fees)
+    shard.fill(taker, maker, <int32_t>event.price_ticks, event.size_lots, seq, event.auction, &fees)
     fits = (
         fees.maker == event.maker_fee_micros
         and fees.taker == event.taker_fee_micros
@@ -179,6 +184,14 @@ cdef bint _marked(Shard shard, MarkApplied* event) except? -1:
         return False
     shard.books.set_mark(at, event.mark_price_ticks, event.index_price_ticks, event.stale)
     shard.accounts.reprice(at)
+    return True
+
+
+cdef bint _moved(Shard shard, InstrumentMoved* event) except? -1:
+    cdef int32_t at = shard.books.find(event.instrument_id)
+    if at < 0:
+        return False
+    shard.books.move(at, event.state)
     return True
 
 

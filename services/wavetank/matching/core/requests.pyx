@@ -22,6 +22,7 @@ from wavetank.matching.core.records cimport (
     Result,
 )
 from wavetank.matching.core.shard cimport Intent, Shard, begin_intent
+from wavetank.matching.core.states cimport takes_liquidation
 from wavetank.matching.core.words cimport (
     AMOUNT_OUT_OF_RANGE,
     BUY,
@@ -46,7 +47,6 @@ from wavetank.matching.core.words cimport (
     REDUCE_ONLY_WOULD_INCREASE,
     SELL,
     SIZE_OUT_OF_RANGE,
-    TRADING,
     TRANSFER_CLIPPED,
 )
 from wavetank.model.money cimport int128, mul_div_trunc, round_down_to_grid, round_up_to_grid
@@ -107,7 +107,7 @@ cdef int _liquidate(Shard shard, Command* command, Result* result) except -1:
     if side != BUY and side != SELL:
         return MALFORMED
     book = shard.book(at)
-    if book.state != TRADING:
+    if not takes_liquidation(book.state):
         return INSTRUMENT_STATE
     if command.size_lots < 1:
         return SIZE_OUT_OF_RANGE

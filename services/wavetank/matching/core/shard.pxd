@@ -85,7 +85,9 @@ cdef class Shard:
     cdef int32_t admit(self, Intent* intent, int64_t order_id) except -2
     cdef int describe(self, int32_t index, Intent* intent) except -1
     cdef int rest(self, int32_t index) except -1
-    cdef int fill(self, int32_t taker, int32_t maker, int64_t lots, int64_t seq, Fees* fees) except -1
+    cdef int fill(
+        self, int32_t taker, int32_t maker, int32_t price_ticks, int64_t lots, int64_t seq, bint in_auction, Fees* fees
+    ) except -1
     cdef int close(self, int32_t index, uint8_t state, uint8_t cancel_reason) except -1
     cdef int remember(self, int32_t index) except -1
     cdef int shrink(self, int32_t index, int64_t remaining_lots) except -1

@@ -123,15 +123,16 @@ cdef class Shard:
         """Put an order into its book, behind all others at its price."""
         return self.books.add(index)
 
-    cdef int fill(self, int32_t taker, int32_t maker, int64_t lots, int64_t seq, Fees* fees) except -1:
-        """Let two orders trade at the maker's price; a filled order is not closed yet."""
-        cdef Order* makes = &self.orders.slots[maker]
-        cdef Book* book = self.book_of(makes)
-        cdef int64_t value = lots * makes.price_ticks
+    cdef int fill(
+        self, int32_t taker, int32_t maker, int32_t price_ticks, int64_t lots, int64_t seq, bint in_auction, Fees* fees
+    ) except -1:
+        """Let two orders trade, at the maker's price or an auction's; a filled order is not closed yet."""
+        cdef Book* book = self.book_of(&self.orders.slots[maker])
+        cdef int64_t value = lots * price_ticks
         cdef bint pays = not self.orders.slots[taker].flags & LIQUIDATION
-        book.last_price_ticks = makes.price_ticks
+        book.last_price_ticks = price_ticks
         fees.maker = self._fill_side(maker, lots, value, book.maker_ppm, False, seq)
-        fees.taker = self._fill_side(taker, lots, value, book.taker_ppm if pays else 0, True, seq)
+        fees.taker = self._fill_side(taker, lots, value, book.taker_ppm if pays else 0, not in_auction, seq)
         return 0
 
     cdef int64_t _fill_side(

@@ -48,6 +48,8 @@ cdef packed struct SavedBook:
     int64_t index_ticks
     int64_t mark_is_stale
     int64_t last_price_ticks
+    int64_t state
+    int64_t is_moved
 
 cdef packed struct SavedAccount:
     int64_t account_id
@@ -176,6 +178,8 @@ cdef int _put_books(Shard shard, vector[char]& out) except -1:
         saved.index_ticks = book.index_ticks
         saved.mark_is_stale = book.mark_is_stale
         saved.last_price_ticks = book.last_price_ticks
+        saved.state = book.state if book.is_moved else 0
+        saved.is_moved = book.is_moved
         _put(out, &saved, sizeof(SavedBook))
     return 0
 
@@ -360,6 +364,8 @@ cdef int _load_books(Shard shard, Reader reader, int64_t count) except -1:
         at = _book_index(shard, saved.instrument_id)
         shard.books.set_mark(at, saved.mark_ticks, saved.index_ticks, saved.mark_is_stale)
         shard.book(at).last_price_ticks = saved.last_price_ticks
+        if saved.is_moved:
+            shard.books.move(at, <uint8_t>saved.state)
     return 0
 
 

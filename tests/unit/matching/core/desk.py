@@ -64,6 +64,11 @@ class Desk:
     def relist(self, **changes: Any) -> None:  # noqa: ANN401 - any field of an instrument.
         self.engine.list_instrument(replace(self.engine.instruments()[0], **changes))
 
+    def move(self, state: int, *, instrument_id: int = 1) -> None:
+        """Bring the instrument into another state."""
+        self.engine.set_instrument_state(self.now, instrument_id, state)
+        self.drain()
+
     def line(self, account_id: int, budget_micros: int = 10**9, *rows: CreditRow, **fields: Any) -> bool:  # noqa: ANN401
         """Send a line that counts everything, unless told otherwise."""
         self.lines += 1

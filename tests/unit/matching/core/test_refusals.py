@@ -110,15 +110,15 @@ def test_a_closed_gate_lets_cancels_through_only(desk: Desk) -> None:
 def test_cancel_only_takes_cancels_and_halted_takes_nothing(desk: Desk) -> None:
     first = desk.place(ALICE, BUY, 10, 1_000).order_id
     desk.place(ALICE, BUY, 10, 999)
-    desk.relist(state=InstrumentState.CANCEL_ONLY)
+    desk.move(InstrumentState.CANCEL_ONLY)
     refused = desk.place(ALICE, BUY, 10, 1_000)
     assert (refused.reason, refused.was, refused.allowed) == (R.INSTRUMENT_STATE, 2, 1)
     assert desk.amend(ALICE, first, size_lots=5).reason == R.INSTRUMENT_STATE
     assert desk.cancel(ALICE, first).reason == 0
-    desk.relist(state=InstrumentState.HALTED)
+    desk.move(InstrumentState.HALTED)
     assert desk.cancel(ALICE, first + 1).reason == R.INSTRUMENT_STATE
     assert desk.send(commands.cancel_all(account_id=ALICE))[0].cancelled_orders == 0
-    desk.relist(state=InstrumentState.TRADING)
+    desk.move(InstrumentState.TRADING)
     assert desk.send(commands.cancel_all(account_id=ALICE))[0].cancelled_orders == 1
 
 

@@ -1,0 +1,1 @@
+"""Python surface of `auction`: none; the engine reaches it."""

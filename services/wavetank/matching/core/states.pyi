@@ -1,0 +1,1 @@
+"""Python surface of `states`: none; the engine reaches it."""
