@@ -137,7 +137,7 @@ class Scene:
             if position and position == cut:
                 state = load(dump(state), self.settings)
             state.apply(logged.event, logged.seq, logged.now_ns)
-        state.matching_seq = self.state.matching_seq
+        state.matching_seqs = list(self.state.matching_seqs)
         return state
 
     def assert_recoverable(self, cut: int = 0) -> None:

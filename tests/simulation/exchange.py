@@ -354,7 +354,7 @@ class Exchange:
         for entry in self.clearing_log:
             for seq, event in enumerate(entry.events, entry.first_seq):
                 state.apply(event, seq, entry.now_ns)
-        state.matching_seq = self.clearing.state.matching_seq
+        state.matching_seqs = list(self.clearing.state.matching_seqs)
         state.funding_seq = self.clearing.state.funding_seq
         never_stopped = self.clearing.state
         if self.clearing.last_seq == seq:

@@ -29,6 +29,7 @@ from wavetank.runtime.process import Process, run
 from wavetank.runtime.recovering import SnapshotKeeper, entries_up_to, hand_on
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
+from wavetank.runtime.settings import SettingsInvalid
 from wavetank.runtime.snapshots import SnapshotStore
 from wavetank.v1 import account_pb2_grpc, api_key_pb2_grpc, credit_pb2_grpc
 
@@ -42,7 +43,7 @@ async def recover(config: ClearingConfig, log: LogWriter) -> Recovery:
     client = redis_client(config.redis_url)
     try:
         snapshot = await SnapshotStore(client, CLEARING_LOG).load_latest()
-        recovery = Recovery(config.core_settings(), snapshot.data if snapshot is not None else None)
+        recovery = Recovery(config.core_settings(), snapshot.data if snapshot is not None else None, config.shards)
         after = snapshot.position if snapshot is not None else Position.START
         reader = LogReader(client, CLEARING_LOG, after)
         async for entry in entries_up_to(reader, log.position):
@@ -66,6 +67,25 @@ def bootstrap(core: Clearing, config: ClearingConfig) -> None:
         )
 
 
+def _check_shards(config: ClearingConfig, opened: int) -> None:
+    """Refuse to run without a shard that has traded, or to place an instrument on one that is not there.
+
+    Raises:
+        SettingsInvalid: says which.
+
+    """
+    if config.shards < opened:
+        raise SettingsInvalid(
+            f"WAVETANK_CLEARING_MATCHING_ADDRESSES: {config.shards} matching shards; this venue has {opened}, and what"
+            " an account has on one cannot be left behind"
+        )
+    for symbol, shard in config.shard_of.items():
+        if shard >= config.shards:
+            raise SettingsInvalid(
+                f"WAVETANK_CLEARING_SHARD_OF: {symbol} on shard {shard}; 0 to {config.shards - 1} is allowed"
+            )
+
+
 async def main(config: ClearingConfig, process: Process) -> None:
     """Run clearing until the process is asked to stop."""
     logger = structlog.get_logger()
@@ -79,10 +99,17 @@ async def main(config: ClearingConfig, process: Process) -> None:
         append_timeout=config.append_timeout_ms / 1_000,
     )
     recovery = await recover(config, log)
+    _check_shards(config, recovery.state.shards)
     clock.advance_to(max(log.last_now_ns, recovery.now_ns))
     core = Clearing(config.core_settings(), epoch=log.epoch, state=recovery.state, last_seq=log.last_seq)
     logger.info("recovered", last_seq=log.last_seq, accounts=len(core.state.accounts), epoch=log.epoch)
-    core.begin(clock.now_ns(), listed_instruments(config), config.fund_deposit_micros)
+    core.begin(
+        clock.now_ns(),
+        listed_instruments(config),
+        config.fund_deposit_micros,
+        shards=config.shards,
+        placed=config.shard_of,
+    )
     bootstrap(core, config)
 
     service = ClearingService(
@@ -107,7 +134,7 @@ async def main(config: ClearingConfig, process: Process) -> None:
         directory=DirectoryServicer(
             clock=clock,
             instruments=registry.instruments.values,
-            endpoints=lambda instrument_ids: endpoints_of(config, instrument_ids),
+            endpoints=lambda instruments: endpoints_of(config, instruments),
         ),
         on_broken=process.fail,
         max_message_bytes=config.max_message_bytes,

@@ -20,6 +20,9 @@ class ClearingConfig(ServiceSettings):
     """Symbols of the built-in instruments to list, a JSON list."""
     instruments_file: Path | None = None
     """A JSON file of instruments to list instead; see the room's README."""
+    shard_of: Annotated[dict[str, Annotated[int, Field(ge=0, le=999)]], Field(default_factory=dict)]
+    """Matching shard by symbol of instruments that are listed for the first time, a JSON object; others go to the shard
+    with fewest."""
     funding_interval_ns: Annotated[int, Field(ge=SECOND_NS)] | None = None
     """Overrides every instrument's funding interval, so that minutes can stand for hours."""
     bootstrap_key: SecretStr | None = None
@@ -36,6 +39,9 @@ class ClearingConfig(ServiceSettings):
     snapshot_every_events: Annotated[int, Field(ge=100)] = 50_000
     tick_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
     """Wall time after which timers are looked at although nothing arrived."""
+    share_dwell_ns: Annotated[int, Field(ge=0)] = SECOND_NS // 10
+    """A shard that was given credit of another gives none away for so long; never less than 100 milliseconds of wall
+    time."""
     answer_timeout_ms: Annotated[int, Field(ge=10, le=60_000)] = 5_000
     """Wall time after which a caller is told that the outcome is unknown."""
 
@@ -50,6 +56,11 @@ class ClearingConfig(ServiceSettings):
                 )
         return value
 
+    @property
+    def shards(self) -> int:
+        """How many matching shards there are."""
+        return max(1, len(self.matching_addresses))
+
     def core_settings(self) -> ClearingSettings:
         """Return the core's settings; the venue's speed lengthens what is a latency in disguise."""
         clock = self.venue_clock()
@@ -61,4 +72,5 @@ class ClearingConfig(ServiceSettings):
             fund_cap_micros=self.fund_cap_micros,
             partial_above_micros=self.partial_above_micros,
             liquidation_fee_ppm=self.liquidation_fee_ppm,
+            share_dwell_ns=clock.at_least_wall(self.share_dwell_ns, SECOND_NS // 10),
         )

@@ -19,22 +19,33 @@ if TYPE_CHECKING:
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.runtime.log_entry import LogEntry
 
-MATCHING_LOG = "matching-0"
+MATCHING_LOG = "matching-"
+"""How the log of a matching shard begins; its number follows."""
 ORACLE_LOG = "oracle"
 CLEARING_LOG = "clearing"
+
+
+def matching_log(shard: int) -> str:
+    """Return the name of a matching shard's log."""
+    return f"{MATCHING_LOG}{shard}"
+
+
+def shard_of_log(log: str) -> int:
+    """Return the matching shard whose log this is."""
+    return int(log.removeprefix(MATCHING_LOG))
 
 
 class Recovery:
     """The state, as far as it has been rebuilt."""
 
-    def __init__(self, settings: ClearingSettings, snapshot: bytes | None) -> None:
-        """Begin with a snapshot's bytes, or with nothing.
+    def __init__(self, settings: ClearingSettings, snapshot: bytes | None, shards: int = 1) -> None:
+        """Begin with a snapshot's bytes, or with nothing, to follow the logs of so many matching shards.
 
         Raises:
             SnapshotUnreadable: not a snapshot of this version.
 
         """
-        self.cursors = {MATCHING_LOG: Position.START, ORACLE_LOG: Position.START}
+        self.cursors = {matching_log(shard): Position.START for shard in range(shards)} | {ORACLE_LOG: Position.START}
         self.now_ns = 0
         if snapshot is None:
             self.state = State(settings)
@@ -56,6 +67,8 @@ class Recovery:
         for seq, event in enumerate(decode_all(entry.records), entry.first_seq):
             self.state.apply(event, seq, entry.now_ns)
         self.cursors |= cursors_of(log_pb2.Inputs.FromString(entry.inputs).cursors)
-        self.state.matching_seq = self.cursors[MATCHING_LOG].seq
+        self.state.matching_seqs = [
+            self.cursors.get(matching_log(shard), Position.START).seq for shard in range(self.state.shards)
+        ]
         self.state.check_invariants()
         self.now_ns = entry.now_ns

@@ -15,12 +15,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.snapshot import dump
+from wavetank.clearing.recovery import shard_of_log
 from wavetank.model.invariant import InvariantBroken
 from wavetank.model.reason import Reason
 from wavetank.model.record import decode_all, encode_all
@@ -67,6 +69,7 @@ class _Question:
 class _Connected:
     """A shard said hello."""
 
+    shard: int
     link: ShardLink
 
 
@@ -103,9 +106,9 @@ class ClearingService:
         self._inbox: list[_Fact | _Request | _Question | _Connected] = []
         self._arrived = asyncio.Event()
         self._drained = asyncio.Event()
-        self._link: ShardLink | None = None
-        self._is_new_link = False
-        self._gate_sent: bool | None = None
+        self._links: dict[int, ShardLink] = {}
+        self._new_links: set[int] = set()
+        self._gate_sent: dict[int, bool] = {}
         self._sinks: list[EventSink] = []
         self._snapshots: SnapshotPort | None = None
         self._snapshot_every = 0
@@ -135,14 +138,19 @@ class ClearingService:
             await self._drained.wait()
         self._put(_Fact(log, entry))
 
-    def connected(self, link: ShardLink) -> None:
-        """Take a shard's hello: it gets every line, every unanswered request and the gate anew."""
-        self._put(_Connected(link))
+    @property
+    def shards(self) -> int:
+        """How many matching shards there are."""
+        return self._core.state.shards
 
-    def disconnected(self, link: ShardLink) -> None:
-        """Forget a link, if it is the present one."""
-        if self._link is link:
-            self._link = None
+    def connected(self, shard: int, link: ShardLink) -> None:
+        """Take a shard's hello: it gets every line, every unanswered request and the gate anew."""
+        self._put(_Connected(shard, link))
+
+    def disconnected(self, shard: int, link: ShardLink) -> None:
+        """Forget a shard's link, if it is the present one."""
+        if self._links.get(shard) is link:
+            del self._links[shard]
 
     async def request(self, call: Callable[[Clearing, int], Any]) -> Any:  # noqa: ANN401 - what the call returns.
         """Let the core act on a request and return its result once that is committed.
@@ -240,15 +248,15 @@ class ClearingService:
             if fact.log == "oracle":
                 self._core.on_oracle(now_ns, entry.first_seq, events)
             else:
-                self._core.on_matching(now_ns, entry.first_seq, events)
+                self._core.on_matching(now_ns, entry.first_seq, events, shard_of_log(fact.log))
         self._cursors[fact.log] = entry.position
 
     def _welcome(self, hello: _Connected) -> None:
         # The hello tells where the shard's log ended when it was sent; more may have been counted since. A log that
         # really lost its end is noticed by its reader, which knows the entries (PROTOCOLS 3).
         # What it is owed leaves with the rest, behind the commit.
-        self._link = hello.link
-        self._is_new_link = True
+        self._links[hello.shard] = hello.link
+        self._new_links.add(hello.shard)
 
     async def _commit(self, now_ns: int) -> None:
         events = self._core.take_events()
@@ -262,25 +270,30 @@ class ClearingService:
             sink.committed(entry.first_seq, now_ns, events)
 
     def _release(self) -> None:
-        link = self._link
-        if link is None:
+        core, links = self._core, self._links
+        if not links:
             return
-        requests = self._core.take_requests()
-        if self._is_new_link:
+        requests = core.take_requests()
+        for shard in self._new_links & links.keys():
             # Every line anew, every request without an answer again, and the gate (PROTOCOL R10).
-            self._is_new_link = False
-            self._gate_sent = None
-            self._core.lines.touch_all()
-            requests = self._core.unanswered_requests()
-        # A line that freezes an account leaves before the request that relies on it.
-        for line in self._core.take_lines():
-            link.send_line(line)
-        for seq, request in requests:
-            link.send_request(seq, request)
-        is_open = self._core.state.venue_is_open
-        if is_open != self._gate_sent:
-            link.send_gate(is_open=is_open)
-            self._gate_sent = is_open
+            self._gate_sent.pop(shard, None)
+            core.lines.touch_all(shard)
+            requests = [each for each in requests if each[1].shard != shard]
+            requests += [each for each in core.unanswered_requests() if each[1].shard == shard]
+        self._new_links.clear()
+        # A line that freezes an account leaves before the request that relies on it. What an absent shard misses it
+        # gets with its next hello.
+        for line in core.take_lines():
+            if line.shard in links:
+                links[line.shard].send_line(line)
+        for seq, request in sorted(requests, key=itemgetter(0)):
+            if request.shard in links:
+                links[request.shard].send_request(seq, request)
+        is_open = core.state.venue_is_open
+        for shard, link in links.items():
+            if is_open != self._gate_sent.get(shard):
+                link.send_gate(is_open=is_open)
+                self._gate_sent[shard] = is_open
 
     async def _save_snapshot(self) -> None:
         if self._snapshots is not None and self._log.last_seq > self._snapshot_seq:

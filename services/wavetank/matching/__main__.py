@@ -94,7 +94,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
             directory=DirectoryServicer(
                 clock=clock,
                 instruments=registry.instruments.values,
-                endpoints=lambda instrument_ids: endpoints_of(config, instrument_ids),
+                endpoints=lambda instruments: endpoints_of(config, instruments),
             ),
             on_broken=process.fail,
             max_message_bytes=config.max_message_bytes,

@@ -39,9 +39,10 @@ class Recovery:
         self.engine = Engine.restore(state, settings)
 
     def list_instruments(self, instruments: Iterable[Instrument]) -> None:
-        """List what clearing has listed by now: the shard's own events name instruments only by id."""
+        """List what clearing has listed here by now: the shard's own events name instruments only by id."""
         for instrument in instruments:
-            self.engine.list_instrument(instrument)
+            if instrument.shard == self.engine.shard:
+                self.engine.list_instrument(instrument)
 
     def apply(self, entry: LogEntry) -> None:
         """Apply one entry of the shard's own log.

@@ -343,8 +343,9 @@ class MatchingService:
             head, tiers = self._listing
             tiers.append(event)
             if len(tiers) == head.tier_count:
-                self._engine.list_instrument(Instrument.from_listing(head, tiers))
-                self._listed.add(head.instrument_id)
+                if head.shard == self._engine.shard:
+                    self._engine.list_instrument(Instrument.from_listing(head, tiers))
+                    self._listed.add(head.instrument_id)
                 self._listing = None
 
     def _obey(self, message: credit_pb2.ConnectResponse, now_ns: int) -> None:

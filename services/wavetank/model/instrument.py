@@ -40,6 +40,8 @@ class Instrument:
     state: InstrumentState = field(default=InstrumentState.TRADING)
     withholds_gains: bool = False
     """Withdrawals ignore unrealised gains in it (MRGN-060)."""
+    shard: int = 0
+    """Matching shard that trades it; clearing assigns it when it lists the instrument, and it stays there."""
 
     @cached_property
     def margin(self) -> MarginTable:
@@ -86,6 +88,7 @@ class Instrument:
             tier_count=len(self.tiers),
             state=int(self.state),
             withholds_gains=int(self.withholds_gains),
+            shard=self.shard,
         )
         tiers = tuple(
             MarginTierListed(
@@ -124,6 +127,7 @@ class Instrument:
             funding_cap_e12=head.funding_cap_e12,
             state=InstrumentState(head.state),
             withholds_gains=bool(head.withholds_gains),
+            shard=head.shard,
         )
 
 

@@ -73,8 +73,10 @@ async def main(settings: OracleServiceSettings, process: Process) -> None:
             snapshot_entries=settings.snapshot_entries,
         )
         registry = Registry(internal_key=settings.internal_key.get_secret_value())
-        after = memory.cursors.get(settings.book_log, Position.START)
-        books = LogReader(client, settings.book_log, after, gather_ms=GATHER_MS)
+        books = [
+            LogReader(client, log, memory.cursors.get(log, Position.START), gather_ms=GATHER_MS)
+            for log in settings.book_logs
+        ]
         server = _server(settings, clock, service, registry, process)
         stop_metrics = serve_metrics(settings.metrics_port)
         try:
@@ -115,7 +117,7 @@ def _server(
         directory=DirectoryServicer(
             clock=clock,
             instruments=registry.instruments.values,
-            endpoints=lambda ids: endpoints_of(settings, ids),
+            endpoints=lambda instruments: endpoints_of(settings, instruments),
         ),
         on_broken=process.fail,
         max_message_bytes=settings.max_message_bytes,
@@ -141,14 +143,14 @@ async def _serve(
     service: OracleService,
     registry: Registry,
     server: GrpcServer,
-    books: LogReader,
+    books: list[LogReader],
     listings: LogReader,
 ) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(writer.watch(), name="watch the log"),
             group.create_task(registry.follow(listings), name="follow listings"),
-            group.create_task(follow_books(books, service), name="follow books"),
+            *(group.create_task(follow_books(each, service), name=f"follow books of {each.log}") for each in books),
             group.create_task(service.run(registry.instruments.values), name="publish"),
         ]
         address = await server.start(settings.listen)

@@ -141,7 +141,11 @@ class OracleServiceSettings(ServiceSettings):
     """Published prices kept for subscribers that resume."""
     subscriber_backlog: Annotated[int, Field(ge=1)] = 5_000
     """Prices that may wait for a slow subscriber before it is cut off."""
-    book_log: str = "matching-0"
+
+    @property
+    def book_logs(self) -> tuple[str, ...]:
+        """Logs in which samples of the books stand: one per matching shard."""
+        return tuple(f"matching-{shard}" for shard in range(max(1, len(self.matching_addresses))))
 
     @model_validator(mode="after")
     def _check_sources(self) -> Self:

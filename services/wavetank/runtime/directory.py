@@ -37,21 +37,20 @@ def instrument_to_wire(instrument: Instrument) -> instrument_pb2.Instrument:
     )
 
 
-def endpoints_of(settings: ServiceSettings, instrument_ids: Sequence[int]) -> list[directory_pb2.Endpoint]:
+def endpoints_of(settings: ServiceSettings, instruments: Sequence[Instrument]) -> list[directory_pb2.Endpoint]:
     """Return where the services listen, as the settings say.
 
     Args:
         settings: addresses of all services.
-        instrument_ids: what is listed; with several shards, shard `i` of `n` trades the ids with remainder `i`.
+        instruments: what is listed; clearing has recorded which shard trades each.
 
     """
-    shards = len(settings.matching_addresses)
     matching = [
         directory_pb2.Endpoint(
             service=directory_pb2.SERVICE_KIND_MATCHING,
             address=address,
             shard=shard,
-            instrument_ids=[number for number in instrument_ids if number % shards == shard],
+            instrument_ids=[listed.instrument_id for listed in instruments if listed.shard == shard],
         )
         for shard, address in enumerate(settings.matching_addresses)
     ]
@@ -74,14 +73,14 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         *,
         clock: VenueClock,
         instruments: Callable[[], Iterable[Instrument]],
-        endpoints: Callable[[Sequence[int]], Sequence[directory_pb2.Endpoint]],
+        endpoints: Callable[[Sequence[Instrument]], Sequence[directory_pb2.Endpoint]],
     ) -> None:
         """Make the servicer.
 
         Args:
             clock: the venue's clock.
             instruments: what is listed now.
-            endpoints: where the services listen, given the ids listed (`endpoints_of`).
+            endpoints: where the services listen, given what is listed (`endpoints_of`).
 
         """
         self._clock = clock
@@ -96,7 +95,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         instruments = sorted(self._instruments(), key=lambda instrument: instrument.instrument_id)
         return directory_pb2.GetDirectoryResponse(
             instruments=[instrument_to_wire(instrument) for instrument in instruments],
-            endpoints=self._endpoints([instrument.instrument_id for instrument in instruments]),
+            endpoints=self._endpoints(instruments),
             clock=directory_pb2.VenueClock(
                 start_ns=self._clock.start_ns, origin_ns=self._clock.origin_ns, speed_milli=self._clock.speed_milli
             ),

@@ -21,7 +21,7 @@ import hashlib
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from wavetank.model.record import RECORD_BYTES, RECORD_VERSION
 
@@ -60,14 +60,19 @@ def id_key(entry_id: str) -> tuple[int, int]:
     return int(epoch), int(first_seq)
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far a log was read: the last applied entry."""
-
+class _Position(NamedTuple):
     entry_id: str
     seq: int
-    """Seq of the last applied event."""
     checksum: int
+
+
+class Position(_Position):
+    """How far a log was read: id of the last applied entry, seq of its last event, its checksum.
+
+    A tuple, for each append and each recovered entry makes one, and a frozen dataclass costs five times as much.
+    """
+
+    __slots__ = ()
 
     START: ClassVar["Position"]
 

@@ -11,8 +11,8 @@ Kept true:
   the tail does not reach that far, the writer stops and names the lost seqs.
 - With `replicas` an entry is committed only once so many replicas have it too.
 
-An append costs one round trip to Redis. Most answers come within a tenth of a millisecond, so the writer waits that
-long on the spot instead of going to sleep; while Redis is slower than that (`always`, large entries) it does not.
+An append costs one round trip to Redis and a turn of the event loop: `commit` sends at once, and goes on in the very
+call that brings the answer; `append` is the same for who wants to wait.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NoReturn, Self
 
 import structlog
@@ -48,16 +48,6 @@ RETAINED_BYTES = 64 * 1_048_576
 APPEND_TIMEOUT_SECONDS = 2.0
 OPEN_TIMEOUT_SECONDS = 30.0
 
-LINGER_SECONDS = 0.0003
-"""Wall time for which an append may hold up the event loop waiting for its answer."""
-
-_LINGER_BYTES = 65_536
-"""Entries beyond this take Redis longer than waiting on the spot is worth."""
-_MOST_SKIPPED = 64
-"""Appends, at most, between two attempts to wait on the spot while Redis is slower than that."""
-_WITHOUT_PAUSE = 8
-"""Awaited appends, answered on the spot, after which the event loop gets a turn."""
-
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 
@@ -74,9 +64,9 @@ class LogUnavailable(Exception):
     """The log could not be opened, or was closed by its own process."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SentEntry:
-    """Bytes of an entry as they were sent, and what finds its place in the chain."""
+    """Bytes of an entry as they were sent, and what finds its place in the chain; never changed."""
 
     entry_id: str
     first_seq: int
@@ -90,13 +80,14 @@ OnCommitted = Callable[[LogEntry], None]
 """Gets an entry that was committed; called in the event loop, and must not raise."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Append:
     """An append in flight."""
 
     sent: SentEntry
-    entry: LogEntry
     on_committed: OnCommitted
+    entry: LogEntry | None = None
+    """Made while the answer is on its way."""
 
 
 def missing_from(log: str, sent: Sequence[SentEntry], last: LogEntry | None) -> Sequence[SentEntry]:
@@ -151,9 +142,6 @@ class LogWriter:
         self._waiter: asyncio.Future[LogEntry] | None = None
         self._sent_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._without_pause = 0
-        self._lingers_in_vain = 0
-        self._lingers_skipped = 0
         self._connection: RedisConnection | None = None
         self._resolver: asyncio.Task[None] | None = None
         self._closed = False
@@ -276,30 +264,23 @@ class LogWriter:
         """
         waiter: asyncio.Future[LogEntry] = self._loop.create_future()
         self.commit(inputs, records, count, now_ns, waiter.set_result)
-        if not waiter.done():
-            self._waiter = waiter
-            try:
-                return await waiter
-            except asyncio.CancelledError:
-                # Whether it is in the log is for the resolver to find out.
-                if self._pending is not None:
-                    self._pending = replace(self._pending, on_committed=_forget)
-                self._lose("the append was cancelled")
-                raise
-            finally:
-                self._waiter = None
-        self._without_pause += 1
-        if self._without_pause >= _WITHOUT_PAUSE:
-            # Whoever appends without end must not keep everybody else from running.
-            self._without_pause = 0
-            await asyncio.sleep(0)
-        return waiter.result()
+        self._waiter = waiter
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            # Whether it is in the log is for the resolver to find out.
+            if self._pending is not None:
+                self._pending.on_committed = _forget
+            self._lose("the append was cancelled")
+            raise
+        finally:
+            self._waiter = None
 
     def commit(self, inputs: bytes, records: bytes, count: int, now_ns: int, on_committed: OnCommitted) -> None:
         """Append one entry, and tell when it is committed, however long that takes; nobody waits for a task.
 
-        `on_committed` is called once: before this returns if Redis answers on the spot, else later from the event loop.
-        It may begin the next append. When the writer ends instead, only `watch` says so.
+        `on_committed` is called once, in the turn of the event loop in which the answer comes, never before this
+        returns; it may begin the next append. When the writer ends instead, only `watch` says so.
 
         Args:
             inputs: serialised `Inputs`.
@@ -320,24 +301,26 @@ class LogWriter:
             raise InvariantBroken(
                 f"log {self.log}: {count} events in {len(records)} bytes at {now_ns}, after {self.last_now_ns}"
             )
-        first_seq, prev = self.position.seq + 1, self.position.checksum
-        data = encode_entry(
-            epoch=self.epoch, first_seq=first_seq, now_ns=now_ns, prev=prev, inputs=inputs, records=records
-        )
-        entry = LogEntry(
-            epoch=self.epoch,
+        first_seq, prev, epoch = self.position.seq + 1, self.position.checksum, self.epoch
+        data = encode_entry(epoch=epoch, first_seq=first_seq, now_ns=now_ns, prev=prev, inputs=inputs, records=records)
+        checksum = checksum_of(data)
+        sent = SentEntry(f"{epoch}-{first_seq}", first_seq, first_seq + count - 1, prev, checksum, data)
+        self._pending = append = _Append(sent, on_committed)
+        if self._connection is not None:
+            self._send(self._connection, sent)
+        # Else the resolver sends it. Either way there is time now for what is needed only once it is committed.
+        append.entry = LogEntry(
+            epoch=epoch,
             first_seq=first_seq,
             count=count,
             now_ns=now_ns,
             prev=prev,
-            checksum=checksum_of(data),
+            checksum=checksum,
             inputs=inputs,
             records=records,
         )
-        self._pending = _Append(_sent(entry, data), entry, on_committed)
-        if self._connection is not None:
-            self._send(self._connection, self._pending)
-        # Else the resolver sends it.
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._append_timeout, self._check_time)
 
     async def close(self) -> None:
         """Let go of the connection; the log stays as it is, and an append in flight fails with its outcome unknown."""
@@ -350,55 +333,38 @@ class LogWriter:
                 await self._resolver
         if self._timer is not None:
             self._timer.cancel()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
         self._end_wait(LogUnavailable(f"log {self.log} was closed after {self.position.entry_id}"))
 
-    def _send(self, connection: RedisConnection, append: _Append) -> None:
-        """Send an append, and wait for its answer on the spot if that is likely to come at once."""
-
-        def take(reply: Reply) -> None:
-            if isinstance(reply, CommandRefused | ConnectionLost):
-                if self._pending is append and self._connection is connection:
-                    self._lose(str(reply))
-            elif not self._replicas:
-                self._settle(append)
-
-        def take_replicas(reply: Reply) -> None:
-            if self._pending is not append or self._connection is not connection:
-                return
-            if isinstance(reply, int) and reply >= self._replicas:
-                self._settle(append)
-            else:
-                self._lose(f"only {reply} of {self._replicas} replicas have {append.sent.entry_id}")
-
-        sent = append.sent
+    def _send(self, connection: RedisConnection, sent: SentEntry) -> None:
+        """Send an entry; the answers say whether it is committed."""
         passing("before_append")
         self._sent_at = time.monotonic()
-        if self._timer is None:
-            self._timer = self._loop.call_later(self._append_timeout, self._check_time)
         try:
-            connection.send(take, b"XADD", self.key, sent.entry_id, FIELD, sent.data)
-            if self._replicas and self._pending is append:
-                connection.send(take_replicas, b"WAIT", self._replicas, self._replica_wait_ms)
+            connection.send(self._take_answer, b"XADD", self.key, sent.entry_id, FIELD, sent.data)
+            if self._replicas:
+                connection.send(self._take_replicas, b"WAIT", self._replicas, self._replica_wait_ms)
         except ConnectionLost as error:
             self._lose(str(error))
-            return
         passing("during_append")
-        if self._pending is append and len(sent.data) <= _LINGER_BYTES:
-            self._linger(connection)
 
-    def _linger(self, connection: RedisConnection) -> None:
-        if self._lingers_skipped < min(self._lingers_in_vain, _MOST_SKIPPED):
-            self._lingers_skipped += 1
+    def _take_answer(self, reply: Reply) -> None:
+        if isinstance(reply, CommandRefused | ConnectionLost):
+            # A connection that was given up has no more to say; its append is the resolver's.
+            if self._connection is not None:
+                self._lose(str(reply))
+        elif not self._replicas:
+            self._settle()
+
+    def _take_replicas(self, reply: Reply) -> None:
+        if self._connection is None:
             return
-        self._lingers_skipped = 0
-        came = connection.linger(LINGER_SECONDS)
-        # Twice as long without trying each time that it was in vain, and never in a hurry back to it.
-        self._lingers_in_vain = (
-            self._lingers_in_vain // 2 if came else min(2 * self._lingers_in_vain + 1, _MOST_SKIPPED)
-        )
+        if isinstance(reply, int) and reply >= self._replicas:
+            self._settle()
+        else:
+            self._lose(f"only {reply} of {self._replicas} replicas have the entry")
 
     def _check_time(self) -> None:
         """End the connection whose answer is overdue; one timer for many appends."""
@@ -411,14 +377,15 @@ class LogWriter:
         else:
             self._lose(f"no answer within {self._append_timeout} s")
 
-    def _settle(self, append: _Append) -> None:
-        """Go on from an append that is in the log."""
-        if self._pending is not append:
-            return
+    def _settle(self) -> None:
+        """Go on from the append in flight: it is in the log."""
+        append = self._pending
+        assert append is not None
+        assert append.entry is not None
         passing("after_append")
         self._pending = None
         self._retain(append.sent)
-        self.position = append.entry.position
+        self.position = Position(append.sent.entry_id, append.sent.last_seq, append.sent.checksum)
         self.last_now_ns = append.entry.now_ns
         append.on_committed(append.entry)
 
@@ -445,9 +412,9 @@ class LogWriter:
 
     def _lose(self, cause: str) -> None:
         """Stop using the connection, and find out in the background how the log ends."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
         if self._resolver is not None or self._failure.done() or self._closed:
             return
         self._up.clear()
@@ -487,7 +454,7 @@ class LogWriter:
                 break
         self._resolver = None
         if self._connection is not None and self._pending is not None:
-            self._settle(self._pending)
+            self._settle()
 
     @property
     def _last_sent(self) -> SentEntry:

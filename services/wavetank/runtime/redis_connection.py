@@ -4,8 +4,8 @@ It exists for the append path, where each microsecond stands between an order an
 spends several times as long per command in its pool, retries and callbacks. hiredis packs and parses. Everything that
 is not in that path uses `redis_client`.
 
-Bytes go to the socket at once, not at the end of the event loop's turn; and who expects an answer within microseconds
-may wait for it on the spot (`linger`), which saves going to sleep, being woken and a turn of the loop.
+Bytes go to the socket at once, not at the end of the event loop's turn, and an answer goes straight to who asked, in
+the turn in which it came (`send`). Waiting on the spot for the answer was tried and was slower than the event loop.
 
 Kept true: answers belong to commands in the order sent; once the connection is lost every open command fails, and
 nothing is ever retried here, because only the caller knows whether that is safe.
@@ -13,7 +13,6 @@ nothing is ever retried here, because only the caller knows whether that is safe
 
 import asyncio
 import os
-import select
 import socket
 import ssl
 from collections import deque
@@ -28,10 +27,6 @@ from redis.connection import parse_url
 
 Reply = Any
 """What Redis answers: bytes, int, None, or lists of them."""
-
-_READ_BYTES = 65_536
-_SELECTABLE = 1_024
-"""File descriptors from here on do not fit into what `select` takes."""
 
 
 class ConnectionLost(Exception):
@@ -50,7 +45,6 @@ class RedisConnection(asyncio.Protocol):
         self._waiting: deque[Callable[[Reply], None]] = deque()
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
-        self._lingering = False
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
 
@@ -140,33 +134,6 @@ class RedisConnection(asyncio.Protocol):
                 return
         if sent < len(data):
             transport.write(data[sent:])
-
-    def linger(self, seconds: float) -> bool:
-        """Wait on the spot for what Redis answers, holding up the event loop; return whether something came.
-
-        Called by a taker of an answer it does nothing, so that takers do not pile up on one another.
-
-        Args:
-            seconds: wall time, some ten-thousandths at most.
-
-        """
-        own = self._socket
-        if own is None or self._lingering or not self._waiting or own.fileno() >= _SELECTABLE:
-            return False
-        self._lingering = True
-        try:
-            if not select.select((own,), (), (), seconds)[0]:
-                return False
-            data = own.recv(_READ_BYTES)
-            if not data:  # The end, which the transport will read as well.
-                return False
-            self.data_received(data)
-        except OSError:
-            # The transport meets it too, and says so in its own way.
-            return False
-        finally:
-            self._lingering = False
-        return True
 
     def close(self, cause: str = "the connection to Redis was closed") -> None:
         """Close on purpose; open commands fail with `ConnectionLost`, which says the cause."""

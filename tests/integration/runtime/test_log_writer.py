@@ -325,24 +325,6 @@ async def test_a_committed_entry_is_told_to_a_callback_once(redis_server: RedisS
     assert (await entries(redis_server.url, log_name))[1:] == told
 
 
-async def test_an_append_that_is_answered_on_the_spot_still_lets_others_run(redis_url: str, log_name: str) -> None:
-    turns = 0
-
-    async def count_turns() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    async with opened(redis_url, log_name) as writer:
-        counting = asyncio.create_task(count_turns())
-        for _ in range(200):
-            await append(writer)
-        counting.cancel()
-    # A turn at least after each eight: 200 / 8.
-    assert turns >= 25
-
-
 async def test_an_entry_without_events_or_back_in_time_is_refused(redis_url: str, log_name: str) -> None:
     async with opened(redis_url, log_name) as writer:
         await writer.append(b"", RECORD, 1, 1_000)

@@ -1,5 +1,7 @@
 """What the directory says of instruments and addresses."""
 
+from dataclasses import replace
+
 from wavetank.model.instrument import default_instruments
 from wavetank.runtime.directory import endpoints_of, instrument_to_wire
 from wavetank.runtime.settings import ServiceSettings
@@ -28,9 +30,10 @@ def test_endpoints_are_those_of_the_settings() -> None:
         matching_addresses=("m-0:1", "m-1:1"),
         clearing_address="c:1",
     )
-    found = endpoints_of(settings, [1, 2, 3])
+    btc, eth, sol = default_instruments()
+    found = endpoints_of(settings, [btc, replace(eth, shard=1), sol])
     assert [(point.service, point.address, point.shard, list(point.instrument_ids)) for point in found] == [
-        (directory_pb2.SERVICE_KIND_MATCHING, "m-0:1", 0, [2]),
-        (directory_pb2.SERVICE_KIND_MATCHING, "m-1:1", 1, [1, 3]),
+        (directory_pb2.SERVICE_KIND_MATCHING, "m-0:1", 0, [1, 3]),
+        (directory_pb2.SERVICE_KIND_MATCHING, "m-1:1", 1, [2]),
         (directory_pb2.SERVICE_KIND_CLEARING, "c:1", 0, []),
     ]

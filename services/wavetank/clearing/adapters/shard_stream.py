@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import grpc
 import structlog
 
-from wavetank.clearing.recovery import MATCHING_LOG
 from wavetank.model.orders import CommandKind
 from wavetank.model.reason import Reason
 from wavetank.runtime.errors import VenueError
@@ -48,6 +47,7 @@ def line_message(line: Line) -> credit_pb2.CreditUpdate:
             for row in line.rows
         ],
         mark_time_ns=line.mark_time_ns,
+        elsewhere_micros=line.elsewhere_micros,
     )
 
 
@@ -143,16 +143,17 @@ class CreditServicer(credit_pb2_grpc.CreditServiceServicer):
         first = await anext(aiter(request_iterator), None)
         if first is None or first.WhichOneof("message") != "hello":
             raise VenueError(Reason.MALFORMED, "a shard says hello first")
-        if first.hello.shard != 0:
+        shard, top = first.hello.shard, self._service.shards - 1
+        if not 0 <= shard <= top:
             raise VenueError(
-                Reason.MALFORMED, f"shard {first.hello.shard} is unknown; {MATCHING_LOG} alone is served", allowed=0
+                Reason.MALFORMED, f"shard {shard} is unknown; 0 to {top} are served", was=shard, allowed=top
             )
         if self._stopping:
             raise VenueError(Reason.NOT_READY, "clearing is stopping; say hello again in a moment")
         stream = ShardStream()
         self._streams.add(stream)
-        self._logger.info("shard_connected", epoch=first.hello.epoch, last_seq=first.hello.last_seq)
-        self._service.connected(stream)
+        self._logger.info("shard_connected", shard=shard, epoch=first.hello.epoch, last_seq=first.hello.last_seq)
+        self._service.connected(shard, stream)
         reader = asyncio.create_task(self._watch(request_iterator, stream))
         try:
             while (message := await stream.waiting.get()) is not None:
@@ -162,8 +163,8 @@ class CreditServicer(credit_pb2_grpc.CreditServiceServicer):
         finally:
             reader.cancel()
             self._streams.discard(stream)
-            self._service.disconnected(stream)
-            self._logger.info("shard_disconnected", epoch=first.hello.epoch)
+            self._service.disconnected(shard, stream)
+            self._logger.info("shard_disconnected", shard=shard, epoch=first.hello.epoch)
 
     @staticmethod
     async def _watch(requests: AsyncIterator[credit_pb2.ConnectRequest], stream: ShardStream) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wavetank.clearing.core.credit import Lines, budget_micros, free_margin_micros, withdrawable_micros
+from wavetank.clearing.core.credit import Lines, free_margin_micros, standings, withdrawable_micros
 from wavetank.clearing.core.health import AccountKind
 from wavetank.model.events import clearing as events
 from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID, INSURANCE_FUND_ID, VENUE_ACCOUNTS
@@ -13,6 +13,7 @@ from wavetank.model.reason import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wavetank.clearing.core.shares import Shares
     from wavetank.clearing.core.state import Account, State
     from wavetank.model.events.matching import CreditApplied
     from wavetank.model.record import Event
@@ -43,9 +44,10 @@ class Refused(Exception):
 class Bank:
     """Answers requests about accounts and money."""
 
-    def __init__(self, state: State, emit: Callable[[Event], int], lines: Lines) -> None:
+    def __init__(self, state: State, emit: Callable[[Event], int], lines: Lines, shares: Shares) -> None:
         """Answer for `state` through `emit`."""
         self._state = state
+        self._shares = shares
         self._emit = emit
         self._lines = lines
 
@@ -137,7 +139,9 @@ class Bank:
         return account
 
     def withdraw(self, account_id: int, amount_micros: int, now_ns: int) -> None:
-        """Hold an amount; it is paid when the shard has acknowledged the lower line (PROTOCOL R8).
+        """Hold an amount; it is paid when the shards that give it have acknowledged lower lines (PROTOCOL R8).
+
+        The shards with most to spare give first.
 
         Raises:
             Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, AMOUNT_OUT_OF_RANGE, WITHDRAWAL_PENDING,
@@ -162,6 +166,10 @@ class Bank:
         if amount_micros > allowed:
             message = f"at most {allowed} micro-dollars can be withdrawn now, not {amount_micros}"
             raise Refused(Reason.WITHDRAWAL_EXCEEDS_FREE_MARGIN, amount_micros, allowed, message)
+        parts = self._parts(account, amount_micros)
+        if parts is None:
+            message = "part of the account's credit is being moved between shards; try again in a moment"
+            raise Refused(Reason.WITHDRAWAL_PENDING, 1, 0, message)
         self._emit(
             events.WithdrawalHeld(
                 instrument_id=0,
@@ -171,38 +179,102 @@ class Bank:
                 line_number=self._lines.next_number,
             )
         )
+        self._hold(account, parts)
 
-    def acknowledged(self, fact: CreditApplied, now_ns: int) -> None:
-        """Pay or refuse a held withdrawal, now that the shard has applied a line that knows of it."""
-        account = self._state.accounts.get(fact.account_id)
-        if account is None or account.hold is None:
-            return
-        hold = account.hold
-        if (fact.line_epoch, fact.line_number) < (hold.line_epoch, hold.line_number):
-            return
-        # What open orders commit on the shard may not be paid out either.
-        uncommitted = budget_micros(self._state, account) + hold.amount_micros - fact.committed_micros
-        free = min(free_margin_micros(self._state, account), uncommitted)
-        gated = now_ns < self._state.gated_until_ns or account.liquidation is not None
-        if hold.amount_micros <= free and not gated:
+    def _parts(self, account: Account, amount_micros: int) -> list[tuple[int, int]] | None:
+        """Return which shards without a hold give how much of an amount; None if they have not enough."""
+        stand = standings(self._state, account)
+        shards = [shard for shard, share in enumerate(account.shares) if share.hold is None]
+        if len(stand) == 1:
+            return [(0, amount_micros)] if shards else None
+        spare = {shard: self._lines.spare_micros(account, stand, shard) for shard in shards}
+        if sum(spare.values()) < amount_micros:
+            # What they last said to have committed may not be true any more; they are asked.
+            spare = {shard: max(0, stand[shard].equity_micros - stand[shard].initial_micros) for shard in shards}
+        parts = []
+        for shard in sorted(shards, key=lambda each: (-spare[each], each)):
+            part = min(spare[shard], amount_micros)
+            if part:
+                parts.append((shard, part))
+                amount_micros -= part
+        return parts if amount_micros == 0 else None
+
+    def _hold(self, account: Account, parts: list[tuple[int, int]]) -> None:
+        for shard, part in parts:
             self._emit(
-                events.Withdrawn(
+                events.ShareHeld(
                     instrument_id=0,
                     account_id=account.account_id,
-                    amount_micros=hold.amount_micros,
-                    cash_after_micros=account.cash_micros - hold.amount_micros,
+                    amount_micros=part,
+                    least_micros=0,
+                    line_epoch=self._lines.epoch,
+                    line_number=self._lines.next_number,
+                    shard=shard,
+                    receiver_shard=events.WITHDRAWAL,
+                )
+            )
+
+    def acknowledged(self, fact: CreditApplied, shard: int, now_ns: int) -> None:
+        """Go on with what was held on a shard, now that it has applied a line that knows of the hold."""
+        account = self._state.accounts.get(fact.account_id)
+        if account is None:
+            return
+        self._lines.note_committed(account.account_id, shard, fact.committed_micros)
+        hold = account.shares[shard].hold
+        if hold is None or hold.is_confirmed:
+            return
+        if (fact.line_epoch, fact.line_number) < (hold.line_epoch, hold.line_number):
+            return
+        if hold.receiver_shard == events.WITHDRAWAL:
+            self._withdraw_from(account, shard, fact, now_ns)
+        else:
+            self._shares.acknowledged(account, shard, fact)
+
+    def _withdraw_from(self, account: Account, shard: int, fact: CreditApplied, now_ns: int) -> None:
+        """Pay a withdrawal when its last part is free, ask elsewhere for what this shard has not, or refuse it."""
+        withdrawal, hold = account.hold, account.shares[shard].hold
+        assert withdrawal is not None, "parts are held for a withdrawal"
+        assert hold is not None, "an acknowledgement is told of a hold"
+        # What open orders commit on the shard may not be paid out either.
+        uncommitted = standings(self._state, account)[shard].equity_micros + hold.amount_micros - fact.committed_micros
+        part = min(hold.amount_micros, max(0, uncommitted))
+        missing = hold.amount_micros - part
+        others = self._parts(account, missing) if missing else []
+        gated = now_ns < self._state.gated_until_ns or account.liquidation is not None
+        free = free_margin_micros(self._state, account)
+        if others is None or gated or withdrawal.amount_micros > free:
+            reason = Reason.WITHDRAWALS_GATED if gated else Reason.WITHDRAWAL_EXCEEDS_FREE_MARGIN
+            allowed = min(free, withdrawal.amount_micros - hold.amount_micros + uncommitted)
+            self._emit(
+                events.WithdrawalRefused(
+                    instrument_id=0,
+                    account_id=account.account_id,
+                    amount_micros=withdrawal.amount_micros,
+                    allowed_micros=0 if gated else max(0, allowed),
+                    reason=int(reason),
+                    was_held=1,
                 )
             )
             return
-        reason = Reason.WITHDRAWALS_GATED if gated else Reason.WITHDRAWAL_EXCEEDS_FREE_MARGIN
+        waits = others or any(
+            share.hold is not None
+            and share.hold is not hold
+            and share.hold.receiver_shard == events.WITHDRAWAL
+            and not share.hold.is_confirmed
+            for share in account.shares
+        )
+        if waits:
+            self._emit(
+                events.ShareConfirmed(instrument_id=0, account_id=account.account_id, amount_micros=part, shard=shard)
+            )
+            self._hold(account, others)
+            return
         self._emit(
-            events.WithdrawalRefused(
+            events.Withdrawn(
                 instrument_id=0,
                 account_id=account.account_id,
-                amount_micros=hold.amount_micros,
-                allowed_micros=0 if gated else max(0, free),
-                reason=int(reason),
-                was_held=1,
+                amount_micros=withdrawal.amount_micros,
+                cash_after_micros=account.cash_micros - withdrawal.amount_micros,
             )
         )
 

@@ -8,6 +8,7 @@ is refused raises `Refused` and changes nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from wavetank.clearing.core.bank import Bank
 from wavetank.clearing.core.booking import Booking
 from wavetank.clearing.core.credit import Lines
 from wavetank.clearing.core.health import AccountKind, HealthBand
+from wavetank.clearing.core.shares import Shares
 from wavetank.clearing.core.state import State
 from wavetank.clearing.core.vault import dispose
 from wavetank.clearing.core.waterfall.driver import Waterfall
@@ -25,7 +27,7 @@ from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.orders import LineStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from wavetank.clearing.core.credit import Line
     from wavetank.clearing.core.settings import ClearingSettings
@@ -57,7 +59,10 @@ class Clearing:
         self.lines = Lines(self.state, epoch)
         self.waterfall = Waterfall(self.state, self._emit, lambda: self.last_seq + 1)
         self.booking = Booking(self.state, self._emit, self.waterfall)
-        self.bank = Bank(self.state, self._emit, self.lines)
+        self.shares = Shares(self.state, self._emit, self.lines)
+        self.bank = Bank(self.state, self._emit, self.lines, self.shares)
+        self._shard = 0
+        """The shard whose facts are being counted."""
         self._fresh: set[int] = set()
         """Instruments priced since this process began (LIQ-110)."""
         self._to_review: set[int] = set()
@@ -101,32 +106,56 @@ class Clearing:
         """Return new credit lines for the accounts touched since the last call."""
         return self.lines.take()
 
-    def begin(self, now_ns: int, instruments: Iterable[Instrument], fund_deposit_micros: int) -> None:
-        """Open the venue's accounts and list instruments that are not there yet; close the gate.
+    def begin(
+        self,
+        now_ns: int,
+        instruments: Iterable[Instrument],
+        fund_deposit_micros: int,
+        *,
+        shards: int = 1,
+        placed: Mapping[str, int] | None = None,
+    ) -> None:
+        """Open shards, the venue's accounts, and list instruments that are not there yet; close the gate.
 
-        After a start the shard trades nothing until prices are fresh and margins swept (LIQ-110).
+        After a start no shard trades before prices are fresh and margins swept (LIQ-110).
+
+        Args:
+            now_ns: venue time.
+            instruments: what to list.
+            fund_deposit_micros: what the insurance fund begins with.
+            shards: how many there are; never fewer than before.
+            placed: shard by symbol of instruments that are new; others go where fewest are, ties to the lower shard.
+
         """
         self._at(now_ns)
+        for shard in range(self.state.shards, shards):
+            self._emit(events.ShardOpened(instrument_id=0, account_id=0, shard=shard))
         self.bank.open_venue_accounts(fund_deposit_micros)
         for instrument in instruments:
             if instrument.instrument_id not in self.state.instruments:
-                for event in instrument.listing():
+                shard = (placed or {}).get(instrument.symbol, self._emptiest_shard())
+                for event in replace(instrument, shard=shard).listing():
                     self._emit(event)
         if self.state.venue_is_open:
             self._emit(events.VenueGateMoved(instrument_id=0, account_id=0, is_open=0))
         self.lines.touch_all()
 
+    def _emptiest_shard(self) -> int:
+        listed = [instrument.shard for instrument in self.state.instruments.values()]
+        return min(range(self.state.shards), key=lambda shard: (listed.count(shard), shard))
+
     # Facts
 
-    def on_matching(self, now_ns: int, first_seq: int, facts: Sequence[Event]) -> None:
-        """Count one entry of the shard's log; `first_seq` is that of its first event.
+    def on_matching(self, now_ns: int, first_seq: int, facts: Sequence[Event], shard: int = 0) -> None:
+        """Count one entry of a shard's log; `first_seq` is that of its first event.
 
         What was counted before is passed over, so reading an entry again does nothing (INV-090).
         """
         self._at(now_ns)
+        self._shard = shard
         for seq, fact in enumerate(facts, first_seq):
-            if seq > self.state.matching_seq:
-                self.state.matching_seq = seq
+            if seq > self.state.matching_seqs[shard]:
+                self.state.matching_seqs[shard] = seq
                 self._on_matching_fact(fact, seq)
         self._review_touched()
         self.state.check_invariants()
@@ -152,16 +181,30 @@ class Clearing:
 
     @singledispatchmethod
     def _on_matching_fact(self, fact: Event, seq: int) -> None:
-        # Orders that come and go do not move money.
+        # Orders that come do not move money.
         return
 
     @_on_matching_fact.register
+    def _(self, fact: matching_events.OrderRejected, _seq: int) -> None:
+        self.shares.demanded(fact, self._shard, self._now_ns)
+
+    @_on_matching_fact.register(matching_events.OrderCancelled)
+    @_on_matching_fact.register(matching_events.OrderAmended)
+    def _(self, fact: Event, _seq: int) -> None:
+        self.lines.note_released(fact.account_id, self._shard)
+
+    @_on_matching_fact.register
     def _(self, fact: matching_events.Traded, seq: int) -> None:
-        self._to_review.update(self.booking.trade(fact, seq, self._now_ns))
+        self._booked(self.booking.trade(fact, seq, self._now_ns))
 
     @_on_matching_fact.register
     def _(self, fact: matching_events.PositionTransferred, seq: int) -> None:
-        self._to_review.update(self.booking.transfer(fact, seq))
+        self._booked(self.booking.transfer(fact, seq))
+
+    def _booked(self, account_ids: tuple[int, ...]) -> None:
+        self._to_review.update(account_ids)
+        for account_id in account_ids:
+            self.lines.note_released(account_id, self._shard)
 
     @_on_matching_fact.register
     def _(self, fact: matching_events.BookSampled, _seq: int) -> None:
@@ -169,7 +212,7 @@ class Clearing:
 
     @_on_matching_fact.register
     def _(self, fact: matching_events.CreditApplied, _seq: int) -> None:
-        self.bank.acknowledged(fact, self._now_ns)
+        self.bank.acknowledged(fact, self._shard, self._now_ns)
 
     @_on_matching_fact.register
     def _(self, fact: matching_events.RequestAnswered, seq: int) -> None:

@@ -1,8 +1,13 @@
-"""Credit lines: what each account may commit on the shard (PROTOCOL 2)."""
+"""Credit lines: what each account may commit on each shard (PROTOCOL 2).
+
+An account's cash is parted among the shards (`Share`), and what it gains or loses by trading on a shard stays there. So
+a shard's budget is its share and the gains of its own positions, and however late a shard is counted, all budgets and
+uncounted fills together never exceed the account's equity: no fill elsewhere can make a line too large.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +40,50 @@ class Line:
     acknowledge: bool
     rows: tuple[LineRow, ...]
     mark_time_ns: int
+    elsewhere_micros: int = 0
+    """What other shards can spare (PROTOCOL R9)."""
+    shard: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an account stands on one shard; micro-dollars."""
+
+    equity_micros: int
+    """Its share and the unrealised gains of its positions there, less what is held."""
+    initial_micros: int
+    """Initial margin of those positions."""
+    rows: tuple[LineRow, ...]
+
+    @property
+    def hole_micros(self) -> int:
+        """What its positions there need beyond its share; another shard must not commit this."""
+        return max(0, self.initial_micros - self.equity_micros)
+
+
+def standings(state: State, account: Account) -> list[Standing]:
+    """Return how an account stands on each shard, at the last marks."""
+    equity = [
+        share.cash_micros - (share.hold.amount_micros if share.hold is not None else 0) for share in account.shares
+    ]
+    initial = [0] * len(equity)
+    rows: list[list[LineRow]] = [[] for _ in equity]
+    for instrument, lots, cost_micros in state.legs(account):
+        mark = state.mark_ticks(account, instrument.instrument_id)
+        shard = instrument.shard
+        equity[shard] += lots * mark - cost_micros
+        initial[shard] += instrument.margin.initial_micros(abs(lots) * mark, instrument.max_leverage)
+        rows[shard].append(LineRow(instrument.instrument_id, lots, mark, instrument.max_leverage))
+    return [Standing(own, needed, tuple(listed)) for own, needed, listed in zip(equity, initial, rows, strict=True)]
+
+
+def budget_micros(stand: list[Standing], shard: int) -> int:
+    """Return what an account may commit on a shard, before margin (PROTOCOL R3).
+
+    What its positions on other shards need beyond their shares comes off, for its equity is one: a loss there lowers
+    what it may risk here. Of several other shards none knows which will spend the rest, so each line is lowered.
+    """
+    return stand[shard].equity_micros - sum(other.hole_micros for at, other in enumerate(stand) if at != shard)
 
 
 class Lines:
@@ -50,7 +99,14 @@ class Lines:
         self.epoch = epoch
         self._number = 0
         self._touched: set[int] = set()
-        self._sent_budget: dict[int, int] = {}
+        self._wanted: set[tuple[int, int]] = set()
+        """Account and shard of lines that go out even if they say nothing new."""
+        self._sent: dict[tuple[int, int], Line] = {}
+        self._committed: dict[tuple[int, int], int] = {}
+        """What an account had committed on a shard when that last acknowledged; forgotten as soon as it may be less.
+
+        An estimate, which a restart forgets: it spares asking for what is not there, and decides nothing else.
+        """
 
     @property
     def next_number(self) -> int:
@@ -61,56 +117,99 @@ class Lines:
         """Remember that an account's line has changed."""
         self._touched.add(account_id)
 
-    def touch_all(self) -> None:
-        """Remember that every account needs a line, as after a shard's Hello (PROTOCOL R10)."""
+    def touch_all(self, shard: int | None = None) -> None:
+        """Remember that every account needs a line of a shard that said hello, else of all (PROTOCOL R10)."""
         self._touched.update(self._state.accounts)
+        shards = range(self._state.shards) if shard is None else (shard,)
+        self._wanted.update((account_id, each) for account_id in self._state.accounts for each in shards)
+
+    def note_committed(self, account_id: int, shard: int, committed_micros: int) -> None:
+        """Take note of what a shard said an account has committed there."""
+        if self._state.shards > 1:
+            self._committed[account_id, shard] = committed_micros
+            self._touched.add(account_id)
+
+    def note_released(self, account_id: int, shard: int) -> None:
+        """Take note that an account may have less committed on a shard than it said."""
+        if self._committed.pop((account_id, shard), None) is not None:
+            self._touched.add(account_id)
+
+    def spare_micros(self, account: Account, stand: list[Standing], shard: int) -> int:
+        """Return what a shard can spare of an account's share, as far as clearing knows; 0 while part of it is held."""
+        if account.shares[shard].hold is not None:
+            return 0
+        committed = self._committed.get((account.account_id, shard), 0)
+        return max(0, stand[shard].equity_micros - max(committed, stand[shard].initial_micros))
 
     def take(self) -> list[Line]:
         """Return new lines for the accounts touched, lowered ones first (PROTOCOL R12)."""
-        accounts = [self._state.accounts[key] for key in sorted(self._touched)]
+        lines = [line for account_id in sorted(self._touched) for line in self._lines(self._state.accounts[account_id])]
         self._touched.clear()
-        budgets = {account.account_id: budget_micros(self._state, account) for account in accounts}
-        accounts.sort(key=lambda account: budgets[account.account_id] - self._sent_budget.get(account.account_id, 0))
-        lines = []
-        for account in accounts:
+        self._wanted.clear()
+        lines.sort(key=self._raised_micros)
+        numbered = []
+        for line in lines:
             self._number += 1
-            self._sent_budget[account.account_id] = budgets[account.account_id]
-            lines.append(self._line(account, budgets[account.account_id]))
-        return lines
+            numbered.append(replace(line, line_number=self._number))
+            self._sent[line.account_id, line.shard] = numbered[-1]
+        return numbered
 
-    def _line(self, account: Account, budget: int) -> Line:
-        state = self._state
-        rows = tuple(
-            LineRow(
-                instrument.instrument_id,
-                lots,
-                state.mark_ticks(account, instrument.instrument_id),
-                instrument.max_leverage,
-            )
-            for instrument, lots, _ in state.legs(account)
+    def _raised_micros(self, line: Line) -> int:
+        before = self._sent.get((line.account_id, line.shard))
+        return line.budget_micros - (before.budget_micros if before is not None else 0)
+
+    def _lines(self, account: Account) -> list[Line]:
+        stand = standings(self._state, account)
+        lines = [self._line(account, stand, shard) for shard in range(len(stand))]
+        if len(lines) == 1:
+            return lines
+        return [line for line in lines if self._is_news(line)]
+
+    def _is_news(self, line: Line) -> bool:
+        """Tell whether a line must go out: what happens on one shard often changes nothing on the others."""
+        key = (line.account_id, line.shard)
+        before = self._sent.get(key)
+        if before is None or key in self._wanted or line.rows or line.acknowledge:
+            return True
+        # What is elsewhere only tells which refusal an order gets, so small changes of it may wait.
+        if abs(line.elsewhere_micros - before.elsewhere_micros) > before.elsewhere_micros // 8:
+            return True
+        same = (before.budget_micros, before.counted_value_micros, before.counted_fees_micros, before.status)
+        return bool(before.rows) or same != (
+            line.budget_micros,
+            line.counted_value_micros,
+            line.counted_fees_micros,
+            line.status,
         )
+
+    def _line(self, account: Account, stand: list[Standing], shard: int) -> Line:
+        state = self._state
+        share = account.shares[shard]
+        rows = stand[shard].rows
         times = [state.marks[row.instrument_id].index_time_ns for row in rows if row.instrument_id in state.marks] or [
             mark.index_time_ns for mark in state.marks.values()
         ]
+        elsewhere = sum(
+            self.spare_micros(account, stand, other)
+            + (each.hold.amount_micros if each.hold is not None and each.hold.receiver_shard == shard else 0)
+            for other, each in enumerate(account.shares)
+            if other != shard
+        )
         return Line(
             account_id=account.account_id,
             line_epoch=self.epoch,
-            line_number=self._number,
-            as_of_seq=state.matching_seq,
-            budget_micros=budget,
-            counted_value_micros=account.counted_value_micros,
-            counted_fees_micros=account.counted_fees_micros,
+            line_number=0,
+            as_of_seq=state.matching_seqs[shard],
+            budget_micros=budget_micros(stand, shard),
+            counted_value_micros=share.counted_value_micros,
+            counted_fees_micros=share.counted_fees_micros,
             status=account.line_status,
-            acknowledge=account.hold is not None,
+            acknowledge=share.hold is not None and not share.hold.is_confirmed,
             rows=rows,
             mark_time_ns=min(times, default=0),
+            elsewhere_micros=elsewhere,
+            shard=shard,
         )
-
-
-def budget_micros(state: State, account: Account) -> int:
-    """Return the shard's share of an account's equity before margin, less holds (PROTOCOL R3)."""
-    held = account.hold.amount_micros if account.hold is not None else 0
-    return state.value(account).equity_micros - held
 
 
 def free_margin_micros(state: State, account: Account) -> int:

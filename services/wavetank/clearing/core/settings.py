@@ -53,3 +53,5 @@ class ClearingSettings:
     """Withdrawals are gated this long after a deficit (LIQ-110)."""
     withdrawal_floor_ppm: int = 100_000
     """A withdrawal leaves at least this share of the notional (MRGN-060)."""
+    share_dwell_ns: int = SECOND_NS // 10
+    """A shard that was given credit of another gives none away for so long (PROTOCOL R9)."""

@@ -20,11 +20,14 @@ from wavetank.clearing.core.state import (
     Liquidation,
     Mark,
     Position,
+    Share,
+    ShareHold,
     State,
 )
 from wavetank.model.events.clearing import InstrumentListed, MarginTierListed, MatchingRequested
 from wavetank.model.events.matching import BookSampled
 from wavetank.model.instrument import Instrument
+from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import LineStatus
 from wavetank.model.record import decode, encode
 
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.model.record import Event
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 
 class SnapshotUnreadable(Exception):
@@ -90,6 +93,10 @@ def _liquidation_in(fields: dict[str, Any]) -> Liquidation:
     )
 
 
+def _share_in(fields: dict[str, Any]) -> Share:
+    return Share(**{**fields, "hold": ShareHold(**fields["hold"]) if fields["hold"] else None})
+
+
 def _account_in(fields: dict[str, Any]) -> Account:
     return Account(
         account_id=fields["account_id"],
@@ -97,8 +104,7 @@ def _account_in(fields: dict[str, Any]) -> Account:
         kind=AccountKind(fields["kind"]),
         cash_micros=fields["cash_micros"],
         positions={int(key): Position(**value) for key, value in fields["positions"].items()},
-        counted_value_micros=fields["counted_value_micros"],
-        counted_fees_micros=fields["counted_fees_micros"],
+        shares=[_share_in(share) for share in fields["shares"]],
         band=HealthBand(fields["band"]),
         line_status=LineStatus(fields["line_status"]),
         hold=Hold(**fields["hold"]) if fields["hold"] else None,
@@ -124,7 +130,8 @@ def dump(state: State) -> bytes:
         },
         "funding_ticks": {str(key): tick for key, tick in state.funding_ticks.items()},
         "funding_seq": state.funding_seq,
-        "matching_seq": state.matching_seq,
+        "matching_seqs": state.matching_seqs,
+        "shards": state.shards,
         "next_account_id": state.next_account_id,
         "gated_until_ns": state.gated_until_ns,
         "venue_is_open": state.venue_is_open,
@@ -173,7 +180,8 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     }
     state.funding_ticks = _ints(content["funding_ticks"])
     state.funding_seq = content["funding_seq"]
-    state.matching_seq = content["matching_seq"]
+    state.matching_seqs = content["matching_seqs"]
+    state.shards = content["shards"]
     state.next_account_id = content["next_account_id"]
     state.gated_until_ns = content["gated_until_ns"]
     state.venue_is_open = content["venue_is_open"]
@@ -190,6 +198,10 @@ def load(data: bytes, settings: ClearingSettings) -> State:
 
 def _add_up(state: State) -> None:
     for account in state.accounts.values():
+        shared = sum(share.cash_micros for share in account.shares)
+        if shared != account.cash_micros or len(account.shares) != state.shards:
+            message = f"account {account.account_id} has cash {account.cash_micros}, its shares {shared}"
+            raise InvariantBroken(message)
         state.conserved_micros += account.cash_micros
         for instrument_id, position in account.positions.items():
             state.conserved_micros -= position.cost_micros

@@ -45,11 +45,44 @@ class Position:
 
 @dataclass(slots=True)
 class Hold:
-    """A withdrawal that waits for the shard's acknowledgement (PROTOCOL R8)."""
+    """A withdrawal that waits for acknowledgements; the shards' parts of it are held in the shares (PROTOCOL R8)."""
 
     amount_micros: int
     line_epoch: int
     line_number: int
+
+
+@dataclass(slots=True)
+class ShareHold:
+    """Part of a share that waits for its shard's acknowledgement (PROTOCOL R8)."""
+
+    amount_micros: int
+    least_micros: int
+    """With less than this to spare nothing moves to the other shard."""
+    line_epoch: int
+    line_number: int
+    receiver_shard: int
+    """Shard that asks for it, or `WITHDRAWAL`."""
+    is_confirmed: bool = False
+    """The shard has acknowledged; the rest of the withdrawal is waited for."""
+
+
+@dataclass(slots=True)
+class Share:
+    """What an account has on one shard (PROTOCOL R3).
+
+    Its cash is parted among the shards: what a trade, a fee or a funding payment moves, it moves in the share of the
+    instrument's shard, so that no fill on one shard ever changes what may be committed on another.
+    """
+
+    cash_micros: int = 0
+    counted_value_micros: int = 0
+    """Signed value of all its trades and transfers there, modulo 2^64 (PROTOCOL R2, Q)."""
+    counted_fees_micros: int = 0
+    """Its fees there, modulo 2^64 (F)."""
+    received_ns: int = 0
+    """When credit was last moved here from another shard; 0 for never."""
+    hold: ShareHold | None = None
 
 
 @dataclass(slots=True)
@@ -93,10 +126,8 @@ class Account:
     kind: AccountKind
     cash_micros: int = 0
     positions: dict[int, Position] = field(default_factory=dict)
-    counted_value_micros: int = 0
-    """Signed value of all its trades and transfers, modulo 2^64 (PROTOCOL R2, Q)."""
-    counted_fees_micros: int = 0
-    """Its fees, modulo 2^64 (F)."""
+    shares: list[Share] = field(default_factory=lambda: [Share()])
+    """By shard; their cash adds up to the account's."""
     band: HealthBand = HealthBand.HEALTHY
     line_status: LineStatus = LineStatus.NORMAL
     hold: Hold | None = None
@@ -127,6 +158,22 @@ class ApiKey:
     scopes: int
 
 
+def part_evenly(account: Account, amount_micros: int) -> None:
+    """Part an amount evenly among an account's shares; what does not divide goes to shard 0."""
+    shares = account.shares
+    each = amount_micros // len(shares)
+    for share in shares:
+        share.cash_micros += each
+    shares[0].cash_micros += amount_micros - each * len(shares)
+
+
+def _end_holds(account: Account) -> None:
+    account.hold = None
+    for share in account.shares:
+        if share.hold is not None and share.hold.receiver_shard == events.WITHDRAWAL:
+            share.hold = None
+
+
 class State:
     """Everything clearing knows, in terms of the rules."""
 
@@ -140,7 +187,10 @@ class State:
         self.api_keys: dict[str, ApiKey] = {}
         self.funding_ticks: dict[int, int] = {}
         self.funding_seq = 0
-        self.matching_seq = 0
+        self.shards = 1
+        """Matching shards that trade; numbered from 0."""
+        self.matching_seqs = [0]
+        """By shard, seq of its log up to which it was counted."""
         self.next_account_id = FIRST_CLIENT_ACCOUNT_ID
         self.gated_until_ns = 0
         self.venue_is_open = False
@@ -159,6 +209,15 @@ class State:
         self._tiers: list[events.MarginTierListed] = []
 
     # Questions
+
+    @property
+    def matching_seq(self) -> int:
+        """Facts of the matching logs counted so far, of all shards together."""
+        return sum(self.matching_seqs)
+
+    def shard_of(self, instrument_id: int) -> int:
+        """Return the shard that trades an instrument."""
+        return self.instruments[instrument_id].shard
 
     def holders(self, instrument_id: int) -> Iterator[Account]:
         """Yield the accounts with a position in an instrument, by id."""
@@ -292,7 +351,15 @@ class State:
             raise InvariantBroken(message)
         return liquidation
 
-    def _move_cash(self, account: Account, amount_micros: int, after_micros: int) -> None:
+    def _move_cash(self, account: Account, amount_micros: int, after_micros: int, instrument_id: int = 0) -> None:
+        """Move cash in the share of an instrument's shard, or parted evenly among all shards if it has none."""
+        if instrument_id:
+            account.shares[self.shard_of(instrument_id)].cash_micros += amount_micros
+        else:
+            part_evenly(account, amount_micros)
+        self._add_cash(account, amount_micros, after_micros)
+
+    def _add_cash(self, account: Account, amount_micros: int, after_micros: int) -> None:
         account.cash_micros += amount_micros
         self.conserved_micros += amount_micros
         if account.cash_micros != after_micros:
@@ -301,9 +368,9 @@ class State:
 
     @apply.register
     def _(self, event: events.AccountOpened, _seq: int, _now_ns: int) -> None:
-        self.accounts[event.account_id] = Account(
-            event.account_id, event.name.decode(), AccountKind(event.account_kind)
-        )
+        account = Account(event.account_id, event.name.decode(), AccountKind(event.account_kind))
+        account.shares = [Share() for _ in range(self.shards)]
+        self.accounts[event.account_id] = account
         if event.account_id >= self.next_account_id:
             self.next_account_id = event.account_id + 1
 
@@ -319,14 +386,69 @@ class State:
     @apply.register
     def _(self, event: events.Withdrawn, _seq: int, _now_ns: int) -> None:
         account = self._account(event.account_id)
-        account.hold = None
         self.deposited_micros -= event.amount_micros
-        self._move_cash(account, -event.amount_micros, event.cash_after_micros)
+        unheld = event.amount_micros
+        for share in account.shares:
+            if share.hold is not None and share.hold.receiver_shard == events.WITHDRAWAL:
+                share.cash_micros -= share.hold.amount_micros
+                unheld -= share.hold.amount_micros
+        part_evenly(account, -unheld)
+        _end_holds(account)
+        self._add_cash(account, -event.amount_micros, event.cash_after_micros)
 
     @apply.register
     def _(self, event: events.WithdrawalRefused, _seq: int, _now_ns: int) -> None:
         if event.was_held:
-            self._account(event.account_id).hold = None
+            _end_holds(self._account(event.account_id))
+
+    @apply.register
+    def _(self, event: events.ShardOpened, seq: int, _now_ns: int) -> None:
+        if event.shard != self.shards:
+            message = f"event {seq}: shard {event.shard} opens, the next is {self.shards}"
+            raise InvariantBroken(message)
+        self.shards += 1
+        self.matching_seqs.append(0)
+        for account in self.accounts.values():
+            account.shares.append(Share())
+
+    @apply.register
+    def _(self, event: events.ShareHeld, seq: int, _now_ns: int) -> None:
+        share = self._account(event.account_id).shares[event.shard]
+        if share.hold is not None:
+            message = f"event {seq}: account {event.account_id} has a hold on shard {event.shard} already"
+            raise InvariantBroken(message)
+        share.hold = ShareHold(
+            event.amount_micros, event.least_micros, event.line_epoch, event.line_number, event.receiver_shard
+        )
+
+    @apply.register
+    def _(self, event: events.ShareConfirmed, _seq: int, _now_ns: int) -> None:
+        hold = self._hold(event.account_id, event.shard)
+        hold.amount_micros = event.amount_micros
+        hold.is_confirmed = True
+
+    @apply.register
+    def _(self, event: events.ShareMoved, seq: int, now_ns: int) -> None:
+        hold = self._hold(event.account_id, event.shard)
+        shares = self._account(event.account_id).shares
+        giver, receiver = shares[event.shard], shares[event.receiver_shard]
+        giver.hold = None
+        giver.cash_micros -= event.amount_micros
+        receiver.cash_micros += event.amount_micros
+        if event.amount_micros:
+            receiver.received_ns = now_ns
+        moved = (hold.receiver_shard, giver.cash_micros, receiver.cash_micros)
+        said = (event.receiver_shard, event.giver_cash_after_micros, event.receiver_cash_after_micros)
+        if moved != said or not 0 <= event.amount_micros <= hold.amount_micros:
+            message = f"event {seq} says {event}, the shares say {moved} with {hold.amount_micros} held"
+            raise InvariantBroken(message)
+
+    def _hold(self, account_id: int, shard: int) -> ShareHold:
+        hold = self._account(account_id).shares[shard].hold
+        if hold is None:
+            message = f"account {account_id} has nothing held on shard {shard}"
+            raise InvariantBroken(message)
+        return hold
 
     @apply.register
     def _(self, event: events.FillBooked, seq: int, _now_ns: int) -> None:
@@ -342,16 +464,18 @@ class State:
             account.positions[event.instrument_id] = Position(leg.lots, leg.cost_micros)
         else:
             account.positions.pop(event.instrument_id, None)
-        self._move_cash(account, leg.realised_micros - event.fee_micros, event.cash_after_micros)
+        realised = leg.realised_micros - event.fee_micros
+        self._move_cash(account, realised, event.cash_after_micros, event.instrument_id)
         fees = self._account(FEE_ACCOUNT_ID)
         self._move_cash(fees, event.fee_micros, fees.cash_micros + event.fee_micros)
         self.conserved_micros -= leg.cost_micros - before
         totals, costs = self.total_lots, self.total_cost_micros
         totals[event.instrument_id] = totals.get(event.instrument_id, 0) + event.delta_lots
         costs[event.instrument_id] = costs.get(event.instrument_id, 0) + leg.cost_micros - before
-        account.counted_value_micros = wrap64(account.counted_value_micros + event.value_micros)
         account.last_instrument_id = event.instrument_id
-        account.counted_fees_micros = wrap64(account.counted_fees_micros + event.fee_micros)
+        share = account.shares[self.shard_of(event.instrument_id)]
+        share.counted_value_micros = wrap64(share.counted_value_micros + event.value_micros)
+        share.counted_fees_micros = wrap64(share.counted_fees_micros + event.fee_micros)
         liquidation = account.liquidation
         if liquidation is not None and event.instrument_id not in liquidation.touched:
             liquidation.touched.append(event.instrument_id)
@@ -383,14 +507,15 @@ class State:
 
     @apply.register
     def _(self, event: events.FundingBooked, _seq: int, _now_ns: int) -> None:
-        self._move_cash(self._account(event.account_id), event.payment_micros, event.cash_after_micros)
+        account = self._account(event.account_id)
+        self._move_cash(account, event.payment_micros, event.cash_after_micros, event.instrument_id)
 
     @apply.register
     def _(self, event: events.CashTransferred, _seq: int, now_ns: int) -> None:
         payer = self._account(event.account_id)
         receiver = self._account(event.receiver_account_id)
-        self._move_cash(payer, -event.amount_micros, event.payer_cash_after_micros)
-        self._move_cash(receiver, event.amount_micros, event.receiver_cash_after_micros)
+        self._move_cash(payer, -event.amount_micros, event.payer_cash_after_micros, event.instrument_id)
+        self._move_cash(receiver, event.amount_micros, event.receiver_cash_after_micros, event.instrument_id)
         if event.cause in {events.CashCause.FUND_TOP_UP, events.CashCause.DEFICIT_FUND}:
             liquidation = self._liquidation(receiver.account_id, event.liquidation_id)
             liquidation.fund_paid_micros += event.amount_micros

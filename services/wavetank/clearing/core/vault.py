@@ -83,5 +83,6 @@ def _step(state: State, leg: LegValue, health: tuple[int, int], emit: Callable[[
             command=int(CommandKind.LIQUIDATE),
             side=int(side),
             receiver_may_increase=0,
+            shard=instrument.shard,
         )
     )

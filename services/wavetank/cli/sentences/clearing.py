@@ -4,6 +4,7 @@ from wavetank.cli.amounts import show_dollars, show_ratio
 from wavetank.cli.sentences.words import Speaker, Tellers, named
 from wavetank.cli.times import show_instant
 from wavetank.model.events.clearing import (
+    WITHDRAWAL,
     AccountOpened,
     AdlRanked,
     ApiKeyCreated,
@@ -27,6 +28,10 @@ from wavetank.model.events.clearing import (
     MarginTierListed,
     MatchingAnswered,
     MatchingRequested,
+    ShardOpened,
+    ShareConfirmed,
+    ShareHeld,
+    ShareMoved,
     StepCause,
     VenueGateMoved,
     WithdrawalHeld,
@@ -79,6 +84,38 @@ def _withdrawal_refused(say: Speaker, event: WithdrawalRefused) -> str:
     return (
         f"withdrawal of {show_dollars(event.amount_micros)} by {say.account(event.account_id)} refused: "
         f"{named(event.reason, Reason)}; allowed {show_dollars(event.allowed_micros)}"
+    )
+
+
+@TELLERS.of(ShardOpened)
+def _shard(_say: Speaker, event: ShardOpened) -> str:
+    return f"matching shard {event.shard} trades from here on"
+
+
+@TELLERS.of(ShareHeld)
+def _share_held(say: Speaker, event: ShareHeld) -> str:
+    purpose = "a withdrawal" if event.receiver_shard == WITHDRAWAL else f"shard {event.receiver_shard}"
+    return (
+        f"{show_dollars(event.amount_micros)} of {say.account(event.account_id)} held on shard {event.shard} for "
+        f"{purpose}, until its line there is lowered"
+    )
+
+
+@TELLERS.of(ShareConfirmed)
+def _share_confirmed(say: Speaker, event: ShareConfirmed) -> str:
+    return (
+        f"shard {event.shard} lets go of {show_dollars(event.amount_micros)} of {say.account(event.account_id)}; the "
+        "withdrawal waits for other shards"
+    )
+
+
+@TELLERS.of(ShareMoved)
+def _share_moved(say: Speaker, event: ShareMoved) -> str:
+    if event.amount_micros == 0:
+        return f"shard {event.shard} has nothing of {say.account(event.account_id)} to spare for {event.receiver_shard}"
+    return (
+        f"{show_dollars(event.amount_micros)} of {say.account(event.account_id)} moved from shard {event.shard} to "
+        f"shard {event.receiver_shard}"
     )
 
 

@@ -98,7 +98,7 @@ class Deposited:
 @record(203, "qqq")
 @dataclass(frozen=True, slots=True)
 class WithdrawalHeld:
-    """A withdrawal waits until the shard has lowered the account's line (PROTOCOL R8)."""
+    """A withdrawal waits until each shard that gives a part of it has lowered the account's line (PROTOCOL R8)."""
 
     instrument_id: int
     account_id: int
@@ -287,7 +287,7 @@ class LiquidationStepped:
     cause: int
 
 
-@record(216, "qqqqqqBBB")
+@record(216, "qqqqqqBBBH")
 @dataclass(frozen=True, slots=True)
 class MatchingRequested:
     """A request to the shard; its id is this event's seq, number 0 (PROTOCOL 4)."""
@@ -305,6 +305,8 @@ class MatchingRequested:
     """A `CommandKind`: LIQUIDATE, CANCEL_ACCOUNT or TRANSFER."""
     side: int
     receiver_may_increase: int
+    shard: int
+    """The shard that is asked."""
 
 
 @record(217, "qqqqqiH")
@@ -379,7 +381,7 @@ class WithdrawalsGated:
     until_ns: int
 
 
-@record(224, "16sqqqqqqqqqqiiBBB")
+@record(224, "16sqqqqqqqqqqiiBBBH")
 @dataclass(frozen=True, slots=True)
 class InstrumentListed:
     """An instrument is listed; its margin tiers follow as `MarginTierListed`."""
@@ -404,6 +406,8 @@ class InstrumentListed:
     state: int
     withholds_gains: int
     """1 when withdrawals ignore unrealised gains in it (MRGN-060)."""
+    shard: int
+    """Matching shard that trades it."""
 
 
 @record(225, "qqii")
@@ -451,3 +455,60 @@ class VenueGateMoved:
     instrument_id: int
     account_id: int
     is_open: int
+
+
+WITHDRAWAL = -1
+"""Stands for a shard where a share is held not for another shard but to be paid out."""
+
+
+@record(230, "H")
+@dataclass(frozen=True, slots=True)
+class ShardOpened:
+    """A further matching shard trades from here on; shard 0 always does."""
+
+    instrument_id: int
+    account_id: int
+    shard: int
+
+
+@record(231, "qqqqHh")
+@dataclass(frozen=True, slots=True)
+class ShareHeld:
+    """Part of what an account has on a shard is held until the shard has lowered the account's line (PROTOCOL R8)."""
+
+    instrument_id: int
+    account_id: int
+    amount_micros: int
+    least_micros: int
+    """With less than this to spare nothing moves to the other shard."""
+    line_epoch: int
+    line_number: int
+    """The first line that knows of the hold."""
+    shard: int
+    receiver_shard: int
+    """Shard that asks for it, or `WITHDRAWAL`."""
+
+
+@record(232, "qH")
+@dataclass(frozen=True, slots=True)
+class ShareConfirmed:
+    """A shard has lowered a line for a withdrawal that waits for other shards still; the amount may have shrunk."""
+
+    instrument_id: int
+    account_id: int
+    amount_micros: int
+    shard: int
+
+
+@record(233, "qqqHH")
+@dataclass(frozen=True, slots=True)
+class ShareMoved:
+    """A hold for another shard ended: the amount, which may be 0, is that shard's from here on (PROTOCOL R8)."""
+
+    instrument_id: int
+    account_id: int
+    amount_micros: int
+    giver_cash_after_micros: int
+    receiver_cash_after_micros: int
+    shard: int
+    receiver_shard: int

@@ -117,6 +117,7 @@ class Case:
                 command=int(CommandKind.LIQUIDATE),
                 side=int(Side.SELL if leg.lots > 0 else Side.BUY),
                 receiver_may_increase=0,
+                shard=self.state.shard_of(leg.instrument_id),
             )
         )
 
@@ -146,6 +147,7 @@ class Case:
                 command=int(CommandKind.TRANSFER),
                 side=int(Side.SELL if closed_lots > 0 else Side.BUY),
                 receiver_may_increase=int(receiver_may_increase),
+                shard=self.state.shard_of(leg.instrument_id),
             )
         )
 

@@ -94,21 +94,24 @@ class Waterfall:
                 events.LineStatusChanged(instrument_id=0, account_id=account.account_id, status=int(LineStatus.FROZEN))
             )
         self._case(account, now_ns).step(LiquidationStage.CANCEL, events.StepCause.BELOW_MAINTENANCE)
-        self._emit(
-            events.MatchingRequested(
-                instrument_id=0,
-                account_id=account.account_id,
-                liquidation_id=liquidation_id,
-                size_lots=0,
-                price_ticks=0,
-                value_micros=0,
-                receiver_account_id=0,
-                reserve_micros=0,
-                command=int(CommandKind.CANCEL_ACCOUNT),
-                side=0,
-                receiver_may_increase=0,
+        # Its orders may rest on any shard; inputs are frozen when all of them have answered.
+        for shard in range(state.shards):
+            self._emit(
+                events.MatchingRequested(
+                    instrument_id=0,
+                    account_id=account.account_id,
+                    liquidation_id=liquidation_id,
+                    size_lots=0,
+                    price_ticks=0,
+                    value_micros=0,
+                    receiver_account_id=0,
+                    reserve_micros=0,
+                    command=int(CommandKind.CANCEL_ACCOUNT),
+                    side=0,
+                    receiver_may_increase=0,
+                    shard=shard,
+                )
             )
-        )
 
     def resume(self, account: Account, now_ns: int) -> None:
         """Test a waiting account against freshly frozen inputs, and go on."""
