@@ -45,7 +45,9 @@ cdef struct Account:
     int64_t as_of_seq
     int64_t floor_epoch
     int64_t floor_number
-    int64_t spare[3]
+    # When the dead-man switch fires; 0 while it is off.
+    int64_t dead_man_ns
+    int64_t spare[2]
 
 # Two cache lines: what the account has, and what it adds to the account's sums.
 cdef struct Holding:

@@ -14,7 +14,7 @@ from libcpp.vector cimport vector
 
 from wavetank.matching.core.book cimport Book
 from wavetank.matching.core.matching cimport cancel, trade
-from wavetank.matching.core.orders cimport Order
+from wavetank.matching.core.orders cimport STOPS_BOTH, STOPS_ITSELF, Order
 from wavetank.matching.core.records cimport AUCTION_UNCROSSED, AuctionUncrossed
 from wavetank.matching.core.shard cimport Shard
 from wavetank.matching.core.words cimport BUY, BY_SELF_TRADE, SELL
@@ -140,7 +140,12 @@ cdef int _meet(Shard shard, int32_t newer, int32_t older, int64_t price_ticks) e
     cdef Order* takes = &shard.orders.slots[newer]
     cdef Order* makes = &shard.orders.slots[older]
     if takes.holding == makes.holding:
-        return cancel(shard, older, BY_SELF_TRADE)
+        if not takes.flags & STOPS_ITSELF:
+            cancel(shard, older, BY_SELF_TRADE)
+        if takes.flags & (STOPS_ITSELF | STOPS_BOTH):
+            cancel(shard, newer, BY_SELF_TRADE)
+        return 0
     return trade(
-        shard, newer, older, <int32_t>price_ticks, min(takes.remaining_lots, makes.remaining_lots), True
+        shard, newer, older, <int32_t>price_ticks,
+        min(shard.orders.visible_lots(takes), shard.orders.visible_lots(makes)), True,
     )

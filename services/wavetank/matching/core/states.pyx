@@ -9,7 +9,7 @@ from libcpp.algorithm cimport sort
 from libcpp.vector cimport vector
 
 from wavetank.matching.core.auction cimport uncross
-from wavetank.matching.core.matching cimport cancel
+from wavetank.matching.core.cancellation cimport cancel_each
 from wavetank.matching.core.records cimport INSTRUMENT_MOVED, InstrumentMoved
 from wavetank.matching.core.shard cimport Shard
 from wavetank.matching.core.words cimport BY_SETTLED, SETTLED
@@ -38,20 +38,13 @@ cdef int _cancel_orders(Shard shard, int32_t book) except -1:
     cdef vector[int64_t] found
     cdef int32_t holding = shard.book(book).first_holding
     cdef int32_t index
-    cdef size_t at
     while holding >= 0:
-        index = -1
-        if shard.accounts.holdings[holding].open_orders:
-            index = shard.accounts.slots[shard.accounts.holdings[holding].account].first_order
+        index = shard.accounts.slots[shard.accounts.holdings[holding].account].first_order
         while index >= 0:
             if shard.orders.slots[index].holding == holding:
                 found.push_back(shard.orders.slots[index].order_id)
             index = shard.orders.slots[index].account_next
         holding = shard.accounts.holdings[holding].next_of_book
     sort(found.begin(), found.end())
-    for at in range(found.size()):
-        index = shard.orders.find(found[at])
-        # A cancelled parent has taken its children along.
-        if index >= 0:
-            cancel(shard, index, BY_SETTLED)
+    cancel_each(shard, found, BY_SETTLED)
     return 0
