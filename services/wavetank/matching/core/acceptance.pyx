@@ -7,10 +7,12 @@ same checks with the old order taken out of the account's exposure first. Nothin
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16_t
 from libc.string cimport memset
+from libcpp.vector cimport vector
 
 from wavetank.matching.core.accounts cimport Account, Holding
 from wavetank.matching.core.book cimport Book, band_edge
-from wavetank.matching.core.orders cimport STOPS_BOTH, STOPS_ITSELF, Order, loss_now, loss_of, rests
+from wavetank.matching.core.firing cimport is_reached, watched_price
+from wavetank.matching.core.orders cimport GROUPED, STOPS_BOTH, STOPS_ITSELF, Order, loss_now, loss_of, rests
 from wavetank.matching.core.records cimport Command
 from wavetank.matching.core.shard cimport Intent, Shard, begin_intent, marks_of
 from wavetank.matching.core.states cimport takes_order
@@ -35,6 +37,7 @@ from wavetank.matching.core.words cimport (
     INSTRUMENT_UNKNOWN,
     IOC,
     LIMIT,
+    LAST,
     LINE_FROZEN,
     LINE_REDUCE_ONLY,
     LOTS_LIMIT,
@@ -46,10 +49,14 @@ from wavetank.matching.core.words cimport (
     NOT_READY,
     NOTIONAL_TOO_SMALL,
     OK,
+    ONE_CANCELS_OTHER,
+    OPEN,
     OPEN_INTEREST_CAP,
     ORDER_COMBINATION,
     ORDER_TOO_LARGE,
     OUTSIDE_PRICE_BAND,
+    PARENT,
+    POSITION,
     POSITION_TOO_LARGE,
     POST_ONLY,
     POST_ONLY_SLIDE,
@@ -68,6 +75,9 @@ from wavetank.matching.core.words cimport (
     TOO_MANY_INSTRUMENTS,
     TOO_MANY_OPEN_ORDERS,
     TRADING,
+    TRIGGER_PRICE_PASSED,
+    UNTRIGGERED,
+    WAITING,
 )
 from wavetank.model.margin cimport maintenance_of
 from wavetank.model.money cimport int128, price_step, round_down_to_grid, round_up_to_grid
@@ -97,8 +107,8 @@ cdef int64_t _narrow(int128 wide) noexcept:
     return INT64_MIN if wide < INT64_MIN else <int64_t>wide
 
 
-cdef int accept(Shard shard, Command* command, bint quotes, Intent* intent, Refusal* refusal) except -1:
-    """Read a PLACE command into an intent, and check it; `quotes` in a mass quote. Return a reason or 0."""
+cdef int accept(Shard shard, Command* command, Role* role, Intent* intent, Refusal* refusal) except -1:
+    """Read a PLACE command into an intent, and check it; `role` is NULL for one that stands alone. Return a reason or 0."""
     cdef int32_t account = shard.accounts.find(command.account_id)
     cdef int reason
     # Whether such an account is known depends on how the process was restarted; its answer must not.
@@ -106,22 +116,24 @@ cdef int accept(Shard shard, Command* command, bint quotes, Intent* intent, Refu
         shard.accounts.slots[account].status == NO_LINE and shard.accounts.slots[account].last_fill_seq == 0
     ):
         return refuse(refusal, NO_CREDIT_LINE, 0, 0)
-    reason = _propose(shard, command, account, quotes, intent, refusal)
-    return reason if reason != OK else check(shard, intent, -1, refusal)
+    reason = _propose(shard, command, account, role, intent, refusal)
+    if reason != OK:
+        return reason
+    return check(shard, intent, NEW, refusal) if intent.state == OPEN else check_waiting(shard, intent, True, refusal)
 
 
 cdef int _propose(
-    Shard shard, Command* command, int32_t account, bint quotes, Intent* intent, Refusal* refusal
+    Shard shard, Command* command, int32_t account, Role* role, Intent* intent, Refusal* refusal
 ) except -1:
     """Read a PLACE command into an intent; a market order becomes an IOC at its cap. Return a reason or 0."""
     cdef int32_t at = shard.books.find(command.instrument_id)
     cdef Book* book
-    cdef int64_t cap
+    cdef bint is_quote = role != NULL and role.in_mass_quote
     if at < 0:
         return refuse(refusal, INSTRUMENT_UNKNOWN, command.instrument_id, 0)
-    if not _is_well_formed(command, PLACE_FLAGS | QUOTE if quotes else PLACE_FLAGS):
+    if not _is_well_formed(command, PLACE_FLAGS | QUOTE if is_quote else PLACE_FLAGS):
         return refuse(refusal, MALFORMED, 0, 0)
-    if not _makes_sense(command):
+    if not _makes_sense(command) or (role != NULL and role.group_kind and not _fits_group(command, role)):
         return refuse(refusal, ORDER_COMBINATION, 0, 0)
     begin_intent(intent, account, at)
     intent.client_id = command.client_id
@@ -136,6 +148,10 @@ cdef int _propose(
     intent.side = command.side
     intent.order_type = command.order_type
     intent.time_in_force = command.time_in_force if command.time_in_force else IOC
+    if role != NULL:
+        intent.group_kind = role.group_kind
+    if command.trigger_kind:
+        intent.state = WAITING if intent.group_kind == PARENT else UNTRIGGERED
     intent.flags = command.flags | marks_of(intent, command.self_trade_prevention)
     if not shard.is_open:
         return refuse(refusal, NOT_READY, 0, 0)
@@ -144,14 +160,35 @@ cdef int _propose(
         return refuse(refusal, INSTRUMENT_STATE, book.state, TRADING)
     if command.time_in_force == GTT and command.expire_time_ns <= shard.now_ns:
         return refuse(refusal, EXPIRY_PASSED, command.expire_time_ns, shard.now_ns)
-    if command.order_type == MARKET:
+    # What waits gets its cap when it runs.
+    if command.order_type == MARKET and not command.trigger_kind:
         if book.mark_ticks == 0:
             return refuse(refusal, NO_REFERENCE_PRICE, 0, 0)
-        cap = command.slippage_cap_ppm
-        if cap == 0 or cap > book.price_band_ppm:
-            cap = book.price_band_ppm
-        intent.price_ticks = band_edge(book, command.side, cap)
+        intent.price_ticks = market_limit(book, command.side, command.slippage_cap_ppm)
     return OK
+
+
+cdef int64_t market_limit(Book* book, uint8_t side, int64_t cap_ppm) noexcept:
+    """Return the furthest price of a market order: its slippage cap, 0 for none, or the band, from the mark."""
+    return band_edge(book, side, cap_ppm if 0 < cap_ppm < book.price_band_ppm else book.price_band_ppm)
+
+
+cdef bint _fits_group(Command* command, Role* role) noexcept:
+    """Tell whether an order is what its group's kind asks of it (ORD-040)."""
+    cdef Command* one
+    cdef int at
+    cdef bint closes = command.trigger_kind != 0 and command.flags & REDUCE_ONLY != 0
+    if role.group_kind == ONE_CANCELS_OTHER:
+        return command.trigger_kind != 0 or rests(command.time_in_force)
+    if role.group_kind == PARENT and role.number == 0:
+        return command.trigger_kind == 0 and not command.flags & REDUCE_ONLY
+    for at in range(role.number):
+        one = role.first + at
+        if one.trigger_kind != 0 and one.trigger_kind == command.trigger_kind:
+            return False
+    if role.group_kind == POSITION:
+        return closes and command.side == role.first.side
+    return closes and command.side != role.first.side and command.size_lots <= role.first.size_lots
 
 
 cdef bint _is_well_formed(Command* command, uint8_t flags) noexcept:
@@ -199,7 +236,7 @@ cdef bint _makes_sense(Command* command) noexcept:
 
 
 cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) except -1:
-    """Check an order of known body, or what an open order would become (`replaced`, else -1).
+    """Check an order of known body, or what an open order would become (`replaced`, else NEW or FIRED).
 
     Sets the intent's margin price and loss. Return a reason or 0.
     """
@@ -244,8 +281,7 @@ cdef void _add_lots(Holding* holding, uint8_t side, uint16_t flags, int64_t lots
     holding.open_value += lots * price_ticks
 
 
-cdef int _check_price(Book* book, Intent* intent, Refusal* refusal) noexcept:
-    cdef int64_t price = intent.price_ticks
+cdef inline int _check_grid(Book* book, int64_t price, Refusal* refusal) noexcept:
     cdef int64_t step
     if not 1 <= price <= PRICE_LIMIT:
         return refuse(refusal, PRICE_OUT_OF_RANGE, price, PRICE_LIMIT)
@@ -253,6 +289,13 @@ cdef int _check_price(Book* book, Intent* intent, Refusal* refusal) noexcept:
         step = price_step(price, book.size_decimals, book.significant_figures)
         if price % step != 0:
             return refuse(refusal, PRICE_OFF_GRID, price, step)
+    return OK
+
+
+cdef int _check_price(Book* book, Intent* intent, Refusal* refusal) noexcept:
+    cdef int64_t price = intent.price_ticks
+    if _check_grid(book, price, refusal) != OK:
+        return refusal.reason
     if book.mark_ticks == 0:
         return refuse(refusal, NO_REFERENCE_PRICE, 0, 0)
     if intent.order_type != MARKET and not -book.band_ticks <= price - book.mark_ticks <= book.band_ticks:
@@ -266,16 +309,22 @@ cdef int _check_price(Book* book, Intent* intent, Refusal* refusal) noexcept:
     return OK
 
 
+cdef inline int _check_lots(Book* book, Intent* intent, Refusal* refusal) noexcept:
+    if not 1 <= intent.lots <= LOTS_LIMIT:
+        return refuse(refusal, SIZE_OUT_OF_RANGE, intent.lots, LOTS_LIMIT)
+    if intent.display_lots > intent.lots:
+        return refuse(refusal, DISPLAY_OUT_OF_RANGE, intent.display_lots, intent.lots)
+    if intent.lots > book.max_order_lots:
+        return refuse(refusal, ORDER_TOO_LARGE, intent.lots, book.max_order_lots)
+    return OK
+
+
 cdef int _check_size(Book* book, Intent* intent, Holding* after, Refusal* refusal) noexcept:
     cdef int64_t lots = intent.lots
     cdef int64_t closable
     cdef int64_t notional
-    if not 1 <= lots <= LOTS_LIMIT:
-        return refuse(refusal, SIZE_OUT_OF_RANGE, lots, LOTS_LIMIT)
-    if intent.display_lots > lots:
-        return refuse(refusal, DISPLAY_OUT_OF_RANGE, intent.display_lots, lots)
-    if lots > book.max_order_lots:
-        return refuse(refusal, ORDER_TOO_LARGE, lots, book.max_order_lots)
+    if _check_lots(book, intent, refusal) != OK:
+        return refusal.reason
     if intent.flags & REDUCE_ONLY:
         # Resting reduce-only orders of the side have claimed their part of the position (MTCH-030).
         closable = -after.lots - after.reduce_buys if intent.side == BUY else after.lots - after.reduce_sells
@@ -318,14 +367,14 @@ cdef int _check_limits(Shard shard, Intent* intent, Holding* after, int32_t repl
                 refusal, OPEN_INTEREST_CAP, book.open_interest_lots + growth, book.open_interest_cap_lots
             )
     if replaced < 0:
-        if rests(intent.time_in_force) and account.open_orders >= shard.max_open_orders:
+        if replaced == NEW and rests(intent.time_in_force) and account.open_orders >= shard.max_open_orders:
             return refuse(refusal, TOO_MANY_OPEN_ORDERS, account.open_orders + 1, shard.max_open_orders)
         if not after.is_active and account.active_holdings >= shard.max_instruments:
             return refuse(refusal, TOO_MANY_INSTRUMENTS, account.active_holdings + 1, shard.max_instruments)
     return OK
 
 
-cdef int _check_book(Shard shard, Intent* intent, Holding* after, Refusal* refusal) noexcept:
+cdef int _check_book(Shard shard, Intent* intent, Holding* after, Refusal* refusal) except -1:
     """Check an order against the other side; a post-only order that may slide gets the price that it slides to."""
     cdef Book* book = shard.book(intent.book)
     cdef int32_t best = book.best[SELL if intent.side == BUY else BUY]
@@ -367,15 +416,63 @@ cdef int64_t _slid(Book* book, uint8_t side, int64_t best_ticks) noexcept:
     return price if price <= PRICE_LIMIT and -book.band_ticks <= price - book.mark_ticks <= book.band_ticks else 0
 
 
+cdef int check_waiting(Shard shard, Intent* intent, bint is_new, Refusal* refusal) except -1:
+    """Check an order that waits for its trigger or its parent, or what it would become. Return a reason or 0.
+
+    It commits nothing yet; what it commits is checked when it runs.
+    """
+    cdef Book* book = shard.book(intent.book)
+    cdef Account* account = &shard.accounts.slots[intent.account]
+    cdef int64_t price = watched_price(book, intent.trigger_source)
+    cdef bint is_whole = intent.group_kind == POSITION and intent.lots == 0
+    cdef int64_t notional
+    cdef int reason = OK
+    intent.holding = shard.accounts.find_holding(intent.account, intent.book)
+    if intent.order_type == LIMIT:
+        reason = _check_grid(book, intent.price_ticks, refusal)
+    if reason == OK:
+        reason = _check_grid(book, intent.trigger_price_ticks, refusal)
+    if reason != OK:
+        return reason
+    if intent.state == UNTRIGGERED:
+        if price == 0 and intent.trigger_source != LAST:
+            return refuse(refusal, NO_REFERENCE_PRICE, 0, 0)
+        if is_reached(intent.trigger_kind, intent.side, intent.trigger_price_ticks, price):
+            return refuse(refusal, TRIGGER_PRICE_PASSED, intent.trigger_price_ticks, price)
+    if not is_whole:
+        reason = _check_lots(book, intent, refusal)
+        if reason != OK:
+            return reason
+    if intent.flags & REDUCE_ONLY:
+        if intent.group_kind == POSITION and not _closes(shard, intent):
+            return refuse(refusal, REDUCE_ONLY_WOULD_INCREASE, intent.lots, 0)
+    else:
+        notional = intent.lots * (intent.price_ticks if intent.order_type == LIMIT else intent.trigger_price_ticks)
+        if notional < book.min_notional_micros:
+            return refuse(refusal, NOTIONAL_TOO_SMALL, notional, book.min_notional_micros)
+    if is_new:
+        if account.open_orders >= shard.max_open_orders:
+            return refuse(refusal, TOO_MANY_OPEN_ORDERS, account.open_orders + 1, shard.max_open_orders)
+        if account.status == LINE_FROZEN:
+            return refuse(refusal, ACCOUNT_FROZEN, 0, 0)
+    return OK
+
+
+cdef bint _closes(Shard shard, Intent* intent) noexcept:
+    """Tell whether the account has a position that an order of this side reduces."""
+    cdef int64_t lots = shard.accounts.holdings[intent.holding].lots if intent.holding >= 0 else 0
+    return lots < 0 if intent.side == BUY else lots > 0
+
+
 cdef inline bint _crosses(Intent* intent, int64_t price_ticks) noexcept:
     return price_ticks <= intent.price_ticks if intent.side == BUY else price_ticks >= intent.price_ticks
 
 
-cdef int64_t certain_lots(Shard shard, Intent* intent, int64_t* value_micros) noexcept:
+cdef int64_t certain_lots(Shard shard, Intent* intent, int64_t* value_micros) except -1:
     """Return the lots that an order is certain to find at once, as many as it wants at most, and their value.
 
     Its own account's orders expire, or stop it. A reduce-only order of an account that also has other orders on that
-    side may shrink while those trade, so it is not counted.
+    side may shrink while those trade, so it is not counted. Of orders that cancel one another only the first is.
     """
     cdef uint8_t side = SELL if intent.side == BUY else BUY
     cdef int64_t found = 0
@@ -384,6 +481,7 @@ cdef int64_t certain_lots(Shard shard, Intent* intent, int64_t* value_micros) no
     cdef int32_t index
     cdef Order* order
     cdef Holding* holding
+    cdef vector[int64_t] groups
     while at >= 0 and found < intent.lots and _crosses(intent, shard.books.levels[at].price_ticks):
         index = shard.books.levels[at].first
         while index >= 0 and found < intent.lots:
@@ -392,6 +490,8 @@ cdef int64_t certain_lots(Shard shard, Intent* intent, int64_t* value_micros) no
             if holding.account == intent.account:
                 if intent.flags & (STOPS_ITSELF | STOPS_BOTH):
                     return found
+            elif order.flags & GROUPED and _cancels_with(shard, order, groups):
+                pass
             elif not (order.flags & REDUCE_ONLY and (holding.buys if side == BUY else holding.sells) != 0):
                 lots = min(<int64_t>order.remaining_lots, intent.lots - found)
                 found += lots
@@ -400,6 +500,19 @@ cdef int64_t certain_lots(Shard shard, Intent* intent, int64_t* value_micros) no
             index = order.next
         at = shard.books.levels[at].worse
     return found
+
+
+cdef bint _cancels_with(Shard shard, Order* order, vector[int64_t]& groups) except -1:
+    """Tell whether an order goes when one that was met before it trades; note its group if not."""
+    cdef int64_t group_id = shard.orders.details_of(order).group_id
+    cdef size_t at
+    if shard.orders.details_of(order).group_kind != ONE_CANCELS_OTHER:
+        return False
+    for at in range(groups.size()):
+        if groups[at] == group_id:
+            return True
+    groups.push_back(group_id)
+    return False
 
 
 cdef int _check_credit(

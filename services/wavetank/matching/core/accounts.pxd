@@ -1,7 +1,7 @@
 """C surface of `accounts`: what each account holds and commits on this shard."""
 
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libcpp.vector cimport vector
 
 from wavetank.matching.core.book cimport Book, Books
@@ -66,6 +66,8 @@ cdef struct Holding:
     int32_t book
     uint8_t is_unsettled
     uint8_t is_active
+    # Orders that wait to close the whole position, or part of it, and end with it.
+    uint16_t position_orders
     int32_t next_unsettled
     # The line's row; price 0 for none.
     int32_t row_price

@@ -53,6 +53,8 @@ cdef struct Book:
     # The furthest that a limit may be from the mark (MTCH-040).
     int64_t band_ticks
     int64_t last_price_ticks
+    # Orders that wait for a price of this instrument.
+    int32_t watchers
     int64_t open_interest_lots
     int32_t first_holding
     # The two sides, by side; 0 is unused.
@@ -147,6 +149,7 @@ cdef class Books:
     cdef int take_from_iceberg(self, int32_t index, int64_t lots, bint rested) except -1
     cdef int put(self, instrument) except -1
     cdef int adopt(self, int32_t at, instrument) except -1
+    cdef int put_back(self, int32_t index, int32_t previous, int32_t following) except -1
     cdef void move(self, int32_t at, uint8_t state) noexcept
     cdef void set_mark(self, int32_t at, int64_t mark_ticks, int64_t index_ticks, bint is_stale) noexcept
     cdef int32_t find_large(self, int32_t instrument_id) noexcept

@@ -202,6 +202,29 @@ cdef class Books:
         level.worse = self.free_level
         self.free_level = at
 
+    cdef int put_back(self, int32_t index, int32_t previous, int32_t following) except -1:
+        """Undo `remove`: put an order back between those that it stood between, before anything else is undone."""
+        cdef Order* order = &self.orders.slots[index]
+        cdef int32_t at = self.level_at(order.book, order.side, order.price_ticks)
+        cdef Level* level
+        if at < 0:
+            at = self.new_level(order.book, order.side, order.price_ticks)
+        level = &self.levels[at]
+        order.level = at
+        order.previous = previous
+        order.next = following
+        if previous >= 0:
+            self.orders.slots[previous].next = index
+        else:
+            level.first = index
+        if following >= 0:
+            self.orders.slots[following].previous = index
+        else:
+            level.last = index
+        level.order_count += 1
+        level.total_lots += self.orders.visible_lots(order)
+        return self.touch(at)
+
     cdef int32_t show(self, Order* order) noexcept:
         """Let an iceberg that is not in its queue show as much as it may; return how much that is."""
         cdef OrderDetails* details = self.orders.details_of(order)

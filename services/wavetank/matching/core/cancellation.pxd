@@ -8,6 +8,7 @@ from wavetank.matching.core.records cimport Command, Result
 from wavetank.matching.core.shard cimport Shard
 
 cdef int32_t find_live(Shard shard, Command* command, Refusal* refusal) except -2
+cdef int32_t find_cancelled(Shard shard, Command* command, Refusal* refusal) except -2
 cdef int cancel_one(Shard shard, Command* command, Result* result) except -1
 cdef int cancel_all(Shard shard, Command* command, Result* result) except -1
 cdef int cancel_disconnected(Shard shard, Result* result) except -1

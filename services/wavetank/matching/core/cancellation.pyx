@@ -51,26 +51,32 @@ cdef int32_t find_live(Shard shard, Command* command, Refusal* refusal) except -
 cdef int cancel_one(Shard shard, Command* command, Result* result) except -1:
     """Carry out a CANCEL."""
     cdef Refusal refusal
-    cdef int32_t index
+    cdef int32_t index = find_cancelled(shard, command, &refusal)
     cdef Order* order
-    cdef uint8_t cancel_reason = command.cancel_reason if command.cancel_reason else BY_REQUEST
-    if cancel_reason != BY_REQUEST and cancel_reason != BY_DISCONNECT:
-        refuse(&refusal, MALFORMED, cancel_reason, 0)
-        return reject(shard, command, result, &refusal)
-    index = find_live(shard, command, &refusal)
     if index < 0:
         return reject(shard, command, result, &refusal)
     order = &shard.orders.slots[index]
-    if shard.book_of(order).state == HALTED:
-        refuse(&refusal, INSTRUMENT_STATE, HALTED, TRADING)
-        return reject(shard, command, result, &refusal)
     result.order_id = order.order_id
     result.client_id = shard.orders.client_id_of(index)
     result.filled_lots = order.filled_lots
     result.filled_value_micros = shard.orders.pasts[index].filled_value_micros
     result.remaining_lots = order.remaining_lots
     result.state = CANCELLED
-    return cancel(shard, index, cancel_reason)
+    return cancel(shard, index, command.cancel_reason if command.cancel_reason else BY_REQUEST)
+
+
+cdef int32_t find_cancelled(Shard shard, Command* command, Refusal* refusal) except -2:
+    """Return the order that a CANCEL ends, or -1 and why it cannot."""
+    cdef uint8_t cancel_reason = command.cancel_reason if command.cancel_reason else BY_REQUEST
+    cdef int32_t index
+    if cancel_reason != BY_REQUEST and cancel_reason != BY_DISCONNECT:
+        refuse(refusal, MALFORMED, cancel_reason, 0)
+        return -1
+    index = find_live(shard, command, refusal)
+    if index >= 0 and shard.book_of(&shard.orders.slots[index]).state == HALTED:
+        refuse(refusal, INSTRUMENT_STATE, HALTED, TRADING)
+        return -1
+    return index
 
 
 cdef int cancel_all(Shard shard, Command* command, Result* result) except -1:

@@ -32,7 +32,7 @@ cdef check_place(Shard shard, int64_t now_ns, Command* command):
             refuse(&refusal, CLIENT_ORDER_ID_REUSED, shard.orders.slots[placed].order_id, 0)
     else:
         shard.now_ns = max(now_ns, last_ns)
-        accept(shard, command, False, &intent, &refusal)
+        accept(shard, command, NULL, &intent, &refusal)
         shard.now_ns = last_ns
         if refusal.reason == OK:
             price = intent.price_ticks

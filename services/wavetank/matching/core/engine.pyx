@@ -16,10 +16,12 @@ from wavetank.matching.core.acceptance cimport refuse
 from wavetank.matching.core.accounts cimport Account
 from wavetank.matching.core.amendment cimport amend
 from wavetank.matching.core.auction cimport Uncrossing, uncrossing_of
+from wavetank.matching.core.batches cimport atomic, place_group
 from wavetank.matching.core.book cimport Book, Books, Level, TouchedLevel
 from wavetank.matching.core.cancellation cimport cancel_all, cancel_disconnected, cancel_one
 from wavetank.matching.core.deadlines cimport cancel_all_after, enter
 from wavetank.matching.core.dry_run cimport check_place
+from wavetank.matching.core.firing cimport fire_triggers
 from wavetank.matching.core.placement cimport place, reject
 from wavetank.matching.core.quotes cimport mass_quote
 from wavetank.matching.core.records cimport (
@@ -106,6 +108,8 @@ cdef class Engine:
             raise ValueError(f"instrument {instrument_id}: mark {mark_ticks}, allowed are 1 to {PRICE_LIMIT}")
         enter(self.state, now_ns)
         self.state.books.set_mark(at, mark_ticks, index_ticks, stale)
+        if self.state.book(at).watchers:
+            self.state.triggers.note(at)
         self.state.accounts.reprice(at)
         event = <MarkApplied*>self.state.journal.write(MARK_APPLIED, instrument_id, 0)
         event.mark_price_ticks = mark_ticks
@@ -114,6 +118,7 @@ cdef class Engine:
         event.oracle_seq = oracle_seq
         event.event_time_ns = now_ns
         event.stale = stale
+        fire_triggers(self.state)
 
     def apply_credit(self, int64_t now_ns, line):
         """Take over a credit line; emits CreditApplied when it asks for it. Return False for a line not newer (R4).
@@ -154,6 +159,15 @@ cdef class Engine:
             self.state.is_open = is_open
             event = <GateMoved*>self.state.journal.write(GATE_MOVED, 0, 0)
             event.is_open = is_open
+            self._look_at_all()
+            fire_triggers(self.state)
+
+    cdef int _look_at_all(self) except -1:
+        cdef int32_t at
+        for at in self.state.books.by_instrument:
+            if self.state.book(at).watchers:
+                self.state.triggers.note(at)
+        return 0
 
     def set_instrument_state(self, int64_t now_ns, instrument_id, uint8_t state):
         """Bring an instrument into another state (MTCH-050); emits InstrumentMoved and what it causes, if it moves.
@@ -167,8 +181,9 @@ cdef class Engine:
             raise ValueError(f"instrument {instrument_id}: there is no state {state}")
         if self.state.book(at).state == SETTLED and state != SETTLED:
             raise ValueError(f"instrument {instrument_id} is settled, for good")
-        self.state.enter(now_ns, self.state.journal.next_seq)
+        enter(self.state, now_ns)
         move_instrument(self.state, at, state)
+        fire_triggers(self.state)
 
     def apply_commands(self, int64_t now_ns, bytes commands, Py_ssize_t count):
         """Apply packed commands in order; return the events of this call.
@@ -193,6 +208,7 @@ cdef class Engine:
         self.last_ends.resize(count)
         while index < count:
             index += self.handle(<Command*>data + index, count - index, &self.last_results[index])
+            fire_triggers(self.state)
             while done < index:
                 self.last_ends[done] = <int32_t>self.state.journal.count
                 done += 1
@@ -230,9 +246,10 @@ cdef class Engine:
             return 1
         if head.kind == MASS_QUOTE:
             mass_quote(self.state, head, results)
+        elif head.kind == PLACE_GROUP:
+            place_group(self.state, head, results)
         else:
-            self.refuse_kind(head, results)
-            return 1
+            atomic(self.state, head, results)
         return 1 + max(head.count, 0)
 
     cdef int refuse_kind(self, Command* command, Result* result) except -1:

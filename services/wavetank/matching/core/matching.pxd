@@ -10,9 +10,9 @@ cdef int trade(Shard shard, int32_t taker, int32_t maker, int32_t price_ticks, i
 cdef int trim_sides(Shard shard, int32_t holding) except -1
 
 cdef inline int trim(Shard shard, int32_t holding) except -1:
-    """Bring the resting reduce-only orders of a holding, if it has any, down to its position (MTCH-030)."""
+    """Bring what only reduces a holding's position, if there is any, down to it (MTCH-030)."""
     cdef Holding* of = &shard.accounts.holdings[holding]
-    if of.reduce_sells != 0 or of.reduce_buys != 0:
+    if of.reduce_sells != 0 or of.reduce_buys != 0 or of.position_orders != 0:
         return trim_sides(shard, holding)
     return 0
 

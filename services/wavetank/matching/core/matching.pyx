@@ -2,14 +2,24 @@
 
 Order of events within one order's run: for each resting order met, either its cancel because it is the account's own
 (MTCH-020), or the trade, then the reduce-only orders that the trade leaves too large, first the maker's, then the
-taker's, each newest first (MTCH-030).
+taker's, each newest first (MTCH-030). What a trade means for the groups of its orders comes before that, what it
+wakes behind it (ORD-040).
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
 
 from wavetank.matching.core.accounts cimport Holding
 from wavetank.matching.core.book cimport Book, Level
-from wavetank.matching.core.orders cimport CONDITIONAL, STOPS_BOTH, STOPS_ITSELF, Order, loss_now
+from wavetank.matching.core.groups cimport (
+    Membership,
+    activate,
+    decide,
+    drop_position_orders,
+    end_parent,
+    group_of,
+    is_parent,
+)
+from wavetank.matching.core.orders cimport CONDITIONAL, GROUPED, STOPS_BOTH, STOPS_ITSELF, Order, loss_now
 from wavetank.matching.core.records cimport (
     ORDER_AMENDED,
     ORDER_CANCELLED,
@@ -79,6 +89,9 @@ cdef int trade(Shard shard, int32_t taker, int32_t maker, int32_t price_ticks, i
     # Filled and closed, they are not asked again.
     cdef int32_t maker_holding = makes.holding
     cdef int32_t taker_holding = takes.holding
+    cdef Membership of_maker, of_taker
+    cdef bint fills_maker, fills_taker
+    cdef bint is_grouped = (makes.flags | takes.flags) & GROUPED != 0
     cdef Traded* event
     shard.fill(taker, maker, price_ticks, lots, auction, shard.journal.next_seq, &fees)
     shard.trade_counter += 1
@@ -96,20 +109,39 @@ cdef int trade(Shard shard, int32_t taker, int32_t maker, int32_t price_ticks, i
     event.taker_side = takes.side
     event.taker_flags = <uint8_t>takes.flags
     event.auction = auction
-    if makes.remaining_lots == 0:
+    if is_grouped:
+        of_maker = group_of(shard, makes)
+        of_taker = group_of(shard, takes)
+    fills_maker = makes.remaining_lots == 0
+    fills_taker = takes.remaining_lots == 0
+    if fills_maker:
         shard.close(maker, FILLED, 0, 0)
-    if takes.remaining_lots == 0:
+    if fills_taker:
         shard.close(taker, FILLED, 0, 0)
+    if is_grouped:
+        decide(shard, &of_maker)
+        decide(shard, &of_taker)
     trim(shard, maker_holding)
     trim(shard, taker_holding)
+    if is_grouped:
+        if fills_maker and is_parent(&of_maker):
+            activate(shard, &of_maker)
+        if fills_taker and is_parent(&of_taker):
+            activate(shard, &of_taker)
     return 0
 
 
 cdef int trim_sides(Shard shard, int32_t holding) except -1:
-    """Bring a holding's resting reduce-only orders down to its position, newest first (MTCH-030)."""
+    """Bring a holding's resting reduce-only orders down to its position, newest first (MTCH-030).
+
+    Orders that wait to close a position that is gone end before them (ORD-040).
+    """
     cdef Holding* of = &shard.accounts.holdings[holding]
-    cdef int64_t excess_sells = of.reduce_sells - (of.lots if of.lots > 0 else 0)
-    cdef int64_t excess_buys = of.reduce_buys - (-of.lots if of.lots < 0 else 0)
+    cdef int64_t excess_sells, excess_buys
+    if of.position_orders != 0:
+        drop_position_orders(shard, holding)
+    excess_sells = of.reduce_sells - (of.lots if of.lots > 0 else 0)
+    excess_buys = of.reduce_buys - (-of.lots if of.lots < 0 else 0)
     if excess_sells > 0:
         _trim_side(shard, holding, SELL, excess_sells)
     if excess_buys > 0:
@@ -143,6 +175,7 @@ cdef int _trim_side(Shard shard, int32_t holding, uint8_t side, int64_t excess) 
 cdef int cancel_refused(Shard shard, int32_t index, uint8_t cancel_reason, uint16_t refusal) except -1:
     """End a live order without a trade; `refusal` tells why it could not run, where that is why."""
     cdef Order* order = &shard.orders.slots[index]
+    cdef Membership of
     cdef OrderCancelled* event = <OrderCancelled*>shard.journal.write(
         ORDER_CANCELLED, shard.book_of(order).instrument_id, shard.holding_of(order).account_id
     )
@@ -154,7 +187,11 @@ cdef int cancel_refused(Shard shard, int32_t index, uint8_t cancel_reason, uint1
     event.reason = cancel_reason
     event.flags = <uint8_t>order.flags
     event.refusal = refusal
-    return shard.close(index, CANCELLED, cancel_reason, refusal)
+    if not order.flags & GROUPED:
+        return shard.close(index, CANCELLED, cancel_reason, refusal)
+    of = group_of(shard, order)
+    shard.close(index, CANCELLED, cancel_reason, refusal)
+    return end_parent(shard, &of, cancel_reason) if is_parent(&of) else 0
 
 
 cdef int write_amended(

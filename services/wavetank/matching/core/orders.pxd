@@ -71,11 +71,10 @@ cdef struct OrderDetails:
     # Order id of the group's first order.
     int64_t group_id
     int32_t trigger_price_ticks
+    int32_t asked_trigger_ticks
     # Of an iceberg: the most that it shows, and what it shows now.
     int32_t display_lots
     int32_t visible_lots
-    # The slot of the next live order of its group, and after the last the first; -1 outside a group.
-    int32_t group_next
     uint16_t refusal
     uint8_t cancel_reason
     uint8_t trigger_kind

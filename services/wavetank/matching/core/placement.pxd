@@ -2,12 +2,14 @@
 
 from libc.stdint cimport int32_t, int64_t
 
-from wavetank.matching.core.acceptance cimport Refusal
+from wavetank.matching.core.acceptance cimport Refusal, Role
 from wavetank.matching.core.orders cimport Order
 from wavetank.matching.core.records cimport Command, Result
 from wavetank.matching.core.shard cimport Intent, Shard
 
-cdef int place(Shard shard, Command* command, Result* result, bint quotes=*) except -1
+cdef int place(Shard shard, Command* command, Result* result, Role* role=*) except -1
+cdef int32_t admit(Shard shard, Intent* intent) except -2
+cdef int run(Shard shard, int32_t index, Result* result) except -1
 cdef int32_t find_placed(Shard shard, Command* command) noexcept
 cdef bint is_same_body(Shard shard, Command* command, Order* order) noexcept
 cdef int answer_again(Shard shard, Command* command, int32_t index, Result* result) except -1

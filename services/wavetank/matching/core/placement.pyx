@@ -6,7 +6,7 @@ out from what became of it.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
-from wavetank.matching.core.acceptance cimport Refusal, accept, refuse
+from wavetank.matching.core.acceptance cimport Refusal, Role, accept, refuse
 from wavetank.matching.core.matching cimport cancel, match
 from wavetank.matching.core.orders cimport Order, OrderDetails, is_given, rests
 from wavetank.matching.core.records cimport (
@@ -29,28 +29,46 @@ from wavetank.matching.core.words cimport (
     MARKET,
     OK,
     OPEN,
+    PARENT,
     PLACE,
     REJECTED,
     UNTRIGGERED,
+    WAITING,
 )
 
 
-cdef int place(Shard shard, Command* command, Result* result, bint quotes=False) except -1:
+cdef int place(Shard shard, Command* command, Result* result, Role* role=NULL) except -1:
     """Carry out a PLACE: its first answer again, a refusal, or an order and its run."""
     cdef Refusal refusal
     cdef Intent intent
     cdef int32_t index = find_placed(shard, command)
     if index >= 0:
         return answer_again(shard, command, index, result)
-    if accept(shard, command, quotes, &intent, &refusal) != OK:
+    if accept(shard, command, role, &intent, &refusal) != OK:
         return reject(shard, command, result, &refusal)
+    return run(shard, admit(shard, &intent), result)
+
+
+cdef int32_t admit(Shard shard, Intent* intent) except -2:
+    """Bring an accepted order into being, and say so. Return its index."""
+    cdef int32_t index
     shard.order_counter += 1
-    result.order_id = shard.id_of(shard.order_counter)
-    result.client_id = command.client_id
-    index = shard.admit(&intent, result.order_id)
-    write_accepted(shard, &intent, result.order_id)
-    match(shard, index)
-    return finish(shard, index, result)
+    index = shard.admit(intent, shard.id_of(shard.order_counter))
+    write_accepted(shard, intent, shard.id_of(shard.order_counter))
+    return index
+
+
+cdef int run(Shard shard, int32_t index, Result* result) except -1:
+    """Let an admitted order run, unless it waits; fill in the result."""
+    cdef Order* order = &shard.orders.slots[index]
+    result.order_id = order.order_id
+    result.client_id = shard.orders.client_id_of(index)
+    if order.state == OPEN:
+        match(shard, index)
+        return finish(shard, index, result)
+    result.remaining_lots = order.remaining_lots
+    result.state = order.state
+    return 0
 
 
 cdef int32_t find_placed(Shard shard, Command* command) noexcept:
@@ -72,16 +90,17 @@ cdef int answer_again(Shard shard, Command* command, int32_t index, Result* resu
         return reject(shard, command, result, &refusal)
     result.order_id = order.order_id
     result.client_id = first.client_id
-    result.filled_lots = first.answer_lots
+    # Of an order with a trigger it is what it was clipped by; nothing of it was filled when it was answered.
+    result.filled_lots = 0 if first.trigger_kind else first.answer_lots
     result.filled_value_micros = first.answer_value_micros
     result.remaining_lots = first.asked_lots - first.answer_lots
     result.repeated = True
-    if result.remaining_lots == 0:
-        result.state = FILLED
-    elif first.answer_state:
+    if first.answer_state:
         result.state = first.answer_state
     elif first.trigger_kind:
-        result.state = UNTRIGGERED
+        result.state = WAITING if first.group_kind == PARENT else UNTRIGGERED
+    elif result.remaining_lots == 0:
+        result.state = FILLED
     else:
         result.state = OPEN if rests(order.time_in_force) else CANCELLED
     return 0
@@ -104,7 +123,7 @@ cdef bint is_same_body(Shard shard, Command* command, Order* order) noexcept:
         and command.slippage_cap_ppm == first.slippage_cap_ppm
         and command.display_lots == first.display_lots
         and command.expire_time_ns == first.expire_time_ns
-        and command.trigger_price_ticks == first.trigger_price_ticks
+        and command.trigger_price_ticks == first.asked_trigger_ticks
         and command.trigger_kind == first.trigger_kind
         and command.trigger_source == first.trigger_source
         and max(command.self_trade_prevention, <uint8_t>EXPIRE_MAKER) == prevention_of(order.flags)

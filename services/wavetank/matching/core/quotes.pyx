@@ -6,9 +6,10 @@ accepted or refused by itself.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.string cimport memset
 from libcpp.vector cimport vector
 
-from wavetank.matching.core.acceptance cimport Refusal, refuse
+from wavetank.matching.core.acceptance cimport Refusal, Role, refuse
 from wavetank.matching.core.cancellation cimport cancel_each
 from wavetank.matching.core.matching cimport write_amended
 from wavetank.matching.core.orders cimport Order, is_given
@@ -42,7 +43,10 @@ cdef int mass_quote(Shard shard, Command* head, Result* results) except -1:
     cdef Refusal refusal
     cdef vector[int64_t] replaced
     cdef vector[int32_t] kept
+    cdef Role role
     cdef int at
+    memset(&role, 0, sizeof(Role))
+    role.in_mass_quote = True
     if _check_head(shard, head, &refusal) != 0:
         return refuse_head(shard, head, results, &refusal)
     kept.resize(head.count, -1)
@@ -50,7 +54,7 @@ cdef int mass_quote(Shard shard, Command* head, Result* results) except -1:
     results.cancelled_orders = cancel_each(shard, replaced, BY_REPLACED)
     for at in range(head.count):
         if kept[at] < 0:
-            place(shard, head + 1 + at, results + 1 + at, True)
+            place(shard, head + 1 + at, results + 1 + at, &role)
         else:
             _answer_kept(shard, kept[at], results + 1 + at)
     return 0

@@ -17,9 +17,11 @@ from wavetank.matching.core.records cimport (
     INSTRUMENT_MOVED,
     MARK_APPLIED,
     ORDER_ACCEPTED,
+    ORDER_ACTIVATED,
     ORDER_AMENDED,
     ORDER_CANCELLED,
     ORDER_REJECTED,
+    ORDER_TRIGGERED,
     POSITION_TRANSFERRED,
     RECORD_BYTES,
     REQUEST_ANSWERED,
@@ -30,8 +32,10 @@ from wavetank.matching.core.records cimport (
     InstrumentMoved,
     MarkApplied,
     OrderAccepted,
+    OrderActivated,
     OrderAmended,
     OrderCancelled,
+    OrderTriggered,
     PositionTransferred,
     Record,
     RequestAnswered,
@@ -80,6 +84,10 @@ cdef bint _apply(Shard shard, Record* record, int64_t seq) except? -1:
         return _transferred(shard, <PositionTransferred*>record, seq)
     if kind == MARK_APPLIED:
         return _marked(shard, <MarkApplied*>record)
+    if kind == ORDER_TRIGGERED:
+        return _triggered(shard, <OrderTriggered*>record)
+    if kind == ORDER_ACTIVATED:
+        return _activated(shard, <OrderActivated*>record)
     if kind == INSTRUMENT_MOVED:
         return _moved(shard, <InstrumentMoved*>record)
     if kind == REQUEST_ANSWERED:
@@ -133,6 +141,9 @@ cdef bint _accepted(Shard shard, OrderAccepted* event) except? -1:
         intent.state = WAITING
     elif event.trigger_kind:
         intent.state = UNTRIGGERED
+    elif event.margin_price_ticks == 0:
+        # It will end at once, overtaken by its own batch: it never commits.
+        intent.state = WAITING
     shard.order_counter = counter
     index = shard.admit(&intent, event.order_id)
     if intent.state == OPEN:
@@ -189,6 +200,23 @@ cdef bint _amended(Shard shard, OrderAmended* event) except? -1:
     return _loss_of(shard, index) == event.loss_micros
 
 
+cdef bint _triggered(Shard shard, OrderTriggered* event) except? -1:
+    cdef int32_t index = shard.orders.find(event.order_id)
+    if index < 0 or shard.orders.slots[index].state != UNTRIGGERED:
+        return False
+    shard.trigger(index, event.price_ticks, event.size_lots, event.margin_price_ticks)
+    shard.rest(index)
+    return _loss_of(shard, index) == event.loss_micros
+
+
+cdef bint _activated(Shard shard, OrderActivated* event) except? -1:
+    cdef int32_t index = shard.orders.find(event.order_id)
+    if index < 0 or shard.orders.slots[index].state != WAITING:
+        return False
+    shard.activate(index, event.size_lots)
+    return True
+
+
 cdef bint _transferred(Shard shard, PositionTransferred* event, int64_t seq) except? -1:
     cdef int32_t book = shard.books.find(event.instrument_id)
     cdef int32_t giver, receiver
@@ -214,6 +242,7 @@ cdef bint _moved(Shard shard, InstrumentMoved* event) except? -1:
     if at < 0:
         return False
     shard.books.move(at, event.state)
+    shard.running = 0
     return True
 
 

@@ -20,6 +20,7 @@ from wavetank.matching.core.orders cimport (
 )
 from wavetank.matching.core.records cimport ClientId
 from wavetank.matching.core.timers cimport Timers
+from wavetank.matching.core.triggers cimport Triggers
 from wavetank.matching.core.words cimport EXPIRE_BOTH, EXPIRE_MAKER, EXPIRE_TAKER, OPEN
 
 cdef struct Intent:
@@ -106,6 +107,7 @@ cdef class Shard:
     cdef int64_t now_ns
     cdef deque[Moment] moments
     cdef Timers timers
+    cdef Triggers triggers
     # Order id, or group id, of what was accepted last and may still be in its own run; 0 for nothing.
     cdef int64_t running
 
@@ -136,6 +138,12 @@ cdef class Shard:
     cdef int close(self, int32_t index, uint8_t state, uint8_t cancel_reason, uint16_t refusal) except -1
     cdef int set_dead_man(self, int32_t account, int64_t deadline_ns) except -1
     cdef void note_answer(self, Order* order, uint8_t cancel_reason) noexcept
+    cdef int withdraw(self, int32_t index) except -1
+    cdef int watch(self, int32_t index) except -1
+    cdef int unwatch(self, int32_t index) except -1
+    cdef int trigger(self, int32_t index, int64_t price_ticks, int64_t lots, int64_t margin_price_ticks) except -1
+    cdef int activate(self, int32_t index, int64_t lots) except -1
+    cdef void _unlist(self, int32_t index) noexcept
     cdef int remember(self, int32_t index) except -1
     cdef int shrink(self, int32_t index, int64_t remaining_lots) except -1
     cdef int reshape(

@@ -20,16 +20,21 @@ from wavetank.matching.core.orders cimport (
     loss_now,
 )
 from wavetank.matching.core.timers cimport DEAD_MAN_SWITCH, ORDER_EXPIRY
+from wavetank.matching.core.triggers cimport waits_for_rise
 from wavetank.matching.core.words cimport (
     BUY,
     BY_GROUP,
+    BY_IMMEDIATE_REMAINDER,
     BY_OVERTAKEN,
     BY_PARENT,
+    BY_REDUCE_ONLY,
     BY_SELF_TRADE,
     CANCELLED,
     LIQUIDATION,
     OPEN,
+    POSITION,
     REDUCE_ONLY,
+    UNTRIGGERED,
 )
 
 
@@ -55,6 +60,7 @@ cdef class Shard:
         self.accounts = Accounts(self.books)
         self.journal = Journal()
         self.timers = Timers()
+        self.triggers = Triggers()
 
     cdef int enter(self, int64_t now_ns, int64_t seq) except -1:
         """Begin an input at `now_ns`; its events are numbered from `seq` on."""
@@ -126,6 +132,8 @@ cdef class Shard:
                 self.expose(index)
         if is_given(&intent.client_id) or intent.flags & DETAILED:
             self.describe(index, intent)
+        if order.state == UNTRIGGERED:
+            self.watch(index)
         return index
 
     cdef int describe(self, int32_t index, Intent* intent) except -1:
@@ -139,10 +147,9 @@ cdef class Shard:
         details.expire_time_ns = intent.expire_time_ns
         details.group_id = intent.group_id
         details.group_kind = intent.group_kind
-        details.group_next = -1
         details.trigger_kind = intent.trigger_kind
         details.trigger_source = intent.trigger_source
-        details.trigger_price_ticks = <int32_t>intent.trigger_price_ticks
+        details.trigger_price_ticks = details.asked_trigger_ticks = <int32_t>intent.trigger_price_ticks
         details.display_lots = <int32_t>intent.display_lots
         if intent.flags & TIMED and is_live(self.orders.slots[index].state):
             self.timers.add(ORDER_EXPIRY, intent.expire_time_ns, self.orders.slots[index].order_id)
@@ -162,6 +169,8 @@ cdef class Shard:
         cdef int64_t value = lots * price_ticks
         cdef bint pays = not self.orders.slots[taker].flags & LIQUIDATION
         book.last_price_ticks = price_ticks
+        if book.watchers:
+            self.triggers.note(self.orders.slots[maker].book)
         fees.maker = self._fill_side(maker, lots, value, book.maker_ppm, False, auction, seq)
         fees.taker = self._fill_side(taker, lots, value, book.taker_ppm if pays else 0, True, auction, seq)
         return 0
@@ -239,23 +248,16 @@ cdef class Shard:
     cdef int close(self, int32_t index, uint8_t state, uint8_t cancel_reason, uint16_t refusal) except -1:
         """End an order: out of the book, its exposure released, remembered if it has a client order id (ORD-060)."""
         cdef Order* order = &self.orders.slots[index]
-        cdef Account* account = self.account_of(order)
         if order.level >= 0:
             self.books.remove(index)
+        elif order.state == UNTRIGGERED:
+            self.unwatch(index)
         if not order.flags & LIQUIDATION:
             self.release(index)
-            account.open_orders -= 1
-            if order.state == OPEN:
-                self.holding_of(order).open_orders -= 1
-            if order.account_previous >= 0:
-                self.orders.slots[order.account_previous].account_next = order.account_next
-            else:
-                account.first_order = order.account_next
-            if order.account_next >= 0:
-                self.orders.slots[order.account_next].account_previous = order.account_previous
-            else:
-                account.last_order = order.account_previous
+            self._unlist(index)
         order.state = state
+        if state == CANCELLED and not ends_in_run(cancel_reason):
+            self.running = 0
         if order.details >= 0:
             if order.flags & TIMED:
                 self.timers.drop(
@@ -269,6 +271,83 @@ cdef class Shard:
                 return self.remember(index)
         self.orders.forget(index)
         return 0
+
+    cdef void _unlist(self, int32_t index) noexcept:
+        """Take an order out of its account's list of live orders."""
+        cdef Order* order = &self.orders.slots[index]
+        cdef Account* account = self.account_of(order)
+        account.open_orders -= 1
+        if order.state == OPEN:
+            self.holding_of(order).open_orders -= 1
+        if order.account_previous >= 0:
+            self.orders.slots[order.account_previous].account_next = order.account_next
+        else:
+            account.first_order = order.account_next
+        if order.account_next >= 0:
+            self.orders.slots[order.account_next].account_previous = order.account_previous
+        else:
+            account.last_order = order.account_previous
+
+    cdef int withdraw(self, int32_t index) except -1:
+        """Undo `admit`: let an order that never rested be as if it had never been."""
+        cdef Order* order = &self.orders.slots[index]
+        if order.state == UNTRIGGERED:
+            self.unwatch(index)
+        self.release(index)
+        self._unlist(index)
+        if order.flags & TIMED:
+            self.timers.drop(ORDER_EXPIRY, self.orders.details_of(order).expire_time_ns, order.order_id)
+        self.orders.forget(index)
+        return 0
+
+    cdef int watch(self, int32_t index) except -1:
+        """Let an order wait for its price."""
+        cdef Order* order = &self.orders.slots[index]
+        cdef OrderDetails* details = self.orders.details_of(order)
+        self.book_of(order).watchers += 1
+        if details.group_kind == POSITION:
+            self.holding_of(order).position_orders += 1
+        return self.triggers.add(
+            order.book, details.trigger_source, waits_for_rise(details.trigger_kind, order.side),
+            details.trigger_price_ticks, order.order_id,
+        )
+
+    cdef int unwatch(self, int32_t index) except -1:
+        cdef Order* order = &self.orders.slots[index]
+        cdef OrderDetails* details = self.orders.details_of(order)
+        self.book_of(order).watchers -= 1
+        if details.group_kind == POSITION:
+            self.holding_of(order).position_orders -= 1
+        return self.triggers.drop(
+            order.book, details.trigger_source, waits_for_rise(details.trigger_kind, order.side),
+            details.trigger_price_ticks, order.order_id,
+        )
+
+    cdef int trigger(self, int32_t index, int64_t price_ticks, int64_t lots, int64_t margin_price_ticks) except -1:
+        """Let an order that has waited for its price run; it rests nowhere yet."""
+        cdef Order* order = &self.orders.slots[index]
+        self.unwatch(index)
+        order.state = OPEN
+        order.price_ticks = <int32_t>price_ticks
+        order.remaining_lots = <int32_t>lots
+        order.margin_price_ticks = <int32_t>margin_price_ticks
+        self.holding_of(order).open_orders += 1
+        self.running = 0
+        self.expose(index)
+        return 0
+
+    cdef int activate(self, int32_t index, int64_t lots) except -1:
+        """Let an order that has waited for its parent wait for its price."""
+        cdef Order* order = &self.orders.slots[index]
+        cdef OrderDetails* details = self.orders.details_of(order)
+        order.state = UNTRIGGERED
+        order.remaining_lots = <int32_t>lots
+        if self.running == details.group_id:
+            # Its group is answered behind this (ORD-030).
+            details.answer_state = UNTRIGGERED
+            details.answer_lots = details.asked_lots - <int32_t>lots
+        self.watch(index)
+        return self.triggers.note(order.book)
 
     cdef void note_answer(self, Order* order, uint8_t cancel_reason) noexcept:
         """Note that an order ended in its own run, or its group's: its first answer told that (ORD-030).
@@ -336,10 +415,14 @@ cdef class Shard:
     ) except -1:
         """Change an order that still waits; it has no exposure and no queue."""
         cdef Order* order = &self.orders.slots[index]
+        if order.state == UNTRIGGERED:
+            self.unwatch(index)
         order.price_ticks = <int32_t>price_ticks
         order.remaining_lots = <int32_t>lots
         order.flags |= AMENDED
         self.orders.details_of(order).trigger_price_ticks = <int32_t>trigger_price_ticks
+        if order.state == UNTRIGGERED:
+            self.watch(index)
         return 0
 
     cdef int set_dead_man(self, int32_t account, int64_t deadline_ns) except -1:
@@ -359,6 +442,18 @@ cdef class Shard:
         self._move(self.accounts.ensure_holding(giver, book), delta, value, 0, seq)
         self._move(self.accounts.ensure_holding(receiver, book), -delta, -value, 0, seq)
         return 0
+
+
+cdef inline bint ends_in_run(uint8_t cancel_reason) noexcept:
+    """Tell whether orders end for this reason in the course of an order's run; any other tells that the run is over."""
+    return (
+        cancel_reason == BY_IMMEDIATE_REMAINDER
+        or cancel_reason == BY_SELF_TRADE
+        or cancel_reason == BY_REDUCE_ONLY
+        or cancel_reason == BY_GROUP
+        or cancel_reason == BY_PARENT
+        or cancel_reason == BY_OVERTAKEN
+    )
 
 
 cdef inline void _add_lots(Holding* holding, Order* order, int64_t lots) noexcept:

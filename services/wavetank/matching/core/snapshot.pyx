@@ -85,6 +85,7 @@ cdef packed struct SavedOrder:
     int32_t slippage_cap_ppm
     int32_t prepaid_fee
     int32_t instrument_id
+    int32_t asked_trigger_ticks
     int32_t trigger_price_ticks
     int32_t display_lots
     int32_t visible_lots
@@ -295,6 +296,7 @@ cdef int _put_order(Shard shard, vector[char]& out, int32_t index) except -1:
         saved.trigger_kind = details.trigger_kind
         saved.trigger_source = details.trigger_source
         saved.trigger_price_ticks = details.trigger_price_ticks
+        saved.asked_trigger_ticks = details.asked_trigger_ticks
         saved.display_lots = details.display_lots
         saved.visible_lots = details.visible_lots if order.level >= 0 else 0
     return _put(out, &saved, sizeof(SavedOrder))
@@ -507,6 +509,7 @@ cdef void _fill_in(Shard shard, int32_t index, SavedOrder* saved) noexcept:
         details.answer_value_micros = saved.answer_value_micros
         details.answer_lots = saved.answer_lots
         details.asked_lots = saved.asked_lots
+        details.asked_trigger_ticks = saved.asked_trigger_ticks
         details.cancel_reason = saved.cancel_reason
         details.refusal = saved.refusal
         details.answer_state = saved.answer_state

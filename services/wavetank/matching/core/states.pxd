@@ -10,6 +10,7 @@ from wavetank.matching.core.words cimport (
     GTT,
     LIMIT,
     POST_ONLY,
+    QUOTE,
     REDUCE_ONLY,
     STATE_POST_ONLY,
     STATE_REDUCE_ONLY,
@@ -28,7 +29,7 @@ cdef inline bint takes_order(uint8_t state, Intent* intent, bint waits) noexcept
         return waits or (
             intent.order_type == LIMIT
             and (intent.time_in_force == GTC or intent.time_in_force == GTT)
-            and not intent.flags & POST_ONLY
+            and (not intent.flags & POST_ONLY or intent.flags & QUOTE)
         )
     return False
 

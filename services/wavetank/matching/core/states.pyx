@@ -22,6 +22,9 @@ cdef int move_instrument(Shard shard, int32_t book, uint8_t state) except -1:
     if state == previous:
         return 0
     shard.books.move(book, state)
+    shard.running = 0
+    if shard.book(book).watchers:
+        shard.triggers.note(book)
     event = <InstrumentMoved*>shard.journal.write(INSTRUMENT_MOVED, shard.book(book).instrument_id, 0)
     event.event_time_ns = shard.now_ns
     event.state = state

@@ -1,0 +1,1 @@
+"""Python surface of `batches`: none; the engine reaches it."""

@@ -1,0 +1,1 @@
+"""Python surface of `firing`: none; the engine reaches it."""

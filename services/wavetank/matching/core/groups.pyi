@@ -1,0 +1,1 @@
+"""Python surface of `groups`: none; the engine reaches it."""

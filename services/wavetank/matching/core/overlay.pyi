@@ -1,0 +1,1 @@
+"""Python surface of `overlay`: none; the engine reaches it."""

@@ -1,0 +1,1 @@
+"""Python surface of `triggers`: none; the engine reaches it."""
