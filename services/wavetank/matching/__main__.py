@@ -7,9 +7,8 @@ import sys
 
 import structlog
 
-from wavetank.matching.adapters import market_data
+from wavetank.matching.adapters import market_data, order_entry
 from wavetank.matching.adapters.clearing_stream import ClearingStream
-from wavetank.matching.adapters.order_entry import OrderEntryServicer
 from wavetank.matching.adapters.order_feed import OrderFeeds
 from wavetank.matching.config import SECOND_NS, MatchingConfig
 from wavetank.matching.metrics import StageMetrics
@@ -26,7 +25,6 @@ from wavetank.runtime.recovering import hand_on
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
 from wavetank.runtime.snapshot_keeper import SnapshotKeeper
-from wavetank.v1 import order_entry_pb2_grpc
 
 GATHER_MS = 2
 """Wall time in which news of other logs gather: an order in flight has the processor meanwhile."""
@@ -82,7 +80,6 @@ async def main(config: MatchingConfig, process: Process) -> None:
         service.keep_snapshots(snapshots, config.snapshot_every_events)
         feeds = OrderFeeds()
         published = market_data.MarketData(service)
-        service.tell(feeds, with_answers=True)
         service.tell(published)
         server = GrpcServer(
             identifier=registry,
@@ -95,19 +92,18 @@ async def main(config: MatchingConfig, process: Process) -> None:
             max_message_bytes=config.max_message_bytes,
             metrics=RpcMetrics("matching"),
         )
-        order_entry = OrderEntryServicer(
+        orders = order_entry.OrderEntryServicer(
             service,
             feeds,
             registry,
             max_commands=config.max_commands,
+            max_message_bytes=config.max_message_bytes,
             rate_limit=TokenBuckets(rate_per_second=config.commands_per_second, burst=config.commands_burst),
             metrics=metrics,
         )
-        server.add(
-            order_entry_pb2_grpc.add_OrderEntryServiceServicer_to_server,
-            order_entry,
-            "wavetank.v1.OrderEntryService",
-        )
+        service.tell(feeds, with_answers=True)
+        service.tell(orders, with_answers=True)
+        server.add(order_entry.add_to_server, orders, order_entry.SERVICE)
         server.add(
             market_data.add_to_server,
             market_data.MarketDataServicer(service, published, backlog=config.subscriber_backlog),
@@ -138,7 +134,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
         await process.until_stopping()
         # Streams would last as long as the grace, and facts as long as others write. Callers in flight are answered
         # while the loop still runs; then the loop ends with a snapshot.
-        order_entry.stop()
+        orders.stop()
         published.stop()
         for task in inputs:
             task.cancel()
