@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from wavetank.cli.options import AsJson
+from wavetank.cli.recovery_bench import recovery
 from wavetank.cli.run_directory import DEFAULT_DIRECTORY, RunDirectory, VenueFile
 from wavetank.cli.screen import notices, print_json, results
 from wavetank.cli.venue import VenuePlan, VenueProcess
@@ -29,7 +30,11 @@ def bench() -> None:
 
     Examples:
       wavetank bench wire
+      wavetank bench recovery
     """
+
+
+app.command("recovery")(recovery)
 
 
 @app.command("wire")
