@@ -14,6 +14,16 @@ from libc.string cimport memcpy
 from wavetank.matching.core.acceptance cimport Refusal, check, propose, refuse
 from wavetank.matching.core.accounts cimport Account
 from wavetank.matching.core.book cimport Book, Books, Level, TouchedLevel
+from wavetank.matching.core.lookahead cimport (
+    TO_COMMAND,
+    TO_NEIGHBOURS,
+    TO_SLOTS,
+    TO_TABLES,
+    fetch,
+    fetch_neighbours,
+    fetch_slots,
+    fetch_tables,
+)
 from wavetank.matching.core.matching cimport cancel, match, write_amended
 from wavetank.matching.core.orders cimport Order, OrderDetails, OrderPast, is_given
 from wavetank.matching.core.records cimport (
@@ -193,6 +203,7 @@ cdef class Engine:
         self.last_results.resize(count)
         self.last_ends.resize(count)
         for index in range(count):
+            _look_ahead(self.state, <Command*>data + index, count - index)
             self.handle(<Command*>data + index, &self.last_results[index])
             self.last_ends[index] = <int32_t>self.state.journal.count
         return self.state.journal.take()
@@ -742,3 +753,16 @@ cdef int _write_accepted(Shard shard, Command* command, Intent* intent, int64_t 
     event.time_in_force = intent.time_in_force
     event.flags = <uint8_t>intent.flags
     return 0
+
+
+cdef inline void _look_ahead(Shard shard, Command* command, Py_ssize_t rest) noexcept:
+    """Fetch what the commands behind this one will read; `rest` of them are left, this one included."""
+    if rest > TO_NEIGHBOURS:
+        fetch_neighbours(shard, command + TO_NEIGHBOURS)
+        if rest > TO_SLOTS:
+            fetch_slots(shard, command + TO_SLOTS)
+            if rest > TO_TABLES:
+                fetch_tables(shard, command + TO_TABLES)
+                if rest > TO_COMMAND:
+                    fetch(command + TO_COMMAND)
+                    fetch(&command[TO_COMMAND].price_ticks)
