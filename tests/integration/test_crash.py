@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import grpc
 import grpc.aio
@@ -32,8 +31,9 @@ from wavetank.model.events import clearing, matching
 from wavetank.model.record import Event, decode_all
 from wavetank.runtime.log_entry import LogEntry
 from wavetank.runtime.log_reader import read_log
+from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
-from wavetank.runtime.snapshots import decode_snapshot, snapshots_key
+from wavetank.runtime.snapshots import SnapshotStore
 from wavetank.v1 import account_pb2
 from wavetank.v1 import order_entry_pb2 as pb
 
@@ -364,8 +364,9 @@ async def test_every_withdrawal_in_flight_ended_once(storm: Storm) -> None:
 @pytest.mark.spec("MTCH-090", "INV-100")
 async def test_a_snapshot_and_its_tail_equal_a_replay_from_nothing(storm: Storm) -> None:
     entries = await asyncio.to_thread(_entries, storm, "matching-0")
-    with redis.Redis.from_url(storm.venue.redis_url) as client:
-        blobs: Any = client.hmget(snapshots_key("matching-0"), ["latest", "previous"])
+    client = redis_client(storm.venue.redis_url)
+    snapshots = await SnapshotStore(client, "matching-0").load_all()
+    await client.aclose()
     registry = Registry(internal_key="unused")
     for entry in _entries(storm, "clearing"):
         registry.apply(entry)
@@ -373,7 +374,6 @@ async def test_a_snapshot_and_its_tail_equal_a_replay_from_nothing(storm: Storm)
         update={"clock_start_ns": storm.venue.file.clock["start_ns"]}
     )
     whole = _recovered(None, registry, entries, settings)
-    snapshots = [snapshot for blob in blobs if blob is not None and (snapshot := decode_snapshot(blob)) is not None]
     assert len(snapshots) == 2
     for snapshot in snapshots:
         tail = [entry for entry in entries if entry.first_seq > snapshot.position.seq]

@@ -26,10 +26,11 @@ from wavetank.runtime.log_writer import LogWriter
 from wavetank.runtime.metrics import RpcMetrics, serve_metrics
 from wavetank.runtime.principal import Scope
 from wavetank.runtime.process import Process, run
-from wavetank.runtime.recovering import SnapshotKeeper, entries_up_to, hand_on
+from wavetank.runtime.recovering import entries_up_to, hand_on
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
 from wavetank.runtime.settings import SettingsInvalid
+from wavetank.runtime.snapshot_keeper import SnapshotKeeper
 from wavetank.runtime.snapshots import SnapshotStore
 from wavetank.v1 import account_pb2_grpc, api_key_pb2_grpc, credit_pb2_grpc
 
@@ -121,7 +122,10 @@ async def main(config: ClearingConfig, process: Process) -> None:
         answer_timeout_seconds=config.answer_timeout_ms / 1_000,
     )
     client = redis_client(config.redis_url)
-    service.keep_snapshots(SnapshotKeeper(SnapshotStore(client, CLEARING_LOG), log), config.snapshot_every_events)
+    # No retention: accounts, keys and instruments are rebuilt from clearing's log, so it is never trimmed.
+    snapshots = SnapshotKeeper(client, log)
+    await snapshots.register(recovery.cursors)
+    service.keep_snapshots(snapshots, config.snapshot_every_events)
     registry = Registry(internal_key=config.internal_key.get_secret_value())
     account_events = AccountEvents(log.last_seq)
     withdrawals = Withdrawals()

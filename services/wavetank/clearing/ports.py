@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from wavetank.clearing.core.credit import Line
 from wavetank.model.events.clearing import MatchingRequested
 from wavetank.model.record import Event
-from wavetank.runtime.log_entry import LogEntry
+from wavetank.runtime.log_entry import LogEntry, Position
 
 
 class LogPort(Protocol):
@@ -49,5 +49,5 @@ class EventSink(Protocol):
 class SnapshotPort(Protocol):
     """Where snapshots are kept."""
 
-    async def save(self, data: bytes) -> None:
-        """Keep a snapshot of the state committed last."""
+    async def save(self, data: bytes, cursors: Mapping[str, Position]) -> None:
+        """Keep a snapshot of the state committed last, and of how far it has counted other logs."""

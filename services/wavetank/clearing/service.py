@@ -297,7 +297,7 @@ class ClearingService:
 
     async def _save_snapshot(self) -> None:
         if self._snapshots is not None and self._log.last_seq > self._snapshot_seq:
-            await self._snapshots.save(with_cursors(dump(self._core.state), self._cursors))
+            await self._snapshots.save(with_cursors(dump(self._core.state), self._cursors), self._cursors)
             self._snapshot_seq = self._log.last_seq
 
 

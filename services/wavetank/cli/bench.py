@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from wavetank.cli import bench_engine
 from wavetank.cli.options import AsJson
 from wavetank.cli.run_directory import DEFAULT_DIRECTORY, RunDirectory, VenueFile
 from wavetank.cli.screen import notices, print_json, results
@@ -29,7 +30,11 @@ def bench() -> None:
 
     Examples:
       wavetank bench wire
+      wavetank bench engine --workload book_ops.bin.gz
     """
+
+
+app.command("engine")(bench_engine.engine)
 
 
 @app.command("wire")

@@ -16,6 +16,7 @@ from wavetank.cli.run_directory import VenueFile
 from wavetank.v1 import (
     account_pb2_grpc,
     api_key_pb2_grpc,
+    directory_pb2,
     directory_pb2_grpc,
     market_data_pb2_grpc,
     oracle_control_pb2_grpc,
@@ -64,17 +65,31 @@ class VenueConnection:
 
         """
         self._metadata = bearer(key or venue.play_key)
+        self._shards = [grpc.insecure_channel(address) for address in venue.endpoints["matching"]]
         self._channels = {
-            "matching": grpc.insecure_channel(venue.endpoints["matching"][0]),
             "clearing": grpc.insecure_channel(venue.endpoints["clearing"]),
             "oracle": grpc.insecure_channel(venue.endpoints["oracle"]),
         }
-        self.directory = directory_pb2_grpc.DirectoryServiceStub(self._channels["matching"])
-        self.orders = order_entry_pb2_grpc.OrderEntryServiceStub(self._channels["matching"])
-        self.market_data = market_data_pb2_grpc.MarketDataServiceStub(self._channels["matching"])
+        self._shard_of: dict[int, int] = {}
+        # Every service answers the directory; clearing is there whichever shard is not.
+        self.directory = directory_pb2_grpc.DirectoryServiceStub(self._channels["clearing"])
+        self.orders = order_entry_pb2_grpc.OrderEntryServiceStub(self._shards[0])
+        self.market_data = market_data_pb2_grpc.MarketDataServiceStub(self._shards[0])
         self.accounts = account_pb2_grpc.AccountServiceStub(self._channels["clearing"])
         self.keys = api_key_pb2_grpc.ApiKeyServiceStub(self._channels["clearing"])
         self.faults = oracle_control_pb2_grpc.OracleControlServiceStub(self._channels["oracle"])
+
+    def market_data_of(self, instrument_id: int) -> market_data_pb2_grpc.MarketDataServiceStub:
+        """Return the market data of the shard that trades an instrument.
+
+        Raises:
+            CommandFailed: the directory cannot be read.
+
+        """
+        if instrument_id not in self._shard_of:
+            found = self.call(self.directory.GetDirectory, directory_pb2.GetDirectoryRequest()).endpoints
+            self._shard_of |= {number: endpoint.shard for endpoint in found for number in endpoint.instrument_ids}
+        return market_data_pb2_grpc.MarketDataServiceStub(self._shards[self._shard_of.get(instrument_id, 0)])
 
     def call(
         self,
@@ -95,7 +110,7 @@ class VenueConnection:
 
     def close(self) -> None:
         """Close the channels."""
-        for channel in self._channels.values():
+        for channel in (*self._shards, *self._channels.values()):
             channel.close()
 
     def __enter__(self) -> Self:

@@ -15,11 +15,11 @@ from rich.markup import escape
 
 from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.cli.logs import (
-    LOGS,
     Happening,
     entries_backwards,
     happenings,
     last_entry,
+    logs_of,
     open_logs,
     read_names,
     wait_for_entries,
@@ -36,7 +36,7 @@ from wavetank.model.record import kind_of
 
 app = typer.Typer(add_completion=False)
 
-_COLOURS = {"matching-0": "cyan", "clearing": "magenta", "oracle": "yellow"}
+_COLOURS = {"matching": "cyan", "clearing": "magenta", "oracle": "yellow"}
 _ACCOUNT_FIELDS = ("account_id", "maker_account_id", "receiver_account_id")
 _ORDER_FIELDS = ("order_id", "maker_order_id", "taker_order_id")
 
@@ -152,7 +152,7 @@ def why(
 def newest(client: "redis.Redis", takes: Callable[[Happening], bool], count: int) -> list[Happening]:
     """Return the newest events that are wanted, of all logs together, oldest first; 0 for all."""
     found: list[Happening] = []
-    for log_name in LOGS:
+    for log_name in logs_of(client):
         of_log: list[Happening] = []
         for entry in entries_backwards(client, log_name):
             of_log += reversed([item for item in happenings(log_name, entry) if takes(item)])
@@ -207,7 +207,7 @@ def _story_of_number(client: "redis.Redis", number: int, kind: str) -> Any:  # n
 
 
 def _follow(client: "redis.Redis", wanted: Filter, last: int, *, as_json: bool) -> None:
-    ends = {name: last_entry(client, name) for name in LOGS}
+    ends = {name: last_entry(client, name) for name in logs_of(client)}
     after = {name: entry.entry_id if entry is not None else "0-0" for name, entry in ends.items()}
     console = results()
 
@@ -243,7 +243,8 @@ def _arriving(client: "redis.Redis", after: dict[str, str], wanted: Filter) -> I
 
 def _print_lines(console: Console, found: list[Happening], narrator: Narrator) -> None:
     for item in found:
-        where = f"[{_COLOURS[item.log]}]{item.log.removesuffix('-0'):>8} {item.seq:<7}[/]"
+        colour = _COLOURS[item.log.partition("-")[0]]
+        where = f"[{colour}]{item.log.removesuffix('-0'):>8} {item.seq:<7}[/]"
         console.print(f"[dim]{show_instant(item.now_ns)}[/] {where} {escape(narrator.say(item.event))}", soft_wrap=True)
 
 

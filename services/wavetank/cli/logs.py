@@ -19,10 +19,12 @@ from wavetank.model.record import RECORD_BYTES, Event, decode, kind_of, kinds
 from wavetank.runtime.log_entry import FIELD, LogEntry, decode_entry, log_key
 from wavetank.runtime.redis_server import RedisServerFailed, start_redis
 
-MATCHING = "matching-0"
+MATCHING_PREFIX = "matching-"
+MATCHING = f"{MATCHING_PREFIX}0"
+"""The first matching shard, which every venue has."""
 CLEARING = "clearing"
 ORACLE = "oracle"
-LOGS = (MATCHING, CLEARING, ORACLE)
+_ORDER_BITS = 48
 
 _PAGE = 256
 _LISTING_KINDS = {kind_of(AccountOpened), kind_of(InstrumentListed), kind_of(MarginTierListed)}
@@ -42,7 +44,8 @@ class Happening:
     @property
     def order_key(self) -> tuple[int, int, int]:
         """Order across logs: by venue time; at the same time prices, then trades, then money."""
-        return (self.now_ns, (ORACLE, MATCHING, CLEARING).index(self.log), self.seq)
+        place = 1 if self.log.startswith(MATCHING_PREFIX) else (0 if self.log == ORACLE else 2)
+        return (self.now_ns, place, self.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,29 @@ def open_logs(directory: RunDirectory) -> Iterator["redis.Redis"]:
                 code=ExitCode.NO_VENUE,
             )
         yield stack.enter_context(redis.Redis.from_url(url, protocol=2))
+
+
+def matching_log(shard: int) -> str:
+    """Return the name of a matching shard's log."""
+    return f"{MATCHING_PREFIX}{shard}"
+
+
+def log_of_id(number: int) -> str:
+    """Return the log of the shard that gave an order or a trade its id: ids begin with the shard, counted from 1."""
+    return matching_log(max(0, (number >> _ORDER_BITS) - 1))
+
+
+def matching_logs(client: "redis.Redis") -> list[str]:
+    """Return the logs of the matching shards, the first always among them."""
+    shards = 1
+    while client.exists(log_key(matching_log(shards))):
+        shards += 1
+    return [matching_log(shard) for shard in range(shards)]
+
+
+def logs_of(client: "redis.Redis") -> list[str]:
+    """Return the names of all logs of the venue."""
+    return [*matching_logs(client), CLEARING, ORACLE]
 
 
 def entries(client: "redis.Redis", log: str, after_id: str = "0-0") -> Iterator[tuple[str, LogEntry]]:

@@ -18,7 +18,7 @@ from wavetank.cli.amounts import show_price, show_size
 from wavetank.cli.connection import VenueConnection, is_healthy
 from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.cli.fault import describe_fault
-from wavetank.cli.logs import CLEARING, LOGS, MATCHING, ORACLE, entries_backwards, last_entry
+from wavetank.cli.logs import CLEARING, MATCHING_PREFIX, ORACLE, entries_backwards, last_entry, matching_log
 from wavetank.cli.options import DIRECTORY, AsJson, Directory
 from wavetank.cli.run_directory import RunDirectory, VenueFile
 from wavetank.cli.screen import print_json, results
@@ -28,8 +28,6 @@ from wavetank.v1.log_pb2 import Inputs
 
 app = typer.Typer(add_completion=False)
 
-READS = {MATCHING: (CLEARING, ORACLE), CLEARING: (MATCHING, ORACLE), ORACLE: (MATCHING, CLEARING)}
-"""Whose logs each writer reads."""
 _LOOK_BACK = 64
 """Entries searched for a cursor; a writer that wrote this many without one is not reading that log."""
 _ACCOUNT_PAGE = 1_000
@@ -105,7 +103,10 @@ def look_at(run_directory: RunDirectory, venue: VenueFile) -> VenueStatus:
     troubles: list[str] = []
     venue_ns = 0
     redis_facts: dict[str, Any] = {}
-    services = [ServiceStatus(name, venue.pids.get(name, 0), _address(venue, name), healthy=False) for name in LOGS]
+    shards = [matching_log(shard) for shard in range(len(venue.endpoints["matching"]))]
+    logs = [*shards, CLEARING, ORACLE]
+    reads = {CLEARING: [*shards, ORACLE], ORACLE: [*shards, CLEARING]} | {shard: [CLEARING, ORACLE] for shard in shards}
+    services = [ServiceStatus(name, venue.pids.get(name, 0), _address(venue, name), healthy=False) for name in logs]
     services = [
         ServiceStatus(service.name, service.pid, service.address, healthy=is_healthy(service.address))
         for service in services
@@ -113,10 +114,12 @@ def look_at(run_directory: RunDirectory, venue: VenueFile) -> VenueStatus:
     try:
         with redis.Redis.from_url(venue.redis_url, protocol=2, socket_timeout=5.0) as client:
             redis_facts = _redis_facts(client)
-            ends = {log: last_entry(client, log) for log in LOGS}
+            ends = {log: last_entry(client, log) for log in logs}
             venue_ns = max((entry.now_ns for entry in ends.values() if entry is not None), default=0)
             seqs = {log: entry.last_seq for log, entry in ends.items() if entry is not None}
-            services = [_with_log(client, service, seqs, ends[service.name]) for service in services]
+            services = [
+                _with_log(client, service, seqs, ends[service.name], reads[service.name]) for service in services
+            ]
     except RedisError as error:
         troubles.append(f"redis does not answer: {error}")
     troubles += [f"{service.name} is not healthy" for service in services if not service.healthy]
@@ -160,8 +163,9 @@ def count_accounts(connection: VenueConnection) -> int:
 
 
 def _address(venue: VenueFile, name: str) -> str:
-    listed = venue.endpoints[name.partition("-")[0]]
-    return str(listed if isinstance(listed, str) else listed[0])
+    room, _, shard = name.partition("-")
+    listed = venue.endpoints[room]
+    return str(listed[int(shard)] if name.startswith(MATCHING_PREFIX) else listed)
 
 
 def _redis_facts(client: "redis.Redis") -> dict[str, Any]:
@@ -179,22 +183,23 @@ def _with_log(
     service: ServiceStatus,
     seqs: dict[str, int],
     end: Any,  # noqa: ANN401 - an entry or None.
+    reads: list[str],
 ) -> ServiceStatus:
     if end is None:
         return service
     counted: dict[str, int] = {}
     for index, entry in enumerate(entries_backwards(client, service.name)):
-        if index >= _LOOK_BACK or len(counted) == len(READS[service.name]):
+        if index >= _LOOK_BACK or len(counted) == len(reads):
             break
         for cursor in Inputs.FromString(entry.inputs).cursors:
             counted.setdefault(cursor.log, cursor.seq)
-    behind = {log: max(0, seqs[log] - counted[log]) for log in READS[service.name] if log in counted and log in seqs}
+    behind = {log: max(0, seqs[log] - counted[log]) for log in reads if log in counted and log in seqs}
     return ServiceStatus(service.name, service.pid, service.address, service.healthy, end.epoch, end.last_seq, behind)
 
 
 def _instrument_status(connection: VenueConnection, instrument: instrument_pb2.Instrument) -> InstrumentStatus:
     request = market_data_pb2.GetBookRequest(instrument_id=instrument.instrument_id, depth=1)
-    answer = connection.call(connection.market_data.GetBook, request)
+    answer = connection.call(connection.market_data_of(instrument.instrument_id).GetBook, request)
     prices, decimals = answer.prices, instrument.size_decimals
 
     def price(ticks: int) -> str:

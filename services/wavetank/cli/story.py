@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import redis
 
 from wavetank.cli.failure import CommandFailed
-from wavetank.cli.logs import CLEARING, MATCHING, ORACLE, Happening, entries, happenings
+from wavetank.cli.logs import CLEARING, ORACLE, Happening, entries, happenings, log_of_id, matching_logs
 from wavetank.model.events.clearing import FillBooked, LiquidationStepped, MatchingRequested
 from wavetank.model.events.matching import OrderAccepted, OrderAmended, OrderCancelled, Traded
 from wavetank.model.events.oracle import ConsumerBit, FaultBegan, FaultEnded, PricePublished
@@ -130,11 +130,13 @@ class _Book:
 def find_orders(client: "redis.Redis", client_order_id: bytes) -> list[int]:
     """Return the ids of the orders that carried a client's id, oldest first."""
     wanted = {kind_of(OrderAccepted)}
-    return [
-        happening.event.order_id
-        for happening in _read(client, MATCHING, wanted)
+    found = [
+        (happening.order_key, happening.event.order_id)
+        for log in matching_logs(client)
+        for happening in _read(client, log, wanted)
         if isinstance(happening.event, OrderAccepted) and happening.event.client_order_id == client_order_id
     ]
+    return [order_id for _, order_id in sorted(found)]
 
 
 def story_of(client: "redis.Redis", *, order_id: int = 0, trade_id: int = 0) -> Story:
@@ -171,7 +173,7 @@ def _trade_of(happening: Happening) -> Traded:
 
 
 def _find_trade(client: "redis.Redis", trade_id: int) -> Traded:
-    for happening in _read(client, MATCHING, {kind_of(Traded)}):
+    for happening in _read(client, log_of_id(trade_id), {kind_of(Traded)}):
         if _trade_of(happening).trade_id == trade_id:
             return _trade_of(happening)
     raise CommandFailed(
@@ -183,7 +185,8 @@ def _read_orders(client: "redis.Redis", order_ids: Iterable[int]) -> dict[int, O
     book = _Book()
     found: dict[int, OrderStory] = {}
     wanted = set(order_ids)
-    for happening in _read(client, MATCHING, _BOOK_KINDS):
+    # All orders of one story met in one book, so one shard knows them all.
+    for happening in _read(client, log_of_id(next(iter(wanted))), _BOOK_KINDS):
         event = happening.event
         if isinstance(event, Traded):
             for number in (event.maker_order_id, event.taker_order_id):

@@ -100,6 +100,9 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option.
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="SERVICE.NAME=VALUE", help="Any other setting; again for more.")
     ] = None,
+    shards: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Matching shards; the instruments are split among them.")
+    ] = None,
     restart: Annotated[bool, typer.Option(help="Start a service again when it dies.")] = True,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when it is up; it runs on.")] = False,
     log_level: Annotated[LogLevel, typer.Option(help="What the services write to DIR/logs.")] = LogLevel.INFO,
@@ -115,6 +118,7 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option.
     Examples:
       wavetank up
       wavetank up --detach --seed 7 --speed 60
+      wavetank up --shards 2
       wavetank up --dir crash --prices BTC=prices.csv.gz
       wavetank up --dir pushed --prices push --set clearing.vault_enabled=false
     """
@@ -136,6 +140,7 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option.
         start_ns=start,
         first_ns=choice.first_ns,
         settings=merged(choice.settings, setting_choice(settings or ())),
+        shards=shards,
         restart=restart,
         log_level=log_level.value,
     )

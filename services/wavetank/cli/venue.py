@@ -25,8 +25,8 @@ from redis.exceptions import RedisError
 
 from wavetank.cli.children import Child, ChildFailed, RedisChild, ServiceChild
 from wavetank.cli.connection import is_healthy
-from wavetank.cli.failure import CommandFailed
-from wavetank.cli.logs import CLEARING, LOGS, MATCHING, ORACLE, last_entry
+from wavetank.cli.failure import CommandFailed, ExitCode
+from wavetank.cli.logs import CLEARING, MATCHING, ORACLE, last_entry, logs_of, matching_log
 from wavetank.cli.ports import free_addresses
 from wavetank.cli.price_options import Settings, merged
 from wavetank.cli.run_directory import DEFAULT_DIRECTORY, RunDirectory, VenueFile
@@ -54,6 +54,8 @@ class VenuePlan:
     """Venue time at which a new venue begins when `start_ns` is None; None for now."""
     settings: Settings = field(default_factory=dict)
     """More settings by service (`matching`, `clearing`, `oracle`): name without prefix → value."""
+    shards: int | None = None
+    """Matching shards; None for the venue's own from its first start, or one."""
     restart: bool = True
     """Whether services that die are started again."""
     log_level: str = "info"
@@ -71,12 +73,14 @@ class VenueProcess:
         self._redis: RedisChild | None = None
         self._own_time = False
         self._stack = contextlib.ExitStack()
-        addresses = free_addresses(2 * len(LOGS))
-        self._addresses = dict(zip(LOGS, addresses[: len(LOGS)], strict=True))
-        self._metrics = dict(zip(LOGS, addresses[len(LOGS) :], strict=True))
+        self._shards = [matching_log(shard) for shard in range(self._shard_count())]
+        names = [*self._shards, CLEARING, ORACLE]
+        addresses = free_addresses(2 * len(names))
+        self._addresses = dict(zip(names, addresses[: len(names)], strict=True))
+        self._metrics = dict(zip(names, addresses[len(names) :], strict=True))
         self._supervisor = Supervisor(
             self._stages(),
-            stop_order=(MATCHING, CLEARING, ORACLE),
+            stop_order=(*self._shards, CLEARING, ORACLE),
             policy=RestartPolicy(enabled=plan.restart),
             observe=self._noticed,
         )
@@ -181,7 +185,7 @@ class VenueProcess:
                 self.directory.redis, binary=self._plan.redis_server, durability=self._plan.durability
             )
             stages.append([self._redis])
-        stages.append([self._service(name) for name in (CLEARING, ORACLE, MATCHING)])
+        stages.append([self._service(name) for name in (CLEARING, ORACLE, *self._shards)])
         return stages
 
     def _service(self, name: str) -> ServiceChild:
@@ -203,7 +207,7 @@ class VenueProcess:
             "REDIS_URL": self.redis_url,
             "DURABILITY": self._plan.durability,
             "LISTEN": self._addresses[name],
-            "MATCHING_ADDRESSES": json.dumps([self._addresses[MATCHING]]),
+            "MATCHING_ADDRESSES": json.dumps([self._addresses[shard] for shard in self._shards]),
             "CLEARING_ADDRESS": self._addresses[CLEARING],
             "ORACLE_ADDRESS": self._addresses[ORACLE],
             "CLOCK_START_NS": str(clock.start_ns),
@@ -216,9 +220,28 @@ class VenueProcess:
         }
         if name == CLEARING:
             settings["BOOTSTRAP_KEY"] = keys.play_key
+        elif name in self._shards:
+            settings["SHARD"] = str(self._shards.index(name))
         settings |= self._plan.settings.get(room, {})
         prefix = f"WAVETANK_{room.upper()}_"
         return {**os.environ, **{f"{prefix}{setting}": value for setting, value in settings.items()}}
+
+    def _shard_count(self) -> int:
+        """Return how many matching shards run.
+
+        Raises:
+            CommandFailed: fewer than the venue had; what its accounts have there cannot be left behind.
+
+        """
+        before = int(self.directory.saved_settings().get("shards", 1))
+        wanted = self._plan.shards or before
+        if wanted < before:
+            raise CommandFailed(
+                f"this venue has {before} matching shards, and {wanted} cannot carry on what they hold",
+                hint=f"start it with `--shards {before}`, or a new venue with `--dir ELSEWHERE`",
+                code=ExitCode.USAGE,
+            )
+        return wanted
 
     def _remember(self) -> None:
         """Let what the first start was told be that of later ones that are told nothing else."""
@@ -228,7 +251,9 @@ class VenueProcess:
         given = (plan.start_ns, plan.first_ns)
         self._own_time = bool(saved.get("own_time")) or speed != REAL_TIME_MILLI or any(x is not None for x in given)
         self._plan = replace(plan, speed_milli=speed, settings=settings)
-        self.directory.save_settings({"speed_milli": speed, "own_time": self._own_time, "services": settings})
+        self.directory.save_settings(
+            {"speed_milli": speed, "own_time": self._own_time, "services": settings, "shards": len(self._shards)}
+        )
 
     def _clock_now(self) -> ClockSettings:
         if self._clock is None:
@@ -253,7 +278,7 @@ class VenueProcess:
             pid=os.getpid(),
             address=self.address,
             endpoints={
-                "matching": [self._addresses[MATCHING]],
+                "matching": [self._addresses[shard] for shard in self._shards],
                 "clearing": self._addresses[CLEARING],
                 "oracle": self._addresses[ORACLE],
             },
@@ -283,5 +308,5 @@ def last_venue_time_ns(redis_url: str) -> int:
 
     """
     with redis.Redis.from_url(redis_url, protocol=2, socket_timeout=10.0) as client:
-        ends = [last_entry(client, log) for log in LOGS]
+        ends = [last_entry(client, log) for log in logs_of(client)]
     return max((entry.now_ns for entry in ends if entry is not None), default=0)

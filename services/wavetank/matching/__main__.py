@@ -11,7 +11,7 @@ from wavetank.matching.adapters import market_data
 from wavetank.matching.adapters.clearing_stream import ClearingStream
 from wavetank.matching.adapters.order_entry import OrderEntryServicer
 from wavetank.matching.adapters.order_feed import OrderFeeds
-from wavetank.matching.config import MatchingConfig
+from wavetank.matching.config import SECOND_NS, MatchingConfig
 from wavetank.matching.metrics import StageMetrics
 from wavetank.matching.recovery import CLEARING_LOG, Recovery
 from wavetank.matching.service import MatchingService
@@ -23,9 +23,10 @@ from wavetank.runtime.log_writer import LogWriter
 from wavetank.runtime.metrics import RpcMetrics, serve_metrics
 from wavetank.runtime.process import Process, run
 from wavetank.runtime.rate_limit import TokenBuckets
-from wavetank.runtime.recovering import SnapshotKeeper, entries_up_to, hand_on
+from wavetank.runtime.recovering import entries_up_to, hand_on
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
+from wavetank.runtime.snapshot_keeper import SnapshotKeeper
 from wavetank.runtime.snapshots import SnapshotStore
 from wavetank.v1 import order_entry_pb2_grpc
 
@@ -84,7 +85,9 @@ async def main(config: MatchingConfig, process: Process) -> None:
             metrics=metrics,
         )
         client = redis_client(config.redis_url)
-        service.keep_snapshots(SnapshotKeeper(SnapshotStore(client, config.log), log), config.snapshot_every_events)
+        snapshots = SnapshotKeeper(client, log, retention_ns=config.log_retention_s * SECOND_NS)
+        await snapshots.register(recovery.cursors)
+        service.keep_snapshots(snapshots, config.snapshot_every_events)
         feeds = OrderFeeds()
         published = market_data.MarketData(service)
         service.tell(feeds, with_answers=True)
@@ -153,6 +156,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
         for task in background:
             task.cancel()
     stop_metrics()
+    await snapshots.close()
     await log.close()
     await client.aclose()
 

@@ -36,6 +36,8 @@ class MatchingConfig(ServiceSettings):
     answer_timeout_ms: Annotated[int, Field(ge=10, le=60_000)] = 2_000
     """Wall time after which a caller is told that nothing was done, or that the outcome is unknown."""
     snapshot_every_events: Annotated[int, Field(ge=100)] = 200_000
+    log_retention_s: Annotated[int, Field(ge=0)] = 0
+    """Venue seconds for which the log is kept at least, before what no consumer needs is trimmed; 0 keeps all."""
     heartbeat_ms: Annotated[int, Field(ge=10, le=60_000)] = 1_000
     """Wall time between two heartbeats to clearing."""
 

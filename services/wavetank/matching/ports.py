@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
 from wavetank.model.events.oracle import PricePublished
-from wavetank.runtime.log_entry import LogEntry
+from wavetank.runtime.log_entry import LogEntry, Position
 
 LevelUpdate = tuple[int, int, int, int, int]
 """A changed price level: instrument, side, price ticks, lots now, orders now."""
@@ -52,8 +53,11 @@ class CommitSink(Protocol):
 class SnapshotPort(Protocol):
     """Where snapshots are kept."""
 
-    async def save(self, data: bytes) -> None:
+    async def save(self, data: bytes, cursors: Mapping[str, Position]) -> None:
         """Keep a snapshot of the state committed last, if that can be done; it only makes recovery shorter."""
+
+    def start(self, state: Callable[[], bytes], cursors: Mapping[str, Position]) -> bool:
+        """Begin to keep one without waiting for it: `state` is called in a copy of the process as it is now."""
 
 
 class BatchStage(Enum):

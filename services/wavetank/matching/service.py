@@ -249,7 +249,7 @@ class MatchingService:
         if cycle.records:
             self._metrics.cycle(applied - started, committed - applied, time.perf_counter() - committed)
         if self._snapshot_every and self._log.last_seq - self._snapshot_seq >= self._snapshot_every:
-            await self._save_snapshot()
+            self._start_snapshot()
 
     def _apply(self, now_ns: int) -> tuple[list[tuple[Batch, bytes]], list[Question]]:
         """Let the engine apply what waits, in order; return the results and the questions, for after the commit."""
@@ -383,8 +383,15 @@ class MatchingService:
                 raise InvariantBroken(f"the log is at seq {entry.last_seq}, the engine at {self._engine.next_seq - 1}")
         return Committed(first_seq, self._log.last_seq, now_ns, records, levels, prices)
 
-    async def _save_snapshot(self) -> None:
-        if self._snapshots is not None and self._log.last_seq > self._snapshot_seq:
+    def _state(self) -> bytes:
+        return with_cursors(self._engine.snapshot(), self._cursors)
+
+    def _start_snapshot(self) -> None:
+        if self._snapshots is not None:
             # One that failed is tried again only when the next is due: the log alone is enough to recover.
             self._snapshot_seq = self._log.last_seq
-            await self._snapshots.save(with_cursors(self._engine.snapshot(), self._cursors))
+            self._snapshots.start(self._state, self._cursors)
+
+    async def _save_snapshot(self) -> None:
+        if self._snapshots is not None and self._log.last_seq > self._snapshot_seq:
+            await self._snapshots.save(self._state(), self._cursors)

@@ -24,15 +24,17 @@ from wavetank.runtime.log_reader import LogReader
 from wavetank.runtime.log_writer import LogWriter
 from wavetank.runtime.metrics import RpcMetrics, serve_metrics
 from wavetank.runtime.process import Process, run
-from wavetank.runtime.recovering import SnapshotKeeper, entries_up_to
+from wavetank.runtime.recovering import entries_up_to
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
+from wavetank.runtime.snapshot_keeper import SnapshotKeeper
 from wavetank.runtime.snapshots import SnapshotStore
 from wavetank.v1 import oracle_control_pb2_grpc, oracle_pb2_grpc
 
 LOG = "oracle"
 CLEARING_LOG = "clearing"
 MS_PER_SECOND = 1_000
+NS_PER_SECOND = 1_000_000_000
 GATHER_MS = 20
 """Wall time in which the shard's entries gather: book samples are far rarer, and every order would wake the oracle."""
 
@@ -62,11 +64,13 @@ async def main(settings: OracleServiceSettings, process: Process) -> None:
         memory, feed = await _recover(settings, core, store, LogReader(client, LOG), writer)
         clock.advance_to(max(memory.last_now_ns, writer.last_now_ns))
         memory.last_now_ns = max(memory.last_now_ns, writer.last_now_ns)
+        snapshots = SnapshotKeeper(client, writer, retention_ns=settings.log_retention_s * NS_PER_SECOND)
+        await snapshots.register(memory.cursors)
         service = OracleService(
             memory=memory,
             settings=core,
             log=writer,
-            snapshots=SnapshotKeeper(store, writer),
+            snapshots=snapshots,
             feed=feed,
             clock=clock,
             sources=sources,

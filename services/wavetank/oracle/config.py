@@ -137,6 +137,8 @@ class OracleServiceSettings(ServiceSettings):
     max_faults: Annotated[int, Field(ge=1, le=10_000)] = 100
     snapshot_entries: Annotated[int, Field(ge=1)] = 2_000
     """Entries between two snapshots."""
+    log_retention_s: Annotated[int, Field(ge=0)] = 0
+    """Venue seconds for which the log is kept at least, before what no consumer needs is trimmed; 0 keeps all."""
     retained_prices: Annotated[int, Field(ge=1)] = 100_000
     """Published prices kept for subscribers that resume."""
     subscriber_backlog: Annotated[int, Field(ge=1)] = 5_000

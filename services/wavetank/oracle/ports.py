@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from wavetank.oracle.core.settings import SourceTerms
-from wavetank.runtime.log_entry import LogEntry
+from wavetank.runtime.log_entry import LogEntry, Position
 
 
 class PriceSource(Protocol):
@@ -53,8 +54,8 @@ class Log(Protocol):
 class Snapshots(Protocol):
     """Where committed state is kept, so that recovery is short."""
 
-    async def save(self, data: bytes) -> None:
-        """Keep the state as of the log's present end."""
+    async def save(self, data: bytes, cursors: Mapping[str, Position]) -> None:
+        """Keep the state as of the log's present end, and how far it has counted other logs."""
 
 
 class Clock(Protocol):

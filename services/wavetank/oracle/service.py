@@ -228,7 +228,7 @@ class OracleService:
         self._entries_since_snapshot += 1
         if self._entries_since_snapshot >= self._snapshot_entries:
             self._entries_since_snapshot = 0
-            await self._snapshots.save(memory.to_bytes())
+            await self._snapshots.save(memory.to_bytes(), memory.cursors)
 
     def _say(self, seq: int, event: Event) -> None:
         """Write a line about what a person watching would want to know."""

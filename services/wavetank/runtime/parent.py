@@ -5,11 +5,18 @@ the next start cleans up). The kernel counts the *thread* that started the proce
 """
 
 import ctypes
+import functools
 import os
 import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+
+
+@functools.cache
+def libc() -> ctypes.CDLL:
+    """Return the C library; loaded once, so that a copy of the process need not load it."""
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def die_with_parent(parent_pid: int, death_signal: signal.Signals = signal.SIGTERM) -> None:
@@ -25,8 +32,7 @@ def die_with_parent(parent_pid: int, death_signal: signal.Signals = signal.SIGTE
     """
     if not sys.platform.startswith("linux"):
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0) != 0:
+    if libc().prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     # The parent may have ended before the kernel was asked.

@@ -7,14 +7,9 @@ that carry them beside the state, the entries up to the log's end, and going on 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 
-import structlog
-from redis.exceptions import RedisError
-
 from wavetank.runtime.log_entry import LogEntry, Position
 from wavetank.runtime.log_reader import LogReader
-from wavetank.runtime.log_writer import LogWriter
 from wavetank.runtime.redis_connection import redis_client
-from wavetank.runtime.snapshots import SnapshotStore
 from wavetank.v1 import log_pb2
 
 Cursors = dict[str, Position]
@@ -46,27 +41,6 @@ def split_cursors(data: bytes) -> tuple[Cursors, bytes]:
     """Return the two parts of what `with_cursors` wrote."""
     end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
     return cursors_of(log_pb2.Inputs.FromString(data[_LENGTH_BYTES:end]).cursors), data[end:]
-
-
-class SnapshotKeeper:
-    """Save state as of the writer's last committed entry."""
-
-    def __init__(self, store: SnapshotStore, writer: LogWriter) -> None:
-        self._store = store
-        self._writer = writer
-        self._logger = structlog.get_logger()
-
-    async def save(self, data: bytes) -> None:
-        """Keep a snapshot; Redis not answering costs only a longer recovery.
-
-        Raises:
-            SnapshotRefused: a newer one exists, so another writer has taken over.
-
-        """
-        try:
-            await self._store.save(self._writer.epoch, self._writer.position, data)
-        except RedisError as error:
-            self._logger.warning("snapshot_not_saved", cause=str(error))
 
 
 async def entries_up_to(reader: LogReader, end: Position) -> AsyncIterator[LogEntry]:

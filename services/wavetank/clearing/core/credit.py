@@ -7,7 +7,7 @@ uncounted fills together never exceed the account's equity: no fill elsewhere ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -86,6 +86,17 @@ def budget_micros(stand: list[Standing], shard: int) -> int:
     return stand[shard].equity_micros - sum(other.hole_micros for at, other in enumerate(stand) if at != shard)
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What the next line of an account on a shard would say."""
+
+    account: Account
+    shard: int
+    rows: tuple[LineRow, ...]
+    budget_micros: int
+    elsewhere_micros: int
+
+
 class Lines:
     """Numbers lines and remembers which accounts need a new one.
 
@@ -143,71 +154,77 @@ class Lines:
 
     def take(self) -> list[Line]:
         """Return new lines for the accounts touched, lowered ones first (PROTOCOL R12)."""
-        lines = [line for account_id in sorted(self._touched) for line in self._lines(self._state.accounts[account_id])]
+        drafts = [
+            draft for account_id in sorted(self._touched) for draft in self._drafts(self._state.accounts[account_id])
+        ]
         self._touched.clear()
         self._wanted.clear()
-        lines.sort(key=self._raised_micros)
-        numbered = []
-        for line in lines:
+        drafts.sort(key=self._raised_micros)
+        lines = []
+        for draft in drafts:
             self._number += 1
-            numbered.append(replace(line, line_number=self._number))
-            self._sent[line.account_id, line.shard] = numbered[-1]
-        return numbered
+            line = self._line(draft)
+            self._sent[line.account_id, line.shard] = line
+            lines.append(line)
+        return lines
 
-    def _raised_micros(self, line: Line) -> int:
-        before = self._sent.get((line.account_id, line.shard))
-        return line.budget_micros - (before.budget_micros if before is not None else 0)
+    def _raised_micros(self, draft: _Draft) -> int:
+        before = self._sent.get((draft.account.account_id, draft.shard))
+        return draft.budget_micros - (before.budget_micros if before is not None else 0)
 
-    def _lines(self, account: Account) -> list[Line]:
+    def _drafts(self, account: Account) -> list[_Draft]:
         stand = standings(self._state, account)
-        lines = [self._line(account, stand, shard) for shard in range(len(stand))]
-        if len(lines) == 1:
-            return lines
-        return [line for line in lines if self._is_news(line)]
+        if len(stand) == 1:
+            return [_Draft(account, 0, stand[0].rows, stand[0].equity_micros, 0)]
+        spare = [self.spare_micros(account, stand, shard) for shard in range(len(stand))]
+        drafts = []
+        for shard, own in enumerate(stand):
+            # What is held for this shard is on its way, so an order that needs it is refused for now only.
+            coming = sum(
+                share.hold.amount_micros
+                for share in account.shares
+                if share.hold is not None and share.hold.receiver_shard == shard
+            )
+            elsewhere = sum(spare) - spare[shard] + coming
+            draft = _Draft(account, shard, own.rows, budget_micros(stand, shard), elsewhere)
+            if self._is_news(draft):
+                drafts.append(draft)
+        return drafts
 
-    def _is_news(self, line: Line) -> bool:
+    def _is_news(self, draft: _Draft) -> bool:
         """Tell whether a line must go out: what happens on one shard often changes nothing on the others."""
-        key = (line.account_id, line.shard)
+        account = draft.account
+        key = (account.account_id, draft.shard)
         before = self._sent.get(key)
-        if before is None or key in self._wanted or line.rows or line.acknowledge:
+        share = account.shares[draft.shard]
+        if before is None or key in self._wanted or draft.rows or before.rows or share.waits:
             return True
         # What is elsewhere only tells which refusal an order gets, so small changes of it may wait.
-        if abs(line.elsewhere_micros - before.elsewhere_micros) > before.elsewhere_micros // 8:
+        if abs(draft.elsewhere_micros - before.elsewhere_micros) > before.elsewhere_micros // 8:
             return True
-        same = (before.budget_micros, before.counted_value_micros, before.counted_fees_micros, before.status)
-        return bool(before.rows) or same != (
-            line.budget_micros,
-            line.counted_value_micros,
-            line.counted_fees_micros,
-            line.status,
-        )
+        sent = (before.budget_micros, before.counted_value_micros, before.counted_fees_micros, before.status)
+        now = (draft.budget_micros, share.counted_value_micros, share.counted_fees_micros, account.line_status)
+        return sent != now
 
-    def _line(self, account: Account, stand: list[Standing], shard: int) -> Line:
-        state = self._state
+    def _line(self, draft: _Draft) -> Line:
+        state, account, shard, rows = self._state, draft.account, draft.shard, draft.rows
         share = account.shares[shard]
-        rows = stand[shard].rows
         times = [state.marks[row.instrument_id].index_time_ns for row in rows if row.instrument_id in state.marks] or [
             mark.index_time_ns for mark in state.marks.values()
         ]
-        elsewhere = sum(
-            self.spare_micros(account, stand, other)
-            + (each.hold.amount_micros if each.hold is not None and each.hold.receiver_shard == shard else 0)
-            for other, each in enumerate(account.shares)
-            if other != shard
-        )
         return Line(
             account_id=account.account_id,
             line_epoch=self.epoch,
-            line_number=0,
+            line_number=self._number,
             as_of_seq=state.matching_seqs[shard],
-            budget_micros=budget_micros(stand, shard),
+            budget_micros=draft.budget_micros,
             counted_value_micros=share.counted_value_micros,
             counted_fees_micros=share.counted_fees_micros,
             status=account.line_status,
-            acknowledge=share.hold is not None and not share.hold.is_confirmed,
+            acknowledge=share.waits,
             rows=rows,
             mark_time_ns=min(times, default=0),
-            elsewhere_micros=elsewhere,
+            elsewhere_micros=draft.elsewhere_micros,
             shard=shard,
         )
 

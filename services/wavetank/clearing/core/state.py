@@ -84,6 +84,11 @@ class Share:
     """When credit was last moved here from another shard; 0 for never."""
     hold: ShareHold | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether the shard's acknowledgement is waited for."""
+        return self.hold is not None and not self.hold.is_confirmed
+
 
 @dataclass(slots=True)
 class Liquidation:

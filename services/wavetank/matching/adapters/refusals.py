@@ -67,9 +67,55 @@ _SENTENCES: dict[int, str] = {
 }
 
 
+_MALFORMED_FAULTS: dict[int, str] = {
+    1: "a command says one of place, cancel, amend, cancel_all, place_group, mass_quote, cancel_all_after",
+    2: "side is {was}; 1 buy or 2 sell is allowed",
+    3: "order_type is {was}; 1 limit or 2 market is allowed",
+    4: "time_in_force is {was}; 1 GTC, 2 IOC, 3 FOK or 4 GTT is allowed",
+    5: "client_order_id has {was} bytes; 16 are allowed",
+    6: "exactly one of order_id and client_order_id is given",
+    7: "side is {was}; 0 both, 1 buy or 2 sell is allowed",
+    8: "self_trade_prevention is {was}; 0 to 3 is allowed",
+    9: "trigger.kind is {was}; 1 stop or 2 take-profit is allowed",
+    10: "trigger.source is {was}; 1 mark, 2 last or 3 index is allowed",
+    11: "kind of the group is {was}; 1 one-cancels-other, 2 parent or 3 position is allowed",
+    12: "a group has 1 to 8 orders, not {was}",
+    13: "a mass quote has at most 200 quotes, not {was}",
+    15: "an atomic batch holds places, cancels and amends only",
+}
+"""Why the reader finds no meaning in a command, by its `Fault`; 14 and 16 have reasons of their own."""
+
+_TIMEOUT_TOO_LONG = 14
+_BATCH_MATE_REFUSED = 16
+_LONGEST_TIMEOUT_MS = 86_400_000
+
+
+def sentence_of(reason: int, was: int = 0, allowed: int = 0) -> str:
+    """Return the sentence of a refusal."""
+    return _SENTENCES.get(reason, Reason(reason).name).format(was=was, allowed=allowed)
+
+
+def fault_refusal(fault: int, member: int, was: int) -> tuple[int, int, int, str]:
+    """Return reason, was, allowed and sentence for a command in which the reader found no meaning.
+
+    Args:
+        fault: its `Fault`.
+        member: which order of the group, or quote, is to blame; -1 for the command itself.
+        was: the offending value.
+
+    """
+    if fault == _TIMEOUT_TOO_LONG:
+        reason, allowed = Reason.TIMEOUT_OUT_OF_RANGE, _LONGEST_TIMEOUT_MS
+        return reason, was, allowed, sentence_of(reason, was, allowed)
+    if fault == _BATCH_MATE_REFUSED:
+        return Reason.BATCH_REFUSED, was, 0, sentence_of(Reason.BATCH_REFUSED, was)
+    where = "" if member < 0 else f"number {member} inside: "
+    return Reason.MALFORMED, 0, 0, where + _MALFORMED_FAULTS[fault].format(was=was)
+
+
 def refusal(reason: int, was: int = 0, allowed: int = 0, message: str = "") -> order_entry_pb2.Refusal:
     """Return a refusal with its sentence, or with the one given."""
-    sentence = message or _SENTENCES.get(reason, Reason(reason).name).format(was=was, allowed=allowed)
+    sentence = message or sentence_of(reason, was, allowed)
     return order_entry_pb2.Refusal(
         reason=reason_pb2.Reason.ValueType(reason), was=was, allowed=allowed, message=sentence
     )

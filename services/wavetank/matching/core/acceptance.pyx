@@ -10,20 +10,24 @@ from libc.string cimport memset
 
 from wavetank.matching.core.accounts cimport Account, Holding
 from wavetank.matching.core.book cimport Book, band_edge
-from wavetank.matching.core.orders cimport Order, loss_now, loss_of
+from wavetank.matching.core.orders cimport Order, loss_now, loss_of, rests
 from wavetank.matching.core.records cimport Command
-from wavetank.matching.core.shard cimport Intent, Shard, begin_intent
+from wavetank.matching.core.shard cimport Intent, Shard, begin_intent, marks_of
 from wavetank.matching.core.words cimport (
     ACCOUNT_FROZEN,
     ACCOUNT_REDUCE_ONLY,
     AMOUNT_OUT_OF_RANGE,
     BUY,
+    CANCEL_ON_DISCONNECT,
     CREDIT_ELSEWHERE,
     CREDIT_EXCEEDED,
     CREDIT_STALE,
+    EXPIRE_BOTH,
+    EXPIRY_PASSED,
     FILL_OR_KILL_UNFILLED,
     FOK,
-    GTC,
+    GTT,
+    INDEX,
     INSTRUMENT_STATE,
     INSTRUMENT_UNKNOWN,
     IOC,
@@ -45,6 +49,7 @@ from wavetank.matching.core.words cimport (
     OUTSIDE_PRICE_BAND,
     POSITION_TOO_LARGE,
     POST_ONLY,
+    POST_ONLY_SLIDE,
     POST_ONLY_WOULD_CROSS,
     PRICE_LIMIT,
     PRICE_OFF_GRID,
@@ -54,6 +59,7 @@ from wavetank.matching.core.words cimport (
     REDUCE_ONLY_WOULD_INCREASE,
     SELL,
     SIZE_OUT_OF_RANGE,
+    TAKE_PROFIT,
     TOO_MANY_INSTRUMENTS,
     TOO_MANY_OPEN_ORDERS,
     TRADING,
@@ -88,35 +94,31 @@ cdef int propose(Shard shard, Command* command, int32_t account, Intent* intent,
     cdef int64_t cap
     if at < 0:
         return refuse(refusal, INSTRUMENT_UNKNOWN, command.instrument_id, 0)
-    if (
-        (command.side != BUY and command.side != SELL)
-        or (command.order_type != LIMIT and command.order_type != MARKET)
-        or command.flags & ~(POST_ONLY | REDUCE_ONLY)
-        or not 0 <= command.slippage_cap_ppm <= 1_000_000
-        or not asked_tif_is_known(command)
-    ):
+    if not _is_well_formed(command):
         return refuse(refusal, MALFORMED, 0, 0)
+    if not _makes_sense(command):
+        return refuse(refusal, ORDER_COMBINATION, 0, 0)
     begin_intent(intent, account, at)
     intent.client_id = command.client_id
     intent.price_ticks = intent.asked_price_ticks = command.price_ticks
     intent.lots = command.size_lots
     intent.slippage_cap_ppm = command.slippage_cap_ppm
+    intent.expire_time_ns = command.expire_time_ns
+    intent.display_lots = command.display_lots
+    intent.trigger_price_ticks = command.trigger_price_ticks
+    intent.trigger_kind = command.trigger_kind
+    intent.trigger_source = command.trigger_source
     intent.side = command.side
     intent.order_type = command.order_type
-    intent.time_in_force = command.time_in_force
-    intent.flags = command.flags
-    if command.order_type == MARKET:
-        if command.time_in_force == GTC or command.price_ticks != 0 or command.flags & POST_ONLY:
-            return refuse(refusal, ORDER_COMBINATION, 0, 0)
-        if command.time_in_force == 0:
-            intent.time_in_force = IOC
-    elif command.slippage_cap_ppm != 0 or (command.flags & POST_ONLY and command.time_in_force != GTC):
-        return refuse(refusal, ORDER_COMBINATION, 0, 0)
+    intent.time_in_force = command.time_in_force if command.time_in_force else IOC
+    intent.flags = command.flags | marks_of(intent, command.self_trade_prevention)
     if not shard.is_open:
         return refuse(refusal, NOT_READY, 0, 0)
     book = shard.book(at)
     if book.state != TRADING:
         return refuse(refusal, INSTRUMENT_STATE, book.state, TRADING)
+    if command.time_in_force == GTT and command.expire_time_ns <= shard.now_ns:
+        return refuse(refusal, EXPIRY_PASSED, command.expire_time_ns, shard.now_ns)
     if command.order_type == MARKET:
         if book.mark_ticks == 0:
             return refuse(refusal, NO_REFERENCE_PRICE, 0, 0)
@@ -127,8 +129,48 @@ cdef int propose(Shard shard, Command* command, int32_t account, Intent* intent,
     return OK
 
 
-cdef inline bint asked_tif_is_known(Command* command) noexcept:
-    return command.time_in_force <= FOK and (command.time_in_force != 0 or command.order_type == MARKET)
+cdef bint _is_well_formed(Command* command) noexcept:
+    """Tell whether each property of a PLACE has a known value."""
+    if (
+        (command.side != BUY and command.side != SELL)
+        or (command.order_type != LIMIT and command.order_type != MARKET)
+        or command.flags & ~(POST_ONLY | REDUCE_ONLY | POST_ONLY_SLIDE | CANCEL_ON_DISCONNECT)
+        or not 0 <= command.slippage_cap_ppm <= 1_000_000
+        or command.time_in_force > GTT
+        or (command.time_in_force == 0 and command.order_type != MARKET)
+        or command.self_trade_prevention > EXPIRE_BOTH
+    ):
+        return False
+    if not (command.display_lots | command.expire_time_ns | command.trigger_price_ticks):
+        return not (command.trigger_kind | command.trigger_source)
+    return (
+        command.display_lots >= 0
+        and command.expire_time_ns >= 0
+        and command.trigger_price_ticks >= 0
+        and command.trigger_kind <= TAKE_PROFIT
+        and command.trigger_source <= INDEX
+        and (command.trigger_kind != 0) == (command.trigger_price_ticks != 0)
+        and (command.trigger_source != 0) == (command.trigger_price_ticks != 0)
+    )
+
+
+cdef bint _makes_sense(Command* command) noexcept:
+    """Tell whether the properties of a PLACE go together (ORD-010)."""
+    cdef bint is_resting = command.order_type == LIMIT and rests(command.time_in_force)
+    if command.order_type == MARKET:
+        if rests(command.time_in_force) or command.price_ticks != 0:
+            return False
+    elif command.slippage_cap_ppm != 0:
+        return False
+    if command.flags & POST_ONLY and not is_resting:
+        return False
+    if command.flags & POST_ONLY_SLIDE and not command.flags & POST_ONLY:
+        return False
+    if (command.time_in_force == GTT) != (command.expire_time_ns != 0):
+        return False
+    if command.display_lots != 0 and not is_resting:
+        return False
+    return command.trigger_kind == 0 or not (command.flags & POST_ONLY_SLIDE or command.display_lots)
 
 
 cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) except -1:
@@ -249,7 +291,7 @@ cdef int _check_limits(Shard shard, Intent* intent, Holding* after, int32_t repl
                 refusal, OPEN_INTEREST_CAP, book.open_interest_lots + growth, book.open_interest_cap_lots
             )
     if replaced < 0:
-        if intent.time_in_force == GTC and account.open_orders >= shard.max_open_orders:
+        if rests(intent.time_in_force) and account.open_orders >= shard.max_open_orders:
             return refuse(refusal, TOO_MANY_OPEN_ORDERS, account.open_orders + 1, shard.max_open_orders)
         if not after.is_active and account.active_holdings >= shard.max_instruments:
             return refuse(refusal, TOO_MANY_INSTRUMENTS, account.active_holdings + 1, shard.max_instruments)
@@ -350,7 +392,7 @@ cdef bint _is_pure_reduction(Shard shard, Intent* intent, Holding* after, int64_
     cdef int64_t price = shard.accounts.price_of(after)
     cdef int64_t size = after.lots if after.lots >= 0 else -after.lots
     cdef int64_t same_side
-    if not intent.flags & REDUCE_ONLY or intent.time_in_force == GTC:
+    if not intent.flags & REDUCE_ONLY or rests(intent.time_in_force):
         return False
     same_side = after.buys + after.reduce_buys if intent.side == BUY else after.sells + after.reduce_sells
     return same_side == 0 and loss <= (

@@ -5,11 +5,12 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
 
-from wavetank.matching.core.orders cimport Order, Orders
+from wavetank.matching.core.orders cimport ICEBERG, Order, Orders
 from wavetank.matching.core.prices cimport Prices, PriceTree
 from wavetank.model.margin cimport MarginTiers
 
 cdef struct Level:
+    # What the book shows: of an iceberg its visible part.
     int64_t total_lots
     int32_t price_ticks
     int32_t order_count
@@ -108,7 +109,7 @@ cdef class Books:
             level.first = index
         level.last = index
         level.order_count += 1
-        level.total_lots += order.remaining_lots
+        level.total_lots += self.show(order) if order.flags & ICEBERG else order.remaining_lots
         return self.touch(at)
 
     cdef inline int remove(self, int32_t index) except -1:
@@ -126,18 +127,22 @@ cdef class Books:
             level.last = order.previous
         order.level = order.next = order.previous = -1
         level.order_count -= 1
-        level.total_lots -= order.remaining_lots
+        level.total_lots -= self.orders.visible_lots(order)
         self.touch(at)
         if level.order_count == 0:
             self.drop_level(at)
         return 0
 
     cdef inline int take_lots(self, Order* order, int64_t lots) except -1:
-        """Lower a resting order by some of its lots, in place."""
+        """Lower a resting order that shows all its lots by some of them, in place."""
         order.remaining_lots -= <int32_t>lots
         self.levels[order.level].total_lots -= lots
         return self.touch(order.level)
 
+    cdef int32_t show(self, Order* order) noexcept
+    cdef int set_visible(self, Order* order, int32_t visible_lots) except -1
+    cdef int shrink_iceberg(self, Order* order, int64_t lots) except -1
+    cdef int take_from_iceberg(self, int32_t index, int64_t lots, bint rested) except -1
     cdef int put(self, instrument) except -1
     cdef int adopt(self, int32_t at, instrument) except -1
     cdef void set_mark(self, int32_t at, int64_t mark_ticks, int64_t index_ticks, bint is_stale) noexcept

@@ -9,6 +9,7 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t
 from libc.string cimport memset
 from libcpp.unordered_map cimport unordered_map
 
+from wavetank.matching.core.orders cimport OrderDetails
 from wavetank.matching.core.words cimport BUY, PRICE_LIMIT
 from wavetank.model.margin cimport MarginTable
 from wavetank.model.money cimport int128, round_down_to_grid, round_up_to_grid
@@ -194,6 +195,48 @@ cdef class Books:
             self.slots[level.book].best[level.side] = level.worse
         level.worse = self.free_level
         self.free_level = at
+
+    cdef int32_t show(self, Order* order) noexcept:
+        """Let an iceberg that is not in its queue show as much as it may; return how much that is."""
+        cdef OrderDetails* details = self.orders.details_of(order)
+        details.visible_lots = min(details.display_lots, order.remaining_lots)
+        return details.visible_lots
+
+    cdef int set_visible(self, Order* order, int32_t visible_lots) except -1:
+        """Change what a resting iceberg shows."""
+        cdef OrderDetails* details = self.orders.details_of(order)
+        self.levels[order.level].total_lots += visible_lots - details.visible_lots
+        details.visible_lots = visible_lots
+        return self.touch(order.level)
+
+    cdef int shrink_iceberg(self, Order* order, int64_t lots) except -1:
+        """Lower a resting iceberg by some of its lots, in place; the hidden ones go first."""
+        order.remaining_lots -= <int32_t>lots
+        return self.set_visible(order, min(self.orders.details_of(order).visible_lots, order.remaining_lots))
+
+    cdef int take_from_iceberg(self, int32_t index, int64_t lots, bint rested) except -1:
+        """Fill lots of an iceberg; one that has rested gives visible ones, and when none is left it queues anew."""
+        cdef Order* order = &self.orders.slots[index]
+        cdef OrderDetails* details = self.orders.details_of(order)
+        cdef Level* level = &self.levels[order.level]
+        order.remaining_lots -= <int32_t>lots
+        if not rested:
+            # Recovery lets an order stand in the book during its own run; it shows nothing before it really rests.
+            return self.set_visible(order, min(details.display_lots, order.remaining_lots))
+        self.set_visible(order, details.visible_lots - <int32_t>lots)
+        if details.visible_lots > 0 or order.remaining_lots == 0:
+            return 0
+        if level.last != index:
+            if order.previous >= 0:
+                self.orders.slots[order.previous].next = order.next
+            else:
+                level.first = order.next
+            self.orders.slots[order.next].previous = order.previous
+            self.orders.slots[level.last].next = index
+            order.previous = level.last
+            order.next = -1
+            level.last = index
+        return self.set_visible(order, min(details.display_lots, order.remaining_lots))
 
     cdef int64_t impact_price_e6(self, int32_t book, uint8_t side) noexcept:
         """Return the average price, ticks times 10^6, of trading the impact notional against a side; 0 if too thin.

@@ -15,14 +15,6 @@ cdef class Engine:
     cdef vector[Result] last_results
     cdef vector[int32_t] last_ends
 
-    cdef int handle(self, Command* command, Result* result) except -1
-    cdef int place(self, Command* command, Result* result) except -1
-    cdef int answer_again(self, Command* command, int32_t index, Result* result) except -1
-    cdef int cancel_one(self, Command* command, Result* result) except -1
-    cdef int cancel_all(self, Command* command, Result* result) except -1
-    cdef int amend(self, Command* command, Result* result) except -1
-    cdef int reject(self, Command* command, Result* result, Refusal* refusal) except -1
-    cdef int32_t find_open(self, Command* command, Refusal* refusal) except -2
-    cdef int finish(self, int32_t index, Result* result) except -1
+    cdef Py_ssize_t handle(self, Command* command, Py_ssize_t left, Result* result) except -1
+    cdef int refuse_kind(self, Command* command, Result* result) except -1
     cdef int32_t _listed(self, instrument_id) except -1
-    cdef int _amend_in_turn(self, int32_t index, int64_t price, int64_t lots, Refusal* refusal) except -1

@@ -1,8 +1,9 @@
 """The engine: commands in, events and results out; the one door to a shard's books, orders and credit.
 
 It decides nothing by clock, chance or address: the same inputs give byte-same events (MTCH-090). Its state is what its
-events leave behind (`shard`), its checks stand in `acceptance`, its trades in `matching`, clearing's wishes in
-`requests`. A batch crosses as one byte string each way; inside, nothing touches a Python object per order.
+events leave behind (`shard`), its checks stand in `acceptance`, its trades in `matching`, its commands in `placement`,
+`cancellation` and `amendment`, clearing's wishes in `requests`. A batch crosses as one byte string each way; inside,
+nothing touches a Python object per order.
 """
 
 from array import array
@@ -11,84 +12,45 @@ from hashlib import blake2b
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy
 
-from wavetank.matching.core.acceptance cimport Refusal, check, propose, refuse
+from wavetank.matching.core.acceptance cimport refuse
 from wavetank.matching.core.accounts cimport Account
+from wavetank.matching.core.amendment cimport amend
 from wavetank.matching.core.book cimport Book, Books, Level, TouchedLevel
-from wavetank.matching.core.lookahead cimport (
-    TO_COMMAND,
-    TO_NEIGHBOURS,
-    TO_SLOTS,
-    TO_TABLES,
-    fetch,
-    fetch_neighbours,
-    fetch_slots,
-    fetch_tables,
-)
-from wavetank.matching.core.matching cimport cancel, match, write_amended
-from wavetank.matching.core.orders cimport Order, OrderDetails, OrderPast, is_given
+from wavetank.matching.core.cancellation cimport cancel_all, cancel_one
+from wavetank.matching.core.lookahead cimport look_ahead
+from wavetank.matching.core.placement cimport place, reject
 from wavetank.matching.core.records cimport (
     BOOK_SAMPLED,
     CREDIT_APPLIED,
     GATE_MOVED,
     MARK_APPLIED,
-    ORDER_ACCEPTED,
-    ORDER_REJECTED,
     BookSampled,
     ClientId,
-    Command,
     CreditApplied,
     GateMoved,
     MarkApplied,
-    OrderAccepted,
-    OrderRejected,
-    Result,
 )
 from wavetank.matching.core.recovery cimport replay_records
 from wavetank.matching.core.requests cimport carry_out
-from wavetank.matching.core.shard cimport Intent, Shard, begin_intent
 from wavetank.matching.core.snapshot cimport load, logical_state, save
+from wavetank.matching.core.views cimport known_order, queue_position, resting_orders
 from wavetank.matching.core.words cimport (
-    ACCOUNT_FROZEN,
     AMEND,
-    AMEND_BELOW_FILLED,
     BUY,
-    BY_DISCONNECT,
-    BY_IMMEDIATE_REMAINDER,
-    BY_REQUEST,
     CANCEL,
     CANCEL_ACCOUNT,
     CANCEL_ALL,
-    CANCELLED,
-    CLIENT_ORDER_ID_REUSED,
-    FILLED,
-    GTC,
-    HALTED,
-    INSTRUMENT_STATE,
-    INSTRUMENT_UNKNOWN,
-    IOC,
-    LIMIT,
-    LINE_FROZEN,
     LIQUIDATE,
-    LOTS_LIMIT,
     MALFORMED,
-    MARKET,
-    NO_CREDIT_LINE,
     NO_LINE,
-    NOT_READY,
-    OK,
-    OPEN,
-    ORDER_UNKNOWN,
     PLACE,
     PRICE_LIMIT,
-    REJECTED,
     SELL,
-    SIZE_OUT_OF_RANGE,
-    TRADING,
     TRANSFER,
 )
 
 from wavetank.matching.core.credit import LedgersDisagree
-from wavetank.matching.core.queries import CreditState, KnownOrder
+from wavetank.matching.core.queries import CreditState
 
 
 cdef class Engine:
@@ -192,7 +154,8 @@ cdef class Engine:
             RuntimeError: events of other calls wait to be drained, and would end up behind these.
 
         """
-        cdef Py_ssize_t index
+        cdef Py_ssize_t index = 0
+        cdef Py_ssize_t done = 0
         cdef char* data = commands
         if len(commands) != count * <Py_ssize_t>sizeof(Command):
             raise ValueError(f"{len(commands)} bytes are not {count} commands of {sizeof(Command)}")
@@ -202,272 +165,35 @@ cdef class Engine:
         self.last_results.clear()
         self.last_results.resize(count)
         self.last_ends.resize(count)
-        for index in range(count):
-            _look_ahead(self.state, <Command*>data + index, count - index)
-            self.handle(<Command*>data + index, &self.last_results[index])
-            self.last_ends[index] = <int32_t>self.state.journal.count
+        while index < count:
+            look_ahead(self.state, <Command*>data + index, count - index)
+            index += self.handle(<Command*>data + index, count - index, &self.last_results[index])
+            while done < index:
+                self.last_ends[done] = <int32_t>self.state.journal.count
+                done += 1
         return self.state.journal.take()
 
-    cdef int handle(self, Command* command, Result* result) except -1:
+    cdef Py_ssize_t handle(self, Command* command, Py_ssize_t left, Result* result) except -1:
+        """Carry out the next command of a batch, which has `left` of them; return how many it was with its members."""
+        cdef uint8_t kind = command.kind
+        if kind == PLACE:
+            place(self.state, command, result)
+        elif kind == CANCEL:
+            cancel_one(self.state, command, result)
+        elif kind == AMEND:
+            amend(self.state, command, result)
+        elif kind == CANCEL_ALL:
+            cancel_all(self.state, command, result)
+        elif kind == LIQUIDATE or kind == CANCEL_ACCOUNT or kind == TRANSFER:
+            carry_out(self.state, command, result)
+        else:
+            self.refuse_kind(command, result)
+        return 1
+
+    cdef int refuse_kind(self, Command* command, Result* result) except -1:
         cdef Refusal refusal
-        if command.kind == PLACE:
-            return self.place(command, result)
-        if command.kind == CANCEL:
-            return self.cancel_one(command, result)
-        if command.kind == AMEND:
-            return self.amend(command, result)
-        if command.kind == CANCEL_ALL:
-            return self.cancel_all(command, result)
-        if command.kind == LIQUIDATE or command.kind == CANCEL_ACCOUNT or command.kind == TRANSFER:
-            return carry_out(self.state, command, result)
         refuse(&refusal, MALFORMED, command.kind, 0)
-        return self.reject(command, result, &refusal)
-
-    cdef int reject(self, Command* command, Result* result, Refusal* refusal) except -1:
-        cdef OrderRejected* event = <OrderRejected*>self.state.journal.write(
-            ORDER_REJECTED, command.instrument_id, command.account_id
-        )
-        event.order_id = command.order_id
-        event.client_id = command.client_id
-        event.price_ticks = command.price_ticks
-        event.size_lots = command.size_lots
-        event.was = refusal.was
-        event.allowed = refusal.allowed
-        event.reason = refusal.reason
-        event.command = command.kind
-        event.side = command.side
-        event.order_type = command.order_type
-        event.time_in_force = command.time_in_force
-        event.flags = command.flags
-        result.order_id = command.order_id
-        result.client_id = command.client_id
-        result.reason = refusal.reason
-        result.was = refusal.was
-        result.allowed = refusal.allowed
-        if command.kind == PLACE:
-            result.state = REJECTED
-        return 0
-
-    cdef int place(self, Command* command, Result* result) except -1:
-        cdef Shard shard = self.state
-        cdef Refusal refusal
-        cdef Intent intent
-        cdef int32_t account = shard.accounts.find(command.account_id)
-        cdef int32_t index
-        if account >= 0 and is_given(&command.client_id):
-            index = shard.orders.find_client(account, &command.client_id)
-            if index >= 0:
-                return self.answer_again(command, index, result)
-        # Whether such an account is known depends on how the process was restarted; its answer must not.
-        if account < 0 or (
-            shard.accounts.slots[account].status == NO_LINE and shard.accounts.slots[account].last_fill_seq == 0
-        ):
-            refuse(&refusal, NO_CREDIT_LINE, 0, 0)
-            return self.reject(command, result, &refusal)
-        if (
-            propose(shard, command, account, &intent, &refusal) != OK
-            or check(shard, &intent, -1, &refusal) != OK
-        ):
-            return self.reject(command, result, &refusal)
-        shard.order_counter += 1
-        result.order_id = shard.id_of(shard.order_counter)
-        result.client_id = command.client_id
-        index = shard.admit(&intent, result.order_id)
-        _write_accepted(shard, command, &intent, result.order_id)
-        match(shard, index)
-        return self.finish(index, result)
-
-    cdef int answer_again(self, Command* command, int32_t index, Result* result) except -1:
-        """Answer a known client order id: the same body gets its first answer, another is refused (ORD-030)."""
-        cdef Order* order = &self.state.orders.slots[index]
-        cdef OrderDetails* first = &self.state.orders.details[order.details]
-        cdef Refusal refusal
-        cdef uint8_t time_in_force = command.time_in_force
-        if command.order_type == MARKET and time_in_force == 0:
-            time_in_force = IOC
-        if (
-            command.instrument_id != self.state.book_of(order).instrument_id
-            or command.side != order.side
-            or command.order_type != order.order_type
-            or time_in_force != order.time_in_force
-            or command.flags != <uint8_t>order.flags
-            or command.price_ticks != first.asked_price_ticks
-            or command.size_lots != first.asked_lots
-            or command.slippage_cap_ppm != first.slippage_cap_ppm
-        ):
-            refuse(&refusal, CLIENT_ORDER_ID_REUSED, order.order_id, 0)
-            return self.reject(command, result, &refusal)
-        result.order_id = order.order_id
-        result.client_id = first.client_id
-        result.filled_lots = first.answer_lots
-        result.filled_value_micros = first.answer_value_micros
-        result.remaining_lots = first.asked_lots - first.answer_lots
-        result.repeated = True
-        result.state = OPEN if order.time_in_force == GTC else CANCELLED
-        if result.remaining_lots == 0:
-            result.state = FILLED
-        return 0
-
-    cdef int finish(self, int32_t index, Result* result) except -1:
-        """Rest what is left of an order that has run, or cancel it; fill in the result."""
-        cdef Order* order = &self.state.orders.slots[index]
-        result.filled_lots = order.filled_lots
-        result.filled_value_micros = self.state.orders.pasts[index].filled_value_micros
-        result.remaining_lots = order.remaining_lots
-        if order.remaining_lots == 0:
-            # Matching has closed it; its slot is not used again before the next order.
-            result.state = FILLED
-        elif order.time_in_force == GTC:
-            result.state = OPEN
-            self.state.rest(index)
-        else:
-            result.state = CANCELLED
-            cancel(self.state, index, BY_IMMEDIATE_REMAINDER)
-        return 0
-
-    cdef int32_t find_open(self, Command* command, Refusal* refusal) except -2:
-        """Return the account's open order that a command names by exactly one id, or -1 and why not."""
-        cdef Shard shard = self.state
-        cdef bint has_client_id = is_given(&command.client_id)
-        cdef int32_t account = shard.accounts.find(command.account_id)
-        cdef int32_t index = -1
-        if has_client_id == (command.order_id != 0):
-            refuse(refusal, MALFORMED, 0, 0)
-            return -1
-        if account >= 0:
-            if has_client_id:
-                index = shard.orders.find_client(account, &command.client_id)
-            else:
-                index = shard.orders.find(command.order_id)
-        if index < 0 or shard.orders.slots[index].state != OPEN or (
-            shard.holding_of(&shard.orders.slots[index]).account != account
-        ):
-            refuse(refusal, ORDER_UNKNOWN, command.order_id, 0)
-            return -1
-        return index
-
-    cdef int cancel_one(self, Command* command, Result* result) except -1:
-        cdef Refusal refusal
-        cdef int32_t index
-        cdef Order* order
-        cdef uint8_t cancel_reason = command.cancel_reason if command.cancel_reason else BY_REQUEST
-        if cancel_reason != BY_REQUEST and cancel_reason != BY_DISCONNECT:
-            refuse(&refusal, MALFORMED, cancel_reason, 0)
-            return self.reject(command, result, &refusal)
-        index = self.find_open(command, &refusal)
-        if index < 0:
-            return self.reject(command, result, &refusal)
-        order = &self.state.orders.slots[index]
-        if self.state.book_of(order).state == HALTED:
-            refuse(&refusal, INSTRUMENT_STATE, HALTED, TRADING)
-            return self.reject(command, result, &refusal)
-        result.order_id = order.order_id
-        result.client_id = self.state.orders.client_id_of(index)
-        result.filled_lots = order.filled_lots
-        result.filled_value_micros = self.state.orders.pasts[index].filled_value_micros
-        result.remaining_lots = order.remaining_lots
-        result.state = CANCELLED
-        return cancel(self.state, index, cancel_reason)
-
-    cdef int cancel_all(self, Command* command, Result* result) except -1:
-        """Cancel the account's orders that the filter names, by order id; those of a halted book stay."""
-        cdef Shard shard = self.state
-        cdef Refusal refusal
-        cdef int32_t account = shard.accounts.find(command.account_id)
-        cdef int32_t book = -1
-        cdef int32_t index, following
-        cdef Order* order
-        cdef uint8_t cancel_reason = command.cancel_reason if command.cancel_reason else BY_REQUEST
-        if (cancel_reason != BY_REQUEST and cancel_reason != BY_DISCONNECT) or command.side > SELL:
-            refuse(&refusal, MALFORMED, 0, 0)
-            return self.reject(command, result, &refusal)
-        if command.instrument_id != 0:
-            book = shard.books.find(command.instrument_id)
-            if book < 0:
-                refuse(&refusal, INSTRUMENT_UNKNOWN, command.instrument_id, 0)
-                return self.reject(command, result, &refusal)
-        index = shard.accounts.slots[account].first_order if account >= 0 else -1
-        while index >= 0:
-            order = &shard.orders.slots[index]
-            following = order.account_next
-            if (
-                (book < 0 or order.book == book)
-                and (command.side == 0 or order.side == command.side)
-                and shard.book_of(order).state != HALTED
-            ):
-                cancel(shard, index, cancel_reason)
-                result.cancelled_orders += 1
-            index = following
-        return 0
-
-    cdef int amend(self, Command* command, Result* result) except -1:
-        """Change price or size; a smaller size at the same price keeps its place, anything else loses it (ORD-020)."""
-        cdef Shard shard = self.state
-        cdef Refusal refusal
-        cdef int32_t index = self.find_open(command, &refusal)
-        cdef Order* order
-        cdef uint8_t status
-        cdef int64_t price, size, previous
-        if index < 0:
-            return self.reject(command, result, &refusal)
-        order = &shard.orders.slots[index]
-        status = shard.account_of(order).status
-        price = command.price_ticks if command.price_ticks else order.price_ticks
-        size = command.size_lots if command.size_lots else order.filled_lots + order.remaining_lots
-        refusal.reason = OK
-        if command.price_ticks == 0 and command.size_lots == 0:
-            refuse(&refusal, MALFORMED, 0, 0)
-        elif not shard.is_open:
-            refuse(&refusal, NOT_READY, 0, 0)
-        elif shard.book_of(order).state != TRADING:
-            refuse(&refusal, INSTRUMENT_STATE, shard.book_of(order).state, TRADING)
-        elif not 1 <= size <= LOTS_LIMIT:
-            refuse(&refusal, SIZE_OUT_OF_RANGE, size, LOTS_LIMIT)
-        elif size <= order.filled_lots:
-            refuse(&refusal, AMEND_BELOW_FILLED, size, order.filled_lots)
-        elif status == LINE_FROZEN:
-            refuse(&refusal, ACCOUNT_FROZEN, 0, 0)
-        elif status == NO_LINE:
-            refuse(&refusal, NO_CREDIT_LINE, 0, 0)
-        elif price != order.price_ticks or size > order.filled_lots + order.remaining_lots:
-            self._amend_in_turn(index, price, size - order.filled_lots, &refusal)
-        else:
-            previous = order.remaining_lots
-            shard.shrink(index, size - order.filled_lots)
-            write_amended(shard, index, price, previous, True)
-        if refusal.reason != OK:
-            return self.reject(command, result, &refusal)
-        result.order_id = order.order_id
-        result.client_id = self.state.orders.client_id_of(index)
-        if order.level >= 0:
-            # It kept its place.
-            result.filled_lots = order.filled_lots
-            result.filled_value_micros = self.state.orders.pasts[index].filled_value_micros
-            result.remaining_lots = order.remaining_lots
-            result.state = OPEN
-            return 0
-        match(shard, index)
-        return self.finish(index, result)
-
-    cdef int _amend_in_turn(self, int32_t index, int64_t price, int64_t lots, Refusal* refusal) except -1:
-        """Check an order as it would become, and take it out of its queue to run anew."""
-        cdef Shard shard = self.state
-        cdef Order* order = &shard.orders.slots[index]
-        cdef Intent intent
-        cdef int64_t previous_price = order.price_ticks
-        cdef int64_t previous_lots = order.remaining_lots
-        begin_intent(&intent, shard.holding_of(order).account, order.book)
-        intent.price_ticks = price
-        intent.lots = lots
-        intent.side = order.side
-        intent.order_type = LIMIT
-        intent.time_in_force = GTC
-        intent.flags = <uint8_t>order.flags
-        if check(shard, &intent, index, refusal) != OK:
-            return 0
-        shard.requeue(index, price, lots, intent.margin_price_ticks)
-        write_amended(shard, index, previous_price, previous_lots, False)
-        return 0
+        return reject(self.state, command, result, &refusal)
 
     def sample_books(self, int64_t now_ns):
         """Emit BookSampled for each instrument, by instrument id."""
@@ -624,20 +350,7 @@ cdef class Engine:
             memcpy(&client_id, <const char*>padded, 16)
             if account >= 0 and client_order_id.strip(b"\0"):
                 index = self.state.orders.find_client(account, &client_id)
-        return self._known(index) if index >= 0 else None
-
-    def _known(self, int32_t index):
-        cdef Order* order = &self.state.orders.slots[index]
-        cdef OrderPast* past = &self.state.orders.pasts[index]
-        cdef ClientId client_id = self.state.orders.client_id_of(index)
-        cdef bytes shown = (<char*>&client_id)[:16]
-        cancel_reason = self.state.orders.details[order.details].cancel_reason if order.details >= 0 else 0
-        return KnownOrder(
-            order.order_id, shown.rstrip(b"\0"), self.state.holding_of(order).account_id,
-            self.state.book_of(order).instrument_id, order.side, order.order_type, order.time_in_force,
-            <uint8_t>order.flags, order.price_ticks, order.remaining_lots, order.filled_lots,
-            past.filled_value_micros, order.state, cancel_reason, past.accepted_time_ns,
-        )
+        return known_order(self.state, index) if index >= 0 else None
 
     def open_orders(self, int64_t account_id, int32_t instrument_id=0):
         """Return the account's open orders, of one instrument unless 0, by order id."""
@@ -646,7 +359,7 @@ cdef class Engine:
         found = []
         while index >= 0:
             if instrument_id in (0, self.state.book_of(&self.state.orders.slots[index]).instrument_id):
-                found.append(self._known(index))
+                found.append(known_order(self.state, index))
             index = self.state.orders.slots[index].account_next
         return found
 
@@ -695,6 +408,18 @@ cdef class Engine:
             index = self.state.orders.slots[index].next
         return found
 
+    def queue_position(self, int64_t order_id):
+        """Return the lots shown and the orders ahead of a resting order at its price; None if it does not rest."""
+        return queue_position(self.state, order_id)
+
+    def resting_orders(self, instrument_id):
+        """Return a book's orders as packed records of 56 bytes: bids, then asks, best price first, oldest first.
+
+        Each is `<qqqqqqB7x`: order_id, account_id, price_ticks, visible_lots, remaining_lots, display_lots (0 for no
+        iceberg), side.
+        """
+        return resting_orders(self.state, self._listed(instrument_id))
+
     def mark(self, instrument_id):
         """Return mark and index price in ticks, 0 before the first, and whether they are stale."""
         cdef Book* book = self.state.book(self._listed(instrument_id))
@@ -735,34 +460,3 @@ cdef class Engine:
             account.committed, <int64_t>account.value, <int64_t>account.fees, account.last_fill_seq,
             account.open_orders,
         )
-
-
-cdef int _write_accepted(Shard shard, Command* command, Intent* intent, int64_t order_id) except -1:
-    cdef OrderAccepted* event = <OrderAccepted*>shard.journal.write(
-        ORDER_ACCEPTED, command.instrument_id, command.account_id
-    )
-    event.order_id = order_id
-    event.client_id = intent.client_id
-    event.price_ticks = intent.price_ticks
-    event.size_lots = intent.lots
-    event.loss_micros = intent.loss_micros
-    event.margin_price_ticks = intent.margin_price_ticks
-    event.slippage_cap_ppm = intent.slippage_cap_ppm
-    event.side = intent.side
-    event.order_type = intent.order_type
-    event.time_in_force = intent.time_in_force
-    event.flags = <uint8_t>intent.flags
-    return 0
-
-
-cdef inline void _look_ahead(Shard shard, Command* command, Py_ssize_t rest) noexcept:
-    """Fetch what the commands behind this one will read; `rest` of them are left, this one included."""
-    if rest > TO_NEIGHBOURS:
-        fetch_neighbours(shard, command + TO_NEIGHBOURS)
-        if rest > TO_SLOTS:
-            fetch_slots(shard, command + TO_SLOTS)
-            if rest > TO_TABLES:
-                fetch_tables(shard, command + TO_TABLES)
-                if rest > TO_COMMAND:
-                    fetch(command + TO_COMMAND)
-                    fetch(&command[TO_COMMAND].price_ticks)

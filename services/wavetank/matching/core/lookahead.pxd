@@ -5,10 +5,9 @@ one before it: table, account, holding; table, order, its neighbours. One step o
 between. Nothing is decided here: a guess that turns out wrong costs a fetch.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t
 
-from wavetank.matching.core.accounts cimport Account
-from wavetank.matching.core.ids cimport tag_of
+from wavetank.matching.core.accounts cimport Account, account_tag
 from wavetank.matching.core.orders cimport Order
 from wavetank.matching.core.records cimport Command
 from wavetank.matching.core.shard cimport Shard
@@ -25,7 +24,7 @@ cdef enum:
     TO_NEIGHBOURS = 2
 
 cdef inline uint32_t account_home(Shard shard, int64_t account_id) noexcept:
-    return shard.accounts.by_id.home(tag_of(<uint64_t>account_id, 0))
+    return shard.accounts.by_id.home(account_tag(account_id))
 
 cdef inline void fetch_tables(Shard shard, Command* command) noexcept:
     """Fetch the table entries of the command's account and order."""
@@ -78,3 +77,18 @@ cdef inline void fetch_holding(Shard shard, int32_t index) noexcept:
     if index >= 0:
         fetch(&shard.accounts.holdings[index])
         fetch(&shard.accounts.holdings[index].account_id)
+
+cdef inline void look_ahead(Shard shard, Command* command, Py_ssize_t left) noexcept:
+    """Fetch what the commands behind this one will read; `left` of them are left, this one included."""
+    if left <= TO_NEIGHBOURS:
+        return
+    fetch_neighbours(shard, command + TO_NEIGHBOURS)
+    if left <= TO_SLOTS:
+        return
+    fetch_slots(shard, command + TO_SLOTS)
+    if left <= TO_TABLES:
+        return
+    fetch_tables(shard, command + TO_TABLES)
+    if left > TO_COMMAND:
+        fetch(command + TO_COMMAND)
+        fetch(&command[TO_COMMAND].price_ticks)

@@ -5,11 +5,11 @@ Order of events within one order's run: for each resting order met, either its c
 taker's, each newest first (MTCH-030).
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
 
 from wavetank.matching.core.accounts cimport Holding
 from wavetank.matching.core.book cimport Book, Level
-from wavetank.matching.core.orders cimport Order, loss_now
+from wavetank.matching.core.orders cimport CONDITIONAL, STOPS_BOTH, STOPS_ITSELF, Order, loss_now
 from wavetank.matching.core.records cimport (
     ORDER_AMENDED,
     ORDER_CANCELLED,
@@ -19,11 +19,11 @@ from wavetank.matching.core.records cimport (
     Traded,
 )
 from wavetank.matching.core.shard cimport Fees, Shard
-from wavetank.matching.core.words cimport BUY, BY_REDUCE_ONLY, BY_SELF_TRADE, CANCELLED, FILLED, REDUCE_ONLY, SELL
+from wavetank.matching.core.words cimport BUY, BY_REDUCE_ONLY, BY_SELF_TRADE, CANCELLED, FILLED, OPEN, REDUCE_ONLY, SELL
 
 
 cdef int match(Shard shard, int32_t taker) except -1:
-    """Trade an order that rests nowhere, as far as its limit goes; it is closed if that fills it."""
+    """Trade an order that rests nowhere, as far as its limit goes; it is closed if that fills or cancels it."""
     cdef Order* order = &shard.orders.slots[taker]
     cdef Order* makes
     cdef Book* book = shard.book_of(order)
@@ -44,13 +44,17 @@ cdef int match(Shard shard, int32_t taker) except -1:
         maker_holding = makes.holding
         # One holding is one account in one book.
         if maker_holding == taker_holding:
-            cancel(shard, maker, BY_SELF_TRADE)
+            if not order.flags & STOPS_ITSELF:
+                cancel(shard, maker, BY_SELF_TRADE)
+            if order.flags & (STOPS_ITSELF | STOPS_BOTH):
+                cancel(shard, taker, BY_SELF_TRADE)
+                break
             continue
-        _trade(shard, book, taker, maker, min(makes.remaining_lots, order.remaining_lots))
+        _trade(shard, book, taker, maker, min(shard.orders.visible_lots(makes), order.remaining_lots))
         if makes.remaining_lots == 0:
-            shard.close(maker, FILLED, 0)
+            shard.close(maker, FILLED, 0, 0)
         if order.remaining_lots == 0:
-            shard.close(taker, FILLED, 0)
+            shard.close(taker, FILLED, 0, 0)
         trim(shard, maker_holding)
         trim(shard, taker_holding)
     return 0
@@ -61,7 +65,7 @@ cdef int _trade(Shard shard, Book* book, int32_t taker, int32_t maker, int64_t l
     cdef Order* takes = &shard.orders.slots[taker]
     cdef Order* makes = &shard.orders.slots[maker]
     cdef Traded* event
-    shard.fill(taker, maker, lots, shard.journal.next_seq, &fees)
+    shard.fill(taker, maker, makes.price_ticks, lots, False, shard.journal.next_seq, &fees)
     shard.trade_counter += 1
     event = <Traded*>shard.journal.write(TRADED, book.instrument_id, shard.holding_of(takes).account_id)
     event.trade_id = shard.id_of(shard.trade_counter)
@@ -99,7 +103,9 @@ cdef int _trim_side(Shard shard, int32_t holding, uint8_t side, int64_t excess) 
     while excess > 0:
         order = &shard.orders.slots[index]
         older = order.account_previous
-        if order.holding == holding and order.side == side and order.flags & REDUCE_ONLY:
+        if (
+            order.holding == holding and order.side == side and order.flags & REDUCE_ONLY and order.state == OPEN
+        ):
             previous = order.remaining_lots
             if previous <= excess:
                 cancel(shard, index, BY_REDUCE_ONLY)
@@ -112,8 +118,8 @@ cdef int _trim_side(Shard shard, int32_t holding, uint8_t side, int64_t excess) 
     return 0
 
 
-cdef int cancel(Shard shard, int32_t index, uint8_t cancel_reason) except -1:
-    """End an open order without a trade."""
+cdef int cancel_refused(Shard shard, int32_t index, uint8_t cancel_reason, uint16_t refusal) except -1:
+    """End a live order without a trade; `refusal` tells why it could not run, where that is why."""
     cdef Order* order = &shard.orders.slots[index]
     cdef OrderCancelled* event = <OrderCancelled*>shard.journal.write(
         ORDER_CANCELLED, shard.book_of(order).instrument_id, shard.holding_of(order).account_id
@@ -125,7 +131,8 @@ cdef int cancel(Shard shard, int32_t index, uint8_t cancel_reason) except -1:
     event.side = order.side
     event.reason = cancel_reason
     event.flags = <uint8_t>order.flags
-    return shard.close(index, CANCELLED, cancel_reason)
+    event.refusal = refusal
+    return shard.close(index, CANCELLED, cancel_reason, refusal)
 
 
 cdef int write_amended(
@@ -142,8 +149,11 @@ cdef int write_amended(
     event.price_ticks = order.price_ticks
     event.previous_remaining_lots = previous_lots
     event.remaining_lots = order.remaining_lots
-    event.loss_micros = loss_now(order, shard.book_of(order).taker_ppm)
+    if order.state == OPEN:
+        event.loss_micros = loss_now(order, shard.book_of(order).taker_ppm)
     event.margin_price_ticks = order.margin_price_ticks
+    if order.flags & CONDITIONAL:
+        event.trigger_price_ticks = shard.orders.details_of(order).trigger_price_ticks
     event.side = order.side
     event.kept_priority = kept_priority
     return 0

@@ -7,11 +7,22 @@ from libcpp.vector cimport vector
 from wavetank.matching.core.ids cimport IdTable, tag_of
 from wavetank.matching.core.records cimport ClientId
 from wavetank.matching.core.slab cimport Lines
-from wavetank.matching.core.words cimport BUY, OPEN
+from wavetank.matching.core.words cimport BUY, GTC, GTT, OPEN, UNTRIGGERED
 
 cdef enum:
-    # Marks in the upper half of an order's flags; events and snapshots show the lower half only.
+    # Marks in the upper half of an order's flags: what trading must see of the order's details. Events show the lower
+    # half only.
     AMENDED = 0x100
+    ICEBERG = 0x200
+    # Ends at a time.
+    TIMED = 0x400
+    # Has, or had, a trigger.
+    CONDITIONAL = 0x800
+    GROUPED = 0x1000
+    # What it does when it meets an order of its own account; none of the two is EXPIRE_MAKER.
+    STOPS_ITSELF = 0x2000
+    STOPS_BOTH = 0x4000
+    DETAILED = ICEBERG | TIMED | CONDITIONAL | GROUPED
 
 # What trading reads, in one cache line of 64 bytes. Prices and lots are below 2^31 (UNIT-020): multiply them as int64.
 cdef struct Order:
@@ -44,7 +55,7 @@ cdef struct OrderPast:
     int64_t accepted_time_ns
     int64_t filled_value_micros
 
-# What few orders have: today those with a client order id.
+# What only some orders have: those with a client order id, icebergs, those with an end, a trigger or a group.
 cdef struct OrderDetails:
     ClientId client_id
     # The first answer, and the body it answered (ORD-030).
@@ -56,7 +67,22 @@ cdef struct OrderDetails:
     int32_t account
     # The order's slot; of a free one, the next free one.
     int32_t order
+    int64_t expire_time_ns
+    # Order id of the group's first order.
+    int64_t group_id
+    int32_t trigger_price_ticks
+    # Of an iceberg: the most that it shows, and what it shows now.
+    int32_t display_lots
+    int32_t visible_lots
+    # The slot of the next live order of its group, and after the last the first; -1 outside a group.
+    int32_t group_next
+    uint16_t refusal
     uint8_t cancel_reason
+    uint8_t trigger_kind
+    uint8_t trigger_source
+    uint8_t group_kind
+    # CANCELLED if the first answer told that the order had ended already; else 0.
+    uint8_t answer_state
 
 cdef inline int64_t fee_due(int64_t value_micros, int64_t rate_ppm, int32_t* prepaid) noexcept:
     """Return what a fill adds to an order's fee, and carry the millionths that the rounding up has prepaid.
@@ -73,15 +99,22 @@ cdef inline int64_t loss_of(
     int64_t lots, int64_t price_ticks, int64_t margin_price_ticks, uint8_t side, int64_t taker_ppm, int32_t prepaid
 ) noexcept:
     """Return what `lots` of an order lose against the margin price at their limit, with the taker fee they add (R6)."""
-    cdef int64_t beyond = price_ticks - margin_price_ticks if side == BUY else margin_price_ticks - price_ticks
-    cdef int64_t fee = fee_due(lots * price_ticks, taker_ppm, &prepaid)
-    return fee + lots * beyond if beyond > 0 else fee
+    # Without branches: which side it is, and on which side of the margin price, no processor can guess. 1 and -1.
+    cdef int64_t beyond = (price_ticks - margin_price_ticks) * (2 * BUY + 1 - 2 * <int64_t>side)
+    return fee_due(lots * price_ticks, taker_ppm, &prepaid) + lots * (beyond & ~(beyond >> 63))
 
 cdef inline int64_t loss_now(Order* order, int64_t taker_ppm) noexcept:
     """Return what the open lots of an order add to the loss of its account's open orders (R6)."""
     return loss_of(
         order.remaining_lots, order.price_ticks, order.margin_price_ticks, order.side, taker_ppm, order.prepaid_fee
     )
+
+cdef inline bint rests(uint8_t time_in_force) noexcept:
+    """Tell whether an order's rest stays in the book."""
+    return time_in_force == GTC or time_in_force == GTT
+
+cdef inline bint is_live(uint8_t state) noexcept:
+    return state == OPEN or state >= UNTRIGGERED
 
 cdef inline bint is_given(ClientId* client_id) noexcept:
     return client_id.low != 0 or client_id.high != 0
@@ -94,13 +127,13 @@ cdef class Orders:
     cdef vector[OrderDetails] details
     cdef int32_t free
     cdef int32_t free_details
-    # Open and remembered orders; those with a client order id.
+    # Live and remembered orders; those with a client order id.
     cdef IdTable by_id
     cdef IdTable by_client
     cdef uint64_t salt
 
     cdef inline int32_t find_known(self, int64_t order_id) noexcept:
-        """Return the index of an open or remembered order, or -1."""
+        """Return the index of a live or remembered order, or -1."""
         cdef uint32_t tag = <uint32_t>order_id
         cdef uint32_t at = self.by_id.home(tag)
         cdef int32_t index = self.by_id.entries[at].slot
@@ -110,9 +143,17 @@ cdef class Orders:
         return index
 
     cdef inline int32_t find(self, int64_t order_id) noexcept:
-        """Return the index of an open order, or -1."""
+        """Return the index of a live order, or -1."""
         cdef int32_t index = self.find_known(order_id)
-        return index if index >= 0 and self.slots[index].state == OPEN else -1
+        return index if index >= 0 and is_live(self.slots[index].state) else -1
+
+    cdef inline OrderDetails* details_of(self, Order* order) noexcept:
+        """Return the details of an order that has some."""
+        return &self.details[order.details]
+
+    cdef inline int32_t visible_lots(self, Order* order) noexcept:
+        """Return what the book shows of a resting order."""
+        return self.details[order.details].visible_lots if order.flags & ICEBERG else order.remaining_lots
 
     cdef inline int32_t take(self) except -2:
         """Return the index of an order to be filled in."""

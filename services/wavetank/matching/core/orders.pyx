@@ -66,7 +66,7 @@ cdef class Orders:
         return at >= 0 and is_given(&self.details[at].client_id)
 
     cdef int32_t find_client(self, int32_t account, ClientId* client_id) noexcept:
-        """Return the index of the account's open or remembered order with this client order id, or -1."""
+        """Return the index of the account's live or remembered order with this client order id, or -1."""
         cdef uint32_t tag = self.client_tag(account, client_id)
         cdef uint32_t at = self.by_client.home(tag)
         cdef OrderDetails* known

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class KnownOrder:
-    """An order that is open, or remembered by its client order id."""
+    """An order that is open or waits for something, or is remembered by its client order id."""
 
     order_id: int
     client_order_id: bytes
@@ -24,9 +24,9 @@ class KnownOrder:
     filled_lots: int
     filled_value_micros: int
     state: int
-    cancel_reason: int
-    """A `CancelReason`, 0 unless cancelled."""
     accepted_time_ns: int
+    cancel_reason: int = 0
+    """A `CancelReason`, 0 unless cancelled."""
     display_lots: int = 0
     """Most that an iceberg shows at once, or 0."""
     expire_time_ns: int = 0
@@ -41,6 +41,8 @@ class KnownOrder:
     group_kind: int = 0
     refusal: int = 0
     """A `Reason`, where it was cancelled because it was refused when it came to run; else 0."""
+    visible_lots: int = 0
+    """What the book shows of it; 0 where it does not rest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from wavetank.matching.core.orders cimport Order, loss_now
 from wavetank.matching.core.records cimport (
     BOOK_SAMPLED,
     CREDIT_APPLIED,
+    DEAD_MAN_MOVED,
     GATE_MOVED,
     MARK_APPLIED,
     ORDER_ACCEPTED,
@@ -22,6 +23,7 @@ from wavetank.matching.core.records cimport (
     REQUEST_ANSWERED,
     TRADED,
     CreditApplied,
+    DeadManMoved,
     GateMoved,
     MarkApplied,
     OrderAccepted,
@@ -32,8 +34,8 @@ from wavetank.matching.core.records cimport (
     RequestAnswered,
     Traded,
 )
-from wavetank.matching.core.shard cimport Fees, Intent, Shard, begin_intent
-from wavetank.matching.core.words cimport CANCELLED, FILLED, LIQUIDATION, MARKET
+from wavetank.matching.core.shard cimport Fees, Intent, Shard, begin_intent, marks_of
+from wavetank.matching.core.words cimport CANCELLED, FILLED, LIQUIDATION, OPEN, PARENT, UNTRIGGERED, WAITING
 
 cdef int64_t COUNTER_MASK = (<int64_t>1 << 48) - 1
 
@@ -80,6 +82,8 @@ cdef bint _apply(Shard shard, Record* record, int64_t seq) except? -1:
         shard.request_number = (<RequestAnswered*>record).request_number
     elif kind == CREDIT_APPLIED:
         _credited(shard, <CreditApplied*>record)
+    elif kind == DEAD_MAN_MOVED:
+        shard.set_dead_man(shard.accounts.ensure(record.account_id), (<DeadManMoved*>record).deadline_ns)
     elif kind == GATE_MOVED:
         shard.is_open = (<GateMoved*>record).is_open
     else:
@@ -88,9 +92,11 @@ cdef bint _apply(Shard shard, Record* record, int64_t seq) except? -1:
 
 
 cdef int64_t _loss_of(Shard shard, int32_t index) noexcept:
-    """Return the loss that an order's event repeats; a liquidation has none."""
+    """Return the loss that an order's event repeats; a liquidation has none, nor has what still waits."""
     cdef Order* order = &shard.orders.slots[index]
-    return 0 if order.flags & LIQUIDATION else loss_now(order, shard.book_of(order).taker_ppm)
+    if order.flags & LIQUIDATION or order.state != OPEN:
+        return 0
+    return loss_now(order, shard.book_of(order).taker_ppm)
 
 
 cdef bint _accepted(Shard shard, OrderAccepted* event) except? -1:
@@ -103,18 +109,30 @@ cdef bint _accepted(Shard shard, OrderAccepted* event) except? -1:
     begin_intent(&intent, shard.accounts.ensure(event.account_id), book)
     intent.client_id = event.client_id
     intent.price_ticks = event.price_ticks
-    intent.asked_price_ticks = 0 if event.order_type == MARKET else event.price_ticks
+    intent.asked_price_ticks = event.asked_price_ticks
     intent.lots = event.size_lots
     intent.slippage_cap_ppm = event.slippage_cap_ppm
     intent.margin_price_ticks = event.margin_price_ticks
     intent.side = event.side
     intent.order_type = event.order_type
     intent.time_in_force = event.time_in_force
-    intent.flags = event.flags
+    intent.expire_time_ns = event.expire_time_ns
+    intent.group_id = event.group_id
+    intent.group_kind = event.group_kind
+    intent.display_lots = event.display_lots
+    intent.trigger_price_ticks = event.trigger_price_ticks
+    intent.trigger_kind = event.trigger_kind
+    intent.trigger_source = event.trigger_source
+    intent.flags = event.flags | marks_of(&intent, event.self_trade_prevention)
+    if event.group_kind == PARENT and event.group_id != event.order_id:
+        intent.state = WAITING
+    elif event.trigger_kind:
+        intent.state = UNTRIGGERED
     shard.order_counter = counter
     index = shard.admit(&intent, event.order_id)
-    # Until it ends it stands where it would rest: nobody else comes to its price before the next event.
-    shard.rest(index)
+    if intent.state == OPEN:
+        # Until it ends it stands where it would rest: nobody else comes to its price before the next event.
+        shard.rest(index)
     return _loss_of(shard, index) == event.loss_micros
 
 
@@ -125,10 +143,12 @@ cdef bint _traded(Shard shard, Traded* event, int64_t seq) except? -1:
     cdef bint fits
     if taker < 0 or maker < 0 or taker == maker:
         return False
+    if shard.orders.slots[taker].state != OPEN or shard.orders.slots[maker].state != OPEN:
+        return False
     if min(shard.orders.slots[taker].remaining_lots, shard.orders.slots[maker].remaining_lots) < event.size_lots:
         return False
     shard.trade_counter = event.trade_id & COUNTER_MASK
-    shard.fill(taker, maker, event.size_lots, seq, &fees)
+    shard.fill(taker, maker, event.price_ticks, event.size_lots, event.auction, seq, &fees)
     fits = (
         fees.maker == event.maker_fee_micros
         and fees.taker == event.taker_fee_micros
@@ -136,9 +156,9 @@ cdef bint _traded(Shard shard, Traded* event, int64_t seq) except? -1:
         and shard.orders.slots[taker].remaining_lots == event.taker_remaining_lots
     )
     if event.maker_remaining_lots == 0:
-        shard.close(maker, FILLED, 0)
+        shard.close(maker, FILLED, 0, 0)
     if event.taker_remaining_lots == 0:
-        shard.close(taker, FILLED, 0)
+        shard.close(taker, FILLED, 0, 0)
     return fits
 
 
@@ -146,7 +166,7 @@ cdef bint _cancelled(Shard shard, OrderCancelled* event) except? -1:
     cdef int32_t index = shard.orders.find(event.order_id)
     if index < 0 or shard.orders.slots[index].remaining_lots != event.remaining_lots:
         return False
-    shard.close(index, CANCELLED, event.reason)
+    shard.close(index, CANCELLED, event.reason, event.refusal)
     return True
 
 
@@ -154,7 +174,9 @@ cdef bint _amended(Shard shard, OrderAmended* event) except? -1:
     cdef int32_t index = shard.orders.find(event.order_id)
     if index < 0 or shard.orders.slots[index].remaining_lots != event.previous_remaining_lots:
         return False
-    if event.kept_priority:
+    if shard.orders.slots[index].state != OPEN:
+        shard.reshape(index, event.price_ticks, event.remaining_lots, event.trigger_price_ticks)
+    elif event.kept_priority:
         shard.shrink(index, event.remaining_lots)
     else:
         shard.requeue(index, event.price_ticks, event.remaining_lots, event.margin_price_ticks)

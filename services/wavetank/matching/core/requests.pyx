@@ -9,6 +9,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
 
 from wavetank.matching.core.accounts cimport Holding
 from wavetank.matching.core.book cimport Book, band_edge
+from wavetank.matching.core.cancellation cimport cancel_account
 from wavetank.matching.core.matching cimport cancel, match, trim
 from wavetank.matching.core.orders cimport Order
 from wavetank.matching.core.records cimport (
@@ -29,6 +30,7 @@ from wavetank.matching.core.words cimport (
     BY_LIQUIDATION,
     CANCEL_ACCOUNT,
     CANCELLED,
+    EXPIRE_MAKER,
     FILLED,
     INSTRUMENT_STATE,
     INSTRUMENT_UNKNOWN,
@@ -59,14 +61,14 @@ cdef int64_t VALUE_BOUND = <int64_t>1 << 62
 cdef int carry_out(Shard shard, Command* command, Result* result) except -1:
     """Carry out a request once, and answer it."""
     cdef RequestAnswered* event
-    cdef int reason
+    cdef int reason = OK
     if command.request_seq < shard.request_seq or (
         command.request_seq == shard.request_seq and command.request_number <= shard.request_number
     ):
         result.repeated = True
         return 0
     if command.kind == CANCEL_ACCOUNT:
-        reason = _cancel_account(shard, command, result)
+        result.cancelled_orders = cancel_account(shard, shard.accounts.find(command.account_id), BY_LIQUIDATION)
     elif command.kind == LIQUIDATE:
         reason = _liquidate(shard, command, result)
     else:
@@ -82,15 +84,6 @@ cdef int carry_out(Shard shard, Command* command, Result* result) except -1:
     event.command = command.kind
     event.reason = <uint16_t>reason
     return 0
-
-
-cdef int _cancel_account(Shard shard, Command* command, Result* result) except -1:
-    """Cancel all orders of an account, by order id."""
-    cdef int32_t account = shard.accounts.find(command.account_id)
-    while account >= 0 and shard.accounts.slots[account].first_order >= 0:
-        cancel(shard, shard.accounts.slots[account].first_order, BY_LIQUIDATION)
-        result.cancelled_orders += 1
-    return OK
 
 
 cdef int _liquidate(Shard shard, Command* command, Result* result) except -1:
@@ -159,8 +152,10 @@ cdef int _run_liquidation(
     event = <OrderAccepted*>shard.journal.write(ORDER_ACCEPTED, command.instrument_id, command.account_id)
     event.order_id = result.order_id
     event.price_ticks = price
+    event.asked_price_ticks = <int32_t>price
     event.size_lots = lots
     event.margin_price_ticks = intent.margin_price_ticks
+    event.self_trade_prevention = EXPIRE_MAKER
     event.request_seq = command.request_seq
     event.request_number = command.request_number
     event.side = intent.side

@@ -8,8 +8,19 @@ from libcpp.deque cimport deque
 from wavetank.matching.core.accounts cimport Account, Accounts, Holding
 from wavetank.matching.core.book cimport Book, Books
 from wavetank.matching.core.journal cimport Journal
-from wavetank.matching.core.orders cimport Order, Orders
+from wavetank.matching.core.orders cimport (
+    CONDITIONAL,
+    GROUPED,
+    ICEBERG,
+    STOPS_BOTH,
+    STOPS_ITSELF,
+    TIMED,
+    Order,
+    Orders,
+)
 from wavetank.matching.core.records cimport ClientId
+from wavetank.matching.core.timers cimport Timers
+from wavetank.matching.core.words cimport EXPIRE_BOTH, EXPIRE_MAKER, EXPIRE_TAKER, OPEN
 
 cdef struct Intent:
     # An order that is about to be accepted.
@@ -20,6 +31,10 @@ cdef struct Intent:
     int64_t slippage_cap_ppm
     int64_t margin_price_ticks
     int64_t loss_micros
+    int64_t expire_time_ns
+    int64_t group_id
+    int64_t display_lots
+    int64_t trigger_price_ticks
     int32_t account
     int32_t book
     # -1 while not looked up, or where the account has none yet.
@@ -28,12 +43,41 @@ cdef struct Intent:
     uint8_t side
     uint8_t order_type
     uint8_t time_in_force
+    # OPEN, or what it waits for.
+    uint8_t state
+    uint8_t trigger_kind
+    uint8_t trigger_source
+    uint8_t group_kind
 
 cdef inline void begin_intent(Intent* intent, int32_t account, int32_t book) noexcept:
-    memset(intent, 0, sizeof(Intent))
+    # By halves, as in the journal.
+    memset(intent, 0, sizeof(Intent) // 2)
+    memset(<char*>intent + sizeof(Intent) // 2, 0, sizeof(Intent) - sizeof(Intent) // 2)
     intent.account = account
     intent.book = book
     intent.holding = -1
+    intent.state = OPEN
+
+cdef inline uint16_t marks_of(Intent* intent, uint8_t self_trade_prevention) noexcept:
+    """Return the upper half of an order's flags."""
+    cdef uint16_t marks = 0
+    if self_trade_prevention > EXPIRE_MAKER:
+        marks |= STOPS_ITSELF if self_trade_prevention == EXPIRE_TAKER else STOPS_BOTH
+    if intent.display_lots:
+        marks |= ICEBERG
+    if intent.expire_time_ns:
+        marks |= TIMED
+    if intent.trigger_kind:
+        marks |= CONDITIONAL
+    if intent.group_kind:
+        marks |= GROUPED
+    return marks
+
+cdef inline uint8_t prevention_of(uint16_t flags) noexcept:
+    """Return the order's self-trade prevention (MTCH-020)."""
+    if flags & STOPS_ITSELF:
+        return EXPIRE_TAKER
+    return EXPIRE_BOTH if flags & STOPS_BOTH else EXPIRE_MAKER
 
 cdef struct Moment:
     int64_t first_seq
@@ -63,6 +107,9 @@ cdef class Shard:
     cdef bint is_open
     cdef int64_t now_ns
     cdef deque[Moment] moments
+    cdef Timers timers
+    # Order id, or group id, of what was accepted last and may still be in its own run; 0 for nothing.
+    cdef int64_t running
 
     cdef inline Book* book(self, int32_t index) noexcept:
         """Return a book; it stays where it is until another instrument is listed."""
@@ -85,10 +132,17 @@ cdef class Shard:
     cdef int32_t admit(self, Intent* intent, int64_t order_id) except -2
     cdef int describe(self, int32_t index, Intent* intent) except -1
     cdef int rest(self, int32_t index) except -1
-    cdef int fill(self, int32_t taker, int32_t maker, int64_t lots, int64_t seq, Fees* fees) except -1
-    cdef int close(self, int32_t index, uint8_t state, uint8_t cancel_reason) except -1
+    cdef int fill(
+        self, int32_t taker, int32_t maker, int64_t price_ticks, int64_t lots, bint auction, int64_t seq, Fees* fees
+    ) except -1
+    cdef int close(self, int32_t index, uint8_t state, uint8_t cancel_reason, uint16_t refusal) except -1
+    cdef int set_dead_man(self, int32_t account, int64_t deadline_ns) except -1
+    cdef void note_answer(self, Order* order, uint8_t cancel_reason) noexcept
     cdef int remember(self, int32_t index) except -1
     cdef int shrink(self, int32_t index, int64_t remaining_lots) except -1
+    cdef int reshape(
+        self, int32_t index, int64_t price_ticks, int64_t lots, int64_t trigger_price_ticks
+    ) except -1
     cdef int requeue(self, int32_t index, int64_t price_ticks, int64_t lots, int64_t margin_price_ticks) except -1
     cdef int transfer(
         self, int32_t giver, int32_t receiver, int32_t book, int64_t delta, int64_t value, int64_t seq
@@ -96,6 +150,6 @@ cdef class Shard:
     cdef void expose(self, int32_t index) noexcept
     cdef void release(self, int32_t index) noexcept
     cdef int64_t _fill_side(
-        self, int32_t index, int64_t lots, int64_t value, int64_t rate, bint takes, int64_t seq
+        self, int32_t index, int64_t lots, int64_t value, int64_t rate, bint takes, bint auction, int64_t seq
     ) except? -1
     cdef int _move(self, int32_t holding, int64_t delta, int64_t value, int64_t fee, int64_t seq) except -1

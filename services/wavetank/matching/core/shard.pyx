@@ -9,12 +9,27 @@ from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_
 
 from wavetank.matching.core.orders cimport (
     AMENDED,
+    CONDITIONAL,
+    DETAILED,
+    ICEBERG,
+    TIMED,
     OrderDetails,
     fee_due,
     is_given,
     loss_now,
 )
-from wavetank.matching.core.words cimport BUY, LIQUIDATION, OPEN, REDUCE_ONLY
+from wavetank.matching.core.timers cimport DEAD_MAN_SWITCH, ORDER_EXPIRY
+from wavetank.matching.core.words cimport (
+    BUY,
+    BY_GROUP,
+    BY_OVERTAKEN,
+    BY_PARENT,
+    BY_SELF_TRADE,
+    CANCELLED,
+    LIQUIDATION,
+    OPEN,
+    REDUCE_ONLY,
+)
 
 
 cdef class Shard:
@@ -38,6 +53,7 @@ cdef class Shard:
         self.books = Books(self.orders, settings.track_levels)
         self.accounts = Accounts(self.books)
         self.journal = Journal()
+        self.timers = Timers()
 
     cdef int enter(self, int64_t now_ns, int64_t seq) except -1:
         """Begin an input at `now_ns`; its events are numbered from `seq` on."""
@@ -91,7 +107,8 @@ cdef class Shard:
         order.side = intent.side
         order.order_type = intent.order_type
         order.time_in_force = intent.time_in_force
-        order.state = OPEN
+        order.state = intent.state
+        self.running = intent.group_id if intent.group_id else order_id
         self.orders.pasts[index].accepted_time_ns = self.now_ns
         self.orders.pasts[index].filled_value_micros = 0
         self.orders.by_id.put(<uint32_t>order_id, index)
@@ -103,52 +120,69 @@ cdef class Shard:
                 account.first_order = index
             account.last_order = index
             account.open_orders += 1
-            self.accounts.holdings[holding].open_orders += 1
-            self.expose(index)
-        if is_given(&intent.client_id):
+            if order.state == OPEN:
+                self.accounts.holdings[holding].open_orders += 1
+                self.expose(index)
+        if is_given(&intent.client_id) or intent.flags & DETAILED:
             self.describe(index, intent)
         return index
 
     cdef int describe(self, int32_t index, Intent* intent) except -1:
-        """Keep what an order with a client order id is answered with when it is sent again (ORD-030)."""
+        """Keep what few orders have, and what one with a client order id is answered when it comes again (ORD-030)."""
         cdef OrderDetails* details = self.orders.take_details(index)
         details.client_id = intent.client_id
         details.asked_price_ticks = <int32_t>intent.asked_price_ticks
         details.asked_lots = <int32_t>intent.lots
         details.slippage_cap_ppm = <int32_t>intent.slippage_cap_ppm
         details.account = intent.account
-        return self.orders.index_client(index)
+        details.expire_time_ns = intent.expire_time_ns
+        details.group_id = intent.group_id
+        details.group_kind = intent.group_kind
+        details.group_next = -1
+        details.trigger_kind = intent.trigger_kind
+        details.trigger_source = intent.trigger_source
+        details.trigger_price_ticks = <int32_t>intent.trigger_price_ticks
+        details.display_lots = <int32_t>intent.display_lots
+        if intent.flags & TIMED:
+            self.timers.add(ORDER_EXPIRY, intent.expire_time_ns, self.orders.slots[index].order_id)
+        if is_given(&details.client_id):
+            return self.orders.index_client(index)
+        return 0
 
     cdef int rest(self, int32_t index) except -1:
         """Put an order into its book, behind all others at its price."""
         return self.books.add(index)
 
-    cdef int fill(self, int32_t taker, int32_t maker, int64_t lots, int64_t seq, Fees* fees) except -1:
-        """Let two orders trade at the maker's price; a filled order is not closed yet."""
-        cdef Order* makes = &self.orders.slots[maker]
-        cdef Book* book = self.book_of(makes)
-        cdef int64_t value = lots * makes.price_ticks
+    cdef int fill(
+        self, int32_t taker, int32_t maker, int64_t price_ticks, int64_t lots, bint auction, int64_t seq, Fees* fees
+    ) except -1:
+        """Let two orders trade; a filled order is not closed yet. In an auction the taker rests as well."""
+        cdef Book* book = self.book_of(&self.orders.slots[maker])
+        cdef int64_t value = lots * price_ticks
         cdef bint pays = not self.orders.slots[taker].flags & LIQUIDATION
-        book.last_price_ticks = makes.price_ticks
-        fees.maker = self._fill_side(maker, lots, value, book.maker_ppm, False, seq)
-        fees.taker = self._fill_side(taker, lots, value, book.taker_ppm if pays else 0, True, seq)
+        book.last_price_ticks = price_ticks
+        fees.maker = self._fill_side(maker, lots, value, book.maker_ppm, False, auction, seq)
+        fees.taker = self._fill_side(taker, lots, value, book.taker_ppm if pays else 0, True, auction, seq)
         return 0
 
     cdef int64_t _fill_side(
-        self, int32_t index, int64_t lots, int64_t value, int64_t rate, bint takes, int64_t seq
+        self, int32_t index, int64_t lots, int64_t value, int64_t rate, bint takes, bint auction, int64_t seq
     ) except? -1:
         cdef Order* order = &self.orders.slots[index]
         cdef int64_t fee
         cdef OrderDetails* details
         self.release(index)
         fee = fee_due(value, rate, &order.prepaid_fee)
-        if order.level >= 0:
-            self.books.take_lots(order, lots)
-        else:
+        if order.level < 0:
             order.remaining_lots -= <int32_t>lots
+        elif order.flags & ICEBERG:
+            self.books.take_from_iceberg(index, lots, auction or not takes)
+        else:
+            self.books.take_lots(order, lots)
         order.filled_lots += <int32_t>lots
         self.orders.pasts[index].filled_value_micros += value
-        if takes and order.details >= 0 and not order.flags & AMENDED:
+        # What its own run fills is in its first answer; what comes later is not (ORD-030).
+        if takes and order.details >= 0 and not auction and not order.flags & (AMENDED | CONDITIONAL):
             details = &self.orders.details[order.details]
             details.answer_lots += <int32_t>lots
             details.answer_value_micros += value
@@ -182,7 +216,7 @@ cdef class Shard:
         cdef Order* order = &self.orders.slots[index]
         cdef int64_t lots = order.remaining_lots
         cdef Holding* holding
-        if order.flags & LIQUIDATION or lots == 0:
+        if order.flags & LIQUIDATION or lots == 0 or order.state != OPEN:
             return
         holding = &self.accounts.holdings[order.holding]
         _add_lots(holding, order, lots)
@@ -194,14 +228,14 @@ cdef class Shard:
         cdef Order* order = &self.orders.slots[index]
         cdef int64_t lots = order.remaining_lots
         cdef Holding* holding
-        if order.flags & LIQUIDATION:
+        if order.flags & LIQUIDATION or order.state != OPEN:
             return
         holding = &self.accounts.holdings[order.holding]
         _add_lots(holding, order, -lots)
         holding.loss -= loss_now(order, self.book_of(order).taker_ppm)
         self.accounts.unsettle(holding, order.holding)
 
-    cdef int close(self, int32_t index, uint8_t state, uint8_t cancel_reason) except -1:
+    cdef int close(self, int32_t index, uint8_t state, uint8_t cancel_reason, uint16_t refusal) except -1:
         """End an order: out of the book, its exposure released, remembered if it has a client order id (ORD-060)."""
         cdef Order* order = &self.orders.slots[index]
         cdef Account* account = self.account_of(order)
@@ -210,7 +244,8 @@ cdef class Shard:
         if not order.flags & LIQUIDATION:
             self.release(index)
             account.open_orders -= 1
-            self.holding_of(order).open_orders -= 1
+            if order.state == OPEN:
+                self.holding_of(order).open_orders -= 1
             if order.account_previous >= 0:
                 self.orders.slots[order.account_previous].account_next = order.account_next
             else:
@@ -221,11 +256,34 @@ cdef class Shard:
                 account.last_order = order.account_previous
         order.state = state
         if order.details >= 0:
+            if order.flags & TIMED:
+                self.timers.drop(
+                    ORDER_EXPIRY, self.orders.details[order.details].expire_time_ns, order.order_id
+                )
             self.orders.details[order.details].cancel_reason = cancel_reason
+            self.orders.details[order.details].refusal = refusal
+            if state == CANCELLED:
+                self.note_answer(order, cancel_reason)
             if self.orders.has_client_id(index):
                 return self.remember(index)
         self.orders.forget(index)
         return 0
+
+    cdef void note_answer(self, Order* order, uint8_t cancel_reason) noexcept:
+        """Note that an order ended in its own run, or its group's: its first answer told that (ORD-030).
+
+        Nobody else can end it for these reasons before another order is accepted, amended or triggered.
+        """
+        cdef OrderDetails* details = self.orders.details_of(order)
+        if self.running != (details.group_id if details.group_id else order.order_id):
+            return
+        if (
+            cancel_reason == BY_SELF_TRADE
+            or cancel_reason == BY_GROUP
+            or cancel_reason == BY_PARENT
+            or cancel_reason == BY_OVERTAKEN
+        ):
+            details.answer_state = CANCELLED
 
     cdef int remember(self, int32_t index) except -1:
         """Keep an ended order for its client order id, and forget the oldest beyond the limit (ORD-030)."""
@@ -251,7 +309,10 @@ cdef class Shard:
         """Lower a resting order in place: it keeps its priority and its margin price."""
         cdef Order* order = &self.orders.slots[index]
         self.release(index)
-        self.books.take_lots(order, order.remaining_lots - remaining_lots)
+        if order.flags & ICEBERG:
+            self.books.shrink_iceberg(order, order.remaining_lots - remaining_lots)
+        else:
+            self.books.take_lots(order, order.remaining_lots - remaining_lots)
         order.flags |= AMENDED
         self.expose(index)
         return 0
@@ -265,7 +326,29 @@ cdef class Shard:
         order.remaining_lots = <int32_t>lots
         order.margin_price_ticks = <int32_t>margin_price_ticks
         order.flags |= AMENDED
+        self.running = 0
         self.expose(index)
+        return 0
+
+    cdef int reshape(
+        self, int32_t index, int64_t price_ticks, int64_t lots, int64_t trigger_price_ticks
+    ) except -1:
+        """Change an order that still waits; it has no exposure and no queue."""
+        cdef Order* order = &self.orders.slots[index]
+        order.price_ticks = <int32_t>price_ticks
+        order.remaining_lots = <int32_t>lots
+        order.flags |= AMENDED
+        self.orders.details_of(order).trigger_price_ticks = <int32_t>trigger_price_ticks
+        return 0
+
+    cdef int set_dead_man(self, int32_t account, int64_t deadline_ns) except -1:
+        """Set when the account's dead-man switch fires, 0 for never (ORD-020)."""
+        cdef Account* of = &self.accounts.slots[account]
+        if of.dead_man_ns:
+            self.timers.drop(DEAD_MAN_SWITCH, of.dead_man_ns, of.account_id)
+        of.dead_man_ns = deadline_ns
+        if deadline_ns:
+            self.timers.add(DEAD_MAN_SWITCH, deadline_ns, of.account_id)
         return 0
 
     cdef int transfer(
@@ -278,13 +361,9 @@ cdef class Shard:
 
 
 cdef inline void _add_lots(Holding* holding, Order* order, int64_t lots) noexcept:
+    # Which side, no processor can guess; the address is worked out without a branch.
+    cdef int64_t* of_side = &holding.buys if order.side == BUY else &holding.sells
     if order.flags & REDUCE_ONLY:
-        if order.side == BUY:
-            holding.reduce_buys += lots
-        else:
-            holding.reduce_sells += lots
-    elif order.side == BUY:
-        holding.buys += lots
-    else:
-        holding.sells += lots
+        of_side = &holding.reduce_buys if order.side == BUY else &holding.reduce_sells
+    of_side[0] += lots
     holding.open_value += lots * order.price_ticks

@@ -1,9 +1,10 @@
 """Snapshots: the whole state in one stated order, versioned and closed by a checksum (PROTOCOL 3).
 
 The logical part is also what the state hash covers: counters, books by instrument id, accounts by id with their
-positions by instrument id, open orders by instrument, side, price and place in the queue, remembered orders by account
-and age. Beside it stand the listings, the clock and the recent moments that line ages are measured by. Credit lines are
-in neither: a restored shard has none until clearing sends them (R10).
+dead-man switches and their positions by instrument id, open orders by instrument, side, price and place in the queue,
+orders that wait for something by account and order id, remembered orders by account and age. Beside it stand the
+listings, the clock and the recent moments that line ages are measured by. Credit lines are in neither: a restored shard
+has none until clearing sends them (R10).
 """
 
 from hashlib import blake2b
@@ -16,7 +17,7 @@ from libcpp.vector cimport vector
 
 from wavetank.matching.core.accounts cimport Account
 from wavetank.matching.core.book cimport Book
-from wavetank.matching.core.orders cimport AMENDED, Order, OrderDetails
+from wavetank.matching.core.orders cimport ICEBERG, Order, OrderDetails, is_live
 from wavetank.matching.core.records cimport ClientId
 from wavetank.matching.core.shard cimport Intent, Moment, Shard, begin_intent
 from wavetank.matching.core.words cimport BUY, OPEN, SELL
@@ -24,7 +25,7 @@ from wavetank.model.instrument import Instrument
 from wavetank.model.record import decode_all, encode_all
 
 cdef enum:
-    VERSION = 1
+    VERSION = 2
     CHECKSUM_BYTES = 16
 
 cdef bytes MAGIC = b"WTMS"
@@ -56,6 +57,7 @@ cdef packed struct SavedAccount:
     int64_t last_fill_seq
     int64_t floor_epoch
     int64_t floor_number
+    int64_t dead_man_ns
 
 cdef packed struct SavedHolding:
     int64_t account_id
@@ -73,20 +75,29 @@ cdef packed struct SavedOrder:
     int64_t filled_value_micros
     int64_t margin_price_ticks
     int64_t answer_value_micros
+    int64_t expire_time_ns
+    int64_t group_id
     int32_t answer_lots
     int32_t asked_price_ticks
     int32_t asked_lots
     int32_t slippage_cap_ppm
     int32_t prepaid_fee
     int32_t instrument_id
+    int32_t trigger_price_ticks
+    int32_t display_lots
+    int32_t visible_lots
+    uint16_t flags
+    uint16_t refusal
     uint8_t side
     uint8_t order_type
     uint8_t time_in_force
-    uint8_t flags
     uint8_t state
     uint8_t cancel_reason
-    uint8_t amended
-    uint8_t padding
+    uint8_t trigger_kind
+    uint8_t trigger_source
+    uint8_t group_kind
+    uint8_t answer_state
+    uint8_t padding[7]
 
 cdef packed struct Aside:
     int64_t now_ns
@@ -156,7 +167,7 @@ cdef vector[pair[int64_t, int32_t]] _told_accounts(Shard shard):
         account = &shard.accounts.slots[index]
         if (
             account.last_fill_seq or account.floor_epoch or account.floor_number
-            or account.open_orders or account.remembered
+            or account.open_orders or account.remembered or account.dead_man_ns
         ):
             entry.first = account.account_id
             entry.second = <int32_t>index
@@ -196,6 +207,7 @@ cdef int64_t _put_accounts(Shard shard, vector[char]& out, vector[pair[int64_t, 
         saved.last_fill_seq = account.last_fill_seq
         saved.floor_epoch = account.floor_epoch
         saved.floor_number = account.floor_number
+        saved.dead_man_ns = account.dead_man_ns
         _put(out, &saved, sizeof(SavedAccount))
     for at in range(accounts.size()):
         for index in shard.accounts.holdings_of(accounts[at].second):
@@ -209,7 +221,7 @@ cdef int64_t _put_accounts(Shard shard, vector[char]& out, vector[pair[int64_t, 
 
 
 cdef int64_t _put_orders(Shard shard, vector[char]& out, vector[pair[int64_t, int32_t]]& accounts) except -1:
-    """Write the open orders as they queue, then the remembered ones; return how many."""
+    """Write the open orders as they queue, then those that wait, then the remembered ones; return how many."""
     cdef int32_t book
     cdef uint8_t side
     cdef int32_t level
@@ -226,6 +238,13 @@ cdef int64_t _put_orders(Shard shard, vector[char]& out, vector[pair[int64_t, in
                     count += 1
                     index = shard.orders.slots[index].next
                 level = shard.books.levels[level].worse
+    for at in range(accounts.size()):
+        index = shard.accounts.slots[accounts[at].second].first_order
+        while index >= 0:
+            if shard.orders.slots[index].state != OPEN:
+                _put_order(shard, out, index)
+                count += 1
+            index = shard.orders.slots[index].account_next
     for at in range(accounts.size()):
         index = shard.accounts.slots[accounts[at].second].first_remembered
         while index >= 0:
@@ -253,9 +272,8 @@ cdef int _put_order(Shard shard, vector[char]& out, int32_t index) except -1:
     saved.side = order.side
     saved.order_type = order.order_type
     saved.time_in_force = order.time_in_force
-    saved.flags = <uint8_t>order.flags
+    saved.flags = order.flags
     saved.state = order.state
-    saved.amended = order.flags & AMENDED != 0
     if order.details >= 0:
         details = &shard.orders.details[order.details]
         saved.client_id = details.client_id
@@ -265,6 +283,16 @@ cdef int _put_order(Shard shard, vector[char]& out, int32_t index) except -1:
         saved.asked_lots = details.asked_lots
         saved.slippage_cap_ppm = details.slippage_cap_ppm
         saved.cancel_reason = details.cancel_reason
+        saved.refusal = details.refusal
+        saved.answer_state = details.answer_state
+        saved.expire_time_ns = details.expire_time_ns
+        saved.group_id = details.group_id
+        saved.group_kind = details.group_kind
+        saved.trigger_kind = details.trigger_kind
+        saved.trigger_source = details.trigger_source
+        saved.trigger_price_ticks = details.trigger_price_ticks
+        saved.display_lots = details.display_lots
+        saved.visible_lots = details.visible_lots
     return _put(out, &saved, sizeof(SavedOrder))
 
 
@@ -385,6 +413,7 @@ cdef int _load_accounts(Shard shard, Reader reader, int64_t accounts, int64_t ho
         account.first_uncounted_seq = 1 if saved.last_fill_seq else 0
         account.floor_epoch = saved.floor_epoch
         account.floor_number = saved.floor_number
+        shard.set_dead_man(shard.accounts.find(saved.account_id), saved.dead_man_ns)
     for _ in range(holdings):
         reader.take(&held, sizeof(SavedHolding))
         book = _book_index(shard, held.instrument_id)
@@ -411,7 +440,7 @@ cdef int _load_orders(Shard shard, Reader reader, int64_t count) except -1:
         reader.take(&saved[at], sizeof(SavedOrder))
         entry.first = saved[at].order_id
         entry.second = <int32_t>at
-        if saved[at].state == OPEN:
+        if is_live(saved[at].state):
             by_id.push_back(entry)
     sort(by_id.begin(), by_id.end())
     for at in range(by_id.size()):
@@ -419,7 +448,9 @@ cdef int _load_orders(Shard shard, Reader reader, int64_t count) except -1:
     for at in range(saved.size()):
         if saved[at].state == OPEN:
             shard.rest(slots[at])
-        else:
+            if saved[at].flags & ICEBERG:
+                shard.books.set_visible(&shard.orders.slots[slots[at]], saved[at].visible_lots)
+        elif not is_live(saved[at].state):
             _load_remembered(shard, &saved[at])
     return 0
 
@@ -447,6 +478,14 @@ cdef Intent _intent_of(Shard shard, SavedOrder* saved) except *:
     intent.order_type = saved.order_type
     intent.time_in_force = saved.time_in_force
     intent.flags = saved.flags
+    intent.state = saved.state
+    intent.expire_time_ns = saved.expire_time_ns
+    intent.group_id = saved.group_id
+    intent.group_kind = saved.group_kind
+    intent.trigger_kind = saved.trigger_kind
+    intent.trigger_source = saved.trigger_source
+    intent.trigger_price_ticks = saved.trigger_price_ticks
+    intent.display_lots = saved.display_lots
     return intent
 
 
@@ -457,14 +496,15 @@ cdef void _fill_in(Shard shard, int32_t index, SavedOrder* saved) noexcept:
     shard.orders.pasts[index].filled_value_micros = saved.filled_value_micros
     order.filled_lots = <int32_t>saved.filled_lots
     order.prepaid_fee = saved.prepaid_fee
-    if saved.amended:
-        order.flags |= AMENDED
     if order.details >= 0:
         details = &shard.orders.details[order.details]
         details.answer_value_micros = saved.answer_value_micros
         details.answer_lots = saved.answer_lots
         details.asked_lots = saved.asked_lots
         details.cancel_reason = saved.cancel_reason
+        details.refusal = saved.refusal
+        details.answer_state = saved.answer_state
+        details.visible_lots = saved.visible_lots
 
 
 cdef int _load_remembered(Shard shard, SavedOrder* saved) except -1:

@@ -15,6 +15,7 @@ cdef enum:
     GTT = 4
 
 cdef enum:
+    # An order is live while OPEN or, behind the ended ones, while it waits for something.
     OPEN = 1
     FILLED = 2
     CANCELLED = 3

@@ -23,9 +23,10 @@ from wavetank.client.directory import Directory
 from wavetank.client.events import AccountEvent, Disconnected, Gap, MarketEvent, Prices, Reconnected, SessionEvent
 from wavetank.client.instrument import Instrument
 from wavetank.client.market_data import EVERY_CHANNEL, Channel, MarketData, Subscription
-from wavetank.client.order_entry import Orders
+from wavetank.client.order_entry import CREDIT_RETRIES, Orders
 from wavetank.client.orders import Command, Order
-from wavetank.client.session import Results, Session
+from wavetank.client.session import Session
+from wavetank.client.shard_session import Results
 from wavetank.client.venue import DEFAULT_TIMEOUT_SECONDS, Venue, connect
 
 Inner = TypeVar("Inner")
@@ -277,13 +278,12 @@ class BlockingMarketData:
         channels: Sequence[Channel] = EVERY_CHANNEL,
         instruments: Sequence[str] = (),
         *,
-        from_seq: int = 0,
-        shard: int = 0,
+        from_seq: int | Mapping[int, int] = 0,
     ) -> BlockingSubscription:
         """Subscribe, as `MarketData.subscribe` does."""
         return BlockingSubscription(
             self.loop,
-            self.loop.call(lambda: self.inner.subscribe(channels, instruments, from_seq=from_seq, shard=shard)),
+            self.loop.call(lambda: self.inner.subscribe(channels, instruments, from_seq=from_seq)),
         )
 
 
@@ -398,13 +398,18 @@ class Client:
         *,
         cancel_on_disconnect: bool = False,
         account_id: int = 0,
-        shard: int = 0,
+        shard: int | None = None,
         timeout: float | None = None,
+        credit_retries: int = CREDIT_RETRIES,
     ) -> BlockingSession:
         """Return a session, to be opened by `with`; arguments as of `Venue.session`."""
         session = self.loop.call(
             lambda: self.inner.session(
-                cancel_on_disconnect=cancel_on_disconnect, account_id=account_id, shard=shard, timeout=timeout
+                cancel_on_disconnect=cancel_on_disconnect,
+                account_id=account_id,
+                shard=shard,
+                timeout=timeout,
+                credit_retries=credit_retries,
             )
         )
         return BlockingSession(self.loop, session)

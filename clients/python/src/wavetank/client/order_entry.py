@@ -6,12 +6,21 @@ gone is sent again without the danger of a second order (ORD-030).
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
-from wavetank.client.connection import Connection
-from wavetank.client.errors import OutcomeUnknown, RequestTimedOut, VenueUnavailable, is_undecided
+from wavetank.client.connection import Backoff, Connection
+from wavetank.client.errors import (
+    CreditElsewhere,
+    OrderUnknown,
+    OutcomeUnknown,
+    RequestTimedOut,
+    VenueUnavailable,
+    is_undecided,
+)
 from wavetank.client.instrument import Number
 from wavetank.client.orders import (
     AmendOrder,
@@ -26,6 +35,11 @@ from wavetank.client.orders import (
 )
 from wavetank.client.orders import client_order_id as make_client_order_id
 from wavetank.v1 import order_entry_pb2, order_entry_pb2_grpc
+
+CREDIT_RETRIES = 6
+"""How often an order is sent again whose credit is on another shard: about a second in all."""
+CREDIT_PAUSES = Backoff(first=0.02, factor=2.0, longest=0.5)
+"""How long such an order waits between two attempts."""
 
 
 class Orders:
@@ -103,25 +117,54 @@ class Orders:
     async def cancel_all(self, instrument: str = "", side: Side | None = None) -> int:
         """Cancel all open orders, of one instrument or side if given, and return how many."""
         command = CancelAllOrders(instrument=instrument, side=side)
-        return (await self.send([command]))[0].accepted().cancelled_orders
+        directory = self._connection.directory
+        shards = [directory.shard_of.get(instrument, 0)] if instrument else sorted(directory.matching)
+        return sum([(await self.send([command], shard=shard))[0].accepted().cancelled_orders for shard in shards])
 
-    async def send(self, commands: Sequence[Command], *, shard: int | None = None) -> tuple[CommandResult, ...]:
-        """Send commands of one shard at once; each succeeds or fails by itself.
+    async def send(
+        self, commands: Sequence[Command], *, shard: int | None = None, credit_retries: int = CREDIT_RETRIES
+    ) -> tuple[CommandResult, ...]:
+        """Send commands at once, to each shard those of its instruments; each succeeds or fails by itself.
 
         Args:
-            commands: applied in order.
-            shard: matching shard, None for the first instrument's.
+            commands: those of one shard are applied in order.
+            shard: send all of them to this one.
+            credit_retries: how often an order is sent again, with the same client order id, that a shard refused with
+                `CreditElsewhere`: its credit is on another shard and is being moved; 0 to be told at once.
 
         Raises:
             OutcomeUnknown: no answer came.
-            WavetankError: the whole request was refused.
+            WavetankError: a whole request was refused.
         """
         commands = [_identified(command) for command in commands]
+        directory = self._connection.directory
+        routes: dict[int, list[int]] = {}
+        for index, command in enumerate(commands):
+            to = directory.shard_of.get(command.instrument, 0) if shard is None else shard
+            routes.setdefault(to, []).append(index)
+        found: dict[int, CommandResult] = {}
+        attempt = 0
+        while routes:
+            for to, indices in routes.items():
+                found |= zip(indices, await self._send_to(to, [commands[index] for index in indices]), strict=True)
+            routes = {
+                to: again
+                for to, indices in routes.items()
+                if (again := [index for index in indices if is_sent_again(commands[index], found[index])])
+            }
+            if attempt >= credit_retries:
+                break
+            if routes:
+                await asyncio.sleep(CREDIT_PAUSES.seconds(attempt))
+                attempt += 1
+        return tuple(found[index] for index in range(len(commands)))
+
+    async def _send_to(self, shard: int, commands: Sequence[Command]) -> tuple[CommandResult, ...]:
         symbols = [command.instrument for command in commands]
         request = order_entry_pb2.SendBatchRequest(
             account_id=self._account_id, commands=[self._connection.wire.command(command) for command in commands]
         )
-        stub = self._stub(next(iter(symbols), "") if shard is None else "", shard or 0)
+        stub = self._stub("", shard)
         # Orders with a client order id may be sent twice; a second cancel would be told that there is no such order.
         send = (
             self._connection.ask if all(isinstance(each, PlaceOrder) for each in commands) else self._connection.change
@@ -152,11 +195,17 @@ class Orders:
         request = order_entry_pb2.GetOrderRequest(
             account_id=self._account_id, order_id=order_id, client_order_id=client_order_id
         )
-        # The venue's ids begin with the shard, counted from 1.
-        shard = max(0, (order_id >> 48) - 1)
-        response = await self._connection.ask(self._stub("", shard).GetOrder, request)
+        response = await self._get(request)
         await self._connection.know([response.order.instrument_id])
         return self._connection.wire.order(response.order)
+
+    async def _get(self, request: order_entry_pb2.GetOrderRequest) -> order_entry_pb2.GetOrderResponse:
+        """Ask the shard that the venue's id names; with a client's id alone ask one after the other."""
+        shards = [shard_of_order(request.order_id)] if request.order_id else sorted(self._connection.directory.matching)
+        for shard in shards[:-1]:
+            with suppress(OrderUnknown):
+                return await self._connection.ask(self._stub("", shard).GetOrder, request)
+        return await self._connection.ask(self._stub("", shards[-1]).GetOrder, request)
 
     async def list_open(self, instrument: str = "") -> tuple[Order, ...]:
         """Return the open orders, of one instrument if given, by order id."""
@@ -182,6 +231,16 @@ class Orders:
         directory = self._connection.directory
         address = directory.matching[directory.shard_of.get(symbol, shard)]
         return order_entry_pb2_grpc.OrderEntryServiceStub(self._connection.channel(address))
+
+
+def is_sent_again(command: Command, result: CommandResult) -> bool:
+    """Tell whether a command's refusal is for now only, because its credit is on another shard (PROTOCOL R9)."""
+    return isinstance(result.refusal, CreditElsewhere) and isinstance(command, PlaceOrder | AmendOrder)
+
+
+def shard_of_order(order_id: int) -> int:
+    """Return the shard that gave an order its id: the venue's ids begin with the shard, counted from 1."""
+    return max(0, (order_id >> 48) - 1)
 
 
 def _identified(command: Command) -> Command:

@@ -191,7 +191,7 @@ class Runner:
     async def _decide(self, session: Session, account: Account) -> None:
         while True:
             arrived_ns, event = await self._inbox.take()
-            if isinstance(event, Reconnected) and event.stream != "market data":
+            if isinstance(event, Reconnected) and not event.stream.startswith("market data"):
                 # Fills were missed; the strategy learns the positions together with the return.
                 self._inbox.put(
                     PositionsRead(event_time_ns=self._venue.now_ns(), positions=await self._read_positions(account))

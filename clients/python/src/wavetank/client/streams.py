@@ -139,6 +139,7 @@ class Following(Generic[Message, Event]):
         from_seq: seq after which to begin.
         capacity: events that may wait for the reader; then the venue waits, and cuts a reader that stays slow.
         instruments: tells the instrument id that a message names, or 0.
+        events: where the events go, None for a stream of its own; several may share one.
     """
 
     def __init__(
@@ -151,9 +152,10 @@ class Following(Generic[Message, Event]):
         from_seq: int,
         capacity: int,
         instruments: Callable[[Message], int],
+        events: EventStream[Event | Gap | Disconnected | Reconnected] | None = None,
     ) -> None:
         self._instruments = instruments
-        self.events: EventStream[Event | Gap | Disconnected | Reconnected] = EventStream(capacity)
+        self.events: EventStream[Event | Gap | Disconnected | Reconnected] = events or EventStream(capacity)
         self._name = name
         self._connection = connection
         self._begin = begin

@@ -15,7 +15,7 @@ from wavetank.client.directory import Directory, RunDirectory
 from wavetank.client.events import Disconnected, Gap, Prices, Reconnected
 from wavetank.client.instrument import Instrument
 from wavetank.client.market_data import MarketData
-from wavetank.client.order_entry import Orders
+from wavetank.client.order_entry import CREDIT_RETRIES, Orders
 from wavetank.client.session import Session
 from wavetank.client.streams import Following
 from wavetank.v1 import oracle_pb2, oracle_pb2_grpc
@@ -96,23 +96,27 @@ class Venue:
         *,
         cancel_on_disconnect: bool = False,
         account_id: int = 0,
-        shard: int = 0,
+        shard: int | None = None,
         timeout: float | None = None,
+        credit_retries: int = CREDIT_RETRIES,
     ) -> Session:
         """Return a session, to be opened by `async with`.
 
         Args:
             cancel_on_disconnect: cancel the orders of the session when it ends, by intention or not.
             account_id: account to trade for, 0 for the key's own.
-            shard: matching shard.
+            shard: a single matching shard; None for all of them.
             timeout: wall seconds after which an answer is overdue; None for the client's own.
+            credit_retries: how often an order is sent again, with the same client order id, that a shard refused with
+                `CreditElsewhere`: its credit is on another shard and is being moved; 0 to be told at once.
         """
         return Session(
             self._connection,
             account_id=account_id,
             cancel_on_disconnect=cancel_on_disconnect,
-            shard=shard,
+            shards=sorted(self._connection.directory.matching) if shard is None else (shard,),
             timeout=self._connection.timeout if timeout is None else timeout,
+            credit_retries=credit_retries,
         )
 
     def prices(

@@ -1,0 +1,1 @@
+"""Python surface of `amendment`: none; only compiled code amends orders."""

@@ -1,0 +1,1 @@
+"""Python surface of `cancellation`: none; only compiled code cancels orders."""

@@ -1,0 +1,1 @@
+"""Python surface of `placement`: none; only compiled code places orders."""

@@ -1,0 +1,3 @@
+"""Python surface of `timers`: none but its class, which only compiled code uses."""
+
+class Timers: ...

@@ -1,0 +1,1 @@
+"""Python surface of `views`: none; the engine asks."""
