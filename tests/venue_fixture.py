@@ -23,6 +23,7 @@ def start_venue(
     seed: int = SEED,
     speed_milli: int | None = None,
     settings: Settings | None = None,
+    shards: int | None = None,
     restart: bool = True,
 ) -> VenueProcess:
     """Start a venue and return it once it is healthy; stop it, or use it as a context manager.
@@ -32,6 +33,7 @@ def start_venue(
         seed: of the synthetic path.
         speed_milli: venue seconds per wall second, in thousandths.
         settings: more settings by service.
+        shards: matching shards.
         restart: whether services that die are started again.
 
     """
@@ -39,6 +41,7 @@ def start_venue(
         directory=directory,
         speed_milli=speed_milli,
         settings=merged(price_choice(seed=seed).settings, settings or {}),
+        shards=shards,
         restart=restart,
     )
     return VenueProcess.start(plan, timeout=START_SECONDS)

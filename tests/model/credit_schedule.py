@@ -365,20 +365,22 @@ class Schedule:
         return account_id
 
     def _who(self, shard: int) -> tuple[int, int, Side]:
-        """Return account, instrument and side: often the other side of the last, so that both sides are quoted."""
+        """Return account, instrument and side: often the same account again, so that it is torn on all sides."""
         account_id, number, side = self.last
-        if number in NUMBERS[shard] and self.random.random() < 0.5:
+        if self.random.random() < 0.3:
+            account_id = self.random.choice(self.clients)
+        if number in NUMBERS[shard] and self.random.random() < 0.6:
             side = Side.SELL if side == Side.BUY else Side.BUY
         else:
-            account_id, number = self.random.choice(self.clients), self.random.choice(NUMBERS[shard])
+            number = self.random.choice(NUMBERS[shard])
             side = self.random.choice((Side.BUY, Side.SELL))
         self.last = (account_id, number, side)
         return self.last
 
     def _wish(self, shard: int, account_id: int, side: Side, price: int, number: int) -> int:
-        """Return a size: often about the largest that the line still carries, so that a small mistake is one too many."""
+        """Return a size: often the largest that the line may carry, so that a small mistake is one too many."""
         slack = self.slack(shard, account_id)
-        if slack is None or slack <= 0 or self.random.random() < 0.4:
+        if slack is None or slack <= 0 or self.random.random() < 0.3:
             return self.random.choice((5, 30, 60, 120))
         worse = (price - self.prices[number]) * (1 if side == Side.BUY else -1)
         # Margin at the first tier, the loss beyond the mark, and a fee of below one tick per lot.
@@ -391,9 +393,9 @@ class Schedule:
         random = self.random
         self.now += random.randint(0, 2)
         roll = random.random()
-        if roll < 0.48:
+        if roll < 0.54:
             self.command()
-        elif roll < 0.66:
+        elif roll < 0.69:
             self.count()
         elif roll < 0.88:
             self.deliver()

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from wavetank.cli import bench_engine
+from wavetank.cli.bench_engine import engine
 from wavetank.cli.options import AsJson
+from wavetank.cli.recovery_bench import recovery
 from wavetank.cli.run_directory import DEFAULT_DIRECTORY, RunDirectory, VenueFile
 from wavetank.cli.screen import notices, print_json, results
 from wavetank.cli.venue import VenuePlan, VenueProcess
@@ -31,10 +32,12 @@ def bench() -> None:
     Examples:
       wavetank bench wire
       wavetank bench engine --workload book_ops.bin.gz
+      wavetank bench recovery
     """
 
 
-app.command("engine")(bench_engine.engine)
+app.command("engine")(engine)
+app.command("recovery")(recovery)
 
 
 @app.command("wire")

@@ -7,46 +7,27 @@ import sys
 
 import structlog
 
-from wavetank.matching.adapters import market_data
+from wavetank.matching.adapters import market_data, order_entry
 from wavetank.matching.adapters.clearing_stream import ClearingStream
-from wavetank.matching.adapters.order_entry import OrderEntryServicer
 from wavetank.matching.adapters.order_feed import OrderFeeds
 from wavetank.matching.config import SECOND_NS, MatchingConfig
 from wavetank.matching.metrics import StageMetrics
-from wavetank.matching.recovery import CLEARING_LOG, Recovery
+from wavetank.matching.recovery import CLEARING_LOG, recover
 from wavetank.matching.service import MatchingService
 from wavetank.runtime.directory import DirectoryServicer, endpoints_of
 from wavetank.runtime.grpc_server import GrpcServer
-from wavetank.runtime.log_entry import Position
 from wavetank.runtime.log_reader import LogReader
 from wavetank.runtime.log_writer import LogWriter
 from wavetank.runtime.metrics import RpcMetrics, serve_metrics
 from wavetank.runtime.process import Process, run
 from wavetank.runtime.rate_limit import TokenBuckets
-from wavetank.runtime.recovering import entries_up_to, hand_on
+from wavetank.runtime.recovering import hand_on
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
 from wavetank.runtime.snapshot_keeper import SnapshotKeeper
-from wavetank.runtime.snapshots import SnapshotStore
-from wavetank.v1 import order_entry_pb2_grpc
 
 GATHER_MS = 2
 """Wall time in which news of other logs gather: an order in flight has the processor meanwhile."""
-
-
-async def recover(config: MatchingConfig, log: LogWriter, registry: Registry) -> Recovery:
-    """Return the engine at the log's end: the last snapshot, and the entries after it."""
-    client = redis_client(config.redis_url)
-    try:
-        snapshot = await SnapshotStore(client, config.log).load_latest()
-        recovery = Recovery(config.shard, config.engine_settings(), snapshot.data if snapshot is not None else None)
-        recovery.list_instruments(registry.instruments.values())
-        reader = LogReader(client, config.log, snapshot.position if snapshot is not None else Position.START)
-        async for entry in entries_up_to(reader, log.position):
-            recovery.apply(entry)
-        return recovery
-    finally:
-        await client.aclose()
 
 
 async def main(config: MatchingConfig, process: Process) -> None:
@@ -70,10 +51,19 @@ async def main(config: MatchingConfig, process: Process) -> None:
             ),
         ]
         await registry.ready()
-        recovery = await recover(config, log, registry)
+        recovery = await recover(
+            config.redis_url, config.shard, config.engine_settings(), registry.instruments.values(), log.position
+        )
         engine = recovery.engine
         clock.advance_to(max(log.last_now_ns, engine.now_ns))
-        logger.info("recovered", last_seq=log.last_seq, instruments=len(engine.instruments()), epoch=log.epoch)
+        logger.info(
+            "recovered",
+            last_seq=log.last_seq,
+            instruments=len(engine.instruments()),
+            epoch=log.epoch,
+            snapshot_ms=round(1_000 * recovery.snapshot_seconds),
+            tail_ms=round(1_000 * recovery.tail_seconds),
+        )
         metrics = StageMetrics()
         service = MatchingService(
             engine,
@@ -90,7 +80,6 @@ async def main(config: MatchingConfig, process: Process) -> None:
         service.keep_snapshots(snapshots, config.snapshot_every_events)
         feeds = OrderFeeds()
         published = market_data.MarketData(service)
-        service.tell(feeds, with_answers=True)
         service.tell(published)
         server = GrpcServer(
             identifier=registry,
@@ -103,19 +92,18 @@ async def main(config: MatchingConfig, process: Process) -> None:
             max_message_bytes=config.max_message_bytes,
             metrics=RpcMetrics("matching"),
         )
-        order_entry = OrderEntryServicer(
+        orders = order_entry.OrderEntryServicer(
             service,
             feeds,
             registry,
             max_commands=config.max_commands,
+            max_message_bytes=config.max_message_bytes,
             rate_limit=TokenBuckets(rate_per_second=config.commands_per_second, burst=config.commands_burst),
             metrics=metrics,
         )
-        server.add(
-            order_entry_pb2_grpc.add_OrderEntryServiceServicer_to_server,
-            order_entry,
-            "wavetank.v1.OrderEntryService",
-        )
+        service.tell(feeds, with_answers=True)
+        service.tell(orders, with_answers=True)
+        server.add(order_entry.add_to_server, orders, order_entry.SERVICE)
         server.add(
             market_data.add_to_server,
             market_data.MarketDataServicer(service, published, backlog=config.subscriber_backlog),
@@ -146,7 +134,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
         await process.until_stopping()
         # Streams would last as long as the grace, and facts as long as others write. Callers in flight are answered
         # while the loop still runs; then the loop ends with a snapshot.
-        order_entry.stop()
+        orders.stop()
         published.stop()
         for task in inputs:
             task.cancel()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
+from wavetank.matching.core.queries import OrderCheck
 from wavetank.model.events.oracle import PricePublished
 from wavetank.runtime.log_entry import LogEntry, Position
 
@@ -25,8 +26,10 @@ class LogPort(Protocol):
     def available(self) -> bool:
         """Whether appends can be expected to succeed."""
 
-    async def append(self, inputs: bytes, records: bytes, count: int, now_ns: int) -> LogEntry:
-        """Append one entry and return it once it is committed."""
+    def commit(
+        self, inputs: bytes, records: bytes, count: int, now_ns: int, on_committed: Callable[[LogEntry], None]
+    ) -> None:
+        """Append one entry, and tell once it is committed; never before this returns."""
 
 
 @dataclass(slots=True)
@@ -48,6 +51,13 @@ class CommitSink(Protocol):
 
     def committed(self, cycle: Committed) -> None:
         """Take what the cycle did."""
+
+
+class OrderChecker(Protocol):
+    """The engine, as far as it tells what would become of an order."""
+
+    def check_place(self, now_ns: int, command: bytes) -> OrderCheck:
+        """Tell it, and change nothing."""
 
 
 class SnapshotPort(Protocol):
@@ -78,6 +88,11 @@ class Batch(Protocol):
     deadline: float
     """When the caller is no longer kept waiting, in the loop's time."""
     stage: BatchStage
+    wants_matched: bool
+    """Whether its caller is also told what was matched, before that is committed."""
+
+    def matched(self, results: bytes) -> None:
+        """Take the packed results before the commit: a crash may undo them."""
 
     def done(self, results: bytes, last_seq: int) -> None:
         """Take the packed results, after the commit."""

@@ -4,7 +4,8 @@ Commands of sessions, facts of the oracle's and clearing's logs, credit lines an
 clearing, and timers meet in an inbox. A cycle takes all that is there at one venue time, lets the
 engine apply it in order, appends the events with their inputs as one entry, and only then lets
 anything leave: results, own order events, market data. While an entry is being committed the next
-inputs gather; that is the group commit.
+inputs gather; that is the group commit. A cycle begins in the very call that brings the input, if none
+runs, and goes on in the one that brings the log's answer: an order waits for no task to be woken.
 
 Kept true: nothing that was not committed is shown or continued from; questions are answered between
 two cycles, when the engine is exactly the committed state; every caller is answered within a bound.
@@ -13,12 +14,12 @@ two cycles, when the engine is exactly the committed state; every caller is answ
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from wavetank.matching.core import commands as packed
 from wavetank.matching.core.commands import RESULT_BYTES
 from wavetank.matching.core.credit import LedgersDisagree
 from wavetank.matching.inbox import Fact, FromClearing, OwnBatch, Question
@@ -48,6 +49,8 @@ MAX_WAITING_FACTS = 1_000
 MAX_ITEMS_PER_CYCLE = 2_000
 MAX_COMMANDS_PER_CYCLE = 10_000
 """Both bound the length of one entry, and so the wait of whoever comes next."""
+
+_SECONDS_PER_NS = 1e-9
 
 _PRICE_KIND = kind_of(PricePublished)
 _LISTING_KINDS = {kind_of(InstrumentListed), kind_of(MarginTierListed)}
@@ -88,7 +91,17 @@ class MatchingService:
         self._answer_timeout_seconds = answer_timeout_seconds
         self._metrics = metrics
         self._inbox: deque[Batch | Fact | FromClearing | Question] = deque()
-        self._arrived = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._is_running = False
+        self._is_busy = False
+        """Whether a cycle runs or is being committed; what comes meanwhile waits for its end."""
+        self._turn_is_due = False
+        self._time_is_up = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due_ns = 0
+        self._failure: BaseException | None = None
+        self._woken = asyncio.Event()
+        self._cursor_bytes = b""
         self._drained = asyncio.Event()
         self._in_flight: deque[Batch] = deque()
         self._listed = {instrument.instrument_id for instrument in engine.instruments()}
@@ -135,12 +148,17 @@ class MatchingService:
         batch.deadline = time.monotonic() + self._answer_timeout_seconds
         self._inbox.append(batch)
         self._in_flight.append(batch)
-        self._arrived.set()
+        self._turn()
 
     def submit_own(self, commands: bytes, count: int) -> None:
         """Take commands of the service's own, for which nobody waits."""
         self._inbox.append(OwnBatch(commands, count))
-        self._arrived.set()
+        self._turn_soon()
+
+    @property
+    def marks_orders(self) -> bool:
+        """Whether the engine knows which orders are to end with their session."""
+        return hasattr(self._engine, "check_place")
 
     @property
     def committed_engine(self) -> Engine:
@@ -153,12 +171,12 @@ class MatchingService:
             self._drained.clear()
             await self._drained.wait()
         self._inbox.append(Fact(log, entry))
-        self._arrived.set()
+        self._turn_soon()
 
     def from_clearing(self, message: credit_pb2.ConnectResponse) -> None:
         """Take a line, a request or the gate."""
         self._inbox.append(FromClearing(message))
-        self._arrived.set()
+        self._turn_soon()
 
     async def ask(self, call: Callable[[Engine], Answer]) -> Answer:
         """Return the answer to a question about the committed state.
@@ -167,9 +185,9 @@ class MatchingService:
             VenueError: what the question raises; LOG_UNAVAILABLE when nothing can be committed.
 
         """
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = self._loop.create_future()
         self._inbox.append(Question(call, future))
-        self._arrived.set()
+        self._turn()
         try:
             answer: Answer = await asyncio.wait_for(future, self._answer_timeout_seconds)
         except TimeoutError as error:
@@ -187,18 +205,29 @@ class MatchingService:
             InvariantBroken: the engine and its inputs do not fit together; nothing of that cycle was committed.
 
         """
-        # After a restart nothing trades before clearing has swept margins at fresh prices (LIQ-110).
+        # After a restart nothing trades before clearing has swept margins at fresh prices (LIQ-110), and no session
+        # is left of those whose orders were to end with it.
         self._inbox.appendleft(FromClearing(credit_pb2.ConnectResponse(venue_gate=credit_pb2.VenueGate(open=False))))
-        while not (self._stopping and not self._inbox):
-            if not self._inbox:
-                await self._wait()
-            await self._cycle()
+        if self.marks_orders:
+            self._inbox.insert(1, OwnBatch(packed.cancel_disconnected(), 1))
+        self._is_running = True
+        self._turn_soon()
+        try:
+            while self._failure is None and not (self._stopping and not self._inbox and not self._is_busy):
+                self._woken.clear()
+                await self._woken.wait()
+            if self._failure is not None:
+                raise self._failure
+        finally:
+            self._is_running = False
+            if self._timer is not None:
+                self._timer.cancel()
         await self._save_snapshot()
 
     def stop(self) -> None:
         """Refuse new commands, finish those that are there, then end `run`."""
         self._stopping = True
-        self._arrived.set()
+        self._turn_soon()
 
     async def expire(self) -> None:
         """Tell callers whose time is up that nothing was done or the outcome is unknown; run it as a task."""
@@ -213,43 +242,108 @@ class MatchingService:
                     batch.stage = BatchStage.WITHDRAWN
                 batch.lost()
 
-    async def _wait(self) -> None:
-        self._arrived.clear()
-        due_ns = max(0, self._next_sample_ns - self._clock.now_ns())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._clock.wall_ns_of(due_ns) / 1e9):
-                await self._arrived.wait()
-
-    def _now_ns(self) -> int:
+    @property
+    def now_ns(self) -> int:
+        """Venue time, never less than that of the last input."""
         return max(self._clock.now_ns(), self._engine.now_ns)
 
-    async def _cycle(self) -> None:
-        now_ns = self._now_ns()
+    def _turn_soon(self) -> None:
+        """Begin a cycle when what is to come in this turn of the event loop has come as well."""
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            self._loop.call_soon(self._turn_now)
+
+    def _turn_now(self) -> None:
+        self._turn_is_due = False
+        self._turn()
+
+    def _turn(self) -> None:
+        """Begin a cycle with what waits, unless one runs: then the next one takes it."""
+        while self._is_running and not self._is_busy and (self._inbox or self._time_is_up):
+            self._is_busy = True
+            try:
+                self._cycle()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it ends `run`, which raises it.
+                self._fail(error)
+        if self._stopping and not self._is_busy:
+            self._woken.set()
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self._is_running = False
+        self._woken.set()
+
+    def _cycle(self) -> None:
+        now_ns = self.now_ns
         started = time.perf_counter()
         try:
             answers, questions = self._apply(now_ns)
         except (LedgersDisagree, ValueError, RuntimeError) as error:
             # What it applied so far was not committed; the next process begins from the log.
             raise InvariantBroken(f"an input does not fit the shard's state: {error}") from error
+        cycle = self._harvested(now_ns)
+        if not cycle.records:
+            self._show(cycle, answers, questions)
+            return
+        for batch, results in answers:
+            if batch.wants_matched:
+                batch.matched(results)
         applied = time.perf_counter()
-        cycle = await self._commit(now_ns)
-        committed = time.perf_counter()
+
+        def on_committed(entry: LogEntry) -> None:
+            committed = time.perf_counter()
+            try:
+                if entry.last_seq + 1 != self._engine.next_seq:
+                    raise InvariantBroken(  # noqa: TRY301 - it ends `run` as what the sinks raise does.
+                        f"the log is at seq {entry.last_seq}, the engine at {self._engine.next_seq - 1}"
+                    )
+                cycle.last_seq = entry.last_seq
+                self._show(cycle, answers, questions)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it ends `run`, which raises it.
+                self._fail(error)
+                return
+            self._metrics.cycle(applied - started, committed - applied, time.perf_counter() - committed)
+            self._turn()
+
+        self._log.commit(self._inputs(now_ns), cycle.records, len(cycle.records) // RECORD_BYTES, now_ns, on_committed)
+
+    def _show(self, cycle: Committed, answers: list[tuple[Batch, bytes]], questions: list[Question]) -> None:
+        """Let everything leave that a cycle did, and be free for the next one."""
         for batch, results in answers:
             batch.done(results, cycle.last_seq)
+            # Batches are answered in the order in which they came, but for those whose time was up.
+            if self._in_flight and self._in_flight[0] is batch:
+                self._in_flight.popleft()
+        # Answers are on their way before market data is encoded.
         for sink in self._answering_sinks:
             sink.committed(cycle)
-        self._forget(answers)
-        if answers and self._sinks:
-            # Answers leave before market data is encoded; nobody touches the engine meanwhile but this loop.
-            await asyncio.sleep(0)
         for sink in self._sinks:
             sink.committed(cycle)
         for question in questions:
             question.reply(self._engine)
-        if cycle.records:
-            self._metrics.cycle(applied - started, committed - applied, time.perf_counter() - committed)
         if self._snapshot_every and self._log.last_seq - self._snapshot_seq >= self._snapshot_every:
             self._start_snapshot()
+        self._set_timer()
+        self._is_busy = False
+
+    def _set_timer(self) -> None:
+        """Have a cycle begin when the books are due to be sampled or something in the engine is due to end."""
+        due_ns = self._next_sample_ns
+        deadline_ns = getattr(self._engine, "next_deadline_ns", 0)
+        if 0 < deadline_ns < due_ns:
+            due_ns = deadline_ns
+        if due_ns == self._timer_due_ns and self._timer is not None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due_ns = due_ns
+        wait_ns = self._clock.wall_ns_of(max(0, due_ns - self._clock.now_ns()))
+        self._timer = self._loop.call_later(wait_ns * _SECONDS_PER_NS, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._time_is_up = True
+        self._turn()
 
     def _apply(self, now_ns: int) -> tuple[list[tuple[Batch, bytes]], list[Question]]:
         """Let the engine apply what waits, in order; return the results and the questions, for after the commit."""
@@ -279,22 +373,23 @@ class MatchingService:
             self._engine.sample_books(now_ns)
             self._harvest()
             self._next_sample_ns = now_ns + self._sample_interval_ns
+        elif self._time_is_up:
+            # Every input lets end what is due, and so does one of no commands.
+            self._chunks.append(self._engine.apply_commands(now_ns, b"", 0))
+            self._levels += self._engine.drain_level_updates()
+        self._time_is_up = False
         return answers, questions
-
-    def _forget(self, answers: list[tuple[Batch, bytes]]) -> None:
-        # Batches are answered in the order in which they came, so those answered stand in front.
-        answered = {id(batch) for batch, _ in answers}
-        while self._in_flight and id(self._in_flight[0]) in answered:
-            self._in_flight.popleft()
 
     def _apply_commands(self, now_ns: int, run: list[Batch], answers: list[tuple[Batch, bytes]]) -> None:
         if not run:
             return
         engine = self._engine
-        count = sum(batch.count for batch in run)
-        events = engine.apply_commands(now_ns, b"".join([batch.commands for batch in run]), count)
+        if len(run) == 1:
+            commands, count = run[0].commands, run[0].count
+        else:
+            commands, count = b"".join([batch.commands for batch in run]), sum(batch.count for batch in run)
+        self._chunks.append(engine.apply_commands(now_ns, commands, count))
         results = engine.results
-        self._chunks.append(events)
         self._levels += engine.drain_level_updates()
         offset = 0
         for batch in run:
@@ -317,6 +412,7 @@ class MatchingService:
             elif kind in _LISTING_KINDS:
                 self._take_listing(decode(entry.records, index * RECORD_BYTES))
         self._cursors[fact.log] = entry.position
+        self._cursor_bytes = b""
 
     def _take_price(self, price: PricePublished, seq: int, now_ns: int) -> None:
         if price.instrument_id not in self._listed:
@@ -365,23 +461,22 @@ class MatchingService:
             self._chunks.append(engine.apply_commands(now_ns, request_command(message), 1))
             self._levels += engine.drain_level_updates()
 
-    async def _commit(self, now_ns: int) -> Committed:
-        records = b"".join(self._chunks)
+    def _harvested(self, now_ns: int) -> Committed:
+        """Return what the cycle did; its last seq is known only once it is committed."""
+        records = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         levels, prices = self._levels, self._prices
         self._chunks, self._levels, self._prices = [], [], []
-        count = len(records) // RECORD_BYTES
-        first_seq = self._log.last_seq + 1
-        if count:
-            inputs = log_pb2.Inputs(
-                now_ns=now_ns,
-                cursors=cursor_messages(self._cursors),
-                requests=self._recorded,
-            )
+        last_seq = self._log.last_seq
+        return Committed(last_seq + 1, last_seq, now_ns, records, levels, prices)
+
+    def _inputs(self, now_ns: int) -> bytes:
+        """Return the inputs of the entry; the cursors, which seldom move, are written once."""
+        if not self._cursor_bytes:
+            self._cursor_bytes = log_pb2.Inputs(cursors=cursor_messages(self._cursors)).SerializeToString()
+        inputs = log_pb2.Inputs(now_ns=now_ns, requests=self._recorded)
+        if self._recorded:
             self._recorded = []
-            entry = await self._log.append(inputs.SerializeToString(), records, count, now_ns)
-            if entry.last_seq + 1 != self._engine.next_seq:
-                raise InvariantBroken(f"the log is at seq {entry.last_seq}, the engine at {self._engine.next_seq - 1}")
-        return Committed(first_seq, self._log.last_seq, now_ns, records, levels, prices)
+        return inputs.SerializeToString() + self._cursor_bytes
 
     def _state(self) -> bytes:
         return with_cursors(self._engine.snapshot(), self._cursors)

@@ -63,6 +63,22 @@ def rich_status(error: VenueError) -> status_pb2.Status:
     return status
 
 
+def check_length(data: bytes, most: int) -> None:
+    """Refuse a message that is too long; for a servicer that reads its stream itself.
+
+    Raises:
+        VenueError: MESSAGE_TOO_LARGE.
+
+    """
+    if len(data) > most:
+        raise VenueError(
+            Reason.MESSAGE_TOO_LARGE,
+            f"the message is {len(data)} bytes; {most} are allowed",
+            was=len(data),
+            allowed=most,
+        )
+
+
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wrap every method of a server, once."""
 
@@ -151,13 +167,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def _one(self, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         def take(data: bytes) -> Any:  # noqa: ANN401
-            if len(data) > self.max_message_bytes:
-                raise VenueError(
-                    Reason.MESSAGE_TOO_LARGE,
-                    f"the message is {len(data)} bytes; {self.max_message_bytes} are allowed",
-                    was=len(data),
-                    allowed=self.max_message_bytes,
-                )
+            check_length(data, self.max_message_bytes)
             try:
                 return decode(data)
             except DecodeError:

@@ -57,6 +57,14 @@ class MemoryLog:
         assert self.entries[-1].count == count
         return self.entries[-1]
 
+    def commit(
+        self, inputs: bytes, records: bytes, count: int, now_ns: int, on_committed: Callable[[LogEntry], None]
+    ) -> None:
+        async def run() -> None:
+            on_committed(await self.append(inputs, records, count, now_ns))
+
+        self._appending = asyncio.ensure_future(run())
+
     def events(self) -> list[Event]:
         return [event for entry in self.entries for event in decode_all(entry.records)]
 
@@ -79,6 +87,12 @@ class WaitingBatch:
     results: list[packed.CommandResult] | None = None
     last_seq: int = 0
     lost_as: BatchStage | None = None
+    wants_matched: bool = False
+    foretold: list[packed.CommandResult] | None = None
+
+    def matched(self, results: bytes) -> None:
+        assert self.results is None
+        self.foretold = packed.unpack_results(results)
 
     def done(self, results: bytes, last_seq: int) -> None:
         self.results = packed.unpack_results(results)
@@ -107,6 +121,7 @@ class Shard:
     service: MatchingService
     log: MemoryLog
     engine: Engine
+    running: asyncio.Task[None]
     shown: list[Committed] = field(default_factory=list)
     lines: int = 0
     oracle: Position = Position.START
@@ -180,11 +195,11 @@ async def running(
         answer_timeout_seconds=answer_timeout_seconds,
         metrics=StageMetrics(CollectorRegistry()),
     )
-    shard = Shard(service, log, recovery.engine)
+    tasks = [asyncio.create_task(service.run()), asyncio.create_task(service.expire())]
+    shard = Shard(service, log, recovery.engine, tasks[0])
     shard.oracle = recovery.cursors[ORACLE_LOG]
     assert CLEARING_LOG in recovery.cursors
     service.tell(shard)
-    tasks = [asyncio.create_task(service.run()), asyncio.create_task(service.expire())]
     try:
         yield shard
     finally:

@@ -32,15 +32,17 @@ async def ready(shard: Shard) -> None:
     await shard.settled()
 
 
-async def test_what_comes_together_is_one_entry() -> None:
+async def test_what_comes_while_an_entry_is_committed_is_the_next_one() -> None:
     async with running() as shard:
         await ready(shard)
+        shard.service.submit(order(ALICE, SELL, 10, 1_020))
         entries = len(shard.log.entries)
         batches = [order(ALICE, SELL, 100, 1_000), order(BOB, BUY, 40, 1_000), order(BOB, BUY, 30, 990)]
         for batch in batches:
             shard.service.submit(batch)
         await shard.settled()
-        assert len(shard.log.entries) == entries + 1
+        # The first one was on its way at once; the three others share the next entry.
+        assert len(shard.log.entries) == entries + 2
         kinds = [type(event) for event in shard.log.events()][-4:]
         assert kinds == [OrderAccepted, OrderAccepted, Traded, OrderAccepted]
         # Each got its own results, and the seq that covers them all.
@@ -72,6 +74,27 @@ async def test_nothing_is_shown_before_it_is_committed() -> None:
         assert batch.is_done()
         assert second.is_done()
         assert await question == 2
+
+
+async def test_who_wants_it_is_told_before_the_commit_what_was_matched() -> None:
+    async with running() as shard:
+        await ready(shard)
+        shard.log.gate.clear()
+        batch = order(ALICE, SELL, 100, 1_000)
+        batch.wants_matched = True
+        other = order(BOB, BUY, 40, 990)
+        shown = len(shard.shown)
+        shard.service.submit(batch)
+        shard.service.submit(other)
+        # The second waits for the commit of the first, and so is not matched yet.
+        assert batch.foretold is not None
+        assert batch.foretold[0].state == OrderState.OPEN
+        assert (batch.results, other.foretold, len(shard.shown)) == (None, None, shown)
+        shard.log.gate.set()
+        await shard.settled()
+        assert batch.results == batch.foretold
+        assert other.results is not None
+        assert other.foretold is None
 
 
 @pytest.mark.spec("LIQ-110")
@@ -231,12 +254,14 @@ async def test_an_input_that_does_not_fit_ends_the_shard_with_nothing_committed(
         update = credit_pb2.CreditUpdate(
             account_id=ALICE, line_epoch=2, as_of_seq=999, status=credit_pb2.LINE_STATUS_NORMAL
         )
-        batch = order(ALICE, SELL, 100, 1_000)
-        shard.service.submit(batch)
+        shard.service.submit(order(ALICE, SELL, 100, 1_000))
         shard.service.from_clearing(credit_pb2.ConnectResponse(credit_update=update))
+        batch = order(ALICE, SELL, 50, 1_000)
+        shard.service.submit(batch)
         with pytest.raises(InvariantBroken, match="does not fit"):
-            await shard.service._cycle()
-        assert len(log.entries) == entries
+            await asyncio.wait_for(shard.running, 5.0)
+        # The order came first and was committed; of the line nothing was.
+        assert len(log.entries) == entries + 1
         assert batch.results is None
 
 
@@ -250,8 +275,8 @@ async def test_the_length_of_an_entry_is_bounded(monkeypatch: pytest.MonkeyPatch
         for batch in batches:
             shard.service.submit(batch)
         await shard.settled()
-        # Two batches of two are four, so an entry has four, four and two of the ten orders.
-        assert [entry.count for entry in shard.log.entries[entries:]] == [4, 4, 2]
+        # The first batch of two is on its way at once; of the others two of two are four, which is enough.
+        assert [entry.count for entry in shard.log.entries[entries:]] == [2, 4, 4]
         assert all(batch.results and len(batch.results) == 2 for batch in batches)
 
 

@@ -136,14 +136,11 @@ class Lines:
 
     def note_committed(self, account_id: int, shard: int, committed_micros: int) -> None:
         """Take note of what a shard said an account has committed there."""
-        if self._state.shards > 1:
-            self._committed[account_id, shard] = committed_micros
-            self._touched.add(account_id)
+        self._committed[account_id, shard] = committed_micros
 
     def note_released(self, account_id: int, shard: int) -> None:
         """Take note that an account may have less committed on a shard than it said."""
-        if self._committed.pop((account_id, shard), None) is not None:
-            self._touched.add(account_id)
+        self._committed.pop((account_id, shard), None)
 
     def spare_micros(self, account: Account, stand: list[Standing], shard: int) -> int:
         """Return what a shard can spare of an account's share, as far as clearing knows; 0 while part of it is held."""
@@ -176,7 +173,9 @@ class Lines:
         stand = standings(self._state, account)
         if len(stand) == 1:
             return [_Draft(account, 0, stand[0].rows, stand[0].equity_micros, 0)]
-        spare = [self.spare_micros(account, stand, shard) for shard in range(len(stand))]
+        # What orders commit there is not taken off: they may end at any moment, and an order that must wait for that is
+        # refused for now only.
+        spare = [max(0, own.equity_micros - own.initial_micros) for own in stand]
         drafts = []
         for shard, own in enumerate(stand):
             # What is held for this shard is on its way, so an order that needs it is refused for now only.

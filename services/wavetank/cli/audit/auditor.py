@@ -17,6 +17,7 @@ from wavetank.cli.audit.liquidations import Liquidations
 from wavetank.cli.audit.margins import Terms
 from wavetank.cli.audit.order_flow import OrderBooks
 from wavetank.cli.audit.reading import CheckedLog, LogSource
+from wavetank.cli.audit.shares import Shares
 from wavetank.cli.audit.withdrawals import Withdrawals
 from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events.matching import BookSampled, MarkApplied, OrderAccepted, RequestAnswered
@@ -69,8 +70,11 @@ class Auditor:
             for name in self.logs
             if name.startswith(MATCHING_PREFIX)
         }
-        self._withdrawals = Withdrawals(
-            findings, self.ledger, self.liquidations.cases, [shard.bookings for shard in self.shards.values()]
+        self._withdrawals = Withdrawals(findings, self.ledger, self.liquidations.cases)
+        self._shares = Shares(
+            findings,
+            self.ledger,
+            {int(name.removeprefix(MATCHING_PREFIX)): shard.bookings for name, shard in self.shards.items()},
         )
         self._prices = Prices(findings, CLEARING, ConsumerBit.CLEARING, each=True)
         self._ticks = FundingTicks(findings)
@@ -197,6 +201,7 @@ class Auditor:
         self.liquidations.before(seq, now_ns, event)
         self._withdrawals.before(now_ns, event)
         self.ledger.apply(event)
+        self._shares.apply(event)
 
     def _apply_oracle(self, log: str, seq: int, now_ns: int, event: Event) -> None:
         self._ticks.happened(event)
@@ -275,6 +280,7 @@ class Auditor:
         findings = self.findings
         findings.look_at(CLEARING, self.logs[CLEARING].entry_id)
         self.ledger.finish()
+        self._shares.finish()
         for account in self.ledger.accounts.values():
             self._check_tally(account.account_id)
         if self.liquidations.unjudged:

@@ -1,8 +1,7 @@
-"""Withdrawals: never while gated, never of an account in liquidation, never before the shard has answered (LIQ-110)."""
+"""Withdrawals: never while gated, never of an account in liquidation; `shares` looks at the shards (LIQ-110)."""
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 
-from wavetank.cli.audit.counting import Bookings
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Ledger
 from wavetank.model.events import clearing as events
@@ -12,22 +11,18 @@ from wavetank.model.record import Event
 class Withdrawals:
     """Follows every withdrawal of clearing's log."""
 
-    def __init__(
-        self, findings: Findings, ledger: Ledger, in_liquidation: Container[int], shards: Iterable[Bookings]
-    ) -> None:
+    def __init__(self, findings: Findings, ledger: Ledger, in_liquidation: Container[int]) -> None:
         """Judge by the rebuilt ledger.
 
         Args:
             findings: where offences go.
             ledger: the accounts.
             in_liquidation: accounts that are being liquidated.
-            shards: what each shard has answered.
 
         """
         self._findings = findings
         self._ledger = ledger
         self._in_liquidation = in_liquidation
-        self._shards = tuple(shards)
         self._gated_until_ns = 0
         self._now_ns = 0
         self._handlers: dict[type, Callable[..., None]] = {
@@ -69,14 +64,6 @@ class Withdrawals:
         self._expect_free(event.account_id)
         due = None if held is None else held.amount_micros
         self._expect(due == event.amount_micros, f"the amount held before, {due}")
-        if held is None:
-            return
-        line = (held.line_epoch, held.line_number)
-        for shard in self._shards:
-            answered = shard.acknowledged.get(event.account_id, (0, 0))
-            self._expect(
-                answered >= line, f"line {line} applied by {shard.log} before the money leaves; it is at {answered}"
-            )
 
     def _refused(self, event: events.WithdrawalRefused) -> None:
         if event.was_held:

@@ -1,45 +1,69 @@
-"""OrderEntryService: the session stream and its unary twins."""
+"""OrderEntryService: the session stream and its unary twins, from bytes to bytes."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 
-from wavetank.matching.adapters.commands import PackedBatch
-from wavetank.matching.adapters.order_feed import order_message
+from wavetank.matching.adapters.order_checks import check_response
+from wavetank.matching.adapters.own_orders import orders_answer
 from wavetank.matching.adapters.session import (
     MAX_REQUESTS_IN_FLIGHT,
     OrderSession,
     SessionBatch,
     UnaryBatch,
 )
+from wavetank.matching.adapters.wire_reader import (
+    Request,
+    read_batch_request,
+    read_session_request,
+    read_unary_request,
+)
+from wavetank.matching.adapters.wire_writer import session_opened, unary_answer
 from wavetank.matching.core import commands as packed
-from wavetank.model.orders import CancelReason
+from wavetank.model.orders import CancelReason, OrderFlag
 from wavetank.model.reason import Reason
 from wavetank.runtime.errors import VenueError
+from wavetank.runtime.interceptor import check_length
 from wavetank.runtime.principal import Principal, Scope, principal, require
 from wavetank.v1 import order_entry_pb2 as pb
-from wavetank.v1 import order_entry_pb2_grpc
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable
 
     from wavetank.matching.adapters.order_feed import OrderFeeds
     from wavetank.matching.core.engine import Engine
-    from wavetank.matching.core.queries import KnownOrder
+    from wavetank.matching.core.queries import KnownOrder, OrderCheck
     from wavetank.matching.metrics import StageMetrics
+    from wavetank.matching.ports import Committed, OrderChecker
     from wavetank.matching.service import MatchingService
     from wavetank.runtime.rate_limit import TokenBuckets
     from wavetank.runtime.registry import Registry
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+SERVICE = "wavetank.v1.OrderEntryService"
 
-class OrderEntryServicer(order_entry_pb2_grpc.OrderEntryServiceServicer):
-    """Serves order entry."""
+_COMMANDS = {
+    "PlaceOrder": 1,
+    "CancelOrder": 2,
+    "AmendOrder": 3,
+    "CancelAllOrders": 4,
+    "PlaceGroup": 5,
+    "MassQuote": 6,
+    "CancelAllAfter": 7,
+}
+"""The unary calls of one command, each with the command's number in the contract's `Command`."""
+_PLACE = _COMMANDS["PlaceOrder"]
+
+
+class OrderEntryServicer:
+    """Serves order entry; also a sink of committed cycles, which lets what they said to sessions leave."""
 
     def __init__(
         self,
@@ -48,6 +72,7 @@ class OrderEntryServicer(order_entry_pb2_grpc.OrderEntryServiceServicer):
         registry: Registry,
         *,
         max_commands: int,
+        max_message_bytes: int,
         rate_limit: TokenBuckets,
         metrics: StageMetrics,
     ) -> None:
@@ -56,16 +81,26 @@ class OrderEntryServicer(order_entry_pb2_grpc.OrderEntryServiceServicer):
         self._feeds = feeds
         self._registry = registry
         self._max_commands = max_commands
+        self._max_message_bytes = max_message_bytes
         self._rate_limit = rate_limit
         self._metrics = metrics
-        self._sessions: set[OrderSession] = set()
+        self._sessions: dict[int, OrderSession] = {}
+        self._unflushed: list[OrderSession] = []
+        self._numbers = itertools.count(1)
         self._stopping = False
 
     def stop(self) -> None:
         """End all sessions behind what is in flight, and open no more."""
         self._stopping = True
-        for session in self._sessions:
+        for session in list(self._sessions.values()):
             session.close(VenueError(Reason.NOT_READY, "the shard is stopping; open a new session in a moment"))
+
+    def committed(self, cycle: Committed) -> None:
+        """Let what the cycle said to sessions leave."""
+        unflushed = self._unflushed[:]
+        self._unflushed.clear()
+        for session in unflushed:
+            session.flush()
 
     def _account(self, context: Context, scope: Scope, account_id: int) -> int:
         account_id = require(principal(context), scope, account_id)
@@ -73,62 +108,87 @@ class OrderEntryServicer(order_entry_pb2_grpc.OrderEntryServiceServicer):
             raise VenueError(Reason.ACCOUNT_UNKNOWN, f"account {account_id} does not exist", was=account_id)
         return account_id
 
-    def _pack(self, account_id: int, commands: Sequence[pb.Command]) -> PackedBatch:
-        if not 1 <= len(commands) <= self._max_commands:
+    def _decode(self, read: Callable[[bytes, int], Request], data: bytes) -> Request:
+        started = time.perf_counter()
+        try:
+            request = read(data, self._max_commands)
+        except ValueError as error:
+            raise VenueError(Reason.MALFORMED, str(error)) from None
+        self._metrics.decoded(time.perf_counter() - started)
+        return request
+
+    def _admit(self, account_id: int, request: Request) -> None:
+        """Refuse a request that asks for too much, at once or per second."""
+        if not 1 <= request.asked <= self._max_commands:
             raise VenueError(
-                Reason.BATCH_TOO_LARGE if commands else Reason.MALFORMED,
-                f"a request has 1 to {self._max_commands} commands, not {len(commands)}",
-                was=len(commands),
+                Reason.BATCH_TOO_LARGE if request.asked else Reason.MALFORMED,
+                f"a request has 1 to {self._max_commands} commands, those in groups and mass quotes counted,"
+                f" not {request.asked}",
+                was=request.asked,
                 allowed=self._max_commands,
             )
-        self._rate_limit.take(str(account_id), len(commands))
-        started = time.perf_counter()
-        batch = PackedBatch(account_id, commands)
-        self._metrics.decoded(time.perf_counter() - started)
-        return batch
+        self._rate_limit.take(str(account_id), request.asked)
 
-    async def Session(  # noqa: N802 - the contract's name.
-        self, request_iterator: AsyncIterator[pb.SessionRequest], context: Context
-    ) -> AsyncIterator[pb.SessionResponse]:
+    # The session
+
+    async def session(self, requests: AsyncIterator[bytes], context: Context) -> None:
         """Carry commands up, results and own order events down."""
-        first = await anext(aiter(request_iterator), None)
-        if first is None or not first.HasField("open") or first.commands:
+        data = await context.read()
+        first = None if data is grpc.aio.EOF else self._read_one(data)
+        if first is None or not first.has_open or first.asked:
             raise VenueError(Reason.MALFORMED, "the first message of a session says `open` and nothing else")
+        if first.open_acknowledgement not in pb.Acknowledgement.values():
+            raise VenueError(
+                Reason.MALFORMED,
+                f"acknowledgement is {first.open_acknowledgement}; 0 or 1 logged, 2 matched is allowed",
+                was=first.open_acknowledgement,
+            )
         if self._stopping:
             raise VenueError(Reason.NOT_READY, "the shard is stopping; open a new session in a moment")
-        account_id = self._account(context, Scope.TRADE, first.open.account_id)
-        session = OrderSession(
-            account_id,
-            cancels=first.open.cancel_on_disconnect,
-            cancel=lambda order_ids: self._cancel(account_id, order_ids),
-        )
+        account_id = self._account(context, Scope.TRADE, first.account_id)
+        session = self._opened(first, account_id, context)
 
         def join(engine: Engine) -> int:
             self._feeds.join(account_id, session, engine.open_orders(account_id))
             return self._service.last_seq
 
         reader: asyncio.Task[None] | None = None
-        self._sessions.add(session)
         try:
             seq = await self._service.ask(join)
-            opened = pb.SessionOpened(account_id=account_id, seq=seq, max_commands=self._max_commands)
-            session.send(pb.SessionResponse(request_id=first.request_id, opened=opened, seq=seq))
-            reader = asyncio.create_task(self._read(session, principal(context), request_iterator))
-            async for response in session.responses():
-                yield response
+            self._sessions[session.number] = session
+            session.send(session_opened(first.request_id, account_id, seq, self._max_commands))
+            session.flush()
+            reader = asyncio.create_task(self._read(session, principal(context), context))
+            await session.finished
         finally:
             if reader is not None:
                 reader.cancel()
-            self._sessions.discard(session)
-            self._feeds.leave(account_id, session)
+            self._sessions.pop(session.number, None)
             session.end()
+            self._feeds.leave(account_id, session)
 
-    async def _read(self, session: OrderSession, who: Principal, requests: AsyncIterator[pb.SessionRequest]) -> None:
+    def _opened(self, first: Request, account_id: int, context: Context) -> OrderSession:
+        cancels = first.open_cancels_on_disconnect
+        return OrderSession(
+            account_id,
+            next(self._numbers),
+            feeds=self._feeds,
+            write=context.write,
+            committed_seq=lambda: self._service.last_seq,
+            unflushed=self._unflushed,
+            cancel=partial(self._cancel, account_id) if cancels else None,
+            is_early=first.open_acknowledgement == pb.ACKNOWLEDGEMENT_MATCHED,
+            order_flags=OrderFlag.CANCEL_ON_DISCONNECT if cancels and self._service.marks_orders else OrderFlag.NONE,
+        )
+
+    def _read_one(self, data: bytes) -> Request:
+        check_length(data, self._max_message_bytes)
+        return self._decode(read_session_request, data)
+
+    async def _read(self, session: OrderSession, who: Principal, context: Context) -> None:
         error: VenueError | None = None
         try:
-            async for request in requests:
-                if session.is_closing:
-                    break
+            while (data := await context.read()) is not grpc.aio.EOF and not session.is_closing:
                 if not self._registry.is_valid(who):
                     raise VenueError(  # noqa: TRY301 - it ends the session as what the transport raises does.
                         Reason.KEY_UNKNOWN, "the API key of this session was revoked"
@@ -140,24 +200,26 @@ class OrderEntryServicer(order_entry_pb2_grpc.OrderEntryServiceServicer):
                         was=session.in_flight,
                         allowed=MAX_REQUESTS_IN_FLIGHT,
                     )
-                self._take(session, request)
+                self._take(session, self._read_one(data))
         except VenueError as refused:
             error = refused
         finally:
             session.close(error)
 
-    def _take(self, session: OrderSession, request: pb.SessionRequest) -> None:
+    def _take(self, session: OrderSession, request: Request) -> None:
         session.in_flight += 1
         try:
-            if request.HasField("open"):
+            if request.has_open:
                 raise VenueError(Reason.MALFORMED, "the session is open already")  # noqa: TRY301 - answered below.
-            batch = self._pack(session.account_id, request.commands)
-            if batch.count == 0:
-                session.answer(request.request_id, batch.results(b""), self._service.last_seq)
+            self._admit(session.account_id, request)
+            if request.count == 0:
+                session.answer(request, b"", self._service.last_seq)
+            else:
+                self._service.submit(SessionBatch(session, request))
                 return
-            self._service.submit(SessionBatch(session, request.request_id, batch))
         except VenueError as error:
             session.refuse(request.request_id, error)
+        session.flush()
 
     def _cancel(self, account_id: int, order_ids: list[int]) -> None:
         cancels = [
@@ -168,58 +230,44 @@ class OrderEntryServicer(order_entry_pb2_grpc.OrderEntryServiceServicer):
 
     # Unary twins
 
-    async def _send(
-        self, context: Context, account_id: int, commands: Sequence[pb.Command]
-    ) -> tuple[list[pb.CommandResult], int]:
-        account_id = self._account(context, Scope.TRADE, account_id)
-        batch = self._pack(account_id, commands)
-        if batch.count == 0:
-            return batch.results(b""), self._service.last_seq
-        waiting = UnaryBatch(batch)
-        self._service.submit(waiting)
-        results, seq = await waiting.answer
-        return batch.results(results), seq
+    async def command(self, field: int, data: bytes, context: Context) -> bytes:
+        """Carry out the one command of a unary request, the `field` of `Command`."""
+        return await self._send(
+            self._decode(lambda taken, limit: read_unary_request(taken, field, limit), data), context
+        )
 
-    async def PlaceOrder(  # noqa: N802 - the contract's name.
-        self, request: pb.PlaceOrderRequest, context: Context
-    ) -> pb.PlaceOrderResponse:
-        """Place one order."""
-        results, seq = await self._send(context, request.account_id, [pb.Command(place=request.order)])
-        return pb.PlaceOrderResponse(result=results[0], seq=seq)
+    async def send_batch(self, data: bytes, context: Context) -> bytes:
+        """Carry out several commands."""
+        return await self._send(self._decode(read_batch_request, data), context)
 
-    async def CancelOrder(  # noqa: N802 - the contract's name.
-        self, request: pb.CancelOrderRequest, context: Context
-    ) -> pb.CancelOrderResponse:
-        """Cancel one order."""
-        results, seq = await self._send(context, request.account_id, [pb.Command(cancel=request.cancel)])
-        return pb.CancelOrderResponse(result=results[0], seq=seq)
-
-    async def AmendOrder(  # noqa: N802 - the contract's name.
-        self, request: pb.AmendOrderRequest, context: Context
-    ) -> pb.AmendOrderResponse:
-        """Amend one order."""
-        results, seq = await self._send(context, request.account_id, [pb.Command(amend=request.amend)])
-        return pb.AmendOrderResponse(result=results[0], seq=seq)
-
-    async def CancelAllOrders(  # noqa: N802 - the contract's name.
-        self, request: pb.CancelAllOrdersRequest, context: Context
-    ) -> pb.CancelAllOrdersResponse:
-        """Cancel all orders that match."""
-        results, seq = await self._send(context, request.account_id, [pb.Command(cancel_all=request.cancel_all)])
-        return pb.CancelAllOrdersResponse(result=results[0], seq=seq)
-
-    async def SendBatch(  # noqa: N802 - the contract's name.
-        self, request: pb.SendBatchRequest, context: Context
-    ) -> pb.SendBatchResponse:
-        """Send several commands."""
-        results, seq = await self._send(context, request.account_id, request.commands)
-        return pb.SendBatchResponse(results=results, seq=seq)
+    async def _send(self, request: Request, context: Context) -> bytes:
+        account_id = self._account(context, Scope.TRADE, request.account_id)
+        self._admit(account_id, request)
+        if request.count == 0:
+            return unary_answer(request, b"", self._service.last_seq)
+        batch = UnaryBatch(request, account_id)
+        self._service.submit(batch)
+        return await batch.answer
 
     # Questions
 
-    async def GetOrder(  # noqa: N802 - the contract's name.
-        self, request: pb.GetOrderRequest, context: Context
-    ) -> pb.GetOrderResponse:
+    async def check_order(self, data: bytes, context: Context) -> pb.CheckOrderResponse:
+        """Tell what would become of an order, and place nothing."""
+        request = self._decode(lambda taken, limit: read_unary_request(taken, _PLACE, limit), data)
+        account_id = self._account(context, Scope.READ, request.account_id)
+        self._admit(account_id, request)
+        if request.count == 0:
+            refused = pb.PlaceOrderResponse.FromString(unary_answer(request, b"", self._service.last_seq))
+            return pb.CheckOrderResponse(refusal=refused.result.refusal, seq=refused.seq)
+        command = request.commands_for(account_id)
+
+        def check(engine: Engine) -> tuple[OrderCheck, int]:
+            checker = cast("OrderChecker", engine)
+            return checker.check_place(self._service.now_ns, command), self._service.last_seq
+
+        return check_response(*await self._service.ask(check))
+
+    async def get_order(self, request: pb.GetOrderRequest, context: Context) -> bytes:
         """Tell one order, live or remembered."""
         account_id = self._account(context, Scope.READ, request.account_id)
         if bool(request.order_id) == bool(request.client_order_id):
@@ -234,16 +282,30 @@ class OrderEntryServicer(order_entry_pb2_grpc.OrderEntryServiceServicer):
         order, seq = await self._service.ask(find)
         if order is None or order.account_id != account_id:
             raise VenueError(Reason.ORDER_UNKNOWN, "the account has no such order, open or remembered")
-        return pb.GetOrderResponse(order=order_message(order), seq=seq)
+        return orders_answer([order], seq)
 
-    async def ListOpenOrders(  # noqa: N802 - the contract's name.
-        self, request: pb.ListOpenOrdersRequest, context: Context
-    ) -> pb.ListOpenOrdersResponse:
+    async def list_open_orders(self, request: pb.ListOpenOrdersRequest, context: Context) -> bytes:
         """List the open orders by id."""
         account_id = self._account(context, Scope.READ, request.account_id)
 
         def find(engine: Engine) -> tuple[list[KnownOrder], int]:
             return engine.open_orders(account_id, request.instrument_id), self._service.last_seq
 
-        orders, seq = await self._service.ask(find)
-        return pb.ListOpenOrdersResponse(orders=[order_message(order) for order in orders], seq=seq)
+        return orders_answer(*await self._service.ask(find))
+
+
+def add_to_server(servicer: OrderEntryServicer, server: grpc.aio.Server) -> None:
+    """Add the servicer as the contract's OrderEntryService, with bytes going in and out as they are."""
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        name: grpc.unary_unary_rpc_method_handler(partial(servicer.command, field)) for name, field in _COMMANDS.items()
+    }
+    handlers["Session"] = grpc.stream_stream_rpc_method_handler(servicer.session)
+    handlers["SendBatch"] = grpc.unary_unary_rpc_method_handler(servicer.send_batch)
+    handlers["CheckOrder"] = grpc.unary_unary_rpc_method_handler(
+        servicer.check_order, None, pb.CheckOrderResponse.SerializeToString
+    )
+    handlers["GetOrder"] = grpc.unary_unary_rpc_method_handler(servicer.get_order, pb.GetOrderRequest.FromString)
+    handlers["ListOpenOrders"] = grpc.unary_unary_rpc_method_handler(
+        servicer.list_open_orders, pb.ListOpenOrdersRequest.FromString
+    )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))

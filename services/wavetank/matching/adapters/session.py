@@ -1,29 +1,34 @@
 """One order session: what waits to be sent, what is in flight, and which orders it placed.
 
-Kept true: every request is answered exactly once, in a bounded time, also when its client said that it
-has nothing more to ask; a session that does not read is cut with a clear error and delays nobody; of a
-session that asked for it no order outlives it, not even one that was in flight when it ended.
+Kept true: every request is answered exactly once (and beforehand provisionally, if the session asked for that), in a
+bounded time, also when its client said that it has nothing more to ask; a session that does not read is cut with a
+clear error and delays nobody; of a session that asked for it no order outlives it, not even one that was in flight when
+it ended.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from wavetank.matching.adapters.refusals import refusal
+from wavetank.matching.adapters.wire_writer import session_answer, session_events, session_refusal, unary_answer
 from wavetank.matching.ports import BatchStage
+from wavetank.model.orders import OrderFlag
 from wavetank.model.reason import Reason
+from wavetank.runtime.eager_writes import EagerWrites
 from wavetank.runtime.errors import VenueError
-from wavetank.v1 import order_entry_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import Callable, Coroutine
 
-    from wavetank.matching.adapters.commands import PackedBatch
+    from wavetank.matching.adapters.order_feed import OrderFeeds
+    from wavetank.matching.adapters.wire_reader import Request
 
 MAX_WAITING_RESPONSES = 10_000
 """Messages that may wait for one session before it is cut."""
+MAX_WAITING_BYTES = 64 * 1_048_576
+"""Bytes that these may have together."""
 MAX_REQUESTS_IN_FLIGHT = 10_000
 """Requests of one session that may wait for their commit."""
 
@@ -38,20 +43,25 @@ def _late(stage: BatchStage) -> VenueError:
 class UnaryBatch:
     """Commands of a unary call."""
 
-    __slots__ = ("answer", "commands", "count", "deadline", "stage")
+    __slots__ = ("answer", "commands", "count", "deadline", "request", "stage", "wants_matched")
 
-    def __init__(self, batch: PackedBatch) -> None:
-        """Wait with commands whose results go to `answer`."""
-        self.commands = batch.commands
-        self.count = batch.count
+    def __init__(self, request: Request, account_id: int) -> None:
+        """Wait with commands whose response, as bytes, goes to `answer`."""
+        self.request = request
+        self.commands = request.commands_for(account_id)
+        self.count = request.count
         self.deadline = 0.0
         self.stage = BatchStage.WAITING
-        self.answer: asyncio.Future[tuple[bytes, int]] = asyncio.get_running_loop().create_future()
+        self.wants_matched = False
+        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def matched(self, results: bytes) -> None:
+        """Unary calls are answered once."""
 
     def done(self, results: bytes, last_seq: int) -> None:
         """Take the packed results, after the commit."""
         if not self.answer.done():
-            self.answer.set_result((results, last_seq))
+            self.answer.set_result(unary_answer(self.request, results, last_seq))
 
     def lost(self) -> None:
         """Keep the caller waiting no longer."""
@@ -62,139 +72,202 @@ class UnaryBatch:
 class SessionBatch:
     """Commands of one request of a session."""
 
-    __slots__ = ("_is_answered", "commands", "count", "deadline", "packed", "request_id", "session", "stage")
+    __slots__ = ("_is_answered", "commands", "count", "deadline", "request", "session", "stage", "wants_matched")
 
-    def __init__(self, session: OrderSession, request_id: int, batch: PackedBatch) -> None:
+    def __init__(self, session: OrderSession, request: Request) -> None:
         """Wait with the commands of a session's request."""
         self.session = session
-        self.request_id = request_id
-        self.packed = batch
-        self.commands = batch.commands
-        self.count = batch.count
+        self.request = request
+        self.commands = request.commands_for(session.account_id, session.order_flags)
+        self.count = request.count
         self.deadline = 0.0
         self.stage = BatchStage.WAITING
+        self.wants_matched = session.is_early
         self._is_answered = False
+
+    def matched(self, results: bytes) -> None:
+        """Tell the session what will become of its request, unless the log loses it."""
+        if not self._is_answered:
+            self.session.foretell(self.request, results)
 
     def done(self, results: bytes, last_seq: int) -> None:
         """Take the packed results, after the commit."""
         if self.session.cancels:
             # Also when the client was told that the outcome is unknown.
-            self.session.rested(self.packed.resting(results))
+            self.session.placed(self.request, results)
         if not self._is_answered:
             self._is_answered = True
-            self.session.answer(self.request_id, self.packed.results(results), last_seq)
+            self.session.answer(self.request, results, last_seq)
 
     def lost(self) -> None:
         """Keep the client waiting no longer."""
         self._is_answered = True
-        self.session.refuse(self.request_id, _late(self.stage))
+        self.session.refuse(self.request.request_id, _late(self.stage))
+        self.session.flush()
 
 
 class OrderSession:
     """One open stream: what waits to be sent, and which orders it placed."""
 
-    def __init__(self, account_id: int, *, cancels: bool, cancel: Callable[[list[int]], None]) -> None:
+    def __init__(  # noqa: PLR0913 - a session stands between this many.
+        self,
+        account_id: int,
+        number: int,
+        *,
+        feeds: OrderFeeds,
+        write: Callable[[bytes], Coroutine[Any, Any, None]],
+        committed_seq: Callable[[], int],
+        unflushed: list[OrderSession],
+        cancel: Callable[[list[int]], None] | None = None,
+        is_early: bool = False,
+        order_flags: OrderFlag = OrderFlag.NONE,
+    ) -> None:
         """Open for an account.
 
         Args:
             account_id: the account traded for.
-            cancels: whether the session's open orders are cancelled when it ends.
-            cancel: cancels orders by id, in that case.
+            number: of this session, not 0; no other of this process has it.
+            feeds: where the account's orders are known.
+            write: writes a message to the stream.
+            committed_seq: tells the last committed seq.
+            unflushed: gets this session when it has something to send; whoever takes it from there calls `flush`.
+            cancel: cancels orders by id, for a session whose open orders are cancelled when it ends.
+            is_early: whether it is also answered as soon as its commands are matched.
+            order_flags: marks that its orders get.
 
         """
         self.account_id = account_id
-        self.cancels = cancels
+        self.number = number
+        self.cancels = cancel is not None
+        self.is_early = is_early
+        self.order_flags = order_flags
         self.in_flight = 0
-        self._cancel = cancel
-        self._placed: set[int] = set()
-        self._waiting: deque[pb.SessionResponse] = deque()
-        self._wake = asyncio.Event()
-        self._cut: VenueError | None = None
-        self._end: VenueError | None = None
         self.is_closing = False
         """Whether nothing more is taken; what is in flight is still answered."""
+        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when nothing more will be sent; fails with what the stream is to end with."""
+        self._feeds = feeds
+        self._committed_seq = committed_seq
+        self._unflushed = unflushed
+        self._is_unflushed = False
+        self._cancel = cancel
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._writes = EagerWrites(write, self._take, self._gone)
+        self._last_is_answer_of = -1
+        """Seq that the last message in the queue covers, if it holds results: events of that cycle join them."""
+        self._unowned: list[tuple[Request, bytes]] = []
+        self._error: VenueError | None = None
         self._ended = False
 
-    def rested(self, order_ids: Iterable[int]) -> None:
-        """Remember orders that the session placed and that rest; cancel them if it has ended meanwhile."""
-        order_ids = list(order_ids)
-        if not self._ended:
-            self._placed.update(order_ids)
-        elif order_ids:
-            self._cancel(order_ids)
+    # Out
 
-    def end(self) -> None:
-        """Cancel what the session placed, if it asked for that; called once, when the stream is gone."""
-        self._ended = True
-        if self._placed:
-            self._cancel(sorted(self._placed))
-            self._placed.clear()
+    def flush(self) -> None:
+        """Begin to send what waits; called when a cycle has said all that it has to say."""
+        self._is_unflushed = False
+        self._own()
+        self._writes.begin()
 
-    def send(self, response: pb.SessionResponse) -> None:
-        """Queue a response; a session that does not read is cut."""
-        if self._cut is not None or self._ended:
-            return
-        if len(self._waiting) >= MAX_WAITING_RESPONSES:
-            self._waiting.clear()
-            self._cut = VenueError(
-                Reason.SUBSCRIBER_TOO_SLOW,
-                f"{MAX_WAITING_RESPONSES} responses wait to be read; open a new session and ask for your orders",
-                allowed=MAX_WAITING_RESPONSES,
-            )
-        else:
-            self._waiting.append(response)
-        self._wake.set()
-
-    def answer(self, request_id: int, results: list[pb.CommandResult], last_seq: int) -> None:
-        """Send the results of a request."""
+    def answer(self, request: Request, results: bytes, last_seq: int) -> None:
+        """Put the results of a request into the queue."""
         self.in_flight -= 1
-        self.send(pb.SessionResponse(request_id=request_id, results=results, seq=last_seq))
+        self.send(session_answer(request, request.request_id, results, last_seq))
+        self._last_is_answer_of = last_seq
+
+    def foretell(self, request: Request, results: bytes) -> None:
+        """Send provisional results of a request at once."""
+        self.send(session_answer(request, request.request_id, results, self._committed_seq(), provisional=True))
+        self.flush()
 
     def refuse(self, request_id: int, error: VenueError) -> None:
-        """Send the refusal of a whole request."""
+        """Put the refusal of a whole request into the queue."""
         self.in_flight -= 1
         was = error.was if isinstance(error.was, int) else 0
         allowed = error.allowed if isinstance(error.allowed, int) else 0
-        self.send(pb.SessionResponse(request_id=request_id, refusal=refusal(error.reason, was, allowed, error.message)))
+        self.send(session_refusal(request_id, error.reason, was, allowed, error.message))
 
-    def order_events(self, messages: list[pb.OrderEvent], last_seq: int) -> None:
-        """Send own order events; those of a request stand in the message of its results."""
-        if self.cancels:
-            self._forget_ended(messages)
-        if self._waiting and self._waiting[-1].seq == last_seq and self._waiting[-1].results:
-            self._waiting[-1].events.extend(messages)
-            self._wake.set()
+    def order_events(self, events: bytes, last_seq: int) -> None:
+        """Put own order events into the queue; those of a request stand in the message of its results."""
+        if self._waiting and self._last_is_answer_of == last_seq:
+            # Two messages one behind the other are, to whoever reads them, one with the fields of both.
+            self._waiting[-1] += events
+            self._waiting_bytes += len(events)
+            self._last_is_answer_of = -1
         else:
-            self.send(pb.SessionResponse(events=messages, seq=last_seq))
+            self.send(session_events(events, last_seq))
 
-    def _forget_ended(self, messages: list[pb.OrderEvent]) -> None:
-        for message in messages:
-            if message.HasField("cancelled"):
-                self._placed.discard(message.cancelled.order.order_id)
-            elif message.HasField("fill") and message.fill.remaining_lots == 0:
-                self._placed.discard(message.fill.order_id)
+    def send(self, response: bytes) -> None:
+        """Put a message into the queue; a session that does not read is cut."""
+        if self._ended or self.finished.done():
+            return
+        self._last_is_answer_of = -1
+        if len(self._waiting) >= MAX_WAITING_RESPONSES or self._waiting_bytes >= MAX_WAITING_BYTES:
+            cut = VenueError(
+                Reason.SUBSCRIBER_TOO_SLOW,
+                f"{len(self._waiting)} responses wait to be read; open a new session and ask for your orders",
+                allowed=MAX_WAITING_RESPONSES,
+            )
+            self._waiting.clear()
+            self.finished.set_exception(cut)
+        else:
+            self._waiting.append(response)
+            self._waiting_bytes += len(response)
+            self._mark()
+
+    def _mark(self) -> None:
+        if not self._is_unflushed:
+            self._is_unflushed = True
+            self._unflushed.append(self)
+
+    def _take(self) -> bytes | None:
+        if not self._waiting:
+            # The stream is free, and nothing is left for it.
+            self._finish_if_idle()
+            return None
+        response = self._waiting.popleft()
+        self._waiting_bytes -= len(response)
+        return response
+
+    def _gone(self, _error: BaseException) -> None:
+        """Learn that the stream takes nothing more: its client has left, which the reading side tells better."""
+        self._waiting.clear()
+        if not self.finished.done():
+            self.finished.set_result(None)
+
+    # Orders of its own
+
+    def placed(self, request: Request, results: bytes) -> None:
+        """Remember which orders the session placed; cancel them if it has ended meanwhile."""
+        if not self._ended:
+            self._unowned.append((request, results))
+            self._mark()
+        elif self._cancel is not None and (order_ids := request.resting(results)):
+            self._cancel(order_ids)
+
+    def _own(self) -> None:
+        for request, results in self._unowned:
+            self._feeds.own_orders.adopt(self.account_id, self.number, request, results)
+        self._unowned.clear()
+
+    # The end
 
     def close(self, error: VenueError | None = None) -> None:
         """Take nothing more, and end the stream behind the answers to what is in flight."""
-        self._end = self._end or error
+        self._error = self._error or error
         self.is_closing = True
-        self._wake.set()
+        self._writes.begin()
 
-    async def responses(self) -> AsyncIterator[pb.SessionResponse]:
-        """Yield what waits, until the session is closed or cut.
+    def _finish_if_idle(self) -> None:
+        if not self.is_closing or self.in_flight > 0 or self.finished.done():
+            return
+        if self._error is not None:
+            self.finished.set_exception(self._error)
+        else:
+            self.finished.set_result(None)
 
-        Raises:
-            VenueError: SUBSCRIBER_TOO_SLOW, or what the session was closed with.
-
-        """
-        while True:
-            while self._waiting:
-                yield self._waiting.popleft()
-            if self._cut is not None:
-                raise self._cut
-            if self.is_closing and self.in_flight <= 0:
-                if self._end is not None:
-                    raise self._end
-                return
-            self._wake.clear()
-            await self._wake.wait()
+    def end(self) -> None:
+        """Cancel what the session placed, if it asked for that; called once, when the stream is gone."""
+        self._own()
+        self._ended = True
+        if self._cancel is not None and (order_ids := self._feeds.own_orders.owned(self.account_id, self.number)):
+            self._cancel(order_ids)

@@ -223,6 +223,7 @@ CALM: dict[str, tuple[Rule, Plant]] = {
         lambda b: insert_before(b, c.WithdrawalHeld, c.WithdrawalsGated(0, 0, 10**19 // 2)),
     ),
     "a withdrawal leaves before the shard answered": (Rule.LIQ_110, lambda b: without(b, m.CreditApplied)),
+    "a withdrawal is paid that no shard holds": (Rule.MRGN_050, lambda b: without(b, c.ShareHeld)),
 }  # fmt: skip
 
 RUINOUS: dict[str, tuple[Rule, Plant]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.matching.core.desk import ALICE, BOB, BUY, CAROL, SELL, Desk
-from wavetank.matching.adapters.order_feed import OrderFeeds, order_message
+from wavetank.matching.adapters.order_feed import OrderFeeds
 from wavetank.matching.ports import Committed
 from wavetank.model.record import encode_all
 from wavetank.v1 import order_entry_pb2 as pb
@@ -16,8 +16,8 @@ class Listener:
         self.told: list[pb.OrderEvent] = []
         self.seqs: list[int] = []
 
-    def order_events(self, messages: list[pb.OrderEvent], last_seq: int) -> None:
-        self.told += messages
+    def order_events(self, events: bytes, last_seq: int) -> None:
+        self.told += pb.SessionResponse.FromString(events).events
         self.seqs.append(last_seq)
 
     def kinds(self) -> list[str | None]:
@@ -119,9 +119,3 @@ def test_the_rest_of_an_order_that_takes_at_once_is_told_as_cancelled(desk: Desk
     assert alice.kinds() == ["accepted", "fill", "cancelled"]
     assert alice.told[2].cancelled.order.remaining_lots == 60
     assert alice.told[2].cancelled.order.cancel_reason == pb.CANCEL_REASON_IMMEDIATE_REMAINDER
-
-
-def test_an_order_of_the_engine_as_a_message(desk: Desk) -> None:
-    desk.place(ALICE, SELL, 100, 1_000, client_order_id=b"mine")
-    message = order_message(desk.engine.open_orders(ALICE)[0])
-    assert (message.account_id, message.remaining_lots, message.state) == (ALICE, 100, pb.ORDER_STATE_OPEN)
