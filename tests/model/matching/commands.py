@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from wavetank.matching.core import commands
 from wavetank.matching.core.commands import CommandResult
@@ -47,7 +48,7 @@ class Ask:
 def packed(ask: Ask) -> bytes:
     """Return a command as the engine takes it."""
     return commands.pack(
-        CommandKind(ask.kind),
+        cast(CommandKind, ask.kind),
         side=ask.side,
         order_type=ask.order_type,
         time_in_force=ask.time_in_force,
