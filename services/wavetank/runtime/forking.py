@@ -43,7 +43,8 @@ class ForkedState:
         """Use `start`."""
         self.stop_seconds = stop_seconds
         """Wall time for which the process stood still to be copied."""
-        self._pid = pid
+        self.pid = pid
+        """The copy's process id, 0 once it has ended."""
         self._source = source
 
     @classmethod
@@ -103,14 +104,14 @@ class ForkedState:
         if self._source >= 0:
             os.close(self._source)
             self._source = -1
-        if self._pid:
+        if self.pid:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
             self._reap()
 
     def _reap(self) -> int:
         """Take note of the copy's end, so that it does not stay as a zombie; it has ended, or is about to."""
-        pid, self._pid = self._pid, 0
+        pid, self.pid = self.pid, 0
         return os.waitpid(pid, 0)[1]
 
     async def _read(self) -> bytes:
