@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import cast
 
 from wavetank.matching.core import commands
@@ -13,7 +13,7 @@ HEADS = (CommandKind.PLACE_GROUP, CommandKind.MASS_QUOTE, CommandKind.ATOMIC)
 """Kinds whose `count` says how many commands behind them belong to them."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Ask:
     """A command; the fields that a kind does not use are 0."""
 
@@ -43,6 +43,12 @@ class Ask:
     trigger_price_ticks: int = 0
     group_kind: int = 0
     count: int = 0
+
+    def __repr__(self) -> str:
+        """Name what is set, as a test would write it."""
+        said = {one.name: getattr(self, one.name) for one in fields(self)[1:]}
+        named = "".join(f", {name}={value!r}" for name, value in said.items() if value and value != (0, 0))
+        return f"Ask(CommandKind.{CommandKind(self.kind).name}{named})"
 
 
 def packed(ask: Ask) -> bytes:
