@@ -45,6 +45,8 @@ class Directory(directory_pb2_grpc.DirectoryServiceServicer):
     def __init__(self) -> None:
         self.instruments = [SOL]
         self.address = ""
+        self.shards: list[tuple[str, int]] = []
+        """Address and instrument of each further matching shard."""
 
     async def GetDirectory(  # noqa: N802 - the contract's name.
         self, request: directory_pb2.GetDirectoryRequest, context: grpc.aio.ServicerContext[object, object]
@@ -56,7 +58,18 @@ class Directory(directory_pb2_grpc.DirectoryServiceServicer):
         )
         return directory_pb2.GetDirectoryResponse(
             instruments=self.instruments,
-            endpoints=[directory_pb2.Endpoint(service=kind, address=self.address) for kind in kinds],
+            endpoints=[
+                *(directory_pb2.Endpoint(service=kind, address=self.address) for kind in kinds),
+                *(
+                    directory_pb2.Endpoint(
+                        service=directory_pb2.SERVICE_KIND_MATCHING,
+                        address=address,
+                        shard=shard,
+                        instrument_ids=[instrument_id],
+                    )
+                    for shard, (address, instrument_id) in enumerate(self.shards, 1)
+                ),
+            ],
             clock=directory_pb2.VenueClock(start_ns=1_000, origin_ns=0, speed_milli=1_000),
             version="scripted",
         )
@@ -152,8 +165,13 @@ class Orders(order_entry_pb2_grpc.OrderEntryServiceServicer):
         if self.batch_failures:
             self.batch_failures -= 1
             await context.abort(grpc.StatusCode.UNAVAILABLE, "try again")
-        result = order_entry_pb2.CommandResult(order_id=1, state=order_entry_pb2.ORDER_STATE_OPEN)
-        return order_entry_pb2.SendBatchResponse(results=[result for _ in request.commands], seq=30)
+        results = [
+            order_entry_pb2.CommandResult(refusal=self.refusals.pop(0))
+            if self.refusals
+            else order_entry_pb2.CommandResult(order_id=1, state=order_entry_pb2.ORDER_STATE_OPEN)
+            for _ in request.commands
+        ]
+        return order_entry_pb2.SendBatchResponse(results=results, seq=30)
 
     async def GetOrder(  # noqa: N802 - the contract's name.
         self, request: order_entry_pb2.GetOrderRequest, context: grpc.aio.ServicerContext[object, object]

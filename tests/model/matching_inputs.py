@@ -14,7 +14,7 @@ from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
 from wavetank.model.orders import InstrumentState, LineStatus
 
-NOT_YET = frozenset({"triggers", "groups", "atomic", "states"})
+NOT_YET: frozenset[str] = frozenset()
 """What the engine lacks still; it is left out of what is sent and compared."""
 
 BEAT_NS = 250_000_000

@@ -68,18 +68,15 @@ cdef int atomic(Shard shard, Command* head, Result* results) except -1:
     """Carry out an ATOMIC, whose commands stand right behind it; fill in the results of all."""
     cdef Refusal refusal
     cdef Overlay trial
-    cdef int at
+    cdef int at = 0
     if not _is_atomic(head):
         refuse(&refusal, MALFORMED, 0, 0)
         return refuse_head(shard, head, results, &refusal)
     trial = Overlay(shard)
-    refusal.reason = OK
-    for at in range(head.count):
-        _try(shard, trial, head + 1 + at, &refusal)
-        if refusal.reason != OK:
-            break
+    while at < head.count and _try(shard, trial, head + 1 + at, &refusal) == OK:
+        at += 1
     trial.undo()
-    if refusal.reason != OK:
+    if at < head.count:
         return _refuse_all(shard, head, results, at, &refusal)
     for at in range(head.count):
         if head[1 + at].kind == PLACE:
@@ -104,27 +101,25 @@ cdef bint _is_atomic(Command* head) noexcept:
 
 
 cdef int _try(Shard shard, Overlay trial, Command* command, Refusal* refusal) except -1:
-    """Check one command beside those tried before it."""
+    """Check one command beside those tried before it. Return a reason or 0."""
     cdef Intent intent
     cdef Amendment amendment
     cdef int32_t index
     if command.kind == PLACE:
         index = find_placed(shard, command)
         if index >= 0:
-            if not is_same_body(shard, command, &shard.orders.slots[index]):
-                _refuse_reused(shard, trial, index, refusal)
-            return 0
-        if accept(shard, command, NULL, &intent, refusal) == OK:
-            refusal.reason = OK
-            trial.place(&intent)
-    elif command.kind == CANCEL:
+            if is_same_body(shard, command, &shard.orders.slots[index]):
+                return OK
+            return _refuse_reused(shard, trial, index, refusal)
+        if accept(shard, command, NULL, &intent, refusal) != OK:
+            return refusal.reason
+        return trial.place(&intent)
+    if command.kind == CANCEL:
         index = find_cancelled(shard, command, refusal)
-        if index >= 0:
-            trial.end(index)
-    elif propose_amendment(shard, command, &amendment, refusal) == OK:
-        refusal.reason = OK
-        trial.change(&amendment)
-    return 0
+        return trial.end(index) if index >= 0 else refusal.reason
+    if propose_amendment(shard, command, &amendment, refusal) != OK:
+        return refusal.reason
+    return trial.change(&amendment)
 
 
 cdef int _refuse_reused(Shard shard, Overlay trial, int32_t index, Refusal* refusal) noexcept:
@@ -175,7 +170,6 @@ cdef int place_group(Shard shard, Command* head, Result* results) except -1:
             answer_again(shard, head + 1 + at, find_placed(shard, head + 1 + at), results + 1 + at)
         return 0
     trial = Overlay(shard)
-    refusal.reason = OK
     while at < head.count and _try_member(shard, trial, head, at, intents, &refusal) == OK:
         at += 1
     trial.undo()

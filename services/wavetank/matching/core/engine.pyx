@@ -22,6 +22,7 @@ from wavetank.matching.core.cancellation cimport cancel_all, cancel_disconnected
 from wavetank.matching.core.deadlines cimport cancel_all_after, enter
 from wavetank.matching.core.dry_run cimport check_place
 from wavetank.matching.core.firing cimport fire_triggers
+from wavetank.matching.core.lookahead cimport look_ahead
 from wavetank.matching.core.placement cimport place, reject
 from wavetank.matching.core.quotes cimport mass_quote
 from wavetank.matching.core.records cimport (
@@ -207,6 +208,7 @@ cdef class Engine:
         self.last_results.resize(count)
         self.last_ends.resize(count)
         while index < count:
+            look_ahead(self.state, <Command*>data + index, count - index)
             index += self.handle(<Command*>data + index, count - index, &self.last_results[index])
             fire_triggers(self.state)
             while done < index:

@@ -19,6 +19,7 @@ from wavetank.matching.core.groups cimport (
     group_of,
     is_parent,
 )
+from wavetank.matching.core.lookahead cimport fetch_order
 from wavetank.matching.core.orders cimport CONDITIONAL, GROUPED, STOPS_BOTH, STOPS_ITSELF, Order, loss_now
 from wavetank.matching.core.records cimport (
     ORDER_AMENDED,
@@ -74,6 +75,8 @@ cdef int match(Shard shard, int32_t taker) except -1:
                 cancel(shard, taker, BY_SELF_TRADE)
                 break
             continue
+        # It may be the next to trade.
+        fetch_order(shard, makes.next)
         trade(
             shard, taker, maker, makes.price_ticks, min(shard.orders.visible_lots(makes), order.remaining_lots), False
         )
