@@ -19,6 +19,7 @@ from wavetank.v1 import (
     directory_pb2,
     directory_pb2_grpc,
     market_data_pb2_grpc,
+    matching_control_pb2_grpc,
     oracle_control_pb2_grpc,
     order_entry_pb2_grpc,
 )
@@ -86,10 +87,22 @@ class VenueConnection:
             CommandFailed: the directory cannot be read.
 
         """
+        return market_data_pb2_grpc.MarketDataServiceStub(self._shard_that_trades(instrument_id))
+
+    def control_of(self, instrument_id: int) -> matching_control_pb2_grpc.MatchingControlServiceStub:
+        """Return the control of the shard that trades an instrument.
+
+        Raises:
+            CommandFailed: the directory cannot be read.
+
+        """
+        return matching_control_pb2_grpc.MatchingControlServiceStub(self._shard_that_trades(instrument_id))
+
+    def _shard_that_trades(self, instrument_id: int) -> grpc.Channel:
         if instrument_id not in self._shard_of:
             found = self.call(self.directory.GetDirectory, directory_pb2.GetDirectoryRequest()).endpoints
             self._shard_of |= {number: endpoint.shard for endpoint in found for number in endpoint.instrument_ids}
-        return market_data_pb2_grpc.MarketDataServiceStub(self._shards[self._shard_of.get(instrument_id, 0)])
+        return self._shards[self._shard_of.get(instrument_id, 0)]
 
     def call(
         self,

@@ -7,7 +7,7 @@ import sys
 
 import structlog
 
-from wavetank.matching.adapters import market_data, order_entry
+from wavetank.matching.adapters import control, market_data, order_entry
 from wavetank.matching.adapters.clearing_stream import ClearingStream
 from wavetank.matching.adapters.order_feed import OrderFeeds
 from wavetank.matching.adapters.publisher import MarketData
@@ -26,6 +26,7 @@ from wavetank.runtime.recovering import hand_on
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
 from wavetank.runtime.snapshot_keeper import SnapshotKeeper
+from wavetank.v1 import matching_control_pb2_grpc
 
 GATHER_MS = 2
 """Wall time in which news of other logs gather: an order in flight has the processor meanwhile."""
@@ -74,6 +75,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
             sample_interval_ns=config.sample_interval_ns(),
             answer_timeout_seconds=config.answer_timeout_ms / 1_000,
             metrics=metrics,
+            ordering=config.ordering_policy(),
         )
         client = redis_client(config.redis_url)
         snapshots = SnapshotKeeper(client, log, retention_ns=config.log_retention_s * SECOND_NS)
@@ -109,6 +111,11 @@ async def main(config: MatchingConfig, process: Process) -> None:
             market_data.add_to_server,
             market_data.MarketDataServicer(service, published, backlog=config.subscriber_backlog),
             "wavetank.v1.MarketDataService",
+        )
+        server.add(
+            matching_control_pb2_grpc.add_MatchingControlServiceServicer_to_server,
+            control.MatchingControlServicer(service),
+            control.SERVICE,
         )
         stop_metrics = serve_metrics(config.metrics_port)
         stream = ClearingStream(

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from wavetank.matching.core.ordering import Ordering, OrderingPolicy, OrderingSettings, ordering_policy
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.matching.ports import Batch
 from wavetank.runtime.settings import ServiceSettings, environment
 
 SECOND_NS = 1_000_000_000
@@ -35,6 +37,14 @@ class MatchingConfig(ServiceSettings):
     """Messages of market data that may wait for one subscriber before it is cut."""
     answer_timeout_ms: Annotated[int, Field(ge=10, le=60_000)] = 2_000
     """Wall time after which a caller is told that nothing was done, or that the outcome is unknown."""
+    ordering: Ordering = Ordering.ARRIVAL
+    """In which order waiting requests run (MTCH-060); all but `arrival` make them wait."""
+    ordering_block_interval_ns: Annotated[int, Field(ge=1)] = SECOND_NS // 10
+    """Venue time, of the policies that gather blocks; never less than a millisecond of wall time."""
+    ordering_taker_delay_ns: Annotated[int, Field(ge=0)] = 3_000_000
+    """Venue time that takers wait under `taker_delay`."""
+    ordering_seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
+    """Of `random`."""
     snapshot_every_events: Annotated[int, Field(ge=100)] = 200_000
     log_retention_s: Annotated[int, Field(ge=0)] = 0
     """Venue seconds for which the log is kept at least, before what no consumer needs is trimmed; 0 keeps all."""
@@ -53,6 +63,20 @@ class MatchingConfig(ServiceSettings):
             remembered_client_ids=self.remembered_client_ids,
             max_open_orders=self.max_open_orders,
             depth_band_ppm=self.depth_band_ppm,
+        )
+
+    def ordering_policy(self) -> OrderingPolicy[Batch] | None:
+        """Return the ordering policy, None for arrival: it costs nothing."""
+        if self.ordering is Ordering.ARRIVAL:
+            return None
+        clock = self.venue_clock()
+        return ordering_policy(
+            OrderingSettings(
+                policy=self.ordering,
+                block_interval_ns=clock.at_least_wall(self.ordering_block_interval_ns, SECOND_NS // 1_000),
+                taker_delay_ns=self.ordering_taker_delay_ns,
+                seed=self.ordering_seed,
+            )
         )
 
     def sample_interval_ns(self) -> int:

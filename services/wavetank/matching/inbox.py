@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from wavetank.matching.core.engine import Engine
     from wavetank.runtime.log_entry import LogEntry
-    from wavetank.v1 import credit_pb2
+    from wavetank.v1 import credit_pb2, matching_control_pb2
 
 
 @dataclass(slots=True)
@@ -29,6 +29,14 @@ class FromClearing:
     """A line, a request or the gate."""
 
     message: credit_pb2.ConnectResponse
+
+
+@dataclass(slots=True)
+class Move:
+    """An instrument's next state, as an administrator asks for it (MTCH-050)."""
+
+    request: matching_control_pb2.SetInstrumentStateRequest
+    answer: asyncio.Future[Any]
 
 
 @dataclass(slots=True)

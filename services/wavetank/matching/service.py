@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from wavetank.matching.core import commands as packed
 from wavetank.matching.core.commands import RESULT_BYTES
 from wavetank.matching.core.credit import LedgersDisagree
-from wavetank.matching.inbox import Fact, FromClearing, OwnBatch, Question
+from wavetank.matching.inbox import Fact, FromClearing, Move, OwnBatch, Question
 from wavetank.matching.ports import BatchStage, Committed
 from wavetank.matching.wire import credit_line, request_command
 from wavetank.model.events.clearing import InstrumentListed, MarginTierListed
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
 from wavetank.model.instrument import Instrument
 from wavetank.model.invariant import InvariantBroken
+from wavetank.model.orders import InstrumentState
 from wavetank.model.reason import Reason
 from wavetank.model.record import RECORD_BYTES, decode, kind_of, kinds
 from wavetank.runtime.errors import VenueError
@@ -37,10 +38,12 @@ from wavetank.v1 import credit_pb2, log_pb2
 
 if TYPE_CHECKING:
     from wavetank.matching.core.engine import Engine
+    from wavetank.matching.core.ordering import OrderingPolicy
     from wavetank.matching.metrics import StageMetrics
     from wavetank.matching.ports import Batch, CommitSink, LogPort, SnapshotPort
     from wavetank.runtime.clock import VenueClock
     from wavetank.runtime.log_entry import LogEntry, Position
+    from wavetank.v1 import matching_control_pb2
 
 Answer = TypeVar("Answer")
 
@@ -56,6 +59,16 @@ _PRICE_KIND = kind_of(PricePublished)
 _LISTING_KINDS = {kind_of(InstrumentListed), kind_of(MarginTierListed)}
 
 
+_END_OF_TIME_NS = 2**63 - 1
+
+
+def _raising(error: VenueError) -> Callable[[Engine], Any]:
+    def call(_: Engine) -> Any:  # noqa: ANN401 - it never returns.
+        raise error
+
+    return call
+
+
 class MatchingService:
     """Runs the engine between the logs and the sessions."""
 
@@ -69,6 +82,7 @@ class MatchingService:
         sample_interval_ns: int,
         answer_timeout_seconds: float,
         metrics: StageMetrics,
+        ordering: OrderingPolicy[Batch] | None = None,
     ) -> None:
         """Run an engine whose state is that of the log's end.
 
@@ -80,6 +94,7 @@ class MatchingService:
             sample_interval_ns: venue time between two samples of the books.
             answer_timeout_seconds: wall seconds that a caller is kept waiting.
             metrics: where the time goes.
+            ordering: holds requests until their turn (MTCH-060); None for first come, first served.
 
         """
         self._engine = engine
@@ -90,7 +105,8 @@ class MatchingService:
         self._next_sample_ns = 0
         self._answer_timeout_seconds = answer_timeout_seconds
         self._metrics = metrics
-        self._inbox: deque[Batch | Fact | FromClearing | Question] = deque()
+        self._inbox: deque[Batch | Fact | FromClearing | Move | Question] = deque()
+        self._ordering = ordering
         self._loop = asyncio.get_running_loop()
         self._is_running = False
         self._is_busy = False
@@ -146,9 +162,13 @@ class MatchingService:
         if not self._log.available:
             raise VenueError(Reason.LOG_UNAVAILABLE, "the log cannot be written; nothing was done, try again")
         batch.deadline = time.monotonic() + self._answer_timeout_seconds
-        self._inbox.append(batch)
         self._in_flight.append(batch)
-        self._turn()
+        if self._ordering is None:
+            self._inbox.append(batch)
+            self._turn()
+            return
+        self._ordering.add(batch, batch.commands, self.now_ns)
+        self._set_timer()
 
     def submit_own(self, commands: bytes, count: int) -> None:
         """Take commands of the service's own, for which nobody waits."""
@@ -196,6 +216,24 @@ class MatchingService:
             ) from error
         return answer
 
+    async def move(self, request: matching_control_pb2.SetInstrumentStateRequest) -> tuple[int, int]:
+        """Bring an instrument into another state; return the state before, and the seq that covers it (MTCH-050).
+
+        Raises:
+            VenueError: INSTRUMENT_UNKNOWN, or INSTRUMENT_STATE for one that is settled; LOG_UNAVAILABLE when nothing
+                can be committed.
+
+        """
+        future: asyncio.Future[tuple[int, int]] = self._loop.create_future()
+        self._inbox.append(Move(request, future))
+        self._turn()
+        try:
+            return await asyncio.wait_for(future, self._answer_timeout_seconds)
+        except TimeoutError as error:
+            raise VenueError(
+                Reason.LOG_UNAVAILABLE, "the log did not answer in time; whether the instrument moved is seen in it"
+            ) from error
+
     # The loop
 
     async def run(self) -> None:
@@ -227,6 +265,9 @@ class MatchingService:
     def stop(self) -> None:
         """Refuse new commands, finish those that are there, then end `run`."""
         self._stopping = True
+        if self._ordering is not None:
+            # What was taken is done, before its turn if need be.
+            self._inbox.extend(self._ordering.due(_END_OF_TIME_NS))
         self._turn_soon()
 
     async def expire(self) -> None:
@@ -314,6 +355,8 @@ class MatchingService:
             # Batches are answered in the order in which they came, but for those whose time was up.
             if self._in_flight and self._in_flight[0] is batch:
                 self._in_flight.popleft()
+            elif self._ordering is not None and batch in self._in_flight:
+                self._in_flight.remove(batch)
         # Answers are on their way before market data is encoded.
         for sink in self._answering_sinks:
             sink.committed(cycle)
@@ -332,6 +375,8 @@ class MatchingService:
         deadline_ns = self._engine.next_deadline_ns
         if 0 < deadline_ns < due_ns:
             due_ns = deadline_ns
+        if self._ordering is not None and self._ordering.next_due_ns is not None:
+            due_ns = min(due_ns, self._ordering.next_due_ns)
         if due_ns == self._timer_due_ns and self._timer is not None:
             return
         if self._timer is not None:
@@ -351,14 +396,18 @@ class MatchingService:
         answers: list[tuple[Batch, bytes]] = []
         run: list[Batch] = []
         commands = 0
+        if self._ordering is not None:
+            self._inbox.extend(self._ordering.due(now_ns))
         for _ in range(min(len(self._inbox), MAX_ITEMS_PER_CYCLE)):
             item = self._inbox.popleft()
             if isinstance(item, Question):
                 questions.append(item)
-            elif isinstance(item, Fact | FromClearing):
+            elif isinstance(item, Fact | FromClearing | Move):
                 self._apply_commands(now_ns, run, answers)
                 if isinstance(item, Fact):
                     self._count(item, now_ns)
+                elif isinstance(item, Move):
+                    questions.append(self._move(item, now_ns))
                 else:
                     self._obey(item.message, now_ns)
             elif item.stage is BatchStage.WAITING:
@@ -409,7 +458,7 @@ class MatchingService:
                 if isinstance(price, PricePublished):
                     self._take_price(price, entry.first_seq + index, now_ns)
             elif kind in _LISTING_KINDS:
-                self._take_listing(decode(entry.records, index * RECORD_BYTES))
+                self._take_listing(decode(entry.records, index * RECORD_BYTES), now_ns)
         self._cursors[fact.log] = entry.position
         self._cursor_bytes = b""
 
@@ -431,7 +480,7 @@ class MatchingService:
             )
             self._harvest()
 
-    def _take_listing(self, event: object) -> None:
+    def _take_listing(self, event: object, now_ns: int) -> None:
         if isinstance(event, InstrumentListed):
             self._listing = (event, [])
         elif isinstance(event, MarginTierListed) and self._listing is not None:
@@ -439,9 +488,41 @@ class MatchingService:
             tiers.append(event)
             if len(tiers) == head.tier_count:
                 if head.shard == self._engine.shard:
-                    self._engine.list_instrument(Instrument.from_listing(head, tiers))
-                    self._listed.add(head.instrument_id)
+                    self._list(Instrument.from_listing(head, tiers), now_ns)
                 self._listing = None
+
+    def _list(self, instrument: Instrument, now_ns: int) -> None:
+        """Take over a listing; one whose state changed moves the instrument."""
+        number = instrument.instrument_id
+        if number in self._listed:
+            before = next(known for known in self._engine.instruments() if known.instrument_id == number)
+            if instrument.state != before.state and self._engine.instrument_state(number) != InstrumentState.SETTLED:
+                self._engine.set_instrument_state(now_ns, number, instrument.state)
+                self._harvest()
+        self._engine.list_instrument(instrument)
+        self._listed.add(number)
+
+    def _move(self, item: Move, now_ns: int) -> Question:
+        """Bring an instrument into another state; return what answers it behind the commit."""
+        request, engine = item.request, self._engine
+        number, state = request.instrument_id, int(request.state)
+        if number not in self._listed:
+            refused = VenueError(Reason.INSTRUMENT_UNKNOWN, f"instrument {number} is not traded here", was=number)
+            return Question(_raising(refused), item.answer)
+        previous = engine.instrument_state(number)
+        if previous == InstrumentState.SETTLED != state:
+            refused = VenueError(
+                Reason.INSTRUMENT_STATE,
+                f"instrument {number} is settled, and stays so",
+                was=previous,
+                allowed=InstrumentState.SETTLED,
+            )
+            return Question(_raising(refused), item.answer)
+        if state != previous:
+            engine.set_instrument_state(now_ns, number, state)
+            self._recorded.append(log_pb2.RecordedRequest(set_instrument_state=request))
+            self._harvest()
+        return Question(lambda _: (previous, self._log.last_seq), item.answer)
 
     def _obey(self, message: credit_pb2.ConnectResponse, now_ns: int) -> None:
         engine = self._engine

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from tests.unit.matching.core.desk import INSTRUMENT
 from wavetank.matching.core import commands as packed
 from wavetank.matching.core.engine import Engine
+from wavetank.matching.core.ordering import OrderingSettings, ordering_policy
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.matching.metrics import StageMetrics
 from wavetank.matching.ports import BatchStage, Committed
@@ -179,6 +180,7 @@ async def running(
     wall_ns: Callable[[], int] = lambda: SECOND,
     answer_timeout_seconds: float = 5.0,
     snapshot: bytes | None = None,
+    ordering: OrderingSettings | None = None,
 ) -> AsyncIterator[Shard]:
     """Yield a service that recovered from a log and runs, with a clock that stands still unless told otherwise."""
     log = log or MemoryLog()
@@ -194,6 +196,7 @@ async def running(
         sample_interval_ns=1_000 * SECOND,
         answer_timeout_seconds=answer_timeout_seconds,
         metrics=StageMetrics(CollectorRegistry()),
+        ordering=None if ordering is None else ordering_policy(ordering),
     )
     tasks = [asyncio.create_task(service.run()), asyncio.create_task(service.expire())]
     shard = Shard(service, log, recovery.engine, tasks[0])

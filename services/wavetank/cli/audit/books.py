@@ -24,6 +24,28 @@ class Order:
     """Σ rate × value over its fills; its fees so far are the ceiling of a millionth of this."""
     filled: int = 0
     filled_value: int = 0
+    display: int = 0
+    """Most that an iceberg shows at once, or 0."""
+    visible: int = 0
+    """What it shows of its remaining lots."""
+    waits: bool = False
+    """Whether it has not run yet: for its trigger, or for its parent."""
+    waits_for_parent: bool = False
+    trigger_kind: int = 0
+    trigger_source: int = 0
+    trigger_price: int = 0
+    group_id: int = 0
+    group_kind: int = 0
+    self_trade: int = 0
+
+    def show(self) -> None:
+        """Show as much as it may: it comes to the end of its queue."""
+        self.visible = min(self.display, self.remaining) if self.display else self.remaining
+
+    def shrink(self, remaining: int) -> None:
+        """Become smaller in place: what is hidden goes first."""
+        self.remaining = remaining
+        self.visible = min(self.visible, remaining)
 
 
 class BookSide:
@@ -44,6 +66,27 @@ class BookSide:
             level = self.levels[order.price] = {}
             insort(self.prices, order.price)
         level[order.order_id] = order
+        order.show()
+
+    def show_next(self, order: Order) -> None:
+        """Put an iceberg that shows nothing any more behind the others at its price."""
+        level = self.levels[order.price]
+        del level[order.order_id]
+        level[order.order_id] = order
+        order.show()
+
+    def lots_at(self, price: int) -> int:
+        """Return all lots, hidden ones too, that would trade at a price."""
+        return sum(
+            order.remaining
+            for limit, level in self.levels.items()
+            if (limit >= price if self.best_is_high else limit <= price)
+            for order in level.values()
+        )
+
+    def holds(self, order: Order) -> bool:
+        """Whether an order rests here."""
+        return order.order_id in self.levels.get(order.price, {})
 
     def remove(self, order: Order) -> None:
         """Take an order out."""
@@ -67,7 +110,7 @@ class BookSide:
         """Return up to `count` levels, best first: price, lots, orders."""
         prices = self.prices[::-1] if self.best_is_high else self.prices
         return [
-            (price, sum(order.remaining for order in self.levels[price].values()), len(self.levels[price]))
+            (price, sum(order.visible for order in self.levels[price].values()), len(self.levels[price]))
             for price in prices[:count]
         ]
 
@@ -75,7 +118,7 @@ class BookSide:
 class Book:
     """Both sides of one instrument, and what was traded last."""
 
-    __slots__ = ("last_price", "long_lots", "mark", "sides")
+    __slots__ = ("index", "last_price", "long_lots", "mark", "sides", "state")
 
     def __init__(self) -> None:
         """Begin empty."""
@@ -85,6 +128,9 @@ class Book:
         }
         self.last_price = 0
         self.mark = 0
+        self.index = 0
+        self.state = 0
+        """An `InstrumentState`, 0 before it was moved."""
         self.long_lots = 0
         """Open interest: lots of the long side."""
 

@@ -26,7 +26,13 @@ class Rule(Enum):
     INV_090 = ("INV-090", "Logs: chain, seq, epochs and cursors whole; each event applied once, in order")
     MTCH_010 = ("MTCH-010", "Matching: best price, then oldest; at the resting price; never crossed")
     MTCH_020 = ("MTCH-020", "Matching: no trade of an account with itself")
+    MTCH_050 = (
+        "MTCH-050",
+        "States and auctions: one price, most lots, the newer order takes; what is settled is empty",
+    )
     MTCH_030 = ("MTCH-030", "Reduce-only orders never increase or flip a position")
+    ORD_010 = ("ORD-010", "Triggers: nothing is charged before they fire, and none fires before its price has come")
+    ORD_040 = ("ORD-040", "Groups: one that trades or fires rules out the others; children follow their parent")
     ORD_060 = ("ORD-060", "Orders: ids unique, lots add up, exactly one terminal state")
     FEE_010 = ("FEE-010", "Fees: differences of ceil(rate × cumulative value); none for liquidation orders")
     LIQ_035 = ("LIQ-035", "Equity, margin and bankruptcy values recomputed at the frozen marks; splits exact")

@@ -1,18 +1,28 @@
 """A shard's log, event by event: every trade must be the one that price and time demand.
 
 An incoming order is kept apart until the next command begins; what is left of it then either rests or must have been
-cancelled.
+cancelled. The orders of a group come in together and run one after the other. What waits for a trigger is in no book.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 
 from wavetank.cli.audit.books import Book, Order, Tally, opposite
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.margins import PPM, Terms
+from wavetank.cli.audit.waiting import MATCHES, Waiting
 from wavetank.model.events import matching as events
 from wavetank.model.events.clearing import MatchingRequested
-from wavetank.model.orders import CancelReason, CommandKind, OrderFlag, OrderType, Side, TimeInForce
+from wavetank.model.orders import (
+    CancelReason,
+    CommandKind,
+    GroupKind,
+    OrderFlag,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
 from wavetank.model.record import Event
 
 REDUCING = int(OrderFlag.REDUCE_ONLY | OrderFlag.LIQUIDATION)
@@ -45,6 +55,9 @@ class OrderBooks:
         self._terms_of = terms_of
         self._request_of = request_of
         self._incoming: Order | None = None
+        self._coming: deque[Order] = deque()
+        """Members of a group whose turn has not come."""
+        self._waiting = Waiting(findings, self.books)
         self._last_order_id = 0
         self._last_trade_id = 0
         self._last_request = (0, 0)
@@ -60,6 +73,11 @@ class OrderBooks:
             events.RequestAnswered: self._answered,
             events.BookSampled: self._sampled,
             events.MarkApplied: self._marked,
+            events.OrderTriggered: self._triggered,
+            events.OrderActivated: self._activated,
+            events.InstrumentMoved: self._instrument_moved,
+            events.AuctionUncrossed: self._waiting.uncrossed,
+            events.DeadManMoved: lambda _: self._settle_incoming(),
         }
 
     def apply(self, event: Event) -> None:
@@ -71,13 +89,19 @@ class OrderBooks:
     def end_entry(self) -> None:
         """Check what must hold when an entry ends; its commands are complete."""
         self._settle_incoming()
+        self._waiting.end_entry(self.orders)
 
     def _offend(self, rule: Rule, expected: str) -> None:
         self._findings.offend(rule, expected)
 
     def _settle_incoming(self) -> None:
-        """Let what is left of the incoming order rest: the next command begins."""
-        order, self._incoming = self._incoming, None
+        """Let what is left of the incoming orders rest: the next command begins."""
+        while self._incoming is not None or self._coming:
+            self._settle_one()
+
+    def _settle_one(self) -> None:
+        """Let what is left of the incoming order rest; the next of its group comes in."""
+        order, self._incoming = self._incoming, self._coming.popleft() if self._coming else None
         if order is None:
             return
         checks = self._findings.checks
@@ -94,7 +118,7 @@ class OrderBooks:
         checks[Rule.MTCH_010] += 1
         bid = book.sides[int(Side.BUY)].best_price()
         ask = book.sides[int(Side.SELL)].best_price()
-        if bid and ask and bid >= ask:
+        if bid and ask and bid >= ask and book.state in MATCHES:
             self._offend(
                 Rule.MTCH_010,
                 f"order {order.order_id} traded before it rests: bid {bid} and ask {ask} of instrument"
@@ -104,23 +128,30 @@ class OrderBooks:
     def _forget(self, order: Order) -> None:
         self.orders.pop(order.order_id, None)
         self.by_account[order.account_id].pop(order.order_id, None)
+        self._waiting.ended(order)
 
     def _end(self, order: Order) -> None:
         if order is self._incoming:
-            self._incoming = None
-        else:
+            self._incoming = self._coming.popleft() if self._coming else None
+        elif order in self._coming:
+            self._coming.remove(order)
+        elif not order.waits:
             self.books[order.instrument_id].sides[order.side].remove(order)
         self._forget(order)
 
     # Orders
 
     def _accepted(self, event: events.OrderAccepted) -> None:
-        self._settle_incoming()
+        is_member = event.group_id not in (0, event.order_id)
+        if not is_member:
+            self._settle_incoming()
         checks = self._findings.checks
         checks[Rule.ORD_060] += 1
         if event.order_id <= self._last_order_id:
             self._offend(Rule.ORD_060, f"an order id above {self._last_order_id}: ids are unique and rise")
-        if event.price_ticks < 1 or event.size_lots < 1:
+        waits = event.trigger_kind != 0
+        whole = event.group_kind == GroupKind.POSITION
+        if (event.price_ticks < 1 and not waits) or (event.size_lots < 1 and not whole):
             self._offend(Rule.ORD_060, "a price and a size of at least 1")
         self._last_order_id = max(self._last_order_id, event.order_id)
         order = Order(
@@ -131,12 +162,26 @@ class OrderBooks:
             price=event.price_ticks,
             remaining=event.size_lots,
             flags=event.flags,
-            may_rest=event.order_type == OrderType.LIMIT and event.time_in_force == TimeInForce.GTC,
+            may_rest=event.order_type == OrderType.LIMIT and event.time_in_force in (TimeInForce.GTC, TimeInForce.GTT),
             request_seq=event.request_seq,
+            display=event.display_lots,
+            waits=waits,
+            waits_for_parent=waits and event.group_kind == GroupKind.PARENT,
+            trigger_kind=event.trigger_kind,
+            trigger_source=event.trigger_source,
+            trigger_price=event.trigger_price_ticks,
+            group_id=event.group_id,
+            group_kind=event.group_kind,
+            self_trade=event.self_trade_prevention,
         )
+        self._waiting.accepted(order, event)
         self.orders[order.order_id] = order
         self.by_account[order.account_id][order.order_id] = order
-        self._incoming = order
+        if not waits:
+            if self._incoming is None:
+                self._incoming = order
+            else:
+                self._coming.append(order)
         if event.flags & LIQUIDATION:
             self._liquidated[event.request_seq] = order
             self._check_liquidation_order(event)
@@ -193,12 +238,32 @@ class OrderBooks:
             return
         if event.account_id != order.account_id or event.remaining_lots != order.remaining:
             self._offend(Rule.ORD_060, f"{order.remaining} lots of account {order.account_id} cancelled")
-        if event.reason == CancelReason.SELF_TRADE:
-            taker = self._incoming
+        if event.reason == CancelReason.SELF_TRADE and not self._waiting.is_uncrossing(order.instrument_id):
+            taker = self._taker_beside(order)
             self._findings.checks[Rule.MTCH_020] += 1
-            if taker is None or taker.account_id != order.account_id or taker is order:
+            stops = order.self_trade in (SelfTradePrevention.EXPIRE_TAKER, SelfTradePrevention.EXPIRE_BOTH)
+            if taker is None or taker.account_id != order.account_id or (taker is order and not stops):
                 self._offend(Rule.MTCH_020, "an incoming order of the same account that would have traded with it")
         self._end(order)
+
+    def _taker_beside(self, order: Order) -> Order | None:
+        """Return the incoming order that met an own one: the order itself, or the member whose turn it is."""
+        if order in self._coming:
+            while self._incoming is not order:
+                self._settle_one()
+        while (
+            self._incoming is not None
+            and self._coming
+            and self._incoming is not order
+            and not self._crosses(self._incoming, order)
+        ):
+            self._settle_one()
+        return self._incoming
+
+    @staticmethod
+    def _crosses(taker: Order, order: Order) -> bool:
+        beyond = order.price - taker.price
+        return taker.side != order.side and (beyond if taker.side == Side.BUY else -beyond) <= 0
 
     def _amended(self, event: events.OrderAmended) -> None:
         self._findings.checks[Rule.ORD_060] += 1
@@ -208,13 +273,17 @@ class OrderBooks:
         if order is None:
             self._offend(Rule.ORD_060, f"an open order {event.order_id}; it never lived, or ended before")
             return
+        if order.waits:
+            order.price, order.remaining = event.price_ticks, event.remaining_lots
+            order.trigger_price = event.trigger_price_ticks
+            return
         if (event.previous_price_ticks, event.previous_remaining_lots) != (order.price, order.remaining):
             self._offend(Rule.ORD_060, f"an amend of {order.remaining} lots at {order.price}")
         if event.kept_priority:
             self._findings.checks[Rule.MTCH_010] += 1
             if event.price_ticks != order.price or not 0 < event.remaining_lots <= order.remaining:
                 self._offend(Rule.MTCH_010, "priority lost: only a smaller size at the same price keeps it")
-            order.remaining = event.remaining_lots
+            order.shrink(event.remaining_lots)
             return
         if order is not self._incoming:
             self.books[order.instrument_id].sides[order.side].remove(order)
@@ -232,7 +301,9 @@ class OrderBooks:
         if event.trade_id <= self._last_trade_id:
             self._offend(Rule.ORD_060, f"a trade id above {self._last_trade_id}: ids are unique and rise")
         self._last_trade_id = max(self._last_trade_id, event.trade_id)
-        taker = self._incoming
+        while self._coming and self._incoming is not None and self._incoming.order_id != event.taker_order_id:
+            self._settle_one()
+        taker = self.orders.get(event.taker_order_id) if event.auction else self._incoming
         maker = self.orders.get(event.maker_order_id)
         if taker is None or taker.order_id != event.taker_order_id:
             known = "none" if taker is None else str(taker.order_id)
@@ -247,6 +318,8 @@ class OrderBooks:
         for order in (taker, maker):
             self._check_reduction(event, order)
         self._count_trade(event)
+        self._waiting.traded(maker)
+        self._waiting.traded(taker)
         for order, said in ((taker, event.taker_remaining_lots), (maker, event.maker_remaining_lots)):
             order.remaining -= event.size_lots
             order.filled += event.size_lots
@@ -254,8 +327,13 @@ class OrderBooks:
             if said != order.remaining:
                 self._offend(Rule.ORD_060, f"{order.remaining} lots left of order {order.order_id}, not {said}")
                 order.remaining = max(0, said)
+            side = self.books[order.instrument_id].sides[order.side]
             if order.remaining <= 0:
                 self._end(order)
+            elif order is not self._incoming and side.holds(order):
+                order.visible -= event.size_lots
+                if order.visible <= 0:
+                    side.show_next(order)
 
     def _check_priority(self, event: events.Traded, taker: Order, maker: Order) -> None:
         offend = self._offend
@@ -264,7 +342,12 @@ class OrderBooks:
         if first is not maker:
             best = "nothing" if first is None else f"order {first.order_id} at {first.price}"
             offend(Rule.MTCH_010, f"a trade with the oldest order at the best price: {best}, not {maker.order_id}")
-        if event.price_ticks != maker.price:
+        if event.auction:
+            self._waiting.at_auction(event, taker, maker)
+            first = book.sides[event.taker_side].first()
+            if first is not taker:
+                offend(Rule.MTCH_010, f"the oldest order at the best price as taker, not {taker.order_id}")
+        elif event.price_ticks != maker.price:
             offend(Rule.MTCH_010, f"the resting price {maker.price}, not {event.price_ticks}")
         beyond = event.price_ticks - taker.price
         if (beyond if taker.side == Side.BUY else -beyond) > 0:
@@ -274,7 +357,7 @@ class OrderBooks:
             offend(Rule.ORD_060, f"sides and accounts of the two orders: {sides}")
         if taker.instrument_id != event.instrument_id or maker.instrument_id != event.instrument_id:
             offend(Rule.ORD_060, f"orders of instrument {event.instrument_id}")
-        most = min(taker.remaining, maker.remaining)
+        most = min(taker.visible if event.auction else taker.remaining, maker.visible)
         clipped = bool((taker.flags | maker.flags) & REDUCING)
         if event.size_lots > most or event.size_lots < 1 or (event.size_lots < most and not clipped):
             offend(Rule.ORD_060, f"{most} lots, what both orders have left, not {event.size_lots}")
@@ -423,3 +506,30 @@ class OrderBooks:
     def _marked(self, event: events.MarkApplied) -> None:
         self._settle_incoming()
         self.books[event.instrument_id].mark = event.mark_price_ticks
+        self.books[event.instrument_id].index = event.index_price_ticks
+
+    # Triggers, groups and states
+
+    def _live(self, order_id: int) -> Order | None:
+        order = self.orders.get(order_id)
+        if order is None:
+            self._offend(Rule.ORD_060, f"a live order {order_id}; it never lived, or ended before")
+        return order
+
+    def _triggered(self, event: events.OrderTriggered) -> None:
+        self._settle_incoming()
+        order = self._live(event.order_id)
+        if order is not None:
+            self._waiting.triggered(order, event)
+            order.price, order.remaining, order.waits = event.price_ticks, event.size_lots, False
+            self._incoming = order
+
+    def _activated(self, event: events.OrderActivated) -> None:
+        order = self._live(event.order_id)
+        if order is not None:
+            self._waiting.activated(order, event)
+            order.remaining, order.waits_for_parent = event.size_lots, False
+
+    def _instrument_moved(self, event: events.InstrumentMoved) -> None:
+        self._settle_incoming()
+        self._waiting.moved(event)

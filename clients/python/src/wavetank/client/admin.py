@@ -12,12 +12,15 @@ import grpc.aio
 
 from wavetank.client.account import AccountState
 from wavetank.client.connection import Connection
-from wavetank.client.instrument import Number, decimal_of, micros, scaled
+from wavetank.client.instrument import InstrumentState, Number, decimal_of, micros, scaled
 from wavetank.v1 import (
     account_pb2,
     account_pb2_grpc,
     api_key_pb2,
     api_key_pb2_grpc,
+    instrument_pb2,
+    matching_control_pb2,
+    matching_control_pb2_grpc,
     oracle_control_pb2,
     oracle_control_pb2_grpc,
     oracle_pb2,
@@ -159,6 +162,27 @@ class Admin:
             ApiKeyUnknown: there is no such key, or it was revoked before.
         """
         await self._connection.change(self._keys.RevokeApiKey, api_key_pb2.RevokeApiKeyRequest(key_id=key_id))
+
+    # --- Instruments -------------------------------------------------------------------------------------------------
+
+    async def set_instrument_state(self, symbol: str, state: InstrumentState) -> InstrumentState:
+        """Bring an instrument into another state, from now on, and return the one it had.
+
+        Args:
+            symbol: which instrument.
+            state: the one it has changes nothing; SETTLED is for good.
+
+        Raises:
+            InstrumentStateForbids: the instrument is settled.
+        """
+        directory = self._connection.directory
+        shard = self._connection.channel(directory.matching[directory.shard_of.get(symbol, 0)])
+        request = matching_control_pb2.SetInstrumentStateRequest(
+            instrument_id=self._connection.wire.named(symbol).instrument_id,
+            state=instrument_pb2.InstrumentState.ValueType(state.value),
+        )
+        stub = matching_control_pb2_grpc.MatchingControlServiceStub(shard)
+        return InstrumentState((await self._connection.change(stub.SetInstrumentState, request)).previous_state)
 
     # --- Prices and faults -------------------------------------------------------------------------------------------
 

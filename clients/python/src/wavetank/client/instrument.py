@@ -38,6 +38,10 @@ class InstrumentState(IntEnum):
     TRADING = instrument_pb2.INSTRUMENT_STATE_TRADING
     CANCEL_ONLY = instrument_pb2.INSTRUMENT_STATE_CANCEL_ONLY
     HALTED = instrument_pb2.INSTRUMENT_STATE_HALTED
+    POST_ONLY = instrument_pb2.INSTRUMENT_STATE_POST_ONLY
+    REDUCE_ONLY = instrument_pb2.INSTRUMENT_STATE_REDUCE_ONLY
+    AUCTION = instrument_pb2.INSTRUMENT_STATE_AUCTION
+    SETTLED = instrument_pb2.INSTRUMENT_STATE_SETTLED
 
 
 def decimal_of(value: Number, what: str = "a value") -> Decimal:

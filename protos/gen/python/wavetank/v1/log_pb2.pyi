@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from wavetank.v1 import account_pb2 as _account_pb2
 from wavetank.v1 import credit_pb2 as _credit_pb2
+from wavetank.v1 import matching_control_pb2 as _matching_control_pb2
 from wavetank.v1 import oracle_control_pb2 as _oracle_control_pb2
 from wavetank.v1 import oracle_pb2 as _oracle_pb2
 import builtins as _builtins
@@ -71,6 +72,7 @@ class RecordedRequest(_message.Message):
     PUSH_PRICES_FIELD_NUMBER: _builtins.int
     SET_FAULT_FIELD_NUMBER: _builtins.int
     CLEAR_FAULTS_FIELD_NUMBER: _builtins.int
+    SET_INSTRUMENT_STATE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def credit_update(self) -> _credit_pb2.CreditUpdate:
         """A credit line."""
@@ -107,6 +109,10 @@ class RecordedRequest(_message.Message):
     def clear_faults(self) -> _oracle_control_pb2.ClearFaultsRequest:
         """The end of faults."""
 
+    @_builtins.property
+    def set_instrument_state(self) -> _matching_control_pb2.SetInstrumentStateRequest:
+        """The state of an instrument."""
+
     def __init__(
         self,
         *,
@@ -119,12 +125,13 @@ class RecordedRequest(_message.Message):
         push_prices: _oracle_pb2.PushPricesRequest | None = ...,
         set_fault: _oracle_control_pb2.SetFaultRequest | None = ...,
         clear_faults: _oracle_control_pb2.ClearFaultsRequest | None = ...,
+        set_instrument_state: _matching_control_pb2.SetInstrumentStateRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_account_orders", b"cancel_account_orders", "clear_faults", b"clear_faults", "credit_update", b"credit_update", "liquidation_order", b"liquidation_order", "push_prices", b"push_prices", "request", b"request", "set_fault", b"set_fault", "transfer_position", b"transfer_position", "venue_gate", b"venue_gate", "withdraw", b"withdraw"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_account_orders", b"cancel_account_orders", "clear_faults", b"clear_faults", "credit_update", b"credit_update", "liquidation_order", b"liquidation_order", "push_prices", b"push_prices", "request", b"request", "set_fault", b"set_fault", "set_instrument_state", b"set_instrument_state", "transfer_position", b"transfer_position", "venue_gate", b"venue_gate", "withdraw", b"withdraw"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_account_orders", b"cancel_account_orders", "clear_faults", b"clear_faults", "credit_update", b"credit_update", "liquidation_order", b"liquidation_order", "push_prices", b"push_prices", "request", b"request", "set_fault", b"set_fault", "transfer_position", b"transfer_position", "venue_gate", b"venue_gate", "withdraw", b"withdraw"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_account_orders", b"cancel_account_orders", "clear_faults", b"clear_faults", "credit_update", b"credit_update", "liquidation_order", b"liquidation_order", "push_prices", b"push_prices", "request", b"request", "set_fault", b"set_fault", "set_instrument_state", b"set_instrument_state", "transfer_position", b"transfer_position", "venue_gate", b"venue_gate", "withdraw", b"withdraw"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["credit_update", "cancel_account_orders", "liquidation_order", "transfer_position", "venue_gate", "withdraw", "push_prices", "set_fault", "clear_faults"]  # noqa: Y015
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["credit_update", "cancel_account_orders", "liquidation_order", "transfer_position", "venue_gate", "withdraw", "push_prices", "set_fault", "clear_faults", "set_instrument_state"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
 
