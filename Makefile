@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format native protos baseline lock clean
+.PHONY: help setup demo test test-long check bench format native protos baseline lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,6 +26,9 @@ demo: setup ## Start a venue, break it, and read what happened (90 seconds).
 
 test: setup ## Run every test that needs nothing but this machine.
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(wildcard $(addprefix tests/,$(SUITES)))
+
+test-long: setup ## Run what takes long: hundreds of kills, millions of random commands (up to an hour).
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) tests/long
 
 bench: setup ## Measure order to acknowledgement, next to a bare gRPC echo.
 	@$(BIN)/wavetank bench wire

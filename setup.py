@@ -28,7 +28,10 @@ MODULES = [
         ".".join(source.relative_to(ROOT).with_suffix("").parts),
         [str(source)],
         language="c++",
-        extra_compile_args=["-std=c++17", *(["-O1", *SANITIZED] if CHECKED else ["-O2"])],
+        extra_compile_args=[
+            "-std=c++17",
+            *(["-O1", *SANITIZED] if CHECKED else ["-O3", "-fno-plt", "-fno-semantic-interposition"]),
+        ],
         extra_link_args=SANITIZED[:1] if CHECKED else [],
     )
     for source in sorted(ROOT.glob("wavetank/**/*.pyx"))

@@ -65,8 +65,9 @@ class PriceFeed:
 
     def _take(self, message: market_data_pb2.SubscribeResponse) -> None:
         TALLY["market data messages"] += 1
-        if message.HasField("prices"):
-            self.mark_ticks = message.prices.mark_price_ticks
-        elif message.HasField("bbo"):
-            self.bid_ticks = message.bbo.bid_price_ticks
-            self.ask_ticks = message.bbo.ask_price_ticks
+        for update in message.updates:
+            if update.HasField("prices"):
+                self.mark_ticks = update.prices.mark_price_ticks
+            elif update.HasField("bbo"):
+                self.bid_ticks = update.bbo.bid_price_ticks
+                self.ask_ticks = update.bbo.ask_price_ticks

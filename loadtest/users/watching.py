@@ -86,14 +86,15 @@ class WatchingUser(VenueUser):
 
     def _take(self, message: market_data_pb2.SubscribeResponse, books: dict[int, int]) -> None:
         TALLY["market data messages"] += 1
+        for update in message.updates:
+            if update.HasField("book_delta"):
+                before = books.get(update.instrument_id, self._seq)
+                if update.book_delta.previous_seq > before:
+                    raise BookBroken("a book delta does not follow what was told before it")
+            if update.HasField("book_delta") or update.HasField("book_snapshot"):
+                books[update.instrument_id] = update.seq
         self._seq = max(self._seq, message.seq)
-        if message.HasField("book_snapshot"):
-            books[message.instrument_id] = message.seq
-        elif message.HasField("book_delta"):
-            before = books.get(message.instrument_id)
-            if before is not None and message.book_delta.previous_seq != before:
-                raise BookBroken("a book delta does not follow the one before it")
-            books[message.instrument_id] = message.seq
+        books.update({instrument_id: max(seq, self._seq) for instrument_id, seq in books.items()})
 
     def _end(self, error: grpc.RpcError, began: float) -> None:
         """Tell the end of the reading time from a broken stream."""

@@ -62,8 +62,13 @@ def test_subscriptions_and_pages(peer: ScriptedVenue) -> None:
         [
             market_data_pb2.SubscribeResponse(
                 seq=5,
-                instrument_id=3,
-                trade=market_data_pb2.PublicTrade(price_ticks=1_000_000, size_lots=1, aggressor=1),  # type: ignore[arg-type]
+                updates=[
+                    market_data_pb2.MarketUpdate(
+                        seq=5,
+                        instrument_id=3,
+                        trade=market_data_pb2.PublicTrade(price_ticks=1_000_000, size_lots=1, aggressor=1),  # type: ignore[arg-type]
+                    )
+                ],
             )
         ]
     ]

@@ -51,7 +51,13 @@ def prepared(scripted: ScriptedVenue) -> ScriptedVenue:
     bbo = market_data_pb2.BestBidOffer(
         bid_price_ticks=999_900, bid_size_lots=10, ask_price_ticks=1_000_100, ask_size_lots=10
     )
-    scripted.market_data.plays = [[market_data_pb2.SubscribeResponse(seq=5, instrument_id=3, bbo=bbo)]]
+    scripted.market_data.plays = [
+        [
+            market_data_pb2.SubscribeResponse(
+                seq=5, updates=[market_data_pb2.MarketUpdate(seq=5, instrument_id=3, bbo=bbo)]
+            )
+        ]
+    ]
     scripted.accounts.plays = [[account_pb2.StreamAccountEventsResponse(seq=1)]]
     scripted.accounts.positions = [account_pb2.Position(instrument_id=3, size_lots=200)]
     return scripted

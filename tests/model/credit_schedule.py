@@ -11,6 +11,7 @@ moment, also after it decided and before that was committed, and comes back from
 from __future__ import annotations
 
 from collections import Counter, deque
+from random import Random
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.adapters.shard_stream import line_message, request_message
@@ -33,8 +34,6 @@ from wavetank.model.record import RECORD_BYTES, decode_all, encode_all
 from wavetank.v1 import credit_pb2
 
 if TYPE_CHECKING:
-    from random import Random
-
     from wavetank.model.record import Event
 
 SHARDS = 2
@@ -47,7 +46,7 @@ INSTRUMENTS = tuple(
         instrument_id=number,
         symbol=symbol,
         size_decimals=4,
-        tiers=(MarginTier(0, 10), MarginTier(5_000, 4)),
+        tiers=(MarginTier(0, 10), MarginTier(100_000, 4)),
         significant_figures=0,
         taker_fee_ppm=7_777,
         maker_fee_ppm=maker_fee_ppm,
@@ -64,7 +63,14 @@ PLACED = {instrument.symbol: instrument.shard for instrument in INSTRUMENTS}
 class Schedule:
     """Two engines, clearing, their logs, and what is on its way between them."""
 
-    def __init__(self, random: Random, *, prices_move: bool = False, clients: int = 3) -> None:
+    def __init__(
+        self,
+        random: Random,
+        *,
+        prices_move: bool = False,
+        clients: int = 3,
+        deposits: tuple[int, ...] = (2_000, 20_000),
+    ) -> None:
         self.random = random
         self.prices_move = prices_move
         self.prices_moved = False
@@ -85,7 +91,7 @@ class Schedule:
         self.epoch = 1
         self.clearing.begin(self.now, INSTRUMENTS, 10**6, shards=SHARDS, placed=PLACED)
         self.clients = [
-            self.clearing.bank.open_account(f"client {number}", random.choice((2_000, 20_000))).account_id
+            self.clearing.bank.open_account(f"client {number}", random.choice(deposits)).account_id
             for number in range(clients)
         ]
         self.last = (self.clients[0], 0, Side.BUY)
@@ -444,3 +450,19 @@ class Schedule:
             committed = sum(engine.committed(client) for engine in self.engines)
             owned = self.equity(client)
             assert owned >= committed, f"account {client} owns {owned} and has committed {committed}"
+
+
+def run_batch(seeds: range, steps: int, *, prices_move: bool) -> Counter[str]:
+    """Run one schedule per seed, two or three clients each, and return how often what happened."""
+    seen: Counter[str] = Counter()
+    for seed in seeds:
+        schedule = Schedule(Random(seed), prices_move=prices_move, clients=2 + seed % 2)
+        try:
+            for _ in range(steps):
+                schedule.step()
+                if not prices_move:
+                    schedule.check()
+        except AssertionError as fault:
+            raise AssertionError(f"seed {seed}: {fault}") from fault
+        seen += schedule.seen
+    return seen

@@ -6,9 +6,10 @@ from dataclasses import replace
 from random import Random
 
 from tests.model.matching import Ask, Shard, quotes
+from tests.model.matching.state import CANCEL_ON_DISCONNECT, LIQUIDATION, POST_ONLY, POST_ONLY_SLIDE, QUOTE, REDUCE_ONLY
 from tests.model.matching_inputs import BEAT_NS, CLIENTS, has
 from wavetank.model.ids import BACKSTOP_VAULT_ID
-from wavetank.model.orders import CommandKind, GroupKind, OrderFlag
+from wavetank.model.orders import CommandKind, GroupKind
 
 
 def random_account(random: Random) -> int:
@@ -26,7 +27,7 @@ def random_commands(shard: Shard, random: Random) -> list[Ask]:
     if roll < 0.15 and has("atomic"):
         return misshapen(random, random_atomic(shard, random, account_id))
     if roll < 0.165 and has("dead man"):
-        seconds = random.choice((0, 0, 1, 2, 3, 6))
+        seconds = random.choice((0, 0, 0, 1, 3, 6, 9, 20))
         timeout = seconds * 10**9 if random.random() < 0.95 else random.choice((-1, 1, 10**15))
         return [Ask(CommandKind.CANCEL_ALL_AFTER, account_id, expire_time_ns=timeout)]
     if roll < 0.168 and has("disconnected"):
@@ -108,6 +109,11 @@ def random_price(shard: Shard, random: Random, instrument_id: int) -> int:
     return price if random.random() < 0.99 else random.choice((0, -5, 2**31, 2**31 - 1, mark * 3))
 
 
+def random_client_id(random: Random) -> bytes:
+    roll = random.random()
+    return b"" if roll < 0.6 else b"%d" % random.randint(0, 9_999) if roll < 0.95 else b"a"
+
+
 def random_place(shard: Shard, random: Random, account_id: int) -> Ask:
     instrument_id = random.choice((1, 1, 2)) if random.random() < 0.98 else 9
     market = random.random() < 0.12
@@ -128,7 +134,7 @@ def random_place(shard: Shard, random: Random, account_id: int) -> Ask:
     ask = Ask(
         CommandKind.PLACE, account_id, instrument_id, side if random.random() < 0.99 else 3,
         2 if market else 1, tif, flags,
-        client_order_id=random.choice((b"", b"", b"", b"a", b"%d" % random.randint(0, 999))),
+        client_order_id=random_client_id(random),
         price_ticks=0 if market and random.random() < 0.97 else random_price(shard, random, instrument_id),
         size_lots=lots if random.random() < 0.97 else random.choice((0, -1, 51, 2**31, 2**40)),
         slippage_cap_ppm=random.choice((0, 50_000, 900_000)) if market else int(random.random() < 0.01),
@@ -143,7 +149,7 @@ def add_features(shard: Shard, random: Random, ask: Ask) -> None:
     if has("self trade"):
         ask.self_trade_prevention = random.choice((0, 0, 1, 2, 2, 3, 3)) if random.random() < 0.99 else 4
     if has("disconnected") and random.random() < 0.15:
-        ask.flags |= OrderFlag.CANCEL_ON_DISCONNECT
+        ask.flags |= CANCEL_ON_DISCONNECT
     if has("timers") and random.random() < (0.15 if rests else 0.01):
         ask.time_in_force = 4
         ask.expire_time_ns = shard.now + BEAT_NS * random.randint(-1, 20) if random.random() < 0.98 else 0
@@ -152,10 +158,10 @@ def add_features(shard: Shard, random: Random, ask: Ask) -> None:
         add_trigger(shard, random, ask)
     elif has("iceberg") and roll < (0.30 if rests else 0.16):
         ask.display_lots = random.randint(1, 6) if random.random() < 0.97 else random.choice((-1, 60))
-    if has("slide") and random.random() < (0.5 if ask.flags & OrderFlag.POST_ONLY else 0.01):
-        ask.flags |= OrderFlag.POST_ONLY_SLIDE
+    if has("slide") and random.random() < (0.5 if ask.flags & POST_ONLY else 0.01):
+        ask.flags |= POST_ONLY_SLIDE
     if random.random() < 0.003:
-        ask.flags |= random.choice((OrderFlag.LIQUIDATION, OrderFlag.QUOTE, 64))
+        ask.flags |= random.choice((LIQUIDATION, QUOTE, 64))
 
 
 def add_trigger(shard: Shard, random: Random, ask: Ask) -> None:
@@ -173,7 +179,7 @@ def add_trigger(shard: Shard, random: Random, ask: Ask) -> None:
     if random.random() < 0.01:
         ask.trigger_source = random.choice((0, 4))
     if random.random() < 0.9:
-        ask.flags &= ~OrderFlag.POST_ONLY_SLIDE
+        ask.flags &= ~POST_ONLY_SLIDE
 
 
 # Several at once -------------------------------------------------------------------------------
@@ -195,7 +201,7 @@ def random_group(shard: Shard, random: Random, account_id: int) -> list[Ask]:
         side = (2 if position > 0 else 1) if random.random() < 0.97 else 1
         asks = random_exits(shard, random, like, side, random.choice((0, 0, abs(position) + 2)))
     if random.random() < 0.05:
-        random.choice(asks).flags ^= OrderFlag.REDUCE_ONLY
+        random.choice(asks).flags ^= REDUCE_ONLY
     group_kind = int(kind) if random.random() < 0.99 else 4
     return [Ask(CommandKind.PLACE_GROUP, 0, count=len(asks), group_kind=group_kind), *asks]
 
@@ -206,7 +212,7 @@ def random_member(shard: Shard, random: Random, account_id: int, instrument_id: 
     ask.side = random.choice((1, 2))
     ask.size_lots = random.randint(2, 20)
     if parent and random.random() < 0.97:
-        ask.flags &= ~OrderFlag.REDUCE_ONLY
+        ask.flags &= ~REDUCE_ONLY
         ask.trigger_kind = ask.trigger_source = ask.trigger_price_ticks = 0
     if not parent and not ask.trigger_kind and ask.time_in_force != 4 and random.random() < 0.97:
         ask.order_type, ask.time_in_force, ask.slippage_cap_ppm = 1, 1, 0
@@ -221,7 +227,7 @@ def random_exits(shard: Shard, random: Random, like: Ask, side: int, most: int) 
         market = random.random() < 0.5
         ask = Ask(
             CommandKind.PLACE, like.account_id, like.instrument_id, side, 2 if market else 1, 0 if market else 1,
-            OrderFlag.REDUCE_ONLY, client_order_id=random.choice((b"", b"", b"%d" % random.randint(0, 999))),
+            REDUCE_ONLY, client_order_id=random_client_id(random),
             price_ticks=0 if market else random_price(shard, random, like.instrument_id),
             size_lots=random.randint(1, most + (random.random() < 0.05)) if most > 0 else most,
         )  # fmt: skip
@@ -238,12 +244,12 @@ def random_exits(shard: Shard, random: Random, like: Ask, side: int, most: int) 
 def random_quotes(shard: Shard, random: Random, account_id: int) -> list[Ask]:
     """Return a mass quote; some of its quotes stand already."""
     instrument_id = random.choice((1, 1, 2)) if random.random() < 0.99 else 9
-    slide = OrderFlag.POST_ONLY_SLIDE if random.random() < 0.3 else 0
-    standing = [o for o in shard.own(account_id) if o.flags & OrderFlag.QUOTE and o.instrument_id == instrument_id]
+    slide = POST_ONLY_SLIDE if random.random() < 0.3 else 0
+    standing = [o for o in shard.own(account_id) if o.flags & QUOTE and o.instrument_id == instrument_id]
     asks = []
     for _ in range(random.choice((0, 1, 2, 2, 3, 4))):
         ask = Ask(
-            CommandKind.PLACE, account_id, instrument_id, random.choice((1, 2)), 1, 1, int(quotes.NEEDED) | slide,
+            CommandKind.PLACE, account_id, instrument_id, random.choice((1, 2)), 1, 1, quotes.NEEDED | slide,
             size_lots=random.randint(2, 9) if random.random() < 0.97 else 0,
             self_trade_prevention=random.choice((0, 0, 2, 3)),
         )  # fmt: skip
@@ -255,7 +261,7 @@ def random_quotes(shard: Shard, random: Random, account_id: int) -> list[Ask]:
             ask.side, ask.price_ticks = like.side, like.price
             ask.size_lots = max(1, like.remaining + random.randint(-2, 1))
         if random.random() < 0.01:
-            ask.flags |= OrderFlag.REDUCE_ONLY
+            ask.flags |= REDUCE_ONLY
         asks.append(ask)
     return [Ask(CommandKind.MASS_QUOTE, account_id, instrument_id, count=len(asks)), *asks]
 
@@ -268,7 +274,14 @@ def random_atomic(shard: Shard, random: Random, account_id: int) -> list[Ask]:
         if roll < 0.6 or not (shard.own(account_id) or asks):
             ask = random_place(shard, random, account_id)
             if random.random() < 0.8:
-                ask.instrument_id, ask.size_lots = random.choice((1, 2)), random.randint(2, 12)
+                # Plain ones, that trade with what rests, or with what the batch itself left.
+                ask = Ask(
+                    CommandKind.PLACE, account_id, random.choice((1, 1, 2)), random.choice((1, 2)), 1,
+                    random.choice((1, 1, 2, 3)), client_order_id=ask.client_order_id, size_lots=random.randint(2, 9),
+                )  # fmt: skip
+                ask.price_ticks = random_price(shard, random, ask.instrument_id)
+                if random.random() < 0.3:
+                    ask.time_in_force, ask.flags = 1, random.choice((POST_ONLY, POST_ONLY, REDUCE_ONLY))
             asks.append(ask)
         else:
             ask = random_change(shard, random, account_id, cancels=random.random() < 0.5)
@@ -276,6 +289,16 @@ def random_atomic(shard: Shard, random: Random, account_id: int) -> list[Ask]:
             if earlier and random.random() < 0.4:
                 ask.order_id, ask.client_order_id = 0, random.choice(earlier)
             asks.append(ask)
+    first = asks[0]
+    if first.kind == CommandKind.PLACE and random.random() < 0.5:
+        # What the first one leaves behind stands in the second one's way: no lots, or its own rest.
+        first.order_type, first.flags, first.display_lots, first.trigger_kind = 1, 0, 0, 0
+        first.time_in_force, first.expire_time_ns, first.slippage_cap_ppm = random.choice((1, 2)), 0, 0
+        first.trigger_source = first.trigger_price_ticks = 0
+        second = replace(first, time_in_force=3, client_order_id=b"")
+        if random.random() < 0.5:
+            second = replace(second, time_in_force=1, flags=POST_ONLY, side=3 - first.side)
+        asks.insert(1, second)
     return [Ask(CommandKind.ATOMIC, account_id, count=len(asks)), *asks]
 
 

@@ -35,7 +35,7 @@ def random_inputs(shard: Shard, random: Random, now: int) -> Iterator[Input]:
     """Yield the next input, perhaps with a wait before it, as fits the state that the shard is in."""
     if random.random() < 0.2:
         yield Wait(BEAT_NS * (random.randint(1, 4) if random.random() < 0.95 else random.randint(5, 25)))
-    if random.random() < 0.3:
+    if random.random() < 0.12:
         yield from reopening(shard)
     kinds: dict[Callable[[], Iterator[Input]], int] = {
         lambda: one(
@@ -44,8 +44,8 @@ def random_inputs(shard: Shard, random: Random, now: int) -> Iterator[Input]:
         lambda: one(random_line(shard, random, random.choice(CLIENTS))): 120,
         lambda: one(random_mark(shard, random)): 70,
         lambda: one(Send((random_request(shard, random),))): 30,
-        lambda: one(Gate(is_open=random.random() < 0.6)): 10,
-        lambda: one(random_state(shard, random, now)): 20,
+        lambda: one(Gate(is_open=random.random() < 0.7)): 8,
+        lambda: one(random_state(shard, random, now)): 30,
         lambda: one(Sample()): 5,
         lambda: one(Advance()): 10 if has("timers") else 0,
         lambda: one(Dry(random_place(shard, random, random_account(random)))): 20 if has("dry run") else 0,
@@ -81,7 +81,7 @@ def random_mark(shard: Shard, random: Random) -> Mark:
     mark = shard.marks.get(instrument_id, (100, False))[0]
     # Drawn back towards 100, where the grid of the first instrument changes.
     mark = max(40, min(400, mark + random.randint(-8, 8) + (100 - mark) // 8))
-    return Mark(instrument_id, mark, max(1, mark + random.randint(-3, 3)), stale=random.random() < 0.1)
+    return Mark(instrument_id, mark, max(1, mark + random.randint(-3, 3)), stale=random.random() < 0.05)
 
 
 def random_state(shard: Shard, random: Random, now: int) -> Move:

@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Failure:
         return "\n".join(
             [
                 f"seed {self.seed}, episode {self.episode}: {self.said}",
-                f"the shortest inputs found that still differ, behind Twins.begin's own ({len(lines)}):",
+                f"the {len(lines)} inputs that are left still differ:",
                 *lines,
                 f"repeat: python -m tests.model.matching_search --seed {self.seed} --episode {self.episode}",
             ]
@@ -60,7 +61,7 @@ def episode(seed: int, number: int, every: int = EVERY) -> Twins | Failure:
         twins.compare_state()
     except Exception as difference:  # noqa: BLE001 - an exception of either side is a difference too.
         inputs = shortened(list(twins.given))
-        return Failure(seed, number, inputs, difference_of(inputs) or repr(difference))
+        return Failure(seed, number, inputs, difference_of(inputs) or told(difference))
     return twins
 
 
@@ -71,8 +72,14 @@ def difference_of(inputs: Iterable[Input]) -> str:
         for one in inputs:
             twins.do(one)
     except Exception as difference:  # noqa: BLE001 - as above.
-        return f"{type(difference).__name__}: {difference}"
+        return told(difference)
     return ""
+
+
+def told(difference: Exception) -> str:
+    """Return what was found, and the comparison that found it."""
+    where = traceback.extract_tb(difference.__traceback__)[-1]
+    return f"{type(difference).__name__}: {difference}\n    at {where.name}: {where.line}"
 
 
 def shortened(inputs: list[Input]) -> list[Input]:

@@ -9,11 +9,12 @@ from typing import Any, assert_never
 
 from tests.model import matching_commands, matching_draw
 from tests.model import matching_inputs as given
-from tests.model.matching import Ask, Shard, auction, book, credit, inputs, packed, questions, timers
+from tests.model.matching import Ask, Order, Shard, auction, book, credit, inputs, packed, questions, timers
 from tests.model.matching_inputs import INSTRUMENTS, NOT_YET, SETTINGS, Input
 from wavetank.matching.core import commands
 from wavetank.matching.core.commands import CommandResult
 from wavetank.matching.core.engine import Engine
+from wavetank.matching.core.queries import KnownOrder
 from wavetank.model.events.matching import OrderRejected
 from wavetank.model.instrument import Instrument
 from wavetank.model.orders import LineStatus
@@ -27,6 +28,18 @@ def comparable(event: Event | CommandResult) -> Event | CommandResult:
         assert event.was > event.allowed
         return replace(event, was=0)
     return event
+
+
+def known_of(order: Order) -> KnownOrder:
+    """Return what the engine should know of an order."""
+    ask = order.ask
+    return KnownOrder(
+        order.order_id, ask.client_order_id, order.account_id, order.instrument_id, order.side, ask.order_type,
+        order.time_in_force, order.flags, order.price, order.remaining, order.filled, order.value, order.state,
+        order.accepted_ns, order.cancel_reason, ask.display_lots, ask.expire_time_ns, order.self_trade,
+        ask.trigger_kind, ask.trigger_source, order.trigger_price, order.group_id, order.group_kind, order.refusal,
+        order.visible if order.resting else 0,
+    )  # fmt: skip
 
 
 class Twins:
@@ -215,20 +228,14 @@ class Twins:
 
     def compare_account(self, account_id: int) -> None:
         account = self.model.accounts[account_id]
-        assert [
-            (o.order_id, o.state, o.price_ticks, o.remaining_lots, o.filled_lots, o.filled_value_micros)
-            for o in self.engine.open_orders(account_id)
-        ] == [(o.order_id, o.state, o.price, o.remaining, o.filled, o.value) for o in self.model.own(account_id)]
+        assert self.engine.open_orders(account_id) == [known_of(order) for order in self.model.own(account_id)]
         for instrument_id in self.model.instruments:
             position = self.model.position(account_id, instrument_id)
             assert self.engine.position(account_id, instrument_id) == position
         assert self.engine.committed(account_id) == credit.committed(self.model, account_id)
         for order in account.remembered:
             known = self.engine.order(account_id=account_id, client_order_id=order.ask.client_order_id)
-            assert known is not None
-            assert (known.order_id, known.state, known.cancel_reason) == (
-                order.order_id, order.state, order.cancel_reason,
-            )  # fmt: skip
+            assert known == known_of(order)
         found = self.engine.credit(account_id)
         if found is None:
             # A recovered engine does not know an account that only ever had a line.

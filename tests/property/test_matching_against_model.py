@@ -1,12 +1,15 @@
 """The engine and a naive shard agree on every event, result, queue, sum and position, whatever they are sent."""
 
+from collections.abc import Callable
 from random import Random
+from types import ModuleType
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from tests.model.matching import BUY, Order, Shard, book, running
 from tests.model.matching_inputs import Restart, Send
 from tests.model.matching_search import several
 from tests.model.matching_twins import Twins
@@ -55,3 +58,32 @@ def test_thousands_of_random_commands_are_answered_alike(seed: int) -> None:
     sent, failure = several(seed, range(6))
     assert failure is None, str(failure)
     assert sent >= 6_000
+
+
+def newest_first(shard: Shard, instrument_id: int, side: int) -> list[Order]:
+    resting = [o for o in shard.orders if o.resting and o.instrument_id == instrument_id and o.side == side]
+    return sorted(resting, key=lambda o: (-o.price if side == BUY else o.price, -o.priority))
+
+
+def without_remainder(shard: Shard, order: Order, lots: int, price: int, rate_ppm: int) -> int:
+    """Round each fill's fee by itself, as if the part of a micro-dollar that was paid too much were lost."""
+    fee = as_the_rule_says(shard, order, lots, price, rate_ppm)
+    order.fee_e6 = -(-order.fee_e6 // 10**6) * 10**6
+    return fee
+
+
+as_the_rule_says = running.fill
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "wrong"), [(book, "queue", newest_first), (running, "fill", without_remainder)]
+)
+def test_a_rule_that_one_of_them_breaks_is_found_and_told_in_a_few_inputs(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, wrong: Callable[..., object]
+) -> None:
+    monkeypatch.setattr(module, name, wrong)
+    _, failure = several(0, range(3))
+    assert failure is not None
+    # Gate, mark, two lines, two orders, and what a shorter way would have had to be lucky for.
+    assert len(failure.inputs) <= 12
+    assert f"--seed 0 --episode {failure.episode}" in str(failure)

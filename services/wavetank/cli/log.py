@@ -16,6 +16,7 @@ from rich.markup import escape
 from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.cli.logs import (
     Happening,
+    beginnings,
     entries_backwards,
     happenings,
     last_entry,
@@ -88,6 +89,7 @@ def log(  # noqa: PLR0913, PLR0917 - one parameter for each option.
         return
     run_directory = RunDirectory(directory)
     with open_logs(run_directory) as client:
+        _say_where_it_begins(client)
         names = read_names(client)
         orders = {order} if order else set()
         if client_order_id:
@@ -131,6 +133,7 @@ def why(
     """
     kind, separator, text = identity.rpartition(":")
     with open_logs(RunDirectory(directory)) as client, notices().status("reading the logs"):
+        _say_where_it_begins(client)
         if kind == "client":
             found = find_orders(client, client_id_bytes(text))
             if not found:
@@ -147,6 +150,13 @@ def why(
         print_json(story_document(story, narrator))
     else:
         show_story(story, narrator, results())
+
+
+def _say_where_it_begins(client: "redis.Redis") -> None:
+    for name, entry in beginnings(client).items():
+        notices().print(
+            f"[dim]{name} begins with seq {entry.first_seq} ({entry.entry_id}); what was before is trimmed[/]"
+        )
 
 
 def newest(client: "redis.Redis", takes: Callable[[Happening], bool], count: int) -> list[Happening]:

@@ -140,6 +140,12 @@ def last_entry(client: "redis.Redis", log: str) -> LogEntry | None:
     return rows[0][1] if rows else None
 
 
+def beginnings(client: "redis.Redis") -> dict[str, LogEntry]:
+    """Return the first entry of each log whose beginning was trimmed, by name."""
+    first = {log: _rows(client.xrange(log_key(log), count=1)) for log in logs_of(client)}
+    return {log: rows[0][1] for log, rows in first.items() if rows and (rows[0][1].prev or rows[0][1].first_seq > 1)}
+
+
 def wait_for_entries(
     client: "redis.Redis", after: dict[str, str], block_ms: int = 1_000
 ) -> list[tuple[str, str, LogEntry]]:

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +58,8 @@ class VenuePlan:
     """Matching shards; None for the venue's own from its first start, or one."""
     restart: bool = True
     """Whether services that die are started again."""
+    restarts: RestartPolicy | None = None
+    """When they are; None for the usual pauses and limits."""
     log_level: str = "info"
 
 
@@ -81,7 +83,7 @@ class VenueProcess:
         self._supervisor = Supervisor(
             self._stages(),
             stop_order=(*self._shards, CLEARING, ORACLE),
-            policy=RestartPolicy(enabled=plan.restart),
+            policy=plan.restarts or RestartPolicy(enabled=plan.restart),
             observe=self._noticed,
         )
 
@@ -149,6 +151,10 @@ class VenueProcess:
         self.directory.venue_path.unlink(missing_ok=True)
         self._supervisor.stop()
         self._stack.close()
+
+    def change(self, room: str, settings: Mapping[str, str]) -> None:
+        """Change settings of a service from its next start on; name without prefix → value."""
+        self._plan = replace(self._plan, settings=merged(self._plan.settings, {room: dict(settings)}))
 
     def kill(self, name: str) -> None:
         """Kill one service as a crash would; it is restarted unless the plan says otherwise."""

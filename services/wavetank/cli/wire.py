@@ -1,16 +1,15 @@
-"""Measure order → acknowledgement through a session, beside a bare gRPC echo of the same size.
+"""Measure order entry over the wire, beside a bare gRPC echo of the same size.
 
-It exists because a latency alone says nothing on a shared machine: both are measured in turns of half a second, one
-message in flight, so that the noise falls on both, and the ratio is what is quoted. Generated stubs and plain bytes are
-used, not the SDK. The time inside the service is what matching itself measures, stage by stage.
+It exists because a latency alone says nothing on a shared machine: all is measured in short turns, one after the other,
+round after round, so that the noise falls on all alike, and the ratios are what is quoted. The time inside the service
+is what matching itself measures, stage by stage.
 """
 
 import asyncio
 import os
-import subprocess
-import sys
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from http.client import HTTPConnection
@@ -19,40 +18,58 @@ from typing import Any, Self
 import grpc
 import uvloop
 
-from wavetank.cli.connection import VenueConnection, bearer
-from wavetank.cli.echo import METHOD
+from wavetank.cli.connection import CALL_SECONDS, bearer, refusal
 from wavetank.cli.failure import CommandFailed
 from wavetank.cli.run_directory import VenueFile
+from wavetank.cli.wire_load import Echo, OrderSession, Quoting, cpu_seconds
 from wavetank.model.money import round_down_to_grid
 from wavetank.v1 import (
     account_pb2,
+    account_pb2_grpc,
     directory_pb2,
+    directory_pb2_grpc,
     instrument_pb2,
     market_data_pb2,
+    market_data_pb2_grpc,
     order_entry_pb2,
     order_entry_pb2_grpc,
 )
 
-TURN_SECONDS = 0.5
-WARM_UP_MESSAGES = 100
+TURN_SECONDS = 0.3
+WARM_UP_ORDERS = 100
+WINDOW = 64
+"""Single orders in flight."""
+BATCH_WINDOWS = {10: 32, 100: 8, 1_000: 3}
+"""Batches in flight, by their size."""
+_BATCHES = ", ".join(f"{window} of {size}" for size, window in BATCH_WINDOWS.items())
 STAGES = ("decode", "engine", "append", "publish")
 DEPOSIT_MICROS = 1_000_000 * 1_000_000
 _FAR_PPM = 950_000
 """The order's price, as a share of the mark: inside the price band, far from trading."""
-_NOTIONAL_MICROS = 100 * 1_000_000
+_NOTIONAL_MICROS = 20 * 1_000_000
 _PRICE_SECONDS = 15.0
+_POLL_SECONDS = 0.05
 _US = 1e6
 
 Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
-    """Percentiles of a round trip, microseconds of wall time."""
+class Target:
+    """Where to measure."""
 
-    p50_us: float
-    p99_us: float
-    count: int
+    address: str
+    """An address that answers the directory."""
+    key: str
+    pids: dict[str, int] = field(default_factory=dict)
+    """Processes of the venue on this machine, by name."""
+    metrics: dict[str, str] = field(default_factory=dict)
+    durability: str = "unknown"
+
+    @classmethod
+    def of(cls, venue: VenueFile) -> "Target":
+        """Return where a venue of this machine is."""
+        return cls(venue.address, venue.play_key, venue.pids, venue.metrics, venue.durability)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,31 +82,40 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class WireReport:
-    """What was measured, in one run."""
+    """What was measured, in one run: wall times of round trips in microseconds, and rates per second."""
 
     echo_p50_us: float
     echo_p99_us: float
+    matched_p50_us: float
+    matched_p99_us: float
     logged_p50_us: float
     logged_p99_us: float
-    ratio_p50: float
-    ratio_p99: float
     cancel_p50_us: float
     cancel_p99_us: float
-    orders: int
-    echoes: int
+    matched_ratio_p50: float
+    """To the echo, as the other ratios."""
+    logged_ratio_p50: float
+    echo_window_per_s: int
+    single_window_per_s: int
+    single_window_ratio: float
+    batch10_orders_per_s: int
+    batch100_orders_per_s: int
+    batch1000_orders_per_s: int
+    cpu_us: dict[str, dict[str, float]]
+    """Processor time, user and system, per message (of batches: per command), of client, server and Redis."""
+    stages: dict[str, Stage]
+    """Mean time in each stage of matching while one order was in flight, by its own clock."""
+    counts: dict[str, int]
+    """Round trips or commands that each figure is of."""
     seconds: float
     request_bytes: int
     response_bytes: int
     durability: str
-    stages: dict[str, Stage]
-    """Mean time in each stage of matching, by its own clock."""
-    elsewhere_us: float
-    """Median less the stages: gRPC on both sides, wake-ups, the client."""
-    cpu_percent: dict[str, float] = field(default_factory=dict)
-    """Processor time of each process while orders were sent, per cent of one core."""
     workload: str = (
-        "one session, one order in flight; a post-only limit order 5 % from the mark, then its cancel; turns of half a "
-        "second with a bare gRPC stream echo of the same sizes"
+        "one session; post-only limit orders 5 % from the mark and their cancels, with client order ids; one in flight:"
+        f" an order, its answer, then its cancel; windowed: {WINDOW} requests of one command in flight; batches: half"
+        f" cancels, half orders, all counted, in flight {_BATCHES}; requests are made beforehand but for their ids;"
+        f" turns of {TURN_SECONDS:g} s each beside a gRPC stream echo in Python of the same sizes"
     )
 
     def document(self) -> dict[str, Any]:
@@ -97,218 +123,336 @@ class WireReport:
         return asdict(self)
 
 
-def measure(venue: VenueFile, *, seconds: float, progress: Progress) -> WireReport:
-    """Measure against a running venue.
+@dataclass
+class _Phase:
+    """One kind of traffic, and what its turns came to."""
 
-    Args:
-        venue: where it is.
-        seconds: wall time for echo and orders together.
-        progress: told the share that is done.
+    turn: Callable[[float], Awaitable[int]]
+    server: int
+    """The process at the other end, 0 if it is on another machine."""
+    check: Callable[[], None]
+    """Reads what came back."""
+    count: int = 0
+    seconds: float = 0.0
+    client_cpu: float = 0.0
+    server_cpu: float = 0.0
+    redis_cpu: float = 0.0
 
-    Raises:
-        CommandFailed: the venue has no price yet, or refuses the orders.
+    def forget(self) -> None:
+        self.count = 0
+        self.seconds = self.client_cpu = self.server_cpu = self.redis_cpu = 0.0
 
-    """
-    with VenueConnection(venue) as connection:
-        account_id = _fresh_account(connection)
-        instrument, price_ticks = _far_price(connection)
-    size_lots = max(1, _NOTIONAL_MICROS // price_ticks)
-    order = order_entry_pb2.PlaceOrder(
-        instrument_id=instrument.instrument_id,
-        side=instrument_pb2.SIDE_BUY,
-        order_type=order_entry_pb2.ORDER_TYPE_LIMIT,
-        time_in_force=order_entry_pb2.TIME_IN_FORCE_GTC,
-        price_ticks=price_ticks,
-        size_lots=size_lots,
-        post_only=True,
-    )
-    return uvloop.run(_measure(venue, account_id, order, seconds=seconds, progress=progress))
+    @property
+    def per_second(self) -> int:
+        return round(self.count / self.seconds) if self.seconds else 0
 
-
-async def _measure(
-    venue: VenueFile, account_id: int, order: order_entry_pb2.PlaceOrder, *, seconds: float, progress: Progress
-) -> WireReport:
-    async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(_Session(venue, account_id, order))
-        for _ in range(WARM_UP_MESSAGES):
-            await session.place_and_cancel()
-        echo = await stack.enter_async_context(_Echo(session.request_bytes, session.response_bytes))
-        await echo.round_trips(TURN_SECONDS / 2)
-        session.forget()
-        echo.forget()
-        stages_before = _stage_sums(venue)
-        cpu = dict.fromkeys(_processes(venue), 0.0)
-        began, trading = time.monotonic(), 0.0
-        while (elapsed := time.monotonic() - began) < seconds:
-            progress(elapsed / seconds)
-            await echo.round_trips(TURN_SECONDS)
-            before, turn = _cpu_seconds(venue), time.monotonic()
-            while time.monotonic() - turn < TURN_SECONDS:
-                await session.place_and_cancel()
-            trading += time.monotonic() - turn
-            after = _cpu_seconds(venue)
-            cpu = {name: spent + after[name] - before[name] for name, spent in cpu.items()}
-        stages_after = _stage_sums(venue)
-    stages = {name: _mean(stages_before[name], stages_after[name]) for name in STAGES}
-    bare, logged, cancelled = (_latency(times) for times in (echo.times, session.place_times, session.cancel_times))
-    return WireReport(
-        echo_p50_us=bare.p50_us,
-        echo_p99_us=bare.p99_us,
-        logged_p50_us=logged.p50_us,
-        logged_p99_us=logged.p99_us,
-        ratio_p50=round(logged.p50_us / bare.p50_us, 2),
-        ratio_p99=round(logged.p99_us / bare.p99_us, 2),
-        cancel_p50_us=cancelled.p50_us,
-        cancel_p99_us=cancelled.p99_us,
-        orders=logged.count,
-        echoes=bare.count,
-        seconds=round(time.monotonic() - began, 1),
-        request_bytes=session.request_bytes,
-        response_bytes=session.response_bytes,
-        durability=venue.durability,
-        stages=stages,
-        elsewhere_us=round(max(0.0, logged.p50_us - sum(stage.mean_us for stage in stages.values())), 1),
-        cpu_percent={name: round(100 * spent / trading, 1) for name, spent in cpu.items()},
-    )
+    def cpu(self) -> dict[str, float]:
+        spent = {"client": self.client_cpu, "server": self.server_cpu, "redis": self.redis_cpu}
+        return {name: round(seconds / max(1, self.count) * _US, 2) for name, seconds in spent.items()}
 
 
-class _Session:
-    """A session with one order in flight; keeps the round trips' times in seconds."""
+class _PingPong:
+    """One order in flight; keeps the round trips' times in seconds."""
 
-    def __init__(self, venue: VenueFile, account_id: int, order: order_entry_pb2.PlaceOrder) -> None:
-        self._venue = venue
-        self._open = order_entry_pb2.SessionOpen(account_id=account_id, cancel_on_disconnect=True)
-        self._order = order
-        self._request_id = 0
+    def __init__(self, session: OrderSession, order: order_entry_pb2.PlaceOrder) -> None:
+        self._session = session
+        self._request = Quoting(order, 1)
+        self.check = session.check
         self.place_times: list[float] = []
         self.cancel_times: list[float] = []
         self.request_bytes = 0
         self.response_bytes = 0
 
-    async def __aenter__(self) -> Self:
-        self._channel = grpc.aio.insecure_channel(self._venue.endpoints["matching"][0])
-        stub: Any = order_entry_pb2_grpc.OrderEntryServiceStub(self._channel)
-        self._stream = stub.Session(metadata=bearer(self._venue.play_key))
-        await self._stream.write(order_entry_pb2.SessionRequest(open=self._open))
-        await self._read()
-        return self
+    async def turn(self, seconds: float) -> int:
+        """Place and cancel for a while; return how many orders."""
+        ends = time.monotonic() + seconds
+        before = len(self.place_times)
+        while time.monotonic() < ends:
+            await self.place_and_cancel()
+        return len(self.place_times) - before
 
-    async def __aexit__(self, *_: object) -> None:
-        self._stream.cancel()
-        await self._channel.close()
+    async def place_and_cancel(self) -> None:
+        """Place an order, wait for its acknowledgement, cancel it, wait for that."""
+        self.place_times.append(await self._ask())
+        self.cancel_times.append(await self._ask())
+
+    async def _ask(self) -> float:
+        request, stream = self._request(), self._session.stream
+        started = time.perf_counter()
+        await stream.write(request)
+        answer = await stream.answer()
+        taken = time.perf_counter() - started
+        while order_entry_pb2.SessionResponse.FromString(answer).provisional:
+            answer = await stream.answer()
+        if not self.request_bytes:
+            self.request_bytes, self.response_bytes = len(request), len(answer)
+        return taken
 
     def forget(self) -> None:
         """Drop what was measured while warming up."""
         self.place_times.clear()
         self.cancel_times.clear()
 
-    async def place_and_cancel(self) -> None:
-        """Place an order, wait for its acknowledgement, cancel it, wait for that."""
-        placed, self_time = await self._ask(order_entry_pb2.Command(place=self._order))
-        self.place_times.append(self_time)
-        cancel = order_entry_pb2.CancelOrder(order_id=placed.order_id)
-        _, self_time = await self._ask(order_entry_pb2.Command(cancel=cancel))
-        self.cancel_times.append(self_time)
 
-    async def _ask(self, command: order_entry_pb2.Command) -> tuple[order_entry_pb2.CommandResult, float]:
-        self._request_id += 1
-        request = order_entry_pb2.SessionRequest(request_id=self._request_id, commands=[command])
-        started = time.perf_counter()
-        await self._stream.write(request)
-        # The account's own order events may come in messages between.
-        while (response := await self._read()).request_id != self._request_id:
-            pass
-        taken = time.perf_counter() - started
-        refusal = response.refusal if response.HasField("refusal") else response.results[0].refusal
-        if refusal.reason:
-            raise CommandFailed(f"the venue refused the order: {refusal.message} (reason {refusal.reason})")
-        if command.HasField("place"):
-            self.request_bytes, self.response_bytes = request.ByteSize(), response.ByteSize()
-        return response.results[0], taken
+def measure(target: Target, *, seconds: float, progress: Progress) -> WireReport:
+    """Measure against a running venue.
 
-    async def _read(self) -> order_entry_pb2.SessionResponse:
+    Args:
+        target: where it is.
+        seconds: wall time for all of it.
+        progress: told the share that is done.
+
+    Raises:
+        CommandFailed: the venue has no price yet, or refuses the orders.
+
+    """
+    return uvloop.run(_measure(target, seconds=seconds, progress=progress))
+
+
+async def _measure(target: Target, *, seconds: float, progress: Progress) -> WireReport:
+    async with AsyncExitStack() as stack:
         try:
-            response = await self._stream.read()
+            venue = await stack.enter_async_context(_Venue(target))
+            order = await venue.far_order()
+
+            async def session(acknowledgement: int = order_entry_pb2.ACKNOWLEDGEMENT_LOGGED) -> OrderSession:
+                # An account for each, for a session is told of all orders of its account.
+                account_id = await venue.fresh_account()
+                return await stack.enter_async_context(
+                    OrderSession(venue.matching, target.key, account_id, acknowledgement)
+                )
+
+            logged = _PingPong(await session(), order)
+            matched = _PingPong(await session(order_entry_pb2.ACKNOWLEDGEMENT_MATCHED), order)
+            floods = {size: (await session(), Quoting(order, size)) for size in (1, *BATCH_WINDOWS)}
         except grpc.aio.AioRpcError as error:
-            raise CommandFailed(f"the session ended: {error.details()}") from error
-        if not isinstance(response, order_entry_pb2.SessionResponse):
-            raise CommandFailed("the session ended", hint="`wavetank status` shows how the services are")
-        return response
+            raise refusal(error) from error
+        for _ in range(WARM_UP_ORDERS):
+            await logged.place_and_cancel()
+            await matched.place_and_cancel()
+        logged.forget()
+        matched.forget()
+        echo = await stack.enter_async_context(Echo(logged.request_bytes, logged.response_bytes))
+        echoes = _EchoTurns(echo)
+        pid = target.pids.get("matching-0", 0)
+        phases = {
+            "echo": _Phase(echoes.ping_pong, echo.pid, echo.stream.answers.clear),
+            "matched": _Phase(matched.turn, pid, matched.check),
+            "logged": _Phase(logged.turn, pid, logged.check),
+            "echo_window": _Phase(echoes.windowed, echo.pid, echo.stream.answers.clear),
+            "single_window": _Phase(_flood(*floods[1], WINDOW), pid, floods[1][0].check),
+            **{
+                f"batch{n}": _Phase(_flood(*floods[n], window), pid, floods[n][0].check)
+                for n, window in BATCH_WINDOWS.items()
+            },
+        }
+        # The first round shows every path its first orders, and is forgotten.
+        await _round(phases, target)
+        for phase in phases.values():
+            phase.forget()
+        for pings in (logged, matched, echoes):
+            pings.forget()
+        stages: dict[str, tuple[float, float]] = dict.fromkeys(STAGES, (0.0, 0.0))
+        began = time.monotonic()
+        while (elapsed := time.monotonic() - began) < seconds:
+            progress(elapsed / seconds)
+            await _round(phases, target, stages)
+    return _report(target, phases, stages, logged, matched, echoes, time.monotonic() - began)
 
 
-class _Echo:
-    """A bare echo in a process of its own; keeps the round trips' times in seconds."""
-
-    def __init__(self, request_bytes: int, reply_bytes: int) -> None:
-        self._payload = bytes(request_bytes)
-        self._reply_bytes = reply_bytes
-        self.times: list[float] = []
-
-    async def __aenter__(self) -> Self:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "wavetank.cli.echo", str(self._reply_bytes), stdout=subprocess.PIPE
-        )
-        assert self._process.stdout is not None
-        address = (await self._process.stdout.readline()).decode().strip()
-        self._channel = grpc.aio.insecure_channel(address)
-        call: Any = self._channel.stream_stream(METHOD)
-        self._stream = call()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._stream.cancel()
-        await self._channel.close()
-        self._process.terminate()
-        await self._process.wait()
-
-    def forget(self) -> None:
-        """Drop what was measured while warming up."""
-        self.times.clear()
-
-    async def round_trips(self, seconds: float) -> None:
-        """Send one message after the other for a while."""
-        ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
-            started = time.perf_counter()
-            await self._stream.write(self._payload)
-            await self._stream.read()
-            self.times.append(time.perf_counter() - started)
+async def _round(
+    phases: dict[str, "_Phase"], target: Target, stages: dict[str, tuple[float, float]] | None = None
+) -> None:
+    """Let each phase have its turn."""
+    redis = target.pids.get("redis", 0)
+    for name, phase in phases.items():
+        page = _stage_sums(target) if stages is not None and name == "logged" else None
+        usage, server, store = _own_cpu_seconds(), cpu_seconds(phase.server), cpu_seconds(redis)
+        began = time.monotonic()
+        phase.count += await phase.turn(TURN_SECONDS)
+        phase.seconds += time.monotonic() - began
+        phase.client_cpu += _own_cpu_seconds() - usage
+        phase.server_cpu += cpu_seconds(phase.server) - server
+        phase.redis_cpu += cpu_seconds(redis) - store
+        # Answers are read when nobody waits for them.
+        phase.check()
+        if page is not None and stages is not None:
+            for stage, (total, count) in _stage_sums(target).items():
+                before = page[stage]
+                stages[stage] = (stages[stage][0] + total - before[0], stages[stage][1] + count - before[1])
 
 
-def _fresh_account(connection: VenueConnection) -> int:
-    request = account_pb2.OpenAccountRequest(name=f"bench-{os.urandom(4).hex()}", deposit_micros=DEPOSIT_MICROS)
-    return connection.call(connection.accounts.OpenAccount, request).account.account_id
+def _flood(session: OrderSession, request: Quoting, window: int) -> Callable[[float], Awaitable[int]]:
+    async def turn(seconds: float) -> int:
+        return await session.stream.windowed(request, window=window, seconds=seconds) * request.size
+
+    return turn
 
 
-def _far_price(connection: VenueConnection) -> tuple[instrument_pb2.Instrument, int]:
-    """Return the first instrument that has a mark, and a price on its grid, far below."""
-    deadline = time.monotonic() + _PRICE_SECONDS
-    while True:
-        listed = connection.call(connection.directory.GetDirectory, directory_pb2.GetDirectoryRequest()).instruments
-        for instrument in listed:
-            request = market_data_pb2.GetBookRequest(instrument_id=instrument.instrument_id, depth=1)
-            mark = connection.call(connection.market_data.GetBook, request).prices.mark_price_ticks
-            if mark:
-                far = mark * _FAR_PPM // 1_000_000
-                return instrument, round_down_to_grid(far, instrument.size_decimals, instrument.significant_figures)
-        if time.monotonic() >= deadline:
-            raise CommandFailed("no instrument has a price yet", hint="`wavetank status` shows what the oracle says")
-        time.sleep(0.1)
-
-
-def _latency(times: list[float]) -> Latency:
-    ordered = sorted(times)
-    last = len(ordered) - 1
-    return Latency(
-        round(ordered[last // 2] * _US, 1),
-        round(ordered[last * 99 // 100] * _US, 1),
-        len(ordered),
+def _report(
+    target: Target,
+    phases: dict[str, "_Phase"],
+    stages: dict[str, tuple[float, float]],
+    logged: "_PingPong",
+    matched: "_PingPong",
+    echoes: "_EchoTurns",
+    seconds: float,
+) -> WireReport:
+    echo_p50, echo_p99 = _percentiles(echoes.times)
+    matched_p50, matched_p99 = _percentiles(matched.place_times)
+    logged_p50, logged_p99 = _percentiles(logged.place_times)
+    cancel_p50, cancel_p99 = _percentiles(logged.cancel_times)
+    echo_rate, single_rate = phases["echo_window"].per_second, phases["single_window"].per_second
+    return WireReport(
+        echo_p50_us=echo_p50,
+        echo_p99_us=echo_p99,
+        matched_p50_us=matched_p50,
+        matched_p99_us=matched_p99,
+        logged_p50_us=logged_p50,
+        logged_p99_us=logged_p99,
+        cancel_p50_us=cancel_p50,
+        cancel_p99_us=cancel_p99,
+        matched_ratio_p50=round(matched_p50 / echo_p50, 2),
+        logged_ratio_p50=round(logged_p50 / echo_p50, 2),
+        echo_window_per_s=echo_rate,
+        single_window_per_s=single_rate,
+        single_window_ratio=round(single_rate / max(1, echo_rate), 2),
+        batch10_orders_per_s=phases["batch10"].per_second,
+        batch100_orders_per_s=phases["batch100"].per_second,
+        batch1000_orders_per_s=phases["batch1000"].per_second,
+        cpu_us={name: phase.cpu() for name, phase in phases.items()},
+        stages={
+            name: Stage(round(total / max(1.0, count) * _US, 1), int(count)) for name, (total, count) in stages.items()
+        },
+        counts={name: phase.count for name, phase in phases.items()},
+        seconds=round(seconds, 1),
+        request_bytes=logged.request_bytes,
+        response_bytes=logged.response_bytes,
+        durability=target.durability,
     )
 
 
-def _stage_sums(venue: VenueFile) -> dict[str, tuple[float, float]]:
+class _EchoTurns:
+    """The echo, one message in flight or many."""
+
+    def __init__(self, echo: Echo) -> None:
+        self._echo = echo
+        self.times: list[float] = []
+
+    async def ping_pong(self, seconds: float) -> int:
+        ends = time.monotonic() + seconds
+        before = len(self.times)
+        stream, request = self._echo.stream, self._echo.request()
+        while time.monotonic() < ends:
+            started = time.perf_counter()
+            await stream.write(request)
+            await stream.answer()
+            self.times.append(time.perf_counter() - started)
+        return len(self.times) - before
+
+    async def windowed(self, seconds: float) -> int:
+        return await self._echo.stream.windowed(self._echo.request, window=WINDOW, seconds=seconds)
+
+    def forget(self) -> None:
+        self.times.clear()
+
+
+class _Venue:
+    """The venue's questions that come before the measurement."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._metadata = bearer(target.key)
+        self._instrument = instrument_pb2.Instrument()
+        self.matching = ""
+
+    async def __aenter__(self) -> Self:
+        self._directory = grpc.aio.insecure_channel(self._target.address)
+        stub: Any = directory_pb2_grpc.DirectoryServiceStub(self._directory)
+        self._known = await stub.GetDirectory(directory_pb2.GetDirectoryRequest(), timeout=CALL_SECONDS)
+        endpoints = {endpoint.service: endpoint.address for endpoint in self._known.endpoints}
+        shards = [end for end in self._known.endpoints if end.service == directory_pb2.SERVICE_KIND_MATCHING]
+        first = next((end for end in shards if end.shard == 0), None)
+        if first is None or directory_pb2.SERVICE_KIND_CLEARING not in endpoints:
+            raise CommandFailed(f"{self._target.address} knows no shard 0 and no clearing")
+        self.matching = first.address
+        self._listed = [each for each in self._known.instruments if each.instrument_id in set(first.instrument_ids)]
+        self._shard = grpc.aio.insecure_channel(self.matching)
+        self._clearing = grpc.aio.insecure_channel(endpoints[directory_pb2.SERVICE_KIND_CLEARING])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for channel in (self._directory, self._shard, self._clearing):
+            await channel.close()
+
+    async def fresh_account(self) -> int:
+        """Open an account and return its id once the shard takes its orders."""
+        stub: Any = account_pb2_grpc.AccountServiceStub(self._clearing)
+        request = account_pb2.OpenAccountRequest(name=f"bench-{os.urandom(4).hex()}", deposit_micros=DEPOSIT_MICROS)
+        opened = await stub.OpenAccount(request, metadata=self._metadata, timeout=CALL_SECONDS)
+        account_id: int = opened.account.account_id
+        orders: Any = order_entry_pb2_grpc.OrderEntryServiceStub(self._shard)
+        order = await self.far_order()
+        ends = time.monotonic() + _PRICE_SECONDS
+        while True:
+            placed = await orders.PlaceOrder(
+                order_entry_pb2.PlaceOrderRequest(account_id=account_id, order=order),
+                metadata=self._metadata,
+                timeout=CALL_SECONDS,
+            )
+            if placed.result.state == order_entry_pb2.ORDER_STATE_OPEN:
+                break
+            if time.monotonic() >= ends:
+                raise CommandFailed(f"the venue refuses orders: {placed.result.refusal.message}")
+            await asyncio.sleep(_POLL_SECONDS)
+        everything = order_entry_pb2.CancelAllOrdersRequest(account_id=account_id)
+        await orders.CancelAllOrders(everything, metadata=self._metadata, timeout=CALL_SECONDS)
+        return account_id
+
+    async def far_order(self) -> order_entry_pb2.PlaceOrder:
+        """Return an order far below the mark of the first instrument that has one."""
+        stub: Any = market_data_pb2_grpc.MarketDataServiceStub(self._shard)
+        ends = time.monotonic() + _PRICE_SECONDS
+        while True:
+            for instrument in self._listed:
+                request = market_data_pb2.GetBookRequest(instrument_id=instrument.instrument_id, depth=1)
+                book = await stub.GetBook(request, metadata=self._metadata, timeout=CALL_SECONDS)
+                if book.prices.mark_price_ticks:
+                    return _order(instrument, book.prices.mark_price_ticks)
+            if time.monotonic() >= ends:
+                raise CommandFailed("no instrument has a price yet", hint="`wavetank status` says what the oracle says")
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+def _order(instrument: instrument_pb2.Instrument, mark_ticks: int) -> order_entry_pb2.PlaceOrder:
+    far = mark_ticks * _FAR_PPM // 1_000_000
+    price_ticks = round_down_to_grid(far, instrument.size_decimals, instrument.significant_figures)
+    return order_entry_pb2.PlaceOrder(
+        instrument_id=instrument.instrument_id,
+        side=instrument_pb2.SIDE_BUY,
+        order_type=order_entry_pb2.ORDER_TYPE_LIMIT,
+        time_in_force=order_entry_pb2.TIME_IN_FORCE_GTC,
+        price_ticks=price_ticks,
+        size_lots=max(1, _NOTIONAL_MICROS // price_ticks),
+        post_only=True,
+    )
+
+
+def _percentiles(times: list[float]) -> tuple[float, float]:
+    """Return median and 99th percentile, microseconds."""
+    ordered = sorted(times)
+    last = len(ordered) - 1
+    return round(ordered[last // 2] * _US, 1), round(ordered[last * 99 // 100] * _US, 1)
+
+
+def _own_cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _stage_sums(target: Target) -> dict[str, tuple[float, float]]:
     """Return sum (seconds) and count of each stage, as matching's metrics page says; zeros without one."""
-    page = _metrics_page(venue.metrics.get("matching-0", ""))
+    page = _metrics_page(target.metrics.get("matching-0", ""))
     values = dict(line.rsplit(" ", 1) for line in page.splitlines() if line and not line.startswith("#"))
     return {
         stage: tuple(float(values.get(f"wavetank_matching_{stage}_seconds_{what}", 0)) for what in ("sum", "count"))  # type: ignore[misc] # Two of them.
@@ -327,28 +471,3 @@ def _metrics_page(address: str) -> str:
         return ""
     finally:
         connection.close()
-
-
-def _mean(before: tuple[float, float], after: tuple[float, float]) -> Stage:
-    count = int(after[1] - before[1])
-    return Stage(round((after[0] - before[0]) / count * _US, 1) if count else 0.0, count)
-
-
-def _processes(venue: VenueFile) -> dict[str, int]:
-    wanted = ("matching-0", "redis", "clearing")
-    return {"client": os.getpid(), **{name: venue.pids[name] for name in wanted if name in venue.pids}}
-
-
-def _cpu_seconds(venue: VenueFile) -> dict[str, float]:
-    """Return the processor time that each process has used; zeros where the kernel does not say (not Linux)."""
-    return {name: _cpu_of(pid) for name, pid in _processes(venue).items()}
-
-
-def _cpu_of(pid: int) -> float:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as source:  # noqa: PTH123 - the kernel's file, in a hot loop.
-            # The name in brackets may hold blanks; user and system time are fields 14 and 15.
-            fields = source.read().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -10,6 +10,7 @@ import structlog
 from wavetank.matching.adapters import market_data, order_entry
 from wavetank.matching.adapters.clearing_stream import ClearingStream
 from wavetank.matching.adapters.order_feed import OrderFeeds
+from wavetank.matching.adapters.publisher import MarketData
 from wavetank.matching.config import SECOND_NS, MatchingConfig
 from wavetank.matching.metrics import StageMetrics
 from wavetank.matching.recovery import CLEARING_LOG, recover
@@ -79,7 +80,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
         await snapshots.register(recovery.cursors)
         service.keep_snapshots(snapshots, config.snapshot_every_events)
         feeds = OrderFeeds()
-        published = market_data.MarketData(service)
+        published = MarketData(service)
         service.tell(published)
         server = GrpcServer(
             identifier=registry,

@@ -5,7 +5,7 @@ milliseconds, and the copy, whose memory is the state as of that moment, does th
 
 - The copy touches nothing but the state and one pipe. It closes every descriptor it inherited first: a listening port
   or a client's connection that a copy still holds would outlive a killed process, and a client would wait for nothing.
-- It never returns into the caller's code, runs at the lowest priority, and ends with its parent (Linux).
+- It never returns into the caller's code, runs at a lower priority, and ends with its parent (Linux).
 - A copy that failed, or was ended, is never taken for one that wrote everything: its last word is its exit code.
 - No copy stays behind: it is waited for when its bytes have ended, and ended by force when nobody wants them.
 
@@ -28,7 +28,7 @@ from wavetank.runtime.parent import die_with_parent, libc
 
 _CHUNK_BYTES = 262_144
 _PIPE_BYTES = 1_048_576
-_LOWEST_PRIORITY = 19
+_NICENESS = 5
 _FAILED = 1
 
 
@@ -43,7 +43,8 @@ class ForkedState:
         """Use `start`."""
         self.stop_seconds = stop_seconds
         """Wall time for which the process stood still to be copied."""
-        self._pid = pid
+        self.pid = pid
+        """The copy's process id, 0 once it has ended."""
         self._source = source
 
     @classmethod
@@ -103,14 +104,14 @@ class ForkedState:
         if self._source >= 0:
             os.close(self._source)
             self._source = -1
-        if self._pid:
+        if self.pid:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
             self._reap()
 
     def _reap(self) -> int:
         """Take note of the copy's end, so that it does not stay as a zombie; it has ended, or is about to."""
-        pid, self._pid = self._pid, 0
+        pid, self.pid = self.pid, 0
         return os.waitpid(pid, 0)[1]
 
     async def _read(self) -> bytes:
@@ -141,7 +142,7 @@ def _write_and_end(state: Callable[[], bytes], target: int, parent: int) -> NoRe
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         die_with_parent(parent)
-        os.nice(_LOWEST_PRIORITY)
+        os.nice(_NICENESS)
         left = memoryview(state())
         while left:
             left = left[os.write(target, left[:_PIPE_BYTES]) :]

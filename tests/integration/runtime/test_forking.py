@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,29 @@ async def test_the_copy_keeps_no_port_and_no_connection() -> None:
     assert children() == before
     client.close()
     server.close()
+
+
+async def test_a_copy_ends_with_a_process_that_is_killed() -> None:
+    program = (
+        "import signal\n"
+        "from wavetank.runtime.forking import ForkedState\n"
+        "copy = ForkedState.start(signal.pause)\n"
+        "print(copy.pid, flush=True)\n"
+        "signal.pause()\n"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    copy = Path(f"/proc/{int(await process.stdout.readline())}/stat")
+
+    def is_asleep() -> bool:
+        return copy.read_text().rpartition(")")[2].split()[0] == "S"
+
+    def is_gone() -> bool:
+        # Nobody may be there to wait for it but the first process of the machine.
+        return not copy.exists() or copy.read_text().rpartition(")")[2].split()[0] == "Z"
+
+    await eventually_async(is_asleep)
+    assert not is_gone()
+    process.kill()
+    await process.wait()
+    await eventually_async(is_gone)

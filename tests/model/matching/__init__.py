@@ -5,6 +5,6 @@ word, plain functions over one `Shard`. Tests compare the two after each input.
 """
 
 from tests.model.matching.commands import Ask, packed
-from tests.model.matching.state import Account, Order, Refused, Shard
+from tests.model.matching.state import BUY, SELL, Account, Order, Refused, Shard
 
-__all__ = ["Account", "Ask", "Order", "Refused", "Shard", "packed"]
+__all__ = ["BUY", "SELL", "Account", "Ask", "Order", "Refused", "Shard", "packed"]

@@ -8,6 +8,7 @@ from tests.model.matching import book, credit, triggers
 from tests.model.matching.commands import Ask
 from tests.model.matching.state import (
     BUY,
+    CANCEL_ON_DISCONNECT,
     FOK,
     GTC,
     GTT,
@@ -18,6 +19,10 @@ from tests.model.matching.state import (
     MAX_LOTS,
     MAX_PRICE,
     NOTIONAL_BOUND,
+    POST_ONLY,
+    POST_ONLY_SLIDE,
+    QUOTE,
+    REDUCE_ONLY,
     SELL,
     UNTRIGGERED,
     WAITING,
@@ -28,12 +33,10 @@ from tests.model.matching.state import (
     refuse_if,
 )
 from wavetank.model.instrument import Instrument
-from wavetank.model.orders import GroupKind, InstrumentState, LineStatus, OrderFlag, SelfTradePrevention
+from wavetank.model.orders import GroupKind, InstrumentState, LineStatus, SelfTradePrevention
 from wavetank.model.reason import Reason
 
-CLIENT_FLAGS = int(
-    OrderFlag.POST_ONLY | OrderFlag.REDUCE_ONLY | OrderFlag.POST_ONLY_SLIDE | OrderFlag.CANCEL_ON_DISCONNECT
-)
+CLIENT_FLAGS = POST_ONLY | REDUCE_ONLY | POST_ONLY_SLIDE | CANCEL_ON_DISCONNECT
 TAKES_TRIGGERS = (
     InstrumentState.TRADING,
     InstrumentState.POST_ONLY,
@@ -101,7 +104,7 @@ def check_body(ask: Ask, *, quote: bool) -> None:
     known = (
         ask.side in (BUY, SELL)
         and ask.order_type in (LIMIT, MARKET)
-        and not ask.flags & ~(CLIENT_FLAGS | (int(OrderFlag.QUOTE) if quote else 0))
+        and not ask.flags & ~(CLIENT_FLAGS | (QUOTE if quote else 0))
         and 0 <= ask.slippage_cap_ppm <= 10**6
         and ask.time_in_force in ((GTC, IOC, FOK, GTT) if ask.order_type == LIMIT else (0, GTC, IOC, FOK, GTT))
         and ask.self_trade_prevention <= SelfTradePrevention.EXPIRE_BOTH
@@ -112,8 +115,8 @@ def check_body(ask: Ask, *, quote: bool) -> None:
         and (ask.trigger_price_ticks > 0 if ask.trigger_kind else ask.trigger_price_ticks == 0)
     )
     refuse_if(not known, Reason.MALFORMED)
-    post_only = bool(ask.flags & OrderFlag.POST_ONLY)
-    slides = bool(ask.flags & OrderFlag.POST_ONLY_SLIDE)
+    post_only = bool(ask.flags & POST_ONLY)
+    slides = bool(ask.flags & POST_ONLY_SLIDE)
     may_rest = ask.order_type == LIMIT and ask.time_in_force in (GTC, GTT)
     meaningless = (
         (ask.order_type == MARKET and (ask.time_in_force in (GTC, GTT) or ask.price_ticks != 0))
@@ -128,14 +131,14 @@ def check_body(ask: Ask, *, quote: bool) -> None:
 
 def check_member(ask: Ask, member: Member) -> None:
     """Check what a group's kind asks of its orders (ORD-040)."""
-    closes = bool(ask.trigger_kind) and bool(ask.flags & OrderFlag.REDUCE_ONLY)
+    closes = bool(ask.trigger_kind) and bool(ask.flags & REDUCE_ONLY)
     same_trigger = any(one.trigger_kind == ask.trigger_kind for one in member.before if one.trigger_kind)
     if member.kind == GroupKind.ONE_CANCELS_OTHER:
         fits = bool(ask.trigger_kind) or ask.time_in_force in (GTC, GTT)
     elif member.kind == GroupKind.POSITION:
         fits = closes and not same_trigger and all(one.side == ask.side for one in member.before)
     elif not member.before:
-        fits = not ask.trigger_kind and not ask.flags & OrderFlag.REDUCE_ONLY
+        fits = not ask.trigger_kind and not ask.flags & REDUCE_ONLY
     else:
         parent = member.before[0]
         fits = closes and not same_trigger and ask.side != parent.side and ask.size_lots <= parent.size_lots
@@ -145,11 +148,11 @@ def check_member(ask: Ask, member: Member) -> None:
 def check_state(shard: Shard, ask: Ask) -> None:
     """Check what the instrument's state lets in (MTCH-050)."""
     state = shard.states[ask.instrument_id]
-    post_only = bool(ask.flags & OrderFlag.POST_ONLY)
+    post_only = bool(ask.flags & POST_ONLY)
     if ask.trigger_kind:
         fits = state in TAKES_TRIGGERS
     elif state == InstrumentState.AUCTION:
-        fits = ask.time_in_force in (GTC, GTT) and (not post_only or bool(ask.flags & OrderFlag.QUOTE))
+        fits = ask.time_in_force in (GTC, GTT) and (not post_only or bool(ask.flags & QUOTE))
     else:
         fits = takes(state, ask.flags)
     refuse_if(not fits, Reason.INSTRUMENT_STATE, state, InstrumentState.TRADING)
@@ -159,8 +162,8 @@ def takes(state: int, flags: int) -> bool:
     """Tell whether an order that runs may enter a book that matches."""
     return (
         state == InstrumentState.TRADING
-        or (state == InstrumentState.POST_ONLY and bool(flags & OrderFlag.POST_ONLY))
-        or (state == InstrumentState.REDUCE_ONLY and bool(flags & OrderFlag.REDUCE_ONLY))
+        or (state == InstrumentState.POST_ONLY and bool(flags & POST_ONLY))
+        or (state == InstrumentState.REDUCE_ONLY and bool(flags & REDUCE_ONLY))
     )
 
 
@@ -287,7 +290,7 @@ def check_book(shard: Shard, order: Order) -> None:
     others = book.queue(shard, order.instrument_id, other_side(order.side))
     stays_out = order.post_only or shard.states[order.instrument_id] == InstrumentState.POST_ONLY
     if stays_out and others and book.crosses(order.side, order.price, others[0].price):
-        price = book.slid(shard, order, others[0].price) if order.flags & OrderFlag.POST_ONLY_SLIDE else None
+        price = book.slid(shard, order, others[0].price) if order.flags & POST_ONLY_SLIDE else None
         refuse_if(price is None, Reason.POST_ONLY_WOULD_CROSS, order.price, others[0].price)
         order.price = price or 0
     if order.time_in_force == FOK:

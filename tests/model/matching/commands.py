@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import cast
 
 from wavetank.matching.core import commands
 from wavetank.matching.core.commands import CommandResult
@@ -12,7 +13,7 @@ HEADS = (CommandKind.PLACE_GROUP, CommandKind.MASS_QUOTE, CommandKind.ATOMIC)
 """Kinds whose `count` says how many commands behind them belong to them."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Ask:
     """A command; the fields that a kind does not use are 0."""
 
@@ -43,11 +44,17 @@ class Ask:
     group_kind: int = 0
     count: int = 0
 
+    def __repr__(self) -> str:
+        """Name what is set, as a test would write it."""
+        said = {one.name: getattr(self, one.name) for one in fields(self)[1:]}
+        named = "".join(f", {name}={value!r}" for name, value in said.items() if value and value != (0, 0))
+        return f"Ask(CommandKind.{CommandKind(self.kind).name}{named})"
+
 
 def packed(ask: Ask) -> bytes:
     """Return a command as the engine takes it."""
     return commands.pack(
-        CommandKind(ask.kind),
+        cast(CommandKind, ask.kind),
         side=ask.side,
         order_type=ask.order_type,
         time_in_force=ask.time_in_force,

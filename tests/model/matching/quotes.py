@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from tests.model.matching import batches, book, placing, running
 from tests.model.matching.commands import Ask, outcome
-from tests.model.matching.state import GTC, LIMIT, Order, Refused, Shard, refuse_if
+from tests.model.matching.state import (
+    CANCEL_ON_DISCONNECT,
+    GTC,
+    LIMIT,
+    POST_ONLY,
+    POST_ONLY_SLIDE,
+    QUOTE,
+    Order,
+    Refused,
+    Shard,
+    refuse_if,
+)
 from wavetank.matching.core.commands import CommandResult
-from wavetank.model.orders import CancelReason, CommandKind, InstrumentState, OrderFlag
+from wavetank.model.orders import CancelReason, CommandKind, InstrumentState
 from wavetank.model.reason import Reason
 
 MOST = 200
-NEEDED = int(OrderFlag.POST_ONLY | OrderFlag.QUOTE)
-ALLOWED = NEEDED | int(OrderFlag.POST_ONLY_SLIDE | OrderFlag.CANCEL_ON_DISCONNECT)
+NEEDED = POST_ONLY | QUOTE
+ALLOWED = NEEDED | POST_ONLY_SLIDE | CANCEL_ON_DISCONNECT
 QUOTED_IN = (InstrumentState.TRADING, InstrumentState.POST_ONLY, InstrumentState.AUCTION)
 CLEARED_IN = (InstrumentState.CANCEL_ONLY, InstrumentState.REDUCE_ONLY)
 
@@ -39,7 +50,7 @@ def mass_quote(shard: Shard, head: Ask, asks: list[Ask]) -> list[CommandResult]:
     own = [
         order
         for order in shard.own(head.account_id)
-        if order.instrument_id == head.instrument_id and order.flags & OrderFlag.QUOTE
+        if order.instrument_id == head.instrument_id and order.flags & QUOTE
     ]
     claimed: dict[int, Order] = {}
     for order in own:

@@ -9,10 +9,23 @@ from fractions import Fraction
 from tests.model.matching import book, placing, running
 from tests.model.matching.acceptance import as_asked
 from tests.model.matching.commands import Ask, outcome
-from tests.model.matching.state import BUY, IOC, LIMIT, MAX_LOTS, MAX_PRICE, SELL, Account, Refused, Shard, refuse_if
+from tests.model.matching.state import (
+    BUY,
+    IOC,
+    LIMIT,
+    LIQUIDATION,
+    MAX_LOTS,
+    MAX_PRICE,
+    REDUCE_ONLY,
+    SELL,
+    Account,
+    Refused,
+    Shard,
+    refuse_if,
+)
 from wavetank.matching.core.commands import CommandResult
 from wavetank.model.events import matching as events
-from wavetank.model.orders import CancelReason, CommandKind, InstrumentState, OrderFlag
+from wavetank.model.orders import CancelReason, CommandKind, InstrumentState
 from wavetank.model.reason import Reason
 
 
@@ -64,7 +77,7 @@ def liquidate(shard: Shard, ask: Ask) -> CommandResult:
         shard,
         Ask(
             ask.kind, ask.account_id, ask.instrument_id, ask.side, LIMIT, IOC,
-            OrderFlag.REDUCE_ONLY | OrderFlag.LIQUIDATION, price_ticks=price,
+            REDUCE_ONLY | LIQUIDATION, price_ticks=price,
             size_lots=min(closable, ask.size_lots, MAX_LOTS),
         ),
     )  # fmt: skip

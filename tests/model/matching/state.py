@@ -17,6 +17,10 @@ BUY, SELL = 1, 2
 LIMIT, MARKET = 1, 2
 GTC, IOC, FOK, GTT = 1, 2, 3, 4
 OPEN, UNTRIGGERED, WAITING = int(OrderState.OPEN), int(OrderState.UNTRIGGERED), int(OrderState.WAITING)
+# Plain numbers: flags of Python's own kind make a naive shard half as fast.
+POST_ONLY, REDUCE_ONLY, LIQUIDATION = int(OrderFlag.POST_ONLY), int(OrderFlag.REDUCE_ONLY), int(OrderFlag.LIQUIDATION)
+POST_ONLY_SLIDE, QUOTE = int(OrderFlag.POST_ONLY_SLIDE), int(OrderFlag.QUOTE)
+CANCEL_ON_DISCONNECT = int(OrderFlag.CANCEL_ON_DISCONNECT)
 MAX_PRICE = MAX_LOTS = 2**31 - 1
 LOTS_BOUND = 2**40 - 1
 NOTIONAL_BOUND = 2**55 - 1
@@ -74,15 +78,15 @@ class Order:
 
     @property
     def reduces(self) -> bool:
-        return bool(self.flags & OrderFlag.REDUCE_ONLY)
+        return bool(self.flags & REDUCE_ONLY)
 
     @property
     def liquidates(self) -> bool:
-        return bool(self.flags & OrderFlag.LIQUIDATION)
+        return bool(self.flags & LIQUIDATION)
 
     @property
     def post_only(self) -> bool:
-        return bool(self.flags & OrderFlag.POST_ONLY)
+        return bool(self.flags & POST_ONLY)
 
     @property
     def may_rest(self) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tests.model.matching import running
 from tests.model.matching.commands import Ask, outcome
-from tests.model.matching.state import Account, Shard, refuse_if
+from tests.model.matching.state import CANCEL_ON_DISCONNECT, Account, Shard, refuse_if
 from wavetank.matching.core.commands import CommandResult
 from wavetank.model.events import matching as events
-from wavetank.model.orders import CancelReason, OrderFlag
+from wavetank.model.orders import CancelReason
 from wavetank.model.reason import Reason
 
 SECOND_NS = 10**9
@@ -54,5 +54,5 @@ def cancel_all_after(shard: Shard, ask: Ask) -> CommandResult:
 
 def cancel_disconnected(shard: Shard) -> CommandResult:
     """Cancel, of all accounts, what was to end with its session."""
-    leaving = [o for o in shard.orders if o.flags & OrderFlag.CANCEL_ON_DISCONNECT]
+    leaving = [o for o in shard.orders if o.flags & CANCEL_ON_DISCONNECT]
     return outcome(cancelled=running.cancel_each(shard, leaving, CancelReason.DISCONNECTED))

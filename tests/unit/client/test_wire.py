@@ -149,7 +149,7 @@ def test_a_fill() -> None:
 
 
 def test_an_empty_side_of_the_best_bid_and_offer_is_none() -> None:
-    message = market_data_pb2.SubscribeResponse(
+    message = market_data_pb2.MarketUpdate(
         seq=3, instrument_id=1, bbo=market_data_pb2.BestBidOffer(ask_price_ticks=640_010, ask_size_lots=7)
     )
     event = WIRE.market_event(message)
@@ -163,7 +163,7 @@ def test_an_empty_side_of_the_best_bid_and_offer_is_none() -> None:
 
 
 def test_prices() -> None:
-    message = market_data_pb2.SubscribeResponse(
+    message = market_data_pb2.MarketUpdate(
         instrument_id=2,
         prices=market_data_pb2.InstrumentPrices(
             index_price_ticks=234_567,

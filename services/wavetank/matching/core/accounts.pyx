@@ -10,6 +10,7 @@ whatever has wrapped.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from wavetank.matching.core.ids cimport tag_of
 from wavetank.matching.core.words cimport LINE_NORMAL, NO_LINE, PRICE_LIMIT
 from wavetank.model.margin cimport initial_of
 from wavetank.model.money cimport int128
@@ -44,7 +45,7 @@ cdef class Accounts:
         blank.first_remembered = blank.last_remembered = -1
         index = <int32_t>self.slots.size()
         self.slots.push_back(blank)
-        self.by_id.put(tag_of(<uint64_t>account_id, 0), index)
+        self.by_id.put(account_tag(account_id), index)
         return index
 
     cdef int32_t seek_holding(self, int32_t account, int32_t book) noexcept:

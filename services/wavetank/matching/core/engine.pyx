@@ -19,6 +19,7 @@ from wavetank.matching.core.book cimport Book, Books, Level, TouchedLevel
 from wavetank.matching.core.cancellation cimport cancel_all, cancel_disconnected, cancel_one
 from wavetank.matching.core.deadlines cimport cancel_all_after, enter
 from wavetank.matching.core.dry_run cimport check_place
+from wavetank.matching.core.lookahead cimport look_ahead
 from wavetank.matching.core.placement cimport place, reject
 from wavetank.matching.core.quotes cimport mass_quote
 from wavetank.matching.core.records cimport (
@@ -173,6 +174,7 @@ cdef class Engine:
         self.last_results.resize(count)
         self.last_ends.resize(count)
         while index < count:
+            look_ahead(self.state, <Command*>data + index, count - index)
             index += self.handle(<Command*>data + index, count - index, &self.last_results[index])
             while done < index:
                 self.last_ends[done] = <int32_t>self.state.journal.count

@@ -8,6 +8,9 @@ from libcpp.vector cimport vector
 from wavetank.matching.core.records cimport Record
 from wavetank.matching.core.slab cimport Lines
 
+cdef enum:
+    HALF_RECORD = 64
+
 
 @cython.final
 cdef class Journal:
@@ -22,7 +25,9 @@ cdef class Journal:
         if self.count == self.records.size():
             self.grow()
         record = &self.records[self.count]
-        memset(record, 0, sizeof(Record))
+        # By halves: gcc clears 64 bytes with four stores, but 128 with a string instruction that takes 30 cycles.
+        memset(record, 0, HALF_RECORD)
+        memset(<char*>record + HALF_RECORD, 0, HALF_RECORD)
         record.kind = kind
         record.instrument_id = instrument_id
         record.account_id = account_id

@@ -9,6 +9,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
 
 from wavetank.matching.core.accounts cimport Holding
 from wavetank.matching.core.book cimport Book, Level
+from wavetank.matching.core.lookahead cimport fetch_order
 from wavetank.matching.core.orders cimport CONDITIONAL, STOPS_BOTH, STOPS_ITSELF, Order, loss_now
 from wavetank.matching.core.records cimport (
     ORDER_AMENDED,
@@ -50,6 +51,8 @@ cdef int match(Shard shard, int32_t taker) except -1:
                 cancel(shard, taker, BY_SELF_TRADE)
                 break
             continue
+        # It may be the next to trade.
+        fetch_order(shard, makes.next)
         _trade(shard, book, taker, maker, min(shard.orders.visible_lots(makes), order.remaining_lots))
         if makes.remaining_lots == 0:
             shard.close(maker, FILLED, 0, 0)

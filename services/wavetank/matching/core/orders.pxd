@@ -99,9 +99,9 @@ cdef inline int64_t loss_of(
     int64_t lots, int64_t price_ticks, int64_t margin_price_ticks, uint8_t side, int64_t taker_ppm, int32_t prepaid
 ) noexcept:
     """Return what `lots` of an order lose against the margin price at their limit, with the taker fee they add (R6)."""
-    cdef int64_t beyond = price_ticks - margin_price_ticks if side == BUY else margin_price_ticks - price_ticks
-    cdef int64_t fee = fee_due(lots * price_ticks, taker_ppm, &prepaid)
-    return fee + lots * beyond if beyond > 0 else fee
+    # Without branches: which side it is, and on which side of the margin price, no processor can guess. 1 and -1.
+    cdef int64_t beyond = (price_ticks - margin_price_ticks) * (2 * BUY + 1 - 2 * <int64_t>side)
+    return fee_due(lots * price_ticks, taker_ppm, &prepaid) + lots * (beyond & ~(beyond >> 63))
 
 cdef inline int64_t loss_now(Order* order, int64_t taker_ppm) noexcept:
     """Return what the open lots of an order add to the loss of its account's open orders (R6)."""

@@ -50,7 +50,9 @@ cdef struct Intent:
     uint8_t group_kind
 
 cdef inline void begin_intent(Intent* intent, int32_t account, int32_t book) noexcept:
-    memset(intent, 0, sizeof(Intent))
+    # By halves, as in the journal.
+    memset(intent, 0, sizeof(Intent) // 2)
+    memset(<char*>intent + sizeof(Intent) // 2, 0, sizeof(Intent) - sizeof(Intent) // 2)
     intent.account = account
     intent.book = book
     intent.holding = -1

@@ -362,13 +362,9 @@ cdef class Shard:
 
 
 cdef inline void _add_lots(Holding* holding, Order* order, int64_t lots) noexcept:
+    # Which side, no processor can guess; the address is worked out without a branch.
+    cdef int64_t* of_side = &holding.buys if order.side == BUY else &holding.sells
     if order.flags & REDUCE_ONLY:
-        if order.side == BUY:
-            holding.reduce_buys += lots
-        else:
-            holding.reduce_sells += lots
-    elif order.side == BUY:
-        holding.buys += lots
-    else:
-        holding.sells += lots
+        of_side = &holding.reduce_buys if order.side == BUY else &holding.reduce_sells
+    of_side[0] += lots
     holding.open_value += lots * order.price_ticks

@@ -139,7 +139,7 @@ class AccountEvents:
                 account_pb2.StreamAccountEventsRequest(account_id=account_id, from_seq=after_seq),
                 metadata=connection.metadata,
             ),
-            read=lambda message: account_event(message, connection.wire),
+            read=lambda message: [event for event in [account_event(message, connection.wire)] if event is not None],
             from_seq=from_seq,
             capacity=4_096,
             instruments=_instruments,
@@ -331,9 +331,9 @@ def _liquidation_stepped(message: account_pb2.StreamAccountEventsResponse, wire:
     )
 
 
-def _instruments(message: account_pb2.StreamAccountEventsResponse) -> int:
+def _instruments(message: account_pb2.StreamAccountEventsResponse) -> list[int]:
     kind = message.WhichOneof("event")
-    return 0 if kind is None else int(getattr(getattr(message, kind), "instrument_id", 0))
+    return [] if kind is None else [int(getattr(getattr(message, kind), "instrument_id", 0))]
 
 
 def _fill_booked(fill: account_pb2.BookedFill, seq: int, event_time_ns: int, wire: Wire) -> FillBooked:

@@ -22,7 +22,7 @@ from wavetank.client.connection import Backoff
 from wavetank.client.directory import Directory
 from wavetank.client.events import AccountEvent, Disconnected, Gap, MarketEvent, Prices, Reconnected, SessionEvent
 from wavetank.client.instrument import Instrument
-from wavetank.client.market_data import EVERY_CHANNEL, Channel, MarketData, Subscription
+from wavetank.client.market_data import USUAL_CHANNELS, Channel, MarketData, Subscription
 from wavetank.client.order_entry import CREDIT_RETRIES, Orders
 from wavetank.client.orders import Command, Order
 from wavetank.client.session import Session
@@ -179,7 +179,7 @@ class BlockingSubscription:
 
     @property
     def last_seq(self) -> int:
-        """Seq of the last message received."""
+        """Seq up to which all was given to the reader."""
         return self._subscription.last_seq
 
     def __iter__(self) -> Iterator[MarketEvent]:
@@ -275,7 +275,7 @@ class BlockingMarketData:
 
     def subscribe(
         self,
-        channels: Sequence[Channel] = EVERY_CHANNEL,
+        channels: Sequence[Channel] = USUAL_CHANNELS,
         instruments: Sequence[str] = (),
         *,
         from_seq: int | Mapping[int, int] = 0,

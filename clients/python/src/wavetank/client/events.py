@@ -8,13 +8,13 @@ it is the whole list.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum
 from typing import TypeAlias
 
 from wavetank.client.errors import WavetankError
-from wavetank.client.instrument import Instrument
+from wavetank.client.instrument import Instrument, InstrumentState
 from wavetank.client.orders import Command, CommandResult, Order, Side
 from wavetank.v1 import account_pb2
 
@@ -114,6 +114,9 @@ class PriceLevel:
     price: Decimal
     size: Decimal
     orders: int
+    price_ticks: int = field(default=0, compare=False, repr=False)
+    """The price as the venue counts it; with `size_lots` what a checksum is made of."""
+    size_lots: int = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,18 +141,29 @@ class BestBidOffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookSnapshot:
-    """A whole book by price level, best first."""
+    """A whole book by price level, best first; its checksum is None where it was not told."""
 
     seq: int
     event_time_ns: int
     instrument: str
     bids: tuple[PriceLevel, ...]
     asks: tuple[PriceLevel, ...]
+    checksum: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookDelta:
-    """Levels that changed, with their new sizes; `previous_seq` is of the book's message before."""
+    """Levels that changed, with their new sizes.
+
+    Attributes:
+        seq: position in the shard's log.
+        event_time_ns: venue time.
+        instrument: symbol.
+        bids: changed bids.
+        asks: changed asks.
+        previous_seq: seq of the book's last change before this one.
+        checksum: of the whole book after this change, None where it was not told.
+    """
 
     seq: int
     event_time_ns: int
@@ -157,11 +171,127 @@ class BookDelta:
     bids: tuple[PriceLevel, ...]
     asks: tuple[PriceLevel, ...]
     previous_seq: int
+    checksum: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookOrder:
+    """A resting order as everybody may see it; of an iceberg only what it shows. `own`: of the key's account."""
+
+    order_id: int
+    side: Side
+    price: Decimal
+    size: Decimal
+    own: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersSnapshot:
+    """All resting orders of an instrument: bids, best level first, each level oldest first; then asks."""
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    orders: tuple[BookOrder, ...]
+
+
+class OrderUpdateKind(IntEnum):
+    """What befell a resting order."""
+
+    ADDED = 1
+    """It rests now, behind all others at its price; so does an iceberg that shows its next part."""
+    CHANGED = 2
+    """It became smaller and kept its place."""
+    REMOVED = 3
+    """It left without trading."""
+    EXECUTED = 4
+    """It traded, and kept its place if something of it is left there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUpdate:
+    """One change of one resting order.
+
+    Attributes:
+        seq: position in the shard's log.
+        event_time_ns: venue time.
+        instrument: symbol.
+        kind: what befell it.
+        order_id: the order.
+        side: its side.
+        price: its limit, dollars.
+        size: what it shows now; 0 if it no longer stands at its place.
+        executed_size: of an execution, what traded.
+        trade_id: of an execution, the trade; else 0.
+        own: whether it is of the key's own account.
+    """
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    kind: OrderUpdateKind
+    order_id: int
+    side: Side
+    price: Decimal
+    size: Decimal
+    executed_size: Decimal
+    trade_id: int
+    own: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentStatus:
+    """State of an instrument (MTCH-050).
+
+    Attributes:
+        seq: position in the shard's log.
+        event_time_ns: venue time.
+        instrument: symbol.
+        state: what its book accepts.
+        indicative_price: in an auction, where it would uncross now, dollars; None if the book is not crossed.
+        indicative_size: what would trade there.
+        indicative_surplus: buying less selling size there.
+    """
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    state: InstrumentState
+    indicative_price: Decimal | None
+    indicative_size: Decimal
+    indicative_surplus: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePosition:
+    """Where an own order stands in its queue (MTCH-070).
+
+    Attributes:
+        seq: position in the shard's log.
+        event_time_ns: venue time.
+        instrument: symbol.
+        order_id: the order.
+        side: its side, None when it has left.
+        price: its limit, dollars.
+        size_ahead: visible size at its price that trades before it does.
+        orders_ahead: orders at its price before it.
+        has_left: True when it no longer rests.
+    """
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    order_id: int
+    side: Side | None
+    price: Decimal
+    size_ahead: Decimal
+    orders_ahead: int
+    has_left: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
-    """A trade of anybody; `aggressor` is the taker's side."""
+    """A trade of anybody; `aggressor` is the taker's side, in an auction that of the newer order."""
 
     seq: int
     event_time_ns: int
@@ -171,6 +301,7 @@ class Trade:
     size: Decimal
     aggressor: Side
     liquidation: bool
+    auction: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -463,7 +594,20 @@ SessionEvent: TypeAlias = (
     | Disconnected
     | Reconnected
 )
-MarketEvent: TypeAlias = BestBidOffer | BookSnapshot | BookDelta | Trade | Prices | Gap | Disconnected | Reconnected
+MarketEvent: TypeAlias = (
+    BestBidOffer
+    | BookSnapshot
+    | BookDelta
+    | Trade
+    | Prices
+    | OrdersSnapshot
+    | OrderUpdate
+    | InstrumentStatus
+    | QueuePosition
+    | Gap
+    | Disconnected
+    | Reconnected
+)
 AccountEvent: TypeAlias = (
     FillBooked
     | Deposited

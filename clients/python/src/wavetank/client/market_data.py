@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Self
+from typing import NoReturn, Self, TypeVar
 
 from wavetank.client.book import Book
 from wavetank.client.connection import Connection
-from wavetank.client.events import BookDelta, BookSnapshot, MarketEvent, Prices
+from wavetank.client.events import (
+    BookDelta,
+    BookSnapshot,
+    MarketEvent,
+    OrdersSnapshot,
+    OrderUpdate,
+    Prices,
+    QueuePosition,
+)
+from wavetank.client.order_book import OrderBook
 from wavetank.client.streams import BeginAnew, EventStream, Following
 from wavetank.client.wire import MarketMessageEvent
 from wavetank.v1 import market_data_pb2, market_data_pb2_grpc
+
+Snapshot = TypeVar("Snapshot", BookSnapshot, OrdersSnapshot)
 
 
 class Channel(IntEnum):
@@ -22,11 +33,18 @@ class Channel(IntEnum):
     BOOK = market_data_pb2.CHANNEL_BOOK
     TRADES = market_data_pb2.CHANNEL_TRADES
     PRICES = market_data_pb2.CHANNEL_PRICES
+    ORDERS = market_data_pb2.CHANNEL_ORDERS
+    """Every resting order, with the queues."""
+    STATUS = market_data_pb2.CHANNEL_STATUS
+    """State of the instrument, and where its auction would uncross."""
+    QUEUE_POSITION = market_data_pb2.CHANNEL_QUEUE_POSITION
+    """Own places in the queues; for a key of an account."""
 
 
 _STREAM = "market data"
 _CAPACITY = 4_096
-EVERY_CHANNEL = (Channel.BBO, Channel.BOOK, Channel.TRADES, Channel.PRICES)
+USUAL_CHANNELS = (Channel.BBO, Channel.BOOK, Channel.TRADES, Channel.PRICES)
+"""What most programs need; each of the others is asked for by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +58,13 @@ class BookView:
 class Subscription:
     """Market data in order, over any number of connections; of several shards, each shard's in its own order.
 
-    Iterate over it, or ask for one event with `next(timeout)`. `books` are kept up to date as their messages are read.
+    Iterate over it, or ask for one event with `next(timeout)`. Books are kept up to date as their messages are read,
+    and checked with each: one that is not what the venue holds ends in a `Gap` that says so, and a fresh beginning.
 
     Attributes:
         books: by symbol, of the instruments whose `BOOK` channel is subscribed.
+        order_books: by symbol, of the instruments whose `ORDERS` channel is subscribed.
+        queue_positions: by order id, if the `QUEUE_POSITION` channel is subscribed.
     """
 
     def __init__(
@@ -55,6 +76,9 @@ class Subscription:
     ) -> None:
         self._wire = connection.wire
         self._books: dict[str, Book] = {}
+        self._order_books: dict[str, OrderBook] = {}
+        self._queue_positions: dict[int, QueuePosition] = {}
+        self._parts: dict[str, BookSnapshot | OrdersSnapshot] = {}
         self._shards: dict[str, int] = {}
         directory = connection.directory
         wanted: dict[int, list[str]] = {}
@@ -95,7 +119,7 @@ class Subscription:
             read=lambda message: self._read(message, shard),
             from_seq=from_seq,
             capacity=_CAPACITY,
-            instruments=lambda message: message.instrument_id,
+            instruments=lambda message: [update.instrument_id for update in message.updates],
             events=self._events,
         )
 
@@ -105,13 +129,23 @@ class Subscription:
         return self._books
 
     @property
+    def order_books(self) -> Mapping[str, OrderBook]:
+        """Books order by order, by symbol."""
+        return self._order_books
+
+    @property
+    def queue_positions(self) -> Mapping[int, QueuePosition]:
+        """Places of own resting orders, by order id."""
+        return self._queue_positions
+
+    @property
     def last_seq(self) -> int:
-        """Seq of the last message read, of the first shard; give it as `from_seq` to go on here later."""
+        """Seq up to which all was given to the reader, of the first shard; as `from_seq` it goes on here later."""
         return next(iter(self._followings.values())).last_seq
 
     @property
     def last_seqs(self) -> dict[int, int]:
-        """By shard, seq of the last message read; give it as `from_seq` where several shards are subscribed."""
+        """The same by shard; give it as `from_seq` where several shards are subscribed."""
         return {shard: following.last_seq for shard, following in self._followings.items()}
 
     def __aiter__(self) -> AsyncIterator[MarketEvent]:
@@ -132,18 +166,70 @@ class Subscription:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _read(self, message: market_data_pb2.SubscribeResponse, shard: int) -> MarketMessageEvent | None:
-        event = self._wire.market_event(message)
-        if isinstance(event, (BookSnapshot, BookDelta)):
-            book = self._books.setdefault(event.instrument, Book(event.instrument))
-            self._shards[event.instrument] = shard
-            before = book.seq
-            if not book.apply(event):
-                for symbol, each in self._books.items():
-                    if self._shards[symbol] == shard:
-                        each.forget()
-                raise BeginAnew(f"a delta of {event.instrument} does not follow seq {before}")
+    def _read(self, message: market_data_pb2.SubscribeResponse, shard: int) -> list[MarketMessageEvent]:
+        own = frozenset(message.own_order_ids)
+        events = [event for update in message.updates for event in self._event(update, own, shard)]
+        for symbol, book in self._books.items():
+            if self._shards[symbol] == shard:
+                book.told(message.seq)
+        return events
+
+    def _event(
+        self, update: market_data_pb2.MarketUpdate, own: frozenset[int], shard: int
+    ) -> Iterator[MarketMessageEvent]:
+        """Yield what an update says, once it has been applied; nothing for a part of a snapshot."""
+        event = self._wire.market_event(update, own)
+        if isinstance(event, BookSnapshot):
+            snapshot = update.book_snapshot
+            event = self._joined(event, more=snapshot.more, continued=snapshot.continued)
+        elif isinstance(event, OrdersSnapshot):
+            orders = update.orders_snapshot
+            event = self._joined(event, more=orders.more, continued=orders.continued)
+        if event is not None:
+            yield self._applied(event, shard)
+
+    def _joined(self, part: Snapshot, *, more: bool, continued: bool) -> Snapshot | None:
+        """Return the snapshot that its parts make, or None while more follow."""
+        before = self._parts.pop(part.instrument, None) if continued else None
+        if isinstance(part, BookSnapshot) and isinstance(before, BookSnapshot):
+            part = replace(part, bids=before.bids + part.bids, asks=before.asks + part.asks)
+        elif isinstance(part, OrdersSnapshot) and isinstance(before, OrdersSnapshot):
+            part = replace(part, orders=before.orders + part.orders)
+        if more:
+            self._parts[part.instrument] = part
+            return None
+        return part
+
+    def _applied(self, event: MarketMessageEvent, shard: int) -> MarketMessageEvent:
+        """Keep the books up to date, and return the event; raise `BeginAnew` if a book cannot be."""
+        match event:
+            case BookSnapshot() | BookDelta():
+                self._shards[event.instrument] = shard
+                book = self._books.setdefault(event.instrument, Book(event.instrument))
+                if not book.apply(event):
+                    self._begin_anew(shard, book.fault)
+            case OrdersSnapshot() | OrderUpdate():
+                self._shards[event.instrument] = shard
+                orders = self._order_books.setdefault(event.instrument, OrderBook(event.instrument))
+                if isinstance(event, OrderUpdate) and (known := orders.order(event.order_id)) is not None:
+                    event = replace(event, own=known.own)
+                if not orders.apply(event):
+                    self._begin_anew(shard, f"{event} does not fit the orders of its book")
+            case QueuePosition(has_left=True):
+                self._queue_positions.pop(event.order_id, None)
+            case QueuePosition():
+                self._queue_positions[event.order_id] = event
+            case _:
+                pass
         return event
+
+    def _begin_anew(self, shard: int, cause: str) -> NoReturn:
+        for symbol, of in self._shards.items():
+            if of == shard:
+                for book in (self._books.get(symbol), self._order_books.get(symbol)):
+                    if book is not None:
+                        book.forget()
+        raise BeginAnew(cause)
 
 
 class MarketData:
@@ -154,7 +240,7 @@ class MarketData:
 
     def subscribe(
         self,
-        channels: Sequence[Channel] = EVERY_CHANNEL,
+        channels: Sequence[Channel] = USUAL_CHANNELS,
         instruments: Sequence[str] = (),
         *,
         from_seq: int | Mapping[int, int] = 0,

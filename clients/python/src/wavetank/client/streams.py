@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Generic, Protocol, Self, TypeVar
 
 import grpc.aio
@@ -50,6 +50,9 @@ class EventStream(Generic[Event]):
         self._taken = asyncio.Event()
         self._error: WavetankError | None = None
         self._ended = False
+        self._put = 0
+        self._given = 0
+        self._marks: deque[tuple[int, Callable[[], None]]] = deque()
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self
@@ -63,7 +66,19 @@ class EventStream(Generic[Event]):
             self._arrived.clear()
             await self._arrived.wait()
         self._taken.set()
-        return self._events.popleft()
+        event = self._events.popleft()
+        self._given += 1
+        self._pass_marks()
+        return event
+
+    def mark(self, passed: Callable[[], None]) -> None:
+        """Call `passed` once the reader has been given every event up to here."""
+        self._marks.append((self._put, passed))
+        self._pass_marks()
+
+    def _pass_marks(self) -> None:
+        while self._marks and self._marks[0][0] <= self._given:
+            self._marks.popleft()[1]()
 
     async def next(self, timeout: float | None = None) -> Event:
         """Return the next event.
@@ -91,6 +106,7 @@ class EventStream(Generic[Event]):
             self.fail(EventsOverrun(f"more than {self._capacity} events wait to be read; later ones are dropped"))
             return
         self._events.append(event)
+        self._put += 1
         self._arrived.set()
 
     async def put(self, event: Event) -> None:
@@ -135,10 +151,10 @@ class Following(Generic[Message, Event]):
         name: of the stream, for `Disconnected`, `Reconnected` and `Gap`.
         connection: to the venue.
         begin: opens the call that goes on after a seq; 0 begins anew.
-        read: turns a message into an event, or None; may raise `BeginAnew`.
+        read: turns a message into events; may raise `BeginAnew`.
         from_seq: seq after which to begin.
         capacity: events that may wait for the reader; then the venue waits, and cuts a reader that stays slow.
-        instruments: tells the instrument id that a message names, or 0.
+        instruments: tells the instrument ids that a message names; 0 is none.
         events: where the events go, None for a stream of its own; several may share one.
     """
 
@@ -148,10 +164,10 @@ class Following(Generic[Message, Event]):
         name: str,
         connection: Connection,
         begin: Callable[[int], _Call[Message]],
-        read: Callable[[Message], Event | None],
+        read: Callable[[Message], Iterable[Event]],
         from_seq: int,
         capacity: int,
-        instruments: Callable[[Message], int],
+        instruments: Callable[[Message], Iterable[int]],
         events: EventStream[Event | Gap | Disconnected | Reconnected] | None = None,
     ) -> None:
         self._instruments = instruments
@@ -161,6 +177,7 @@ class Following(Generic[Message, Event]):
         self._begin = begin
         self._read = read
         self._last_seq = from_seq
+        self._given_seq = from_seq
         self._lost = False
         self._attempt = 0
         self._failing_since: float | None = None
@@ -169,8 +186,8 @@ class Following(Generic[Message, Event]):
 
     @property
     def last_seq(self) -> int:
-        """Seq of the last message read; give it as `from_seq` to go on here later."""
-        return self._last_seq
+        """Seq up to which the reader was given everything; give it as `from_seq` to go on here later."""
+        return self._given_seq
 
     async def begun(self) -> None:
         """Wait until the first message has come, or until it is known that none will."""
@@ -220,14 +237,16 @@ class Following(Generic[Message, Event]):
             self._lost = False
             now_ns = self._connection.directory.clock.now_ns()
             await self.events.put(Reconnected(event_time_ns=now_ns, stream=self._name))
-        instrument_id = self._instruments(message)
-        if not self._connection.wire.knows(instrument_id):
-            await self._connection.know([instrument_id])
-        event = self._read(message)
-        self._last_seq = max(self._last_seq, message.seq)
+        await self._connection.know(self._instruments(message))
+        events = self._read(message)
+        self._last_seq = seq = max(self._last_seq, message.seq)
         self._begun.set()
-        if event is not None:
+        for event in events:
             await self.events.put(event)
+        self.events.mark(lambda: self._give(seq))
+
+    def _give(self, seq: int) -> None:
+        self._given_seq = seq
 
     async def _begin_anew(self, cause: str) -> None:
         now_ns = self._connection.directory.clock.now_ns()

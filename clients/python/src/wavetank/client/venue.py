@@ -36,10 +36,10 @@ class OraclePrices:
                 oracle_pb2.SubscribePricesRequest(consumer=consumer.value, instrument_ids=numbers, from_seq=after_seq),
                 metadata=connection.metadata,
             ),
-            read=connection.wire.oracle_prices,
+            read=lambda message: [connection.wire.oracle_prices(message)],
             from_seq=from_seq,
             capacity=4_096,
-            instruments=lambda message: message.instrument_id,
+            instruments=lambda message: [message.instrument_id],
         )
 
     def __aiter__(self) -> AsyncIterator[Prices | Gap | Disconnected | Reconnected]:

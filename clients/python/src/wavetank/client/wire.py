@@ -5,23 +5,29 @@ It holds the venue's instruments, for every price and size on the wire is an int
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from decimal import Decimal
 
 from wavetank.client.errors import InstrumentUnknown, refusal_error
 from wavetank.client.events import (
     BestBidOffer,
     BookDelta,
+    BookOrder,
     BookSnapshot,
     Fill,
+    InstrumentStatus,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
+    OrdersSnapshot,
+    OrderUpdate,
+    OrderUpdateKind,
     PriceLevel,
     Prices,
+    QueuePosition,
     Trade,
 )
-from wavetank.client.instrument import Instrument, decimal_of, dollars, scaled
+from wavetank.client.instrument import Instrument, InstrumentState, decimal_of, dollars, scaled
 from wavetank.client.orders import (
     AmendOrder,
     CancelAllOrders,
@@ -39,7 +45,17 @@ from wavetank.client.orders import (
 )
 from wavetank.v1 import instrument_pb2, market_data_pb2, oracle_pb2, order_entry_pb2
 
-MarketMessageEvent = BestBidOffer | BookSnapshot | BookDelta | Trade | Prices
+MarketMessageEvent = (
+    BestBidOffer
+    | BookSnapshot
+    | BookDelta
+    | Trade
+    | Prices
+    | OrdersSnapshot
+    | OrderUpdate
+    | InstrumentStatus
+    | QueuePosition
+)
 OrderMessageEvent = OrderAccepted | OrderAmended | OrderCancelled | Fill
 
 
@@ -234,8 +250,15 @@ class Wire:
 
     # --- Market data -------------------------------------------------------------------------------------------------
 
-    def market_event(self, message: market_data_pb2.SubscribeResponse) -> MarketMessageEvent | None:
-        """Return a message of a subscription, or None for a kind that is newer than this SDK."""
+    def market_event(
+        self, message: market_data_pb2.MarketUpdate, own: Container[int] = ()
+    ) -> MarketMessageEvent | None:
+        """Return an update of a subscription, or None for a kind that is newer than this SDK.
+
+        Args:
+            message: the update.
+            own: ids of orders that are the key's own account's.
+        """
         instrument = self.numbered(message.instrument_id)
         seq, time_ns, symbol = message.seq, message.event_time_ns, instrument.symbol
         match message.WhichOneof("update"):
@@ -251,7 +274,8 @@ class Wire:
                     ask_size=instrument.size(bbo.ask_size_lots),
                 )
             case "book_snapshot":
-                return self.book(message.book_snapshot, instrument, seq, time_ns)
+                snapshot = message.book_snapshot
+                return self.book(snapshot, instrument, seq, time_ns, is_whole=not snapshot.more)
             case "book_delta":
                 return BookDelta(
                     seq=seq,
@@ -260,6 +284,7 @@ class Wire:
                     bids=_levels(message.book_delta.bids, instrument),
                     asks=_levels(message.book_delta.asks, instrument),
                     previous_seq=message.book_delta.previous_seq,
+                    checksum=message.book_delta.checksum,
                 )
             case "trade":
                 trade = message.trade
@@ -272,22 +297,90 @@ class Wire:
                     size=instrument.size(trade.size_lots),
                     aggressor=Side(trade.aggressor),
                     liquidation=trade.liquidation,
+                    auction=trade.auction,
                 )
             case "prices":
                 return self.prices(message.prices, instrument, seq, time_ns)
+            case "orders_snapshot":
+                return OrdersSnapshot(
+                    seq=seq,
+                    event_time_ns=time_ns,
+                    instrument=symbol,
+                    orders=tuple(
+                        BookOrder(
+                            order_id=order.order_id,
+                            side=Side(order.side),
+                            price=instrument.price(order.price_ticks),
+                            size=instrument.size(order.size_lots),
+                            own=order.order_id in own,
+                        )
+                        for order in message.orders_snapshot.orders
+                    ),
+                )
+            case "order_update":
+                return self._order_update(message, instrument, own)
+            case "status":
+                status = message.status
+                return InstrumentStatus(
+                    seq=seq,
+                    event_time_ns=time_ns,
+                    instrument=symbol,
+                    state=InstrumentState(status.state),
+                    indicative_price=_price(instrument, status.indicative_price_ticks),
+                    indicative_size=instrument.size(status.indicative_size_lots),
+                    indicative_surplus=instrument.size(status.indicative_surplus_lots),
+                )
+            case "queue_position":
+                position = message.queue_position
+                return QueuePosition(
+                    seq=seq,
+                    event_time_ns=time_ns,
+                    instrument=symbol,
+                    order_id=position.order_id,
+                    side=Side(position.side) if position.side else None,
+                    price=instrument.price(position.price_ticks),
+                    size_ahead=instrument.size(position.lots_ahead),
+                    orders_ahead=position.orders_ahead,
+                    has_left=position.has_left,
+                )
             case _:
                 return None
 
+    def _order_update(
+        self, message: market_data_pb2.MarketUpdate, instrument: Instrument, own: Container[int]
+    ) -> OrderUpdate:
+        update = message.order_update
+        return OrderUpdate(
+            seq=message.seq,
+            event_time_ns=message.event_time_ns,
+            instrument=instrument.symbol,
+            kind=OrderUpdateKind(update.kind),
+            order_id=update.order_id,
+            side=Side(update.side),
+            price=instrument.price(update.price_ticks),
+            size=instrument.size(update.size_lots),
+            executed_size=instrument.size(update.executed_lots),
+            trade_id=update.trade_id,
+            own=update.order_id in own,
+        )
+
     def book(
-        self, message: market_data_pb2.BookSnapshot, instrument: Instrument, seq: int, event_time_ns: int
+        self,
+        message: market_data_pb2.BookSnapshot,
+        instrument: Instrument,
+        seq: int,
+        event_time_ns: int,
+        *,
+        is_whole: bool = False,
     ) -> BookSnapshot:
-        """Return a whole book."""
+        """Return a book, or a part of it; a whole one has a checksum."""
         return BookSnapshot(
             seq=seq,
             event_time_ns=event_time_ns,
             instrument=instrument.symbol,
             bids=_levels(message.bids, instrument),
             asks=_levels(message.asks, instrument),
+            checksum=message.checksum if is_whole else None,
         )
 
     def prices(
@@ -330,7 +423,13 @@ def _price(instrument: Instrument, ticks: int) -> Decimal | None:
 
 def _levels(levels: Iterable[market_data_pb2.PriceLevel], instrument: Instrument) -> tuple[PriceLevel, ...]:
     return tuple(
-        PriceLevel(instrument.price(level.price_ticks), instrument.size(level.size_lots), level.orders)
+        PriceLevel(
+            instrument.price(level.price_ticks),
+            instrument.size(level.size_lots),
+            level.orders,
+            level.price_ticks,
+            level.size_lots,
+        )
         for level in levels
     )
 

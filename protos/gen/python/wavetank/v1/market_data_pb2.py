@@ -25,35 +25,49 @@ _sym_db = _symbol_database.Default()
 from wavetank.v1 import instrument_pb2 as wavetank_dot_v1_dot_instrument__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dwavetank/v1/market_data.proto\x12\x0bwavetank.v1\x1a\x1cwavetank/v1/instrument.proto\"d\n\x10SubscribeRequest\x12&\n\x08\x63hannels\x18\x01 \x03(\x0e\x32\x14.wavetank.v1.Channel\x12\x16\n\x0einstrument_ids\x18\x02 \x03(\x05\x12\x10\n\x08\x66rom_seq\x18\x03 \x01(\x03\"D\n\nPriceLevel\x12\x13\n\x0bprice_ticks\x18\x01 \x01(\x03\x12\x11\n\tsize_lots\x18\x02 \x01(\x03\x12\x0e\n\x06orders\x18\x03 \x01(\x05\"n\n\x0c\x42\x65stBidOffer\x12\x17\n\x0f\x62id_price_ticks\x18\x01 \x01(\x03\x12\x15\n\rbid_size_lots\x18\x02 \x01(\x03\x12\x17\n\x0f\x61sk_price_ticks\x18\x03 \x01(\x03\x12\x15\n\rask_size_lots\x18\x04 \x01(\x03\"\\\n\x0c\x42ookSnapshot\x12%\n\x04\x62ids\x18\x01 \x03(\x0b\x32\x17.wavetank.v1.PriceLevel\x12%\n\x04\x61sks\x18\x02 \x03(\x0b\x32\x17.wavetank.v1.PriceLevel\"o\n\tBookDelta\x12%\n\x04\x62ids\x18\x01 \x03(\x0b\x32\x17.wavetank.v1.PriceLevel\x12%\n\x04\x61sks\x18\x02 \x03(\x0b\x32\x17.wavetank.v1.PriceLevel\x12\x14\n\x0cprevious_seq\x18\x03 \x01(\x03\"\x82\x01\n\x0bPublicTrade\x12\x10\n\x08trade_id\x18\x01 \x01(\x03\x12\x13\n\x0bprice_ticks\x18\x02 \x01(\x03\x12\x11\n\tsize_lots\x18\x03 \x01(\x03\x12$\n\taggressor\x18\x04 \x01(\x0e\x32\x11.wavetank.v1.Side\x12\x13\n\x0bliquidation\x18\x05 \x01(\x08\"\xbd\x01\n\x10InstrumentPrices\x12\x19\n\x11index_price_ticks\x18\x01 \x01(\x03\x12\x18\n\x10mark_price_ticks\x18\x02 \x01(\x03\x12\r\n\x05stale\x18\x03 \x01(\x08\x12\x18\n\x10\x66unding_rate_e12\x18\x04 \x01(\x03\x12\x1a\n\x12open_interest_lots\x18\x05 \x01(\x03\x12\x18\n\x10last_price_ticks\x18\x06 \x01(\x03\x12\x15\n\rindex_time_ns\x18\x07 \x01(\x03\"\xc0\x02\n\x11SubscribeResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x15\n\revent_time_ns\x18\x02 \x01(\x03\x12\x15\n\rinstrument_id\x18\x03 \x01(\x05\x12(\n\x03\x62\x62o\x18\x04 \x01(\x0b\x32\x19.wavetank.v1.BestBidOfferH\x00\x12\x32\n\rbook_snapshot\x18\x05 \x01(\x0b\x32\x19.wavetank.v1.BookSnapshotH\x00\x12,\n\nbook_delta\x18\x06 \x01(\x0b\x32\x16.wavetank.v1.BookDeltaH\x00\x12)\n\x05trade\x18\x07 \x01(\x0b\x32\x18.wavetank.v1.PublicTradeH\x00\x12/\n\x06prices\x18\x08 \x01(\x0b\x32\x1d.wavetank.v1.InstrumentPricesH\x00\x42\x08\n\x06update\"6\n\x0eGetBookRequest\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\x05\"v\n\x0fGetBookResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\'\n\x04\x62ook\x18\x02 \x01(\x0b\x32\x19.wavetank.v1.BookSnapshot\x12-\n\x06prices\x18\x03 \x01(\x0b\x32\x1d.wavetank.v1.InstrumentPrices*m\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43HANNEL_BBO\x10\x01\x12\x10\n\x0c\x43HANNEL_BOOK\x10\x02\x12\x12\n\x0e\x43HANNEL_TRADES\x10\x03\x12\x12\n\x0e\x43HANNEL_PRICES\x10\x04\x32\xa7\x01\n\x11MarketDataService\x12L\n\tSubscribe\x12\x1d.wavetank.v1.SubscribeRequest\x1a\x1e.wavetank.v1.SubscribeResponse0\x01\x12\x44\n\x07GetBook\x12\x1b.wavetank.v1.GetBookRequest\x1a\x1c.wavetank.v1.GetBookResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dwavetank/v1/market_data.proto\x12\x0bwavetank.v1\x1a\x1cwavetank/v1/instrument.proto\"d\n\x10SubscribeRequest\x12&\n\x08\x63hannels\x18\x01 \x03(\x0e\x32\x14.wavetank.v1.Channel\x12\x16\n\x0einstrument_ids\x18\x02 \x03(\x05\x12\x10\n\x08\x66rom_seq\x18\x03 \x01(\x03\"D\n\nPriceLevel\x12\x13\n\x0bprice_ticks\x18\x01 \x01(\x03\x12\x11\n\tsize_lots\x18\x02 \x01(\x03\x12\x0e\n\x06orders\x18\x03 \x01(\x05\"n\n\x0c\x42\x65stBidOffer\x12\x17\n\x0f\x62id_price_ticks\x18\x01 \x01(\x03\x12\x15\n\rbid_size_lots\x18\x02 \x01(\x03\x12\x17\n\x0f\x61sk_price_ticks\x18\x03 \x01(\x03\x12\x15\n\rask_size_lots\x18\x04 \x01(\x03\"\x8f\x01\n\x0c\x42ookSnapshot\x12%\n\x04\x62ids\x18\x01 \x03(\x0b\x32\x17.wavetank.v1.PriceLevel\x12%\n\x04\x61sks\x18\x02 \x03(\x0b\x32\x17.wavetank.v1.PriceLevel\x12\x10\n\x08\x63hecksum\x18\x03 \x01(\x10\x12\x0c\n\x04more\x18\x04 \x01(\x08\x12\x11\n\tcontinued\x18\x05 \x01(\x08\"\x81\x01\n\tBookDelta\x12%\n\x04\x62ids\x18\x01 \x03(\x0b\x32\x17.wavetank.v1.PriceLevel\x12%\n\x04\x61sks\x18\x02 \x03(\x0b\x32\x17.wavetank.v1.PriceLevel\x12\x14\n\x0cprevious_seq\x18\x03 \x01(\x03\x12\x10\n\x08\x63hecksum\x18\x04 \x01(\x10\"\x93\x01\n\x0bPublicTrade\x12\x10\n\x08trade_id\x18\x01 \x01(\x03\x12\x13\n\x0bprice_ticks\x18\x02 \x01(\x03\x12\x11\n\tsize_lots\x18\x03 \x01(\x03\x12$\n\taggressor\x18\x04 \x01(\x0e\x32\x11.wavetank.v1.Side\x12\x13\n\x0bliquidation\x18\x05 \x01(\x08\x12\x0f\n\x07\x61uction\x18\x06 \x01(\x08\"f\n\tBookOrder\x12\x10\n\x08order_id\x18\x01 \x01(\x03\x12\x1f\n\x04side\x18\x02 \x01(\x0e\x32\x11.wavetank.v1.Side\x12\x13\n\x0bprice_ticks\x18\x03 \x01(\x03\x12\x11\n\tsize_lots\x18\x04 \x01(\x03\"Y\n\x0eOrdersSnapshot\x12&\n\x06orders\x18\x01 \x03(\x0b\x32\x16.wavetank.v1.BookOrder\x12\x0c\n\x04more\x18\x02 \x01(\x08\x12\x11\n\tcontinued\x18\x03 \x01(\x08\"\xbd\x01\n\x0bOrderUpdate\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.wavetank.v1.OrderUpdateKind\x12\x10\n\x08order_id\x18\x02 \x01(\x03\x12\x1f\n\x04side\x18\x03 \x01(\x0e\x32\x11.wavetank.v1.Side\x12\x13\n\x0bprice_ticks\x18\x04 \x01(\x03\x12\x11\n\tsize_lots\x18\x05 \x01(\x03\x12\x15\n\rexecuted_lots\x18\x06 \x01(\x03\x12\x10\n\x08trade_id\x18\x07 \x01(\x03\"\x9e\x01\n\x10InstrumentStatus\x12+\n\x05state\x18\x01 \x01(\x0e\x32\x1c.wavetank.v1.InstrumentState\x12\x1e\n\x16indicative_price_ticks\x18\x02 \x01(\x03\x12\x1c\n\x14indicative_size_lots\x18\x03 \x01(\x03\x12\x1f\n\x17indicative_surplus_lots\x18\x04 \x01(\x03\"\x93\x01\n\rQueuePosition\x12\x10\n\x08order_id\x18\x01 \x01(\x03\x12\x1f\n\x04side\x18\x02 \x01(\x0e\x32\x11.wavetank.v1.Side\x12\x13\n\x0bprice_ticks\x18\x03 \x01(\x03\x12\x12\n\nlots_ahead\x18\x04 \x01(\x03\x12\x14\n\x0corders_ahead\x18\x05 \x01(\x05\x12\x10\n\x08has_left\x18\x06 \x01(\x08\"\xbd\x01\n\x10InstrumentPrices\x12\x19\n\x11index_price_ticks\x18\x01 \x01(\x03\x12\x18\n\x10mark_price_ticks\x18\x02 \x01(\x03\x12\r\n\x05stale\x18\x03 \x01(\x08\x12\x18\n\x10\x66unding_rate_e12\x18\x04 \x01(\x03\x12\x1a\n\x12open_interest_lots\x18\x05 \x01(\x03\x12\x18\n\x10last_price_ticks\x18\x06 \x01(\x03\x12\x15\n\rindex_time_ns\x18\x07 \x01(\x03\"\x8c\x04\n\x0cMarketUpdate\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x15\n\revent_time_ns\x18\x02 \x01(\x03\x12\x15\n\rinstrument_id\x18\x03 \x01(\x05\x12(\n\x03\x62\x62o\x18\x04 \x01(\x0b\x32\x19.wavetank.v1.BestBidOfferH\x00\x12\x32\n\rbook_snapshot\x18\x05 \x01(\x0b\x32\x19.wavetank.v1.BookSnapshotH\x00\x12,\n\nbook_delta\x18\x06 \x01(\x0b\x32\x16.wavetank.v1.BookDeltaH\x00\x12)\n\x05trade\x18\x07 \x01(\x0b\x32\x18.wavetank.v1.PublicTradeH\x00\x12/\n\x06prices\x18\x08 \x01(\x0b\x32\x1d.wavetank.v1.InstrumentPricesH\x00\x12\x36\n\x0forders_snapshot\x18\t \x01(\x0b\x32\x1b.wavetank.v1.OrdersSnapshotH\x00\x12\x30\n\x0corder_update\x18\n \x01(\x0b\x32\x18.wavetank.v1.OrderUpdateH\x00\x12/\n\x06status\x18\x0b \x01(\x0b\x32\x1d.wavetank.v1.InstrumentStatusH\x00\x12\x34\n\x0equeue_position\x18\x0c \x01(\x0b\x32\x1a.wavetank.v1.QueuePositionH\x00\x42\x08\n\x06update\"\xb6\x01\n\x11SubscribeResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12*\n\x07updates\x18\t \x03(\x0b\x32\x19.wavetank.v1.MarketUpdate\x12\x15\n\rown_order_ids\x18\n \x03(\x03J\x04\x08\x02\x10\tR\revent_time_nsR\rinstrument_idR\x03\x62\x62oR\rbook_snapshotR\nbook_deltaR\x05tradeR\x06prices\"6\n\x0eGetBookRequest\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\r\n\x05\x64\x65pth\x18\x02 \x01(\x05\"v\n\x0fGetBookResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\'\n\x04\x62ook\x18\x02 \x01(\x0b\x32\x19.wavetank.v1.BookSnapshot\x12-\n\x06prices\x18\x03 \x01(\x0b\x32\x1d.wavetank.v1.InstrumentPrices*\xb1\x01\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43HANNEL_BBO\x10\x01\x12\x10\n\x0c\x43HANNEL_BOOK\x10\x02\x12\x12\n\x0e\x43HANNEL_TRADES\x10\x03\x12\x12\n\x0e\x43HANNEL_PRICES\x10\x04\x12\x12\n\x0e\x43HANNEL_ORDERS\x10\x05\x12\x12\n\x0e\x43HANNEL_STATUS\x10\x06\x12\x1a\n\x16\x43HANNEL_QUEUE_POSITION\x10\x07*\xaf\x01\n\x0fOrderUpdateKind\x12!\n\x1dORDER_UPDATE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17ORDER_UPDATE_KIND_ADDED\x10\x01\x12\x1d\n\x19ORDER_UPDATE_KIND_CHANGED\x10\x02\x12\x1d\n\x19ORDER_UPDATE_KIND_REMOVED\x10\x03\x12\x1e\n\x1aORDER_UPDATE_KIND_EXECUTED\x10\x04\x32\xa7\x01\n\x11MarketDataService\x12L\n\tSubscribe\x12\x1d.wavetank.v1.SubscribeRequest\x1a\x1e.wavetank.v1.SubscribeResponse0\x01\x12\x44\n\x07GetBook\x12\x1b.wavetank.v1.GetBookRequest\x1a\x1c.wavetank.v1.GetBookResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wavetank.v1.market_data_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHANNEL']._serialized_start=1391
-  _globals['_CHANNEL']._serialized_end=1500
+  _globals['_CHANNEL']._serialized_start=2567
+  _globals['_CHANNEL']._serialized_end=2744
+  _globals['_ORDERUPDATEKIND']._serialized_start=2747
+  _globals['_ORDERUPDATEKIND']._serialized_end=2922
   _globals['_SUBSCRIBEREQUEST']._serialized_start=76
   _globals['_SUBSCRIBEREQUEST']._serialized_end=176
   _globals['_PRICELEVEL']._serialized_start=178
   _globals['_PRICELEVEL']._serialized_end=246
   _globals['_BESTBIDOFFER']._serialized_start=248
   _globals['_BESTBIDOFFER']._serialized_end=358
-  _globals['_BOOKSNAPSHOT']._serialized_start=360
-  _globals['_BOOKSNAPSHOT']._serialized_end=452
-  _globals['_BOOKDELTA']._serialized_start=454
-  _globals['_BOOKDELTA']._serialized_end=565
-  _globals['_PUBLICTRADE']._serialized_start=568
-  _globals['_PUBLICTRADE']._serialized_end=698
-  _globals['_INSTRUMENTPRICES']._serialized_start=701
-  _globals['_INSTRUMENTPRICES']._serialized_end=890
-  _globals['_SUBSCRIBERESPONSE']._serialized_start=893
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=1213
-  _globals['_GETBOOKREQUEST']._serialized_start=1215
-  _globals['_GETBOOKREQUEST']._serialized_end=1269
-  _globals['_GETBOOKRESPONSE']._serialized_start=1271
-  _globals['_GETBOOKRESPONSE']._serialized_end=1389
-  _globals['_MARKETDATASERVICE']._serialized_start=1503
-  _globals['_MARKETDATASERVICE']._serialized_end=1670
+  _globals['_BOOKSNAPSHOT']._serialized_start=361
+  _globals['_BOOKSNAPSHOT']._serialized_end=504
+  _globals['_BOOKDELTA']._serialized_start=507
+  _globals['_BOOKDELTA']._serialized_end=636
+  _globals['_PUBLICTRADE']._serialized_start=639
+  _globals['_PUBLICTRADE']._serialized_end=786
+  _globals['_BOOKORDER']._serialized_start=788
+  _globals['_BOOKORDER']._serialized_end=890
+  _globals['_ORDERSSNAPSHOT']._serialized_start=892
+  _globals['_ORDERSSNAPSHOT']._serialized_end=981
+  _globals['_ORDERUPDATE']._serialized_start=984
+  _globals['_ORDERUPDATE']._serialized_end=1173
+  _globals['_INSTRUMENTSTATUS']._serialized_start=1176
+  _globals['_INSTRUMENTSTATUS']._serialized_end=1334
+  _globals['_QUEUEPOSITION']._serialized_start=1337
+  _globals['_QUEUEPOSITION']._serialized_end=1484
+  _globals['_INSTRUMENTPRICES']._serialized_start=1487
+  _globals['_INSTRUMENTPRICES']._serialized_end=1676
+  _globals['_MARKETUPDATE']._serialized_start=1679
+  _globals['_MARKETUPDATE']._serialized_end=2203
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=2206
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=2388
+  _globals['_GETBOOKREQUEST']._serialized_start=2390
+  _globals['_GETBOOKREQUEST']._serialized_end=2444
+  _globals['_GETBOOKRESPONSE']._serialized_start=2446
+  _globals['_GETBOOKRESPONSE']._serialized_end=2564
+  _globals['_MARKETDATASERVICE']._serialized_start=2925
+  _globals['_MARKETDATASERVICE']._serialized_end=3092
 # @@protoc_insertion_point(module_scope)

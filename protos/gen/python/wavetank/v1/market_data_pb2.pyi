@@ -29,13 +29,23 @@ class _ChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Channel.Value
     CHANNEL_UNSPECIFIED: _Channel.ValueType  # 0
     """Refused."""
     CHANNEL_BBO: _Channel.ValueType  # 1
-    """Best bid and offer."""
+    """Best bid and offer; a reader that is behind gets the last one only."""
     CHANNEL_BOOK: _Channel.ValueType  # 2
-    """Price levels: a snapshot, then deltas."""
+    """Price levels (L2): a snapshot, then deltas with a checksum; the deltas of commits that a reader
+    is behind become one.
+    """
     CHANNEL_TRADES: _Channel.ValueType  # 3
-    """Trades."""
+    """Trades, each of them."""
     CHANNEL_PRICES: _Channel.ValueType  # 4
-    """Index, mark, funding rate, open interest."""
+    """Index, mark, funding rate, open interest; the last one only."""
+    CHANNEL_ORDERS: _Channel.ValueType  # 5
+    """Every resting order (L3): a snapshot with the queues, then each change in turn."""
+    CHANNEL_STATUS: _Channel.ValueType  # 6
+    """State of the instrument, and where its auction would uncross; the last one only."""
+    CHANNEL_QUEUE_POSITION: _Channel.ValueType  # 7
+    """Place in the queue of each resting order of the key's own account, when it changes; the last
+    one only.
+    """
 
 class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper):
     """What can be subscribed."""
@@ -43,14 +53,56 @@ class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper):
 CHANNEL_UNSPECIFIED: Channel.ValueType  # 0
 """Refused."""
 CHANNEL_BBO: Channel.ValueType  # 1
-"""Best bid and offer."""
+"""Best bid and offer; a reader that is behind gets the last one only."""
 CHANNEL_BOOK: Channel.ValueType  # 2
-"""Price levels: a snapshot, then deltas."""
+"""Price levels (L2): a snapshot, then deltas with a checksum; the deltas of commits that a reader
+is behind become one.
+"""
 CHANNEL_TRADES: Channel.ValueType  # 3
-"""Trades."""
+"""Trades, each of them."""
 CHANNEL_PRICES: Channel.ValueType  # 4
-"""Index, mark, funding rate, open interest."""
+"""Index, mark, funding rate, open interest; the last one only."""
+CHANNEL_ORDERS: Channel.ValueType  # 5
+"""Every resting order (L3): a snapshot with the queues, then each change in turn."""
+CHANNEL_STATUS: Channel.ValueType  # 6
+"""State of the instrument, and where its auction would uncross; the last one only."""
+CHANNEL_QUEUE_POSITION: Channel.ValueType  # 7
+"""Place in the queue of each resting order of the key's own account, when it changes; the last
+one only.
+"""
 Global___Channel: _TypeAlias = Channel  # noqa: Y015
+
+class _OrderUpdateKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OrderUpdateKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderUpdateKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ORDER_UPDATE_KIND_UNSPECIFIED: _OrderUpdateKind.ValueType  # 0
+    """Refused."""
+    ORDER_UPDATE_KIND_ADDED: _OrderUpdateKind.ValueType  # 1
+    """It rests now, behind all others at its price; so does an iceberg that shows its next part."""
+    ORDER_UPDATE_KIND_CHANGED: _OrderUpdateKind.ValueType  # 2
+    """It became smaller and kept its place."""
+    ORDER_UPDATE_KIND_REMOVED: _OrderUpdateKind.ValueType  # 3
+    """It left without trading: cancelled, expired, or amended and about to run anew."""
+    ORDER_UPDATE_KIND_EXECUTED: _OrderUpdateKind.ValueType  # 4
+    """It traded in part or in whole, and kept its place if something of it is left."""
+
+class OrderUpdateKind(_OrderUpdateKind, metaclass=_OrderUpdateKindEnumTypeWrapper):
+    """What befell a resting order."""
+
+ORDER_UPDATE_KIND_UNSPECIFIED: OrderUpdateKind.ValueType  # 0
+"""Refused."""
+ORDER_UPDATE_KIND_ADDED: OrderUpdateKind.ValueType  # 1
+"""It rests now, behind all others at its price; so does an iceberg that shows its next part."""
+ORDER_UPDATE_KIND_CHANGED: OrderUpdateKind.ValueType  # 2
+"""It became smaller and kept its place."""
+ORDER_UPDATE_KIND_REMOVED: OrderUpdateKind.ValueType  # 3
+"""It left without trading: cancelled, expired, or amended and about to run anew."""
+ORDER_UPDATE_KIND_EXECUTED: OrderUpdateKind.ValueType  # 4
+"""It traded in part or in whole, and kept its place if something of it is left."""
+Global___OrderUpdateKind: _TypeAlias = OrderUpdateKind  # noqa: Y015
 
 @_typing.final
 class SubscribeRequest(_message.Message):
@@ -62,7 +114,7 @@ class SubscribeRequest(_message.Message):
     INSTRUMENT_IDS_FIELD_NUMBER: _builtins.int
     FROM_SEQ_FIELD_NUMBER: _builtins.int
     from_seq: _builtins.int
-    """Resume after this seq; 0 for a snapshot first."""
+    """Resume after this seq of a `SubscribeResponse`; 0 for the present state first."""
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[Global___Channel.ValueType]:
         """Channels."""
@@ -152,12 +204,37 @@ Global___BestBidOffer: _TypeAlias = BestBidOffer  # noqa: Y015
 
 @_typing.final
 class BookSnapshot(_message.Message):
-    """A whole book by price level."""
+    """A book by price level. Of an iceberg only what it shows counts.
+
+    The checksum of a book is the sum, modulo 2^64, over all its levels of
+      key(level) * (size_lots * 65536 + orders)
+    where key is the finalizer of splitmix64, set to odd, of the level's price and side:
+      z = price_ticks * 2 + (1 for an ask, 0 for a bid) + 0x9E3779B97F4A7C15
+      z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9
+      z = (z ^ (z >> 27)) * 0x94D049BB133111EB
+      key = (z ^ (z >> 31)) | 1
+    all modulo 2^64, shifts without sign. It is told as a signed number. An empty book has 0. Bid 100
+    with 5 lots in 1 order beside ask 101 with 7 lots in 2 orders: 811086456700739479.
+    A sum over the whole book can be kept by adding what a level changed by, whatever the depth, and
+    notices a level that is wrong anywhere; a checksum over the best levels only would cost a walk
+    with each message, and see nothing behind them.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BIDS_FIELD_NUMBER: _builtins.int
     ASKS_FIELD_NUMBER: _builtins.int
+    CHECKSUM_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    CONTINUED_FIELD_NUMBER: _builtins.int
+    checksum: _builtins.int
+    """Checksum of the whole book; 0 in parts that are followed by more, and in GetBookResponse."""
+    more: _builtins.bool
+    """True if more of this snapshot follows in another message; the first part empties the book, and
+    only the last completes it.
+    """
+    continued: _builtins.bool
+    """True in every part but the first, which adds to the levels told before."""
     @_builtins.property
     def bids(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceLevel]:
         """Bids, best first."""
@@ -171,10 +248,13 @@ class BookSnapshot(_message.Message):
         *,
         bids: _abc.Iterable[Global___PriceLevel] | None = ...,
         asks: _abc.Iterable[Global___PriceLevel] | None = ...,
+        checksum: _builtins.int = ...,
+        more: _builtins.bool = ...,
+        continued: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks", b"asks", "bids", b"bids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks", b"asks", "bids", b"bids", "checksum", b"checksum", "continued", b"continued", "more", b"more"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -189,8 +269,13 @@ class BookDelta(_message.Message):
     BIDS_FIELD_NUMBER: _builtins.int
     ASKS_FIELD_NUMBER: _builtins.int
     PREVIOUS_SEQ_FIELD_NUMBER: _builtins.int
+    CHECKSUM_FIELD_NUMBER: _builtins.int
     previous_seq: _builtins.int
-    """Seq of the message that this delta follows; a reader that is elsewhere has missed one."""
+    """Seq of the last change before this one. A reader that has not been told everything up to it
+    (`SubscribeResponse.seq`) has missed one.
+    """
+    checksum: _builtins.int
+    """Checksum of the whole book after this delta, as at `BookSnapshot`."""
     @_builtins.property
     def bids(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceLevel]:
         """Bids."""
@@ -205,10 +290,11 @@ class BookDelta(_message.Message):
         bids: _abc.Iterable[Global___PriceLevel] | None = ...,
         asks: _abc.Iterable[Global___PriceLevel] | None = ...,
         previous_seq: _builtins.int = ...,
+        checksum: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks", b"asks", "bids", b"bids", "previous_seq", b"previous_seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks", b"asks", "bids", b"bids", "checksum", b"checksum", "previous_seq", b"previous_seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -225,6 +311,7 @@ class PublicTrade(_message.Message):
     SIZE_LOTS_FIELD_NUMBER: _builtins.int
     AGGRESSOR_FIELD_NUMBER: _builtins.int
     LIQUIDATION_FIELD_NUMBER: _builtins.int
+    AUCTION_FIELD_NUMBER: _builtins.int
     trade_id: _builtins.int
     """The trade."""
     price_ticks: _builtins.int
@@ -235,6 +322,8 @@ class PublicTrade(_message.Message):
     """Side of the taker."""
     liquidation: _builtins.bool
     """Whether the taker was a liquidation order."""
+    auction: _builtins.bool
+    """Whether an auction found the price; the aggressor is then the side of the newer order."""
     def __init__(
         self,
         *,
@@ -243,14 +332,205 @@ class PublicTrade(_message.Message):
         size_lots: _builtins.int = ...,
         aggressor: _instrument_pb2.Side.ValueType = ...,
         liquidation: _builtins.bool = ...,
+        auction: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggressor", b"aggressor", "liquidation", b"liquidation", "price_ticks", b"price_ticks", "size_lots", b"size_lots", "trade_id", b"trade_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggressor", b"aggressor", "auction", b"auction", "liquidation", b"liquidation", "price_ticks", b"price_ticks", "size_lots", b"size_lots", "trade_id", b"trade_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PublicTrade: _TypeAlias = PublicTrade  # noqa: Y015
+
+@_typing.final
+class BookOrder(_message.Message):
+    """A resting order as everybody may see it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    PRICE_TICKS_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.int
+    """The order."""
+    side: _instrument_pb2.Side.ValueType
+    """Its side."""
+    price_ticks: _builtins.int
+    """Its limit."""
+    size_lots: _builtins.int
+    """Lots that it shows."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.int = ...,
+        side: _instrument_pb2.Side.ValueType = ...,
+        price_ticks: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "price_ticks", b"price_ticks", "side", b"side", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BookOrder: _TypeAlias = BookOrder  # noqa: Y015
+
+@_typing.final
+class OrdersSnapshot(_message.Message):
+    """All resting orders of an instrument: bids, best level first, each level oldest first; then asks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDERS_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    CONTINUED_FIELD_NUMBER: _builtins.int
+    more: _builtins.bool
+    """True if more of this snapshot follows in another message; the first part empties the book, and
+    only the last completes it.
+    """
+    continued: _builtins.bool
+    """True in every part but the first, which adds to the orders told before."""
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___BookOrder]:
+        """Orders."""
+
+    def __init__(
+        self,
+        *,
+        orders: _abc.Iterable[Global___BookOrder] | None = ...,
+        more: _builtins.bool = ...,
+        continued: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["continued", b"continued", "more", b"more", "orders", b"orders"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrdersSnapshot: _TypeAlias = OrdersSnapshot  # noqa: Y015
+
+@_typing.final
+class OrderUpdate(_message.Message):
+    """One change of one resting order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    PRICE_TICKS_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    EXECUTED_LOTS_FIELD_NUMBER: _builtins.int
+    TRADE_ID_FIELD_NUMBER: _builtins.int
+    kind: Global___OrderUpdateKind.ValueType
+    """What befell it."""
+    order_id: _builtins.int
+    """The order."""
+    side: _instrument_pb2.Side.ValueType
+    """Its side."""
+    price_ticks: _builtins.int
+    """Its limit."""
+    size_lots: _builtins.int
+    """Lots that it shows now; 0 if it no longer stands at its place."""
+    executed_lots: _builtins.int
+    """Of an execution: lots traded."""
+    trade_id: _builtins.int
+    """Of an execution: the trade."""
+    def __init__(
+        self,
+        *,
+        kind: Global___OrderUpdateKind.ValueType = ...,
+        order_id: _builtins.int = ...,
+        side: _instrument_pb2.Side.ValueType = ...,
+        price_ticks: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+        executed_lots: _builtins.int = ...,
+        trade_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["executed_lots", b"executed_lots", "kind", b"kind", "order_id", b"order_id", "price_ticks", b"price_ticks", "side", b"side", "size_lots", b"size_lots", "trade_id", b"trade_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderUpdate: _TypeAlias = OrderUpdate  # noqa: Y015
+
+@_typing.final
+class InstrumentStatus(_message.Message):
+    """State of an instrument (MTCH-050)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    INDICATIVE_PRICE_TICKS_FIELD_NUMBER: _builtins.int
+    INDICATIVE_SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    INDICATIVE_SURPLUS_LOTS_FIELD_NUMBER: _builtins.int
+    state: _instrument_pb2.InstrumentState.ValueType
+    """State."""
+    indicative_price_ticks: _builtins.int
+    """In an auction: the price at which the book would uncross now; 0 if it is not crossed."""
+    indicative_size_lots: _builtins.int
+    """Lots that would trade."""
+    indicative_surplus_lots: _builtins.int
+    """Buying less selling lots at that price."""
+    def __init__(
+        self,
+        *,
+        state: _instrument_pb2.InstrumentState.ValueType = ...,
+        indicative_price_ticks: _builtins.int = ...,
+        indicative_size_lots: _builtins.int = ...,
+        indicative_surplus_lots: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["indicative_price_ticks", b"indicative_price_ticks", "indicative_size_lots", b"indicative_size_lots", "indicative_surplus_lots", b"indicative_surplus_lots", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InstrumentStatus: _TypeAlias = InstrumentStatus  # noqa: Y015
+
+@_typing.final
+class QueuePosition(_message.Message):
+    """Place in the queue of an own order (MTCH-070)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    PRICE_TICKS_FIELD_NUMBER: _builtins.int
+    LOTS_AHEAD_FIELD_NUMBER: _builtins.int
+    ORDERS_AHEAD_FIELD_NUMBER: _builtins.int
+    HAS_LEFT_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.int
+    """The order."""
+    side: _instrument_pb2.Side.ValueType
+    """Its side."""
+    price_ticks: _builtins.int
+    """Its limit."""
+    lots_ahead: _builtins.int
+    """Visible lots at its price that trade before it does."""
+    orders_ahead: _builtins.int
+    """Orders at its price before it."""
+    has_left: _builtins.bool
+    """True when it no longer rests; all but its id is 0 then."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.int = ...,
+        side: _instrument_pb2.Side.ValueType = ...,
+        price_ticks: _builtins.int = ...,
+        lots_ahead: _builtins.int = ...,
+        orders_ahead: _builtins.int = ...,
+        has_left: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["has_left", b"has_left", "lots_ahead", b"lots_ahead", "order_id", b"order_id", "orders_ahead", b"orders_ahead", "price_ticks", b"price_ticks", "side", b"side"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueuePosition: _TypeAlias = QueuePosition  # noqa: Y015
 
 @_typing.final
 class InstrumentPrices(_message.Message):
@@ -299,8 +579,8 @@ class InstrumentPrices(_message.Message):
 Global___InstrumentPrices: _TypeAlias = InstrumentPrices  # noqa: Y015
 
 @_typing.final
-class SubscribeResponse(_message.Message):
-    """One message of a subscription."""
+class MarketUpdate(_message.Message):
+    """One thing that happened."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -312,8 +592,14 @@ class SubscribeResponse(_message.Message):
     BOOK_DELTA_FIELD_NUMBER: _builtins.int
     TRADE_FIELD_NUMBER: _builtins.int
     PRICES_FIELD_NUMBER: _builtins.int
+    ORDERS_SNAPSHOT_FIELD_NUMBER: _builtins.int
+    ORDER_UPDATE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    QUEUE_POSITION_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
-    """Position in the shard's log."""
+    """Position in the shard's log: of a trade or an order's change that of its event, else that of the
+    last event of the commit.
+    """
     event_time_ns: _builtins.int
     """Venue time."""
     instrument_id: _builtins.int
@@ -338,6 +624,22 @@ class SubscribeResponse(_message.Message):
     def prices(self) -> Global___InstrumentPrices:
         """Prices."""
 
+    @_builtins.property
+    def orders_snapshot(self) -> Global___OrdersSnapshot:
+        """All resting orders."""
+
+    @_builtins.property
+    def order_update(self) -> Global___OrderUpdate:
+        """A resting order changed."""
+
+    @_builtins.property
+    def status(self) -> Global___InstrumentStatus:
+        """State of the instrument."""
+
+    @_builtins.property
+    def queue_position(self) -> Global___QueuePosition:
+        """Own place in a queue."""
+
     def __init__(
         self,
         *,
@@ -349,14 +651,56 @@ class SubscribeResponse(_message.Message):
         book_delta: Global___BookDelta | None = ...,
         trade: Global___PublicTrade | None = ...,
         prices: Global___InstrumentPrices | None = ...,
+        orders_snapshot: Global___OrdersSnapshot | None = ...,
+        order_update: Global___OrderUpdate | None = ...,
+        status: Global___InstrumentStatus | None = ...,
+        queue_position: Global___QueuePosition | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bbo", b"bbo", "book_delta", b"book_delta", "book_snapshot", b"book_snapshot", "prices", b"prices", "trade", b"trade", "update", b"update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bbo", b"bbo", "book_delta", b"book_delta", "book_snapshot", b"book_snapshot", "order_update", b"order_update", "orders_snapshot", b"orders_snapshot", "prices", b"prices", "queue_position", b"queue_position", "status", b"status", "trade", b"trade", "update", b"update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bbo", b"bbo", "book_delta", b"book_delta", "book_snapshot", b"book_snapshot", "event_time_ns", b"event_time_ns", "instrument_id", b"instrument_id", "prices", b"prices", "seq", b"seq", "trade", b"trade", "update", b"update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bbo", b"bbo", "book_delta", b"book_delta", "book_snapshot", b"book_snapshot", "event_time_ns", b"event_time_ns", "instrument_id", b"instrument_id", "order_update", b"order_update", "orders_snapshot", b"orders_snapshot", "prices", b"prices", "queue_position", b"queue_position", "seq", b"seq", "status", b"status", "trade", b"trade", "update", b"update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["bbo", "book_snapshot", "book_delta", "trade", "prices"]  # noqa: Y015
+    _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["bbo", "book_snapshot", "book_delta", "trade", "prices", "orders_snapshot", "order_update", "status", "queue_position"]  # noqa: Y015
     _WhichOneofArgType_update: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_update) -> _WhichOneofReturnType_update | None: ...
+
+Global___MarketUpdate: _TypeAlias = MarketUpdate  # noqa: Y015
+
+@_typing.final
+class SubscribeResponse(_message.Message):
+    """One message of a subscription: everything of one commit that was asked for, or of several. What
+    happened in turn comes first; then the states that it led to.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQ_FIELD_NUMBER: _builtins.int
+    UPDATES_FIELD_NUMBER: _builtins.int
+    OWN_ORDER_IDS_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Who has taken every update of this message has been told everything up to this position of the
+    shard's log, and can resume after it; 0 while a snapshot is only told in part.
+    """
+    @_builtins.property
+    def updates(self) -> _containers.RepeatedCompositeFieldContainer[Global___MarketUpdate]:
+        """What happened, in order of seq."""
+
+    @_builtins.property
+    def own_order_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of the orders that this message adds (L3), those of the key's own account."""
+
+    def __init__(
+        self,
+        *,
+        seq: _builtins.int = ...,
+        updates: _abc.Iterable[Global___MarketUpdate] | None = ...,
+        own_order_ids: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["own_order_ids", b"own_order_ids", "seq", b"seq", "updates", b"updates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SubscribeResponse: _TypeAlias = SubscribeResponse  # noqa: Y015
 

@@ -52,8 +52,11 @@ class MarketDataServiceServicer:
     """
 
     def Subscribe(self, request, context):
-        """Streams the channels asked for: a snapshot first, then changes. With `from_seq`, what is still
-        held since then is sent instead of a snapshot. A slow subscriber is cut with a clear error.
+        """Streams the channels asked for: the present state first, then one message per commit of the
+        log, or for several while the reader is behind. With `from_seq`, what happened since then is
+        sent instead of snapshots; RESUME_IMPOSSIBLE if it is no longer held, with both seqs. For a
+        slow reader the channels of state are conflated: BBO, BOOK, PRICES, STATUS, QUEUE_POSITION.
+        TRADES and ORDERS are never: who lets them pile up is cut with SUBSCRIBER_TOO_SLOW.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

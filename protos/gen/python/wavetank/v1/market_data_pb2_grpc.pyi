@@ -34,8 +34,11 @@ class MarketDataServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> MarketDataServiceAsyncStub: ...
     Subscribe: _grpc.UnaryStreamMultiCallable[_market_data_pb2.SubscribeRequest, _market_data_pb2.SubscribeResponse]
-    """Streams the channels asked for: a snapshot first, then changes. With `from_seq`, what is still
-    held since then is sent instead of a snapshot. A slow subscriber is cut with a clear error.
+    """Streams the channels asked for: the present state first, then one message per commit of the
+    log, or for several while the reader is behind. With `from_seq`, what happened since then is
+    sent instead of snapshots; RESUME_IMPOSSIBLE if it is no longer held, with both seqs. For a
+    slow reader the channels of state are conflated: BBO, BOOK, PRICES, STATUS, QUEUE_POSITION.
+    TRADES and ORDERS are never: who lets them pile up is cut with SUBSCRIBER_TOO_SLOW.
     """
     GetBook: _grpc.UnaryUnaryMultiCallable[_market_data_pb2.GetBookRequest, _market_data_pb2.GetBookResponse]
     """Tells the present book of one instrument."""
@@ -46,8 +49,11 @@ class MarketDataServiceAsyncStub(MarketDataServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Subscribe: _aio.UnaryStreamMultiCallable[_market_data_pb2.SubscribeRequest, _market_data_pb2.SubscribeResponse]  # type: ignore[assignment]
-    """Streams the channels asked for: a snapshot first, then changes. With `from_seq`, what is still
-    held since then is sent instead of a snapshot. A slow subscriber is cut with a clear error.
+    """Streams the channels asked for: the present state first, then one message per commit of the
+    log, or for several while the reader is behind. With `from_seq`, what happened since then is
+    sent instead of snapshots; RESUME_IMPOSSIBLE if it is no longer held, with both seqs. For a
+    slow reader the channels of state are conflated: BBO, BOOK, PRICES, STATUS, QUEUE_POSITION.
+    TRADES and ORDERS are never: who lets them pile up is cut with SUBSCRIBER_TOO_SLOW.
     """
     GetBook: _aio.UnaryUnaryMultiCallable[_market_data_pb2.GetBookRequest, _market_data_pb2.GetBookResponse]  # type: ignore[assignment]
     """Tells the present book of one instrument."""
@@ -61,8 +67,11 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _market_data_pb2.SubscribeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_market_data_pb2.SubscribeResponse], _abc.AsyncIterator[_market_data_pb2.SubscribeResponse]]:
-        """Streams the channels asked for: a snapshot first, then changes. With `from_seq`, what is still
-        held since then is sent instead of a snapshot. A slow subscriber is cut with a clear error.
+        """Streams the channels asked for: the present state first, then one message per commit of the
+        log, or for several while the reader is behind. With `from_seq`, what happened since then is
+        sent instead of snapshots; RESUME_IMPOSSIBLE if it is no longer held, with both seqs. For a
+        slow reader the channels of state are conflated: BBO, BOOK, PRICES, STATUS, QUEUE_POSITION.
+        TRADES and ORDERS are never: who lets them pile up is cut with SUBSCRIBER_TOO_SLOW.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,1 @@
+"""C surface of `stopwatch`: none; its users are written in Python."""

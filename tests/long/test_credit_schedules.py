@@ -1,0 +1,25 @@
+"""Many and long schedules of credit between two shards; the same promise as in `tests/property`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.model.credit_schedule import run_batch
+
+BATCH = 500
+
+
+@pytest.mark.spec("MRGN-050", "MRGN-040")
+@pytest.mark.parametrize("batch", range(20))
+def test_ten_thousand_schedules_at_a_constant_price(batch: int) -> None:
+    first = 100_000 + batch * BATCH
+    seen = run_batch(range(first, first + BATCH), 150, prices_move=False)
+    assert min(seen["moves"], seen["withdrawals"]) > BATCH // 4
+
+
+@pytest.mark.spec("MRGN-050")
+@pytest.mark.parametrize("batch", range(4))
+def test_two_thousand_schedules_while_prices_move(batch: int) -> None:
+    first = 200_000 + batch * BATCH
+    seen = run_batch(range(first, first + BATCH), 150, prices_move=True)
+    assert min(seen["moves"], seen["withdrawals"]) > 0
