@@ -14,22 +14,7 @@ from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
 from wavetank.model.orders import InstrumentState, LineStatus
 
-NOT_YET = frozenset(
-    {
-        "timers",
-        "dead man",
-        "triggers",
-        "groups",
-        "atomic",
-        "quotes",
-        "disconnected",
-        "dry run",
-        "states",
-        "slide",
-        "iceberg",
-        "self trade",
-    }
-)
+NOT_YET = frozenset({"triggers", "groups", "atomic", "states"})
 """What the engine lacks still; it is left out of what is sent and compared."""
 
 BEAT_NS = 250_000_000

@@ -329,7 +329,7 @@ class MatchingService:
     def _set_timer(self) -> None:
         """Have a cycle begin when the books are due to be sampled or something in the engine is due to end."""
         due_ns = self._next_sample_ns
-        deadline_ns = getattr(self._engine, "next_deadline_ns", 0)
+        deadline_ns = self._engine.next_deadline_ns
         if 0 < deadline_ns < due_ns:
             due_ns = deadline_ns
         if due_ns == self._timer_due_ns and self._timer is not None:
@@ -374,9 +374,8 @@ class MatchingService:
             self._harvest()
             self._next_sample_ns = now_ns + self._sample_interval_ns
         elif self._time_is_up:
-            # Every input lets end what is due, and so does one of no commands.
-            self._chunks.append(self._engine.apply_commands(now_ns, b"", 0))
-            self._levels += self._engine.drain_level_updates()
+            self._engine.advance(now_ns)
+            self._harvest()
         self._time_is_up = False
         return answers, questions
 

@@ -11,5 +11,7 @@ cdef struct Refusal:
     int64_t allowed
 
 cdef int refuse(Refusal* refusal, uint16_t reason, int64_t was, int64_t allowed) noexcept
-cdef int propose(Shard shard, Command* command, int32_t account, Intent* intent, Refusal* refusal) except -1
+cdef int accept(Shard shard, Command* command, bint quotes, Intent* intent, Refusal* refusal) except -1
 cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) except -1
+cdef int64_t certain_lots(Shard shard, Intent* intent, int64_t* value_micros) noexcept
+cdef int64_t committed_with(Shard shard, Intent* intent) noexcept

@@ -10,7 +10,7 @@ from libc.string cimport memset
 
 from wavetank.matching.core.accounts cimport Account, Holding
 from wavetank.matching.core.book cimport Book, band_edge
-from wavetank.matching.core.orders cimport Order, loss_now, loss_of, rests
+from wavetank.matching.core.orders cimport STOPS_BOTH, STOPS_ITSELF, Order, loss_now, loss_of, rests
 from wavetank.matching.core.records cimport Command
 from wavetank.matching.core.shard cimport Intent, Shard, begin_intent, marks_of
 from wavetank.matching.core.words cimport (
@@ -22,6 +22,7 @@ from wavetank.matching.core.words cimport (
     CREDIT_ELSEWHERE,
     CREDIT_EXCEEDED,
     CREDIT_STALE,
+    DISPLAY_OUT_OF_RANGE,
     EXPIRE_BOTH,
     EXPIRY_PASSED,
     FILL_OR_KILL_UNFILLED,
@@ -55,6 +56,7 @@ from wavetank.matching.core.words cimport (
     PRICE_OFF_GRID,
     PRICE_OUT_OF_RANGE,
     PRICE_STALE,
+    QUOTE,
     REDUCE_ONLY,
     REDUCE_ONLY_WOULD_INCREASE,
     SELL,
@@ -65,11 +67,16 @@ from wavetank.matching.core.words cimport (
     TRADING,
 )
 from wavetank.model.margin cimport maintenance_of
-from wavetank.model.money cimport int128, price_step
+from wavetank.model.money cimport int128, price_step, round_down_to_grid, round_up_to_grid
 
 # PROTOCOL 1: position and open lots, and their notional, per account and instrument.
 cdef int64_t LOTS_BOUND = (<int64_t>1 << 40) - 1
 cdef int64_t NOTIONAL_BOUND = (<int64_t>1 << 55) - 1
+
+
+cdef enum:
+    # What a PLACE may ask for; QUOTE besides in a mass quote.
+    PLACE_FLAGS = POST_ONLY | REDUCE_ONLY | POST_ONLY_SLIDE | CANCEL_ON_DISCONNECT
 
 
 cdef int refuse(Refusal* refusal, uint16_t reason, int64_t was, int64_t allowed) noexcept:
@@ -87,14 +94,29 @@ cdef int64_t _narrow(int128 wide) noexcept:
     return INT64_MIN if wide < INT64_MIN else <int64_t>wide
 
 
-cdef int propose(Shard shard, Command* command, int32_t account, Intent* intent, Refusal* refusal) except -1:
+cdef int accept(Shard shard, Command* command, bint quotes, Intent* intent, Refusal* refusal) except -1:
+    """Read a PLACE command into an intent, and check it; `quotes` in a mass quote. Return a reason or 0."""
+    cdef int32_t account = shard.accounts.find(command.account_id)
+    cdef int reason
+    # Whether such an account is known depends on how the process was restarted; its answer must not.
+    if account < 0 or (
+        shard.accounts.slots[account].status == NO_LINE and shard.accounts.slots[account].last_fill_seq == 0
+    ):
+        return refuse(refusal, NO_CREDIT_LINE, 0, 0)
+    reason = _propose(shard, command, account, quotes, intent, refusal)
+    return reason if reason != OK else check(shard, intent, -1, refusal)
+
+
+cdef int _propose(
+    Shard shard, Command* command, int32_t account, bint quotes, Intent* intent, Refusal* refusal
+) except -1:
     """Read a PLACE command into an intent; a market order becomes an IOC at its cap. Return a reason or 0."""
     cdef int32_t at = shard.books.find(command.instrument_id)
     cdef Book* book
     cdef int64_t cap
     if at < 0:
         return refuse(refusal, INSTRUMENT_UNKNOWN, command.instrument_id, 0)
-    if not _is_well_formed(command):
+    if not _is_well_formed(command, PLACE_FLAGS | QUOTE if quotes else PLACE_FLAGS):
         return refuse(refusal, MALFORMED, 0, 0)
     if not _makes_sense(command):
         return refuse(refusal, ORDER_COMBINATION, 0, 0)
@@ -129,12 +151,12 @@ cdef int propose(Shard shard, Command* command, int32_t account, Intent* intent,
     return OK
 
 
-cdef bint _is_well_formed(Command* command) noexcept:
+cdef bint _is_well_formed(Command* command, uint8_t flags) noexcept:
     """Tell whether each property of a PLACE has a known value."""
     if (
         (command.side != BUY and command.side != SELL)
         or (command.order_type != LIMIT and command.order_type != MARKET)
-        or command.flags & ~(POST_ONLY | REDUCE_ONLY | POST_ONLY_SLIDE | CANCEL_ON_DISCONNECT)
+        or command.flags & ~flags
         or not 0 <= command.slippage_cap_ppm <= 1_000_000
         or command.time_in_force > GTT
         or (command.time_in_force == 0 and command.order_type != MARKET)
@@ -200,7 +222,7 @@ cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) 
     if reason == OK:
         reason = _check_limits(shard, intent, &after, replaced, refusal)
     if reason == OK:
-        reason = _check_book(shard, intent, refusal)
+        reason = _check_book(shard, intent, &after, refusal)
     if reason == OK:
         reason = _check_credit(shard, intent, &after, replaced, refusal)
     return reason
@@ -247,6 +269,8 @@ cdef int _check_size(Book* book, Intent* intent, Holding* after, Refusal* refusa
     cdef int64_t notional
     if not 1 <= lots <= LOTS_LIMIT:
         return refuse(refusal, SIZE_OUT_OF_RANGE, lots, LOTS_LIMIT)
+    if intent.display_lots > lots:
+        return refuse(refusal, DISPLAY_OUT_OF_RANGE, intent.display_lots, lots)
     if lots > book.max_order_lots:
         return refuse(refusal, ORDER_TOO_LARGE, lots, book.max_order_lots)
     if intent.flags & REDUCE_ONLY:
@@ -298,32 +322,55 @@ cdef int _check_limits(Shard shard, Intent* intent, Holding* after, int32_t repl
     return OK
 
 
-cdef int _check_book(Shard shard, Intent* intent, Refusal* refusal) noexcept:
+cdef int _check_book(Shard shard, Intent* intent, Holding* after, Refusal* refusal) noexcept:
+    """Check an order against the other side; a post-only order that may slide gets the price that it slides to."""
     cdef Book* book = shard.book(intent.book)
-    cdef uint8_t other = SELL if intent.side == BUY else BUY
-    cdef int32_t best = book.best[other]
-    cdef int64_t fillable
+    cdef int32_t best = book.best[SELL if intent.side == BUY else BUY]
+    cdef int64_t price, fillable
+    cdef int128 notional
     if intent.flags & POST_ONLY and best >= 0 and _crosses(intent, shard.books.levels[best].price_ticks):
-        return refuse(refusal, POST_ONLY_WOULD_CROSS, intent.price_ticks, shard.books.levels[best].price_ticks)
+        price = _slid(book, intent.side, shard.books.levels[best].price_ticks) if intent.flags & POST_ONLY_SLIDE else 0
+        if price == 0:
+            return refuse(refusal, POST_ONLY_WOULD_CROSS, intent.price_ticks, shard.books.levels[best].price_ticks)
+        intent.price_ticks = price
+        # A sell slides up, so its notional grows (UNIT-020).
+        notional = <int128>after.open_value + intent.lots * price
+        if notional > NOTIONAL_BOUND:
+            return refuse(refusal, AMOUNT_OUT_OF_RANGE, _narrow(notional), NOTIONAL_BOUND)
     if intent.time_in_force == FOK:
-        fillable = _fillable_lots(shard, book, other, intent)
+        fillable = certain_lots(shard, intent, NULL)
         if fillable < intent.lots:
             return refuse(refusal, FILL_OR_KILL_UNFILLED, intent.lots, fillable)
     return OK
+
+
+cdef int64_t _slid(Book* book, uint8_t side, int64_t best_ticks) noexcept:
+    """Return the best price on the grid and in the band that does not cross the other side's best, or 0."""
+    cdef int64_t price
+    if side == BUY:
+        price = best_ticks - 1
+        if price < 1:
+            return 0
+        price = round_down_to_grid(price, book.size_decimals, book.significant_figures)
+    else:
+        price = round_up_to_grid(best_ticks + 1, book.size_decimals, book.significant_figures)
+    return price if price <= PRICE_LIMIT and -book.band_ticks <= price - book.mark_ticks <= book.band_ticks else 0
 
 
 cdef inline bint _crosses(Intent* intent, int64_t price_ticks) noexcept:
     return price_ticks <= intent.price_ticks if intent.side == BUY else price_ticks >= intent.price_ticks
 
 
-cdef int64_t _fillable_lots(Shard shard, Book* book, uint8_t side, Intent* intent) noexcept:
-    """Return the lots that a fill-or-kill order is certain to find, as many as it wants at most.
+cdef int64_t certain_lots(Shard shard, Intent* intent, int64_t* value_micros) noexcept:
+    """Return the lots that an order is certain to find at once, as many as it wants at most, and their value.
 
-    Its own account's orders would expire. A reduce-only order of an account that also has other orders on that side
-    may shrink while those trade, so it is not counted.
+    Its own account's orders expire, or stop it. A reduce-only order of an account that also has other orders on that
+    side may shrink while those trade, so it is not counted.
     """
+    cdef uint8_t side = SELL if intent.side == BUY else BUY
     cdef int64_t found = 0
-    cdef int32_t at = book.best[side]
+    cdef int64_t lots
+    cdef int32_t at = shard.book(intent.book).best[side]
     cdef int32_t index
     cdef Order* order
     cdef Holding* holding
@@ -332,13 +379,17 @@ cdef int64_t _fillable_lots(Shard shard, Book* book, uint8_t side, Intent* inten
         while index >= 0 and found < intent.lots:
             order = &shard.orders.slots[index]
             holding = shard.holding_of(order)
-            if holding.account != intent.account and not (
-                order.flags & REDUCE_ONLY and (holding.buys if side == BUY else holding.sells) != 0
-            ):
-                found += order.remaining_lots
+            if holding.account == intent.account:
+                if intent.flags & (STOPS_ITSELF | STOPS_BOTH):
+                    return found
+            elif not (order.flags & REDUCE_ONLY and (holding.buys if side == BUY else holding.sells) != 0):
+                lots = min(<int64_t>order.remaining_lots, intent.lots - found)
+                found += lots
+                if value_micros != NULL:
+                    value_micros[0] += lots * order.price_ticks
             index = order.next
         at = shard.books.levels[at].worse
-    return found if found < intent.lots else intent.lots
+    return found
 
 
 cdef int _check_credit(
@@ -384,6 +435,20 @@ cdef int _check_credit(
             committed, _narrow(allowed),
         )
     return OK
+
+
+cdef int64_t committed_with(Shard shard, Intent* intent) noexcept:
+    """Return what the account of an order that was checked would commit with the whole order open (R6)."""
+    cdef Holding after
+    shard.accounts.settle(intent.account)
+    if intent.holding >= 0:
+        after = shard.accounts.holdings[intent.holding]
+    else:
+        memset(&after, 0, sizeof(Holding))
+        after.book = intent.book
+    _add_lots(&after, intent.side, intent.flags, intent.lots, intent.price_ticks)
+    after.loss += intent.loss_micros
+    return shard.accounts.slots[intent.account].committed - after.committed + shard.accounts.charge(&after)
 
 
 cdef bint _is_pure_reduction(Shard shard, Intent* intent, Holding* after, int64_t loss) noexcept:

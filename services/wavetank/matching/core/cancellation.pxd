@@ -10,5 +10,6 @@ from wavetank.matching.core.shard cimport Shard
 cdef int32_t find_live(Shard shard, Command* command, Refusal* refusal) except -2
 cdef int cancel_one(Shard shard, Command* command, Result* result) except -1
 cdef int cancel_all(Shard shard, Command* command, Result* result) except -1
+cdef int cancel_disconnected(Shard shard, Result* result) except -1
 cdef int32_t cancel_each(Shard shard, const vector[int64_t]& order_ids, uint8_t cancel_reason) except -1
 cdef int32_t cancel_account(Shard shard, int32_t account, uint8_t cancel_reason) except -1

@@ -1,6 +1,7 @@
 """Cancellation: one order by one of its ids, or all that a filter names, by order id (ORD-020)."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
+from libcpp.algorithm cimport sort
 from libcpp.vector cimport vector
 
 from wavetank.matching.core.acceptance cimport Refusal, refuse
@@ -12,6 +13,7 @@ from wavetank.matching.core.shard cimport Shard
 from wavetank.matching.core.words cimport (
     BY_DISCONNECT,
     BY_REQUEST,
+    CANCEL_ON_DISCONNECT,
     CANCELLED,
     HALTED,
     INSTRUMENT_STATE,
@@ -99,6 +101,20 @@ cdef int cancel_all(Shard shard, Command* command, Result* result) except -1:
             chosen.push_back(order.order_id)
         index = order.account_next
     result.cancelled_orders = cancel_each(shard, chosen, cancel_reason)
+    return 0
+
+
+cdef int cancel_disconnected(Shard shard, Result* result) except -1:
+    """Cancel, of all accounts, the orders that were to end with their session; no session outlives a restart."""
+    cdef vector[int64_t] chosen
+    cdef Order* order
+    cdef size_t at
+    for at in range(shard.orders.slots.size()):
+        order = &shard.orders.slots[at]
+        if order.flags & CANCEL_ON_DISCONNECT and is_live(order.state):
+            chosen.push_back(order.order_id)
+    sort(chosen.begin(), chosen.end())
+    result.cancelled_orders = cancel_each(shard, chosen, BY_DISCONNECT)
     return 0
 
 

@@ -16,5 +16,6 @@ cdef class Engine:
     cdef vector[int32_t] last_ends
 
     cdef Py_ssize_t handle(self, Command* command, Py_ssize_t left, Result* result) except -1
+    cdef Py_ssize_t handle_several(self, Command* head, Py_ssize_t left, Result* results) except -1
     cdef int refuse_kind(self, Command* command, Result* result) except -1
     cdef int32_t _listed(self, instrument_id) except -1

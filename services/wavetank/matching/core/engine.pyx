@@ -16,9 +16,12 @@ from wavetank.matching.core.acceptance cimport refuse
 from wavetank.matching.core.accounts cimport Account
 from wavetank.matching.core.amendment cimport amend
 from wavetank.matching.core.book cimport Book, Books, Level, TouchedLevel
-from wavetank.matching.core.cancellation cimport cancel_all, cancel_one
+from wavetank.matching.core.cancellation cimport cancel_all, cancel_disconnected, cancel_one
+from wavetank.matching.core.deadlines cimport cancel_all_after, enter
+from wavetank.matching.core.dry_run cimport check_place
 from wavetank.matching.core.lookahead cimport look_ahead
 from wavetank.matching.core.placement cimport place, reject
+from wavetank.matching.core.quotes cimport mass_quote
 from wavetank.matching.core.records cimport (
     BOOK_SAMPLED,
     CREDIT_APPLIED,
@@ -36,14 +39,19 @@ from wavetank.matching.core.snapshot cimport load, logical_state, save
 from wavetank.matching.core.views cimport known_order, queue_position, resting_orders
 from wavetank.matching.core.words cimport (
     AMEND,
+    ATOMIC,
     BUY,
     CANCEL,
     CANCEL_ACCOUNT,
     CANCEL_ALL,
+    CANCEL_ALL_AFTER,
+    CANCEL_DISCONNECTED,
     LIQUIDATE,
     MALFORMED,
+    MASS_QUOTE,
     NO_LINE,
     PLACE,
+    PLACE_GROUP,
     PRICE_LIMIT,
     SELL,
     TRANSFER,
@@ -93,7 +101,7 @@ cdef class Engine:
             raise ValueError(f"instrument {instrument_id} is not listed here")
         if not 1 <= mark_ticks <= PRICE_LIMIT:
             raise ValueError(f"instrument {instrument_id}: mark {mark_ticks}, allowed are 1 to {PRICE_LIMIT}")
-        self.state.enter(now_ns, self.state.journal.next_seq)
+        enter(self.state, now_ns)
         self.state.books.set_mark(at, mark_ticks, index_ticks, stale)
         self.state.accounts.reprice(at)
         event = <MarkApplied*>self.state.journal.write(MARK_APPLIED, instrument_id, 0)
@@ -115,7 +123,7 @@ cdef class Engine:
         cdef Shard shard = self.state
         cdef int32_t account = shard.accounts.find(line.account_id)
         cdef CreditApplied* event
-        shard.enter(now_ns, shard.journal.next_seq)
+        enter(shard, now_ns)
         if account >= 0 and not shard.accounts.is_newer(account, line.line_epoch, line.line_number):
             return False
         if line.as_of_seq >= shard.journal.next_seq:
@@ -138,7 +146,7 @@ cdef class Engine:
     def set_gate(self, int64_t now_ns, bint is_open):
         """Open or close the shard for new orders (LIQ-110); a new shard is closed. Emits GateMoved if it moves."""
         cdef GateMoved* event
-        self.state.enter(now_ns, self.state.journal.next_seq)
+        enter(self.state, now_ns)
         if is_open != self.state.is_open:
             self.state.is_open = is_open
             event = <GateMoved*>self.state.journal.write(GATE_MOVED, 0, 0)
@@ -161,7 +169,7 @@ cdef class Engine:
             raise ValueError(f"{len(commands)} bytes are not {count} commands of {sizeof(Command)}")
         if self.state.journal.count:
             raise RuntimeError("drain the events of earlier calls first: they come before those of the commands")
-        self.state.enter(now_ns, self.state.journal.next_seq)
+        enter(self.state, now_ns)
         self.last_results.clear()
         self.last_results.resize(count)
         self.last_ends.resize(count)
@@ -184,16 +192,62 @@ cdef class Engine:
             amend(self.state, command, result)
         elif kind == CANCEL_ALL:
             cancel_all(self.state, command, result)
+        elif kind == CANCEL_ALL_AFTER:
+            cancel_all_after(self.state, command, result)
+        elif kind == CANCEL_DISCONNECTED:
+            cancel_disconnected(self.state, result)
+        elif kind == PLACE_GROUP or kind == MASS_QUOTE or kind == ATOMIC:
+            return self.handle_several(command, left, result)
         elif kind == LIQUIDATE or kind == CANCEL_ACCOUNT or kind == TRANSFER:
             carry_out(self.state, command, result)
         else:
             self.refuse_kind(command, result)
         return 1
 
+    cdef Py_ssize_t handle_several(self, Command* head, Py_ssize_t left, Result* results) except -1:
+        """Carry out a head with the commands that belong to it; one that names more than there are stands alone."""
+        cdef Refusal refusal
+        if head.count >= left:
+            refuse(&refusal, MALFORMED, 0, 0)
+            reject(self.state, head, results, &refusal)
+            return 1
+        if head.kind == MASS_QUOTE:
+            mass_quote(self.state, head, results)
+        else:
+            self.refuse_kind(head, results)
+            return 1
+        return 1 + max(head.count, 0)
+
     cdef int refuse_kind(self, Command* command, Result* result) except -1:
         cdef Refusal refusal
         refuse(&refusal, MALFORMED, command.kind, 0)
         return reject(self.state, command, result, &refusal)
+
+    def advance(self, int64_t now_ns):
+        """Let time pass: what is due by `now_ns` happens (ORD-010, ORD-020).
+
+        Raises:
+            ValueError: time went back.
+
+        """
+        enter(self.state, now_ns)
+
+    @property
+    def next_deadline_ns(self):
+        """Time at which the next order expires or the next dead-man switch fires; 0 for none."""
+        return self.state.timers.first_ns()
+
+    def check_place(self, int64_t now_ns, bytes command):
+        """Return what would become of a packed PLACE now, as an `OrderCheck`; nothing changes (ORD-050).
+
+        Raises:
+            ValueError: the bytes are no command.
+
+        """
+        cdef const char* data = command
+        if len(command) != sizeof(Command) or (<Command*>data).kind != PLACE:
+            raise ValueError("these bytes are not one PLACE")
+        return check_place(self.state, now_ns, <Command*>data)
 
     def sample_books(self, int64_t now_ns):
         """Emit BookSampled for each instrument, by instrument id."""
@@ -202,7 +256,7 @@ cdef class Engine:
         cdef BookSampled* event
         cdef int32_t at
         cdef int64_t band = self.state.settings.depth_band_ppm
-        self.state.enter(now_ns, self.state.journal.next_seq)
+        enter(self.state, now_ns)
         for at in books.by_instrument:
             book = self.state.book(at)
             event = <BookSampled*>self.state.journal.write(BOOK_SAMPLED, book.instrument_id, 0)

@@ -6,7 +6,7 @@ out from what became of it.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
-from wavetank.matching.core.acceptance cimport Refusal, check, propose, refuse
+from wavetank.matching.core.acceptance cimport Refusal, accept, refuse
 from wavetank.matching.core.matching cimport cancel, match
 from wavetank.matching.core.orders cimport Order, OrderDetails, is_given, rests
 from wavetank.matching.core.records cimport (
@@ -19,6 +19,7 @@ from wavetank.matching.core.records cimport (
 )
 from wavetank.matching.core.shard cimport Intent, Shard, prevention_of
 from wavetank.matching.core.words cimport (
+    BATCH_REFUSED,
     BY_IMMEDIATE_REMAINDER,
     CANCELLED,
     CLIENT_ORDER_ID_REUSED,
@@ -26,8 +27,6 @@ from wavetank.matching.core.words cimport (
     FILLED,
     IOC,
     MARKET,
-    NO_CREDIT_LINE,
-    NO_LINE,
     OK,
     OPEN,
     PLACE,
@@ -36,26 +35,14 @@ from wavetank.matching.core.words cimport (
 )
 
 
-cdef int place(Shard shard, Command* command, Result* result) except -1:
+cdef int place(Shard shard, Command* command, Result* result, bint quotes=False) except -1:
     """Carry out a PLACE: its first answer again, a refusal, or an order and its run."""
     cdef Refusal refusal
     cdef Intent intent
-    cdef int32_t account = shard.accounts.find(command.account_id)
-    cdef int32_t index
-    if account >= 0 and is_given(&command.client_id):
-        index = shard.orders.find_client(account, &command.client_id)
-        if index >= 0:
-            return answer_again(shard, command, index, result)
-    # Whether such an account is known depends on how the process was restarted; its answer must not.
-    if account < 0 or (
-        shard.accounts.slots[account].status == NO_LINE and shard.accounts.slots[account].last_fill_seq == 0
-    ):
-        refuse(&refusal, NO_CREDIT_LINE, 0, 0)
-        return reject(shard, command, result, &refusal)
-    if (
-        propose(shard, command, account, &intent, &refusal) != OK
-        or check(shard, &intent, -1, &refusal) != OK
-    ):
+    cdef int32_t index = find_placed(shard, command)
+    if index >= 0:
+        return answer_again(shard, command, index, result)
+    if accept(shard, command, quotes, &intent, &refusal) != OK:
         return reject(shard, command, result, &refusal)
     shard.order_counter += 1
     result.order_id = shard.id_of(shard.order_counter)
@@ -66,30 +53,21 @@ cdef int place(Shard shard, Command* command, Result* result) except -1:
     return finish(shard, index, result)
 
 
+cdef int32_t find_placed(Shard shard, Command* command) noexcept:
+    """Return the order that a PLACE's client order id stands for already, or -1."""
+    cdef int32_t account
+    if not is_given(&command.client_id):
+        return -1
+    account = shard.accounts.find(command.account_id)
+    return shard.orders.find_client(account, &command.client_id) if account >= 0 else -1
+
+
 cdef int answer_again(Shard shard, Command* command, int32_t index, Result* result) except -1:
     """Answer a known client order id: the same body gets its first answer, another is refused (ORD-030)."""
     cdef Order* order = &shard.orders.slots[index]
     cdef OrderDetails* first = shard.orders.details_of(order)
     cdef Refusal refusal
-    cdef uint8_t time_in_force = command.time_in_force
-    if command.order_type == MARKET and time_in_force == 0:
-        time_in_force = IOC
-    if (
-        command.instrument_id != shard.book_of(order).instrument_id
-        or command.side != order.side
-        or command.order_type != order.order_type
-        or time_in_force != order.time_in_force
-        or command.flags != <uint8_t>order.flags
-        or command.price_ticks != first.asked_price_ticks
-        or command.size_lots != first.asked_lots
-        or command.slippage_cap_ppm != first.slippage_cap_ppm
-        or command.display_lots != first.display_lots
-        or command.expire_time_ns != first.expire_time_ns
-        or command.trigger_price_ticks != first.trigger_price_ticks
-        or command.trigger_kind != first.trigger_kind
-        or command.trigger_source != first.trigger_source
-        or max(command.self_trade_prevention, <uint8_t>EXPIRE_MAKER) != prevention_of(order.flags)
-    ):
+    if not is_same_body(shard, command, order):
         refuse(&refusal, CLIENT_ORDER_ID_REUSED, order.order_id, 0)
         return reject(shard, command, result, &refusal)
     result.order_id = order.order_id
@@ -107,6 +85,30 @@ cdef int answer_again(Shard shard, Command* command, int32_t index, Result* resu
     else:
         result.state = OPEN if rests(order.time_in_force) else CANCELLED
     return 0
+
+
+cdef bint is_same_body(Shard shard, Command* command, Order* order) noexcept:
+    """Tell whether a PLACE asks for what the order with its client order id was asked for (ORD-030)."""
+    cdef OrderDetails* first = shard.orders.details_of(order)
+    cdef uint8_t time_in_force = command.time_in_force
+    if command.order_type == MARKET and time_in_force == 0:
+        time_in_force = IOC
+    return (
+        command.instrument_id == shard.book_of(order).instrument_id
+        and command.side == order.side
+        and command.order_type == order.order_type
+        and time_in_force == order.time_in_force
+        and command.flags == <uint8_t>order.flags
+        and command.price_ticks == first.asked_price_ticks
+        and command.size_lots == first.asked_lots
+        and command.slippage_cap_ppm == first.slippage_cap_ppm
+        and command.display_lots == first.display_lots
+        and command.expire_time_ns == first.expire_time_ns
+        and command.trigger_price_ticks == first.trigger_price_ticks
+        and command.trigger_kind == first.trigger_kind
+        and command.trigger_source == first.trigger_source
+        and max(command.self_trade_prevention, <uint8_t>EXPIRE_MAKER) == prevention_of(order.flags)
+    )
 
 
 cdef int finish(Shard shard, int32_t index, Result* result) except -1:
@@ -181,4 +183,21 @@ cdef int reject(Shard shard, Command* command, Result* result, Refusal* refusal)
     result.allowed = refusal.allowed
     if command.kind == PLACE:
         result.state = REJECTED
+    return 0
+
+
+cdef int refuse_head(Shard shard, Command* head, Result* results, Refusal* refusal) except -1:
+    """Refuse a head, and with it, unheard and without an event, the commands that belong to it (ORD-040)."""
+    cdef Command* member
+    cdef Result* result
+    cdef int at
+    reject(shard, head, results, refusal)
+    for at in range(head.count):
+        member = head + 1 + at
+        result = results + 1 + at
+        result.order_id = member.order_id
+        result.client_id = member.client_id
+        result.reason = BATCH_REFUSED
+        if member.kind == PLACE:
+            result.state = REJECTED
     return 0

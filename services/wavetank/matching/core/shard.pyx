@@ -16,6 +16,7 @@ from wavetank.matching.core.orders cimport (
     OrderDetails,
     fee_due,
     is_given,
+    is_live,
     loss_now,
 )
 from wavetank.matching.core.timers cimport DEAD_MAN_SWITCH, ORDER_EXPIRY
@@ -143,7 +144,7 @@ cdef class Shard:
         details.trigger_source = intent.trigger_source
         details.trigger_price_ticks = <int32_t>intent.trigger_price_ticks
         details.display_lots = <int32_t>intent.display_lots
-        if intent.flags & TIMED:
+        if intent.flags & TIMED and is_live(self.orders.slots[index].state):
             self.timers.add(ORDER_EXPIRY, intent.expire_time_ns, self.orders.slots[index].order_id)
         if is_given(&details.client_id):
             return self.orders.index_client(index)

@@ -292,7 +292,7 @@ cdef int _put_order(Shard shard, vector[char]& out, int32_t index) except -1:
         saved.trigger_source = details.trigger_source
         saved.trigger_price_ticks = details.trigger_price_ticks
         saved.display_lots = details.display_lots
-        saved.visible_lots = details.visible_lots
+        saved.visible_lots = details.visible_lots if order.level >= 0 else 0
     return _put(out, &saved, sizeof(SavedOrder))
 
 

@@ -1,0 +1,1 @@
+"""Python surface of `deadlines`: none; only compiled code keeps time."""

@@ -1,0 +1,1 @@
+"""Python surface of `dry_run`: none; the engine asks."""

@@ -1,0 +1,1 @@
+"""Python surface of `quotes`: none; only compiled code quotes."""
