@@ -96,6 +96,13 @@ class Orders(order_entry_pb2_grpc.OrderEntryServiceServicer):
         for line in self._lines:
             line.put_nowait(order_entry_pb2.SessionResponse(events=events, seq=max(each.seq for each in events)))
 
+    def foretell(self, request: order_entry_pb2.SessionRequest) -> None:
+        """Answer a request provisionally, down every open session."""
+        response = self._response(request)
+        response.provisional = True
+        for line in self._lines:
+            line.put_nowait(response)
+
     def answer(self, request: order_entry_pb2.SessionRequest) -> None:
         """Answer a request now, down every open session."""
         for line in self._lines:

@@ -8,6 +8,7 @@ import pytest
 from tests.client.scripted_venue import ACCOUNT_ID, KEY, ScriptedVenue
 from tests.eventually import eventually_async
 from wavetank.client import (
+    Acknowledgement,
     AuthenticationFailed,
     Backoff,
     CommandAnswered,
@@ -240,3 +241,43 @@ async def test_a_single_cancel_is_not_sent_again(scripted: ScriptedVenue, client
     with pytest.raises(OutcomeUnknown):
         await client.orders.cancel_all("SOL")
     assert len(scripted.orders.batches) == 1
+
+
+async def test_what_is_matched_is_told_provisionally_and_again_when_logged(
+    scripted: ScriptedVenue, client: Venue
+) -> None:
+    scripted.orders.is_answering = False
+    async with client.session(acknowledgement=Acknowledgement.MATCHED) as session:
+        assert scripted.orders.hellos[0].acknowledgement == order_entry_pb2.ACKNOWLEDGEMENT_MATCHED
+        events = session.events(answers=True)
+        waiting = session.submit([PlaceOrder(instrument="SOL", side=Side.BUY, size=1, price=100)])
+        await eventually_async(lambda: len(scripted.orders.requests) == 1)
+        scripted.orders.foretell(scripted.orders.requests[0])
+        (result,) = await waiting
+        assert (result.state, result.provisional) == (OrderState.OPEN, True)
+        scripted.orders.answer(scripted.orders.requests[0])
+        final = await events.next(3.0)
+        assert isinstance(final, CommandAnswered)
+        assert (final.result.order_id, final.result.provisional) == (result.order_id, False)
+
+
+async def test_a_provisional_answer_that_was_never_logged_is_told_as_unresolved(
+    scripted: ScriptedVenue, client: Venue
+) -> None:
+    scripted.orders.is_answering = False
+    async with client.session(acknowledgement=Acknowledgement.MATCHED) as session:
+        events = session.events(answers=True)
+        waiting = session.submit([PlaceOrder(instrument="SOL", side=Side.BUY, size=1, price=100)])
+        await eventually_async(lambda: len(scripted.orders.requests) == 1)
+        scripted.orders.foretell(scripted.orders.requests[0])
+        assert (await waiting)[0].provisional
+        scripted.orders.drop()
+        assert isinstance(await events.next(3.0), CommandUnresolved)
+
+
+async def test_an_atomic_batch_says_so(scripted: ScriptedVenue, client: Venue) -> None:
+    async with client.session() as session:
+        order = PlaceOrder(instrument="SOL", side=Side.BUY, size=1, price=100)
+        assert len(await session.batch([order, order], atomic=True)) == 2
+        await session.batch([order])
+    assert [request.atomic for request in scripted.orders.requests] == [True, False]

@@ -153,6 +153,9 @@ def add_features(shard: Shard, random: Random, ask: Ask) -> None:
     if has("timers") and random.random() < (0.15 if rests else 0.01):
         ask.time_in_force = 4
         ask.expire_time_ns = shard.now + BEAT_NS * random.randint(-1, 20) if random.random() < 0.98 else 0
+        switches = [account.deadline for account in shard.accounts.values() if account.deadline]
+        if switches and random.random() < 0.3:
+            ask.expire_time_ns = random.choice(switches)
     roll = random.random()
     if has("triggers") and roll < 0.15:
         add_trigger(shard, random, ask)

@@ -65,7 +65,8 @@ async def main(settings: OracleServiceSettings, process: Process) -> None:
         clock.advance_to(max(memory.last_now_ns, writer.last_now_ns))
         memory.last_now_ns = max(memory.last_now_ns, writer.last_now_ns)
         snapshots = SnapshotKeeper(client, writer, retention_ns=settings.log_retention_s * NS_PER_SECOND)
-        await snapshots.register(memory.cursors)
+        # Until it has read the logs of the books, nothing of them may be trimmed.
+        await snapshots.register(dict.fromkeys(settings.book_logs, Position.START) | memory.cursors)
         service = OracleService(
             memory=memory,
             settings=core,

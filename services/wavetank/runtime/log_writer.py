@@ -18,8 +18,7 @@ call that brings the answer; `append` is the same for who wants to wait.
 import asyncio
 import contextlib
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, Self
 
@@ -35,10 +34,10 @@ from wavetank.runtime.log_entry import (
     Position,
     checksum_of,
     encode_entry,
-    id_key,
     log_key,
 )
 from wavetank.runtime.log_fence import is_behind, last_entry, start_epoch
+from wavetank.runtime.log_tail import Fenced, RetainedTail, SentEntry, missing_from
 from wavetank.runtime.redis_connection import CommandRefused, ConnectionLost, RedisConnection, Reply
 from wavetank.runtime.settings import Durability
 
@@ -52,28 +51,8 @@ _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 
 
-class Fenced(Exception):
-    """Another writer has taken over the log; this process must end."""
-
-
-class LogLost(Exception):
-    """Redis lost acknowledged entries that can not be appended again; the message names their seqs."""
-
-
 class LogUnavailable(Exception):
     """The log could not be opened, or was closed by its own process."""
-
-
-@dataclass(slots=True)
-class SentEntry:
-    """Bytes of an entry as they were sent, and what finds its place in the chain; never changed."""
-
-    entry_id: str
-    first_seq: int
-    last_seq: int
-    prev: int
-    checksum: int
-    data: bytes
 
 
 OnCommitted = Callable[[LogEntry], None]
@@ -88,34 +67,6 @@ class _Append:
     on_committed: OnCommitted
     entry: LogEntry | None = None
     """Made while the answer is on its way."""
-
-
-def missing_from(log: str, sent: Sequence[SentEntry], last: LogEntry | None) -> Sequence[SentEntry]:
-    """Return those of `sent` that stand behind the log's last entry, and so must be appended (again).
-
-    Args:
-        log: name of the log, for messages.
-        sent: what this writer sent, oldest first: the retained tail and what is in flight.
-        last: last entry of the log, or None if the log is empty.
-
-    Raises:
-        LogLost: the log ends before the first of `sent`, and not where that follows.
-        Fenced: the log ends with an entry that this writer did not send.
-
-    """
-    last_checksum = 0 if last is None else last.checksum
-    if last is not None and sent[-1].checksum == last_checksum and sent[-1].entry_id == last.entry_id:
-        return ()
-    for index, entry in enumerate(sent):
-        if entry.prev == last_checksum and (last is None or id_key(last.entry_id) < id_key(entry.entry_id)):
-            return sent[index:]
-    if last is None or id_key(last.entry_id) < id_key(sent[0].entry_id):
-        first_lost = 1 if last is None else last.last_seq + 1
-        raise LogLost(
-            f"log {log} ends with {'nothing' if last is None else last.entry_id}; acknowledged seqs {first_lost} to"
-            f" {sent[0].first_seq - 1} are lost, and those kept to append again begin only with {sent[0].first_seq}"
-        )
-    raise Fenced(f"log {log} ends with {last.entry_id}, which this writer of {sent[-1].entry_id} did not append")
 
 
 class LogWriter:
@@ -134,9 +85,7 @@ class LogWriter:
         self.last_now_ns = 0
         self._redis_url = redis_url
         self._append_timeout = append_timeout
-        self._retained_bytes = retained_bytes
-        self._tail: deque[SentEntry] = deque()
-        self._tail_bytes = 0
+        self._tail = RetainedTail(retained_bytes)
         self._replicas = replicas
         self._pending: _Append | None = None
         self._waiter: asyncio.Future[LogEntry] | None = None
@@ -211,7 +160,7 @@ class LogWriter:
                 raise
             else:
                 self.epoch, self.position, self.last_now_ns = entry.epoch, entry.position, entry.now_ns
-                self._retain(_sent(entry, data))
+                self._tail.add(SentEntry.of(entry, data))
                 self._connection = connection
                 self._up.set()
                 self._logger.info("log_opened", epoch=self.epoch, last_seq=self.last_seq)
@@ -384,7 +333,7 @@ class LogWriter:
         assert append.entry is not None
         passing("after_append")
         self._pending = None
-        self._retain(append.sent)
+        self._tail.add(append.sent)
         self.position = Position(append.sent.entry_id, append.sent.last_seq, append.sent.checksum)
         self.last_now_ns = append.entry.now_ns
         append.on_committed(append.entry)
@@ -403,12 +352,6 @@ class LogWriter:
             self._failure.result()
         if self._closed:
             raise LogUnavailable(f"log {self.log} was closed after {self.position.entry_id}")
-
-    def _retain(self, sent: SentEntry) -> None:
-        self._tail.append(sent)
-        self._tail_bytes += len(sent.data)
-        while self._tail_bytes > self._retained_bytes and len(self._tail) > 1:
-            self._tail_bytes -= len(self._tail.popleft().data)
 
     def _lose(self, cause: str) -> None:
         """Stop using the connection, and find out in the background how the log ends."""
@@ -458,7 +401,7 @@ class LogWriter:
 
     @property
     def _last_sent(self) -> SentEntry:
-        return self._tail[-1] if self._pending is None else self._pending.sent
+        return self._tail.last if self._pending is None else self._pending.sent
 
     async def _append_missing(self, connection: RedisConnection) -> SentEntry:
         """Make the log end with what was sent last, and return that.
@@ -468,7 +411,7 @@ class LogWriter:
             ConnectionLost, CommandRefused, TimeoutError: Redis is still not well.
 
         """
-        sent = [*self._tail, *([self._pending.sent] if self._pending is not None else [])]
+        sent = [*self._tail.entries, *([self._pending.sent] if self._pending is not None else [])]
         async with asyncio.timeout(self._append_timeout):
             last = await last_entry(connection, self.key)
         for entry in missing_from(self.log, sent, last):
@@ -514,7 +457,3 @@ class LogWriter:
 
 def _forget(_entry: LogEntry) -> None:
     """Nobody waits any more."""
-
-
-def _sent(entry: LogEntry, data: bytes) -> SentEntry:
-    return SentEntry(entry.entry_id, entry.first_seq, entry.last_seq, entry.prev, entry.checksum, data)

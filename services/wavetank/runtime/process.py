@@ -22,7 +22,8 @@ from wavetank.runtime.errors import InvariantBroken
 from wavetank.runtime.labels import arm
 from wavetank.runtime.log_entry import LogCorrupt
 from wavetank.runtime.log_reader import LogGap
-from wavetank.runtime.log_writer import Fenced, LogLost, LogUnavailable
+from wavetank.runtime.log_tail import Fenced, LogLost
+from wavetank.runtime.log_writer import LogUnavailable
 from wavetank.runtime.logs import set_up_logs
 from wavetank.runtime.parent import die_with_parent
 from wavetank.runtime.settings import ServiceSettings, SettingsInvalid

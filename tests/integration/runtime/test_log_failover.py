@@ -12,7 +12,8 @@ from tests.integration.runtime.cutting_proxy import CuttingProxy
 from wavetank.runtime.durability import DurabilityMissing
 from wavetank.runtime.log_entry import EntryKind, LogEntry
 from wavetank.runtime.log_reader import LogReader
-from wavetank.runtime.log_writer import LogLost, LogWriter
+from wavetank.runtime.log_tail import LogLost
+from wavetank.runtime.log_writer import LogWriter
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.redis_server import RedisServer, start_redis
 

@@ -16,7 +16,8 @@ from wavetank.runtime.durability import DurabilityMissing
 from wavetank.runtime.errors import InvariantBroken
 from wavetank.runtime.log_entry import EntryKind, LogEntry, log_key
 from wavetank.runtime.log_reader import LogReader
-from wavetank.runtime.log_writer import Fenced, LogLost, LogUnavailable, LogWriter
+from wavetank.runtime.log_tail import Fenced, LogLost
+from wavetank.runtime.log_writer import LogUnavailable, LogWriter
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.redis_server import RedisServer, start_redis
 from wavetank.runtime.settings import Durability

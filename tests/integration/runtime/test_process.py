@@ -12,13 +12,14 @@ from tests.eventually import eventually
 from wavetank.runtime.durability import DurabilityMissing
 from wavetank.runtime.errors import InvariantBroken
 from wavetank.runtime.log_reader import LogGap
-from wavetank.runtime.log_writer import Fenced, LogLost, LogUnavailable
+from wavetank.runtime.log_tail import Fenced, LogLost
+from wavetank.runtime.log_writer import LogUnavailable
 from wavetank.runtime.process import ExitCode, exit_code_of
 
 SERVICE = """
 import asyncio, sys
 from wavetank.runtime.errors import InvariantBroken
-from wavetank.runtime.log_writer import Fenced
+from wavetank.runtime.log_tail import Fenced
 from wavetank.runtime.process import run
 from wavetank.runtime.settings import ServiceSettings, environment
 

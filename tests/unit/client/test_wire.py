@@ -8,25 +8,38 @@ from tests.unit.client.instruments import BTC, ETH, SOL
 from wavetank.client import (
     AmendOrder,
     BestBidOffer,
+    CancelAllAfter,
     CancelAllOrders,
     CancelOrder,
+    DeadManMoved,
     Fill,
     FillBooked,
+    GroupKind,
     InstrumentUnknown,
     LiquidationStage,
     LiquidationStepped,
+    MassQuote,
+    OrderActivated,
     OrderState,
+    OrderTriggered,
+    PlaceGroup,
     PlaceOrder,
     PriceOffGrid,
     Prices,
+    Quote,
     RawCommand,
+    SelfTradePrevention,
     Side,
     TimeInForce,
+    Trigger,
+    TriggerKind,
+    TriggerPricePassed,
+    TriggerSource,
 )
 from wavetank.client.account import account_event
 from wavetank.client.orders import client_order_id
 from wavetank.client.wire import Wire
-from wavetank.v1 import account_pb2, market_data_pb2, order_entry_pb2
+from wavetank.v1 import account_pb2, market_data_pb2, order_entry_pb2, reason_pb2
 
 WIRE = Wire([BTC, ETH, SOL])
 
@@ -204,3 +217,117 @@ def test_account_events() -> None:
     assert stepped.stage is LiquidationStage.CANCEL
     assert [stepped.instrument, stepped.price, stepped.delta_size] == ["", None, 0]
     assert (stepped.equity, stepped.maintenance_margin) == (Decimal("-0.000001"), Decimal("2776.25"))
+
+
+STOP = Trigger(kind=TriggerKind.STOP, price="60000", source=TriggerSource.LAST)
+
+
+def test_an_order_with_everything() -> None:
+    message = WIRE.command(
+        PlaceOrder(
+            instrument="BTC",
+            side=Side.SELL,
+            size="0.5",
+            price="59000",
+            time_in_force=TimeInForce.GTT,
+            post_only=True,
+            post_only_slide=True,
+            display_size="0.1",
+            expire_time_ns=77,
+            self_trade_prevention=SelfTradePrevention.EXPIRE_BOTH,
+            trigger=STOP,
+        )
+    ).place
+    assert (message.post_only_slide, message.display_lots, message.expire_time_ns) == (True, 10_000, 77)
+    assert message.time_in_force == order_entry_pb2.TIME_IN_FORCE_GTT
+    assert message.self_trade_prevention == order_entry_pb2.SELF_TRADE_PREVENTION_EXPIRE_BOTH
+    assert message.trigger == order_entry_pb2.Trigger(
+        kind=order_entry_pb2.TRIGGER_KIND_STOP, source=order_entry_pb2.TRIGGER_SOURCE_LAST, price_ticks=600_000
+    )
+
+
+def test_an_order_without_a_trigger_has_none() -> None:
+    message = WIRE.command(PlaceOrder(instrument="BTC", side=Side.BUY, size="0.5", price="59000")).place
+    assert not message.HasField("trigger")
+
+
+def test_a_group_of_the_position_may_be_whole() -> None:
+    order = PlaceOrder(instrument="BTC", side=Side.SELL, size=0, trigger=STOP)
+    group = PlaceGroup(kind=GroupKind.POSITION, orders=(order,))
+    assert group.instrument == "BTC"
+    message = WIRE.command(group).place_group
+    assert (message.kind, len(message.orders)) == (order_entry_pb2.GROUP_KIND_POSITION, 1)
+    assert (message.orders[0].size_lots, message.orders[0].trigger.price_ticks) == (0, 600_000)
+
+
+def test_a_mass_quote_and_the_dead_man_switch() -> None:
+    quotes = (Quote(side=Side.BUY, price="64000", size="0.1"), Quote(side=Side.SELL, price="64100", size="0.2"))
+    message = WIRE.command(MassQuote(instrument="BTC", quotes=quotes, post_only_slide=True)).mass_quote
+    assert (message.instrument_id, message.post_only_slide) == (1, True)
+    assert [(quote.side, quote.price_ticks, quote.size_lots) for quote in message.quotes] == [
+        (1, 640_000, 10_000),
+        (2, 641_000, 20_000),
+    ]
+    assert WIRE.command(CancelAllAfter(timeout_ms=5_000)).cancel_all_after.timeout_ms == 5_000
+
+
+def test_results_inside_a_result() -> None:
+    inner = order_entry_pb2.CommandResult(order_id=8, remaining_lots=50_000)
+    message = order_entry_pb2.CommandResult(cancelled_orders=2, results=[inner])
+    result = WIRE.result(message, "BTC", 9, provisional=True)
+    assert (result.cancelled_orders, result.provisional, len(result.results)) == (2, True, 1)
+    assert (result.results[0].order_id, result.results[0].remaining_size) == (8, Decimal("0.5"))
+    assert result.results[0].provisional
+
+
+def test_an_order_that_waits_and_what_befalls_it() -> None:
+    order = order_entry_pb2.Order(
+        order_id=7,
+        instrument_id=1,
+        side=2,  # type: ignore[arg-type]
+        order_type=order_entry_pb2.ORDER_TYPE_MARKET,
+        time_in_force=order_entry_pb2.TIME_IN_FORCE_IOC,
+        state=order_entry_pb2.ORDER_STATE_UNTRIGGERED,
+        trigger=order_entry_pb2.Trigger(
+            kind=order_entry_pb2.TRIGGER_KIND_STOP, source=order_entry_pb2.TRIGGER_SOURCE_LAST, price_ticks=600_000
+        ),
+        group_id=6,
+        group_kind=order_entry_pb2.GROUP_KIND_PARENT,
+        cancel_on_disconnect=True,
+        display_lots=10_000,
+    )
+    known = WIRE.order(order)
+    assert known.trigger == Trigger(kind=TriggerKind.STOP, price=Decimal(60_000), source=TriggerSource.LAST)
+    assert (known.group_id, known.group_kind, known.cancel_on_disconnect) == (6, GroupKind.PARENT, True)
+    assert (known.state.is_live, known.display_size) == (True, Decimal("0.1"))
+    fired = order_entry_pb2.OrderEvent(
+        seq=5, triggered=order_entry_pb2.OrderTriggered(order=order, seen_price_ticks=599_990)
+    )
+    event = WIRE.order_event(fired)
+    assert isinstance(event, OrderTriggered)
+    assert event.seen_price == Decimal(59_999)
+    activated = order_entry_pb2.OrderEvent(seq=6, activated=order_entry_pb2.OrderActivated(order=order))
+    assert isinstance(WIRE.order_event(activated), OrderActivated)
+    moved = order_entry_pb2.OrderEvent(seq=7, dead_man=order_entry_pb2.DeadManMoved(deadline_ns=9))
+    assert WIRE.order_event(moved) == DeadManMoved(seq=7, event_time_ns=0, deadline_ns=9, fired=False)
+
+
+def test_what_would_become_of_an_order() -> None:
+    refusal = order_entry_pb2.Refusal(reason=reason_pb2.REASON_TRIGGER_PRICE_PASSED, message="too late")
+    message = order_entry_pb2.CheckOrderResponse(
+        refusal=refusal,
+        fill_lots=50_000,
+        fill_value_micros=1_500_000,
+        committed_before_micros=1,
+        committed_after_micros=2_000_000,
+        available_micros=3_000_000,
+        seq=4,
+    )
+    check = WIRE.check(message, "BTC")
+    assert isinstance(check.refusal, TriggerPricePassed)
+    assert (check.price, check.fill_size, check.fill_value) == (None, Decimal("0.5"), Decimal("1.5"))
+    assert (check.committed_before, check.committed_after, check.available) == (
+        Decimal("0.000001"),
+        Decimal(2),
+        Decimal(3),
+    )

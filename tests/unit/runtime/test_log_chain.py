@@ -4,7 +4,7 @@ import pytest
 
 from wavetank.runtime.log_entry import LogEntry, Position, decode_entry, encode_entry
 from wavetank.runtime.log_reader import LogGap, next_entry
-from wavetank.runtime.log_writer import Fenced, LogLost, SentEntry, missing_from
+from wavetank.runtime.log_tail import Fenced, LogLost, SentEntry, missing_from
 
 RECORD = bytes(128)
 

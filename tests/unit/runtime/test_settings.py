@@ -65,3 +65,14 @@ def test_addresses() -> None:
     for address in ("localhost", ":80", "host:port", "host:65536", ""):
         with pytest.raises(ValueError, match="host:port"):
             host_and_port(address)
+
+
+def test_a_label_to_be_killed_at_is_checked_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAVETANK_TANK_DEPTH", "1")
+    monkeypatch.setenv("WAVETANK_TANK_INTERNAL_KEY", SECRET)
+    assert TankSettings.load().kill_at == ""
+    monkeypatch.setenv("WAVETANK_TANK_KILL_AT", "lunch:1")
+    with pytest.raises(SettingsInvalid, match=r"WAVETANK_TANK_KILL_AT: .*'lunch:1' is no label to be killed at"):
+        TankSettings.load()
+    monkeypatch.setenv("WAVETANK_TANK_KILL_AT", "during_trim:2")
+    assert TankSettings.load().kill_at == "during_trim:2"

@@ -3,8 +3,8 @@
 The rules: what comes in is parted evenly. An order that its shard's share does not carry, while others have it to
 spare, is refused for now, and that refusal is the demand. The shards with most to spare give first; one that covers the
 rest of the need gives half of what would remain to it as well, so that the next orders find credit on either side. A
-shard that was given credit gives none away for a while, so that two shards do not pass it back and forth. What turns out to
-be committed is returned: either what is needed moves, or nothing.
+shard that was given credit gives none away for a while, so that two shards do not pass it back and forth. What turns
+out to be committed is returned: either what is needed moves, or nothing.
 """
 
 from __future__ import annotations

@@ -18,6 +18,17 @@ cdef struct Resting:
     int32_t instrument_id
     uint8_t side
 
+# A resting order as `Engine.resting_orders` tells it.
+cdef packed struct RestingOrder:
+    int64_t order_id
+    int64_t account_id
+    int64_t price_ticks
+    int64_t visible_lots
+    int64_t remaining_lots
+    int64_t display_lots
+    uint8_t side
+    uint8_t padding[7]
+
 cdef struct LevelState:
     int64_t lots
     int64_t orders

@@ -1,10 +1,11 @@
 """Python surface of `market_encoder`."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 from wavetank.matching.core.queries import KnownOrder
 
-Level = tuple[int, int, int, int, int]
+Level: TypeAlias = tuple[int, int, int, int, int]
 
 class BookMirror:
     def __init__(self) -> None: ...
@@ -16,17 +17,7 @@ class BookMirror:
 class OrderEncoder:
     def __init__(self) -> None: ...
     def clear(self) -> None: ...
-    def load(
-        self,
-        order_id: int,
-        account_id: int,
-        instrument_id: int,
-        side: int,
-        price_ticks: int,
-        shown_lots: int,
-        remaining_lots: int,
-        display_lots: int,
-    ) -> None: ...
+    def load(self, instrument_id: int, orders: bytes) -> None: ...
     def encode(
         self,
         records: bytes,
@@ -53,13 +44,8 @@ def book_snapshot(
     continued: bool,
 ) -> bytes: ...
 def orders_snapshot(
-    instrument_id: int,
-    seq: int,
-    now_ns: int,
-    orders: Iterable[tuple[int, int, int, int]],
-    more: bool,
-    continued: bool,
-) -> bytes: ...
+    instrument_id: int, seq: int, now_ns: int, orders: bytes, first: int, end: int, account_id: int
+) -> tuple[bytes, list[int]]: ...
 def best_bid_offer(instrument_id: int, seq: int, now_ns: int, bbo: tuple[int, int, int, int]) -> bytes: ...
 def queue_position(
     instrument_id: int, seq: int, now_ns: int, order_id: int, side: int, price_ticks: int, lots: int, orders: int

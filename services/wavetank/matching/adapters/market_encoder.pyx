@@ -217,22 +217,42 @@ def book_snapshot(
     return <bytes>out
 
 
-def orders_snapshot(int32_t instrument_id, int64_t seq, int64_t now_ns, orders, bint more, bint continued):
-    """Return a part of the encoded queues; orders are (order_id, side, price_ticks, shown_lots)."""
+def orders_snapshot(
+    int32_t instrument_id, int64_t seq, int64_t now_ns, bytes orders, Py_ssize_t first, Py_ssize_t end,
+    int64_t account_id,
+):
+    """Return a part of the encoded queues, and which of its orders are an account's own.
+
+    Args:
+        instrument_id: instrument.
+        seq: position in the shard's log.
+        now_ns: venue time.
+        orders: all of them, as `Engine.resting_orders` returns them.
+        first: the part's first.
+        end: one after its last.
+        account_id: the account, 0 for none.
+
+    """
     cdef string content, out, one
-    cdef int64_t order_id, price_ticks, lots
-    cdef int side
-    for order_id, side, price_ticks, lots in orders:
+    cdef const char* data = orders
+    cdef Py_ssize_t count = len(orders) // <Py_ssize_t>sizeof(RestingOrder)
+    cdef RestingOrder* order
+    cdef Py_ssize_t at
+    own = []
+    for at in range(first, min(end, count)):
+        order = <RestingOrder*>(data + at * <Py_ssize_t>sizeof(RestingOrder))
         one.clear()
-        put_int(one, 1, order_id)
-        put_int(one, 2, side)
-        put_int(one, 3, price_ticks)
-        put_int(one, 4, lots)
+        put_int(one, 1, order.order_id)
+        put_int(one, 2, order.side)
+        put_int(one, 3, order.price_ticks)
+        put_int(one, 4, order.visible_lots)
         put_message(content, 1, one)
-    put_int(content, 2, more)
-    put_int(content, 3, continued)
+        if account_id and order.account_id == account_id:
+            own.append(order.order_id)
+    put_int(content, 2, end < count)
+    put_int(content, 3, first > 0)
     put_update(out, instrument_id, seq, now_ns, ORDERS_SNAPSHOT_FIELD, content)
-    return <bytes>out
+    return <bytes>out, own
 
 
 def best_bid_offer(int32_t instrument_id, int64_t seq, int64_t now_ns, bbo):
@@ -298,21 +318,23 @@ cdef class OrderEncoder:
         self.waiting.clear()
         self.running.clear()
 
-    def load(
-        self, int64_t order_id, int64_t account_id, int32_t instrument_id, int side, int64_t price_ticks,
-        int64_t shown_lots, int64_t remaining_lots, int64_t display_lots,
-    ):
-        """Know an order that rests."""
+    def load(self, int32_t instrument_id, bytes orders):
+        """Know the orders that rest in a book, as `Engine.resting_orders` returns them."""
+        cdef const char* data = orders
+        cdef Py_ssize_t at
+        cdef RestingOrder* entry
         cdef Resting order
-        order.order_id = order_id
-        order.account_id = account_id
-        order.instrument_id = instrument_id
-        order.side = side
-        order.price_ticks = price_ticks
-        order.shown_lots = shown_lots
-        order.remaining_lots = remaining_lots
-        order.display_lots = display_lots
-        self.resting[order_id] = order
+        for at in range(len(orders) // <Py_ssize_t>sizeof(RestingOrder)):
+            entry = <RestingOrder*>(data + at * <Py_ssize_t>sizeof(RestingOrder))
+            order.order_id = entry.order_id
+            order.account_id = entry.account_id
+            order.instrument_id = instrument_id
+            order.side = entry.side
+            order.price_ticks = entry.price_ticks
+            order.shown_lots = entry.visible_lots
+            order.remaining_lots = entry.remaining_lots
+            order.display_lots = entry.display_lots
+            self.resting[order.order_id] = order
 
     def orders(self):
         """Return how many resting orders are known."""

@@ -9,6 +9,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 from libcpp.vector cimport vector
 
+cimport cython
 from cython.operator cimport dereference, preincrement
 
 from wavetank.matching.adapters.wire_reader cimport Request
@@ -189,6 +190,7 @@ cdef int _fill_row(Row* row, order) except -1:
     return 0
 
 
+@cython.final
 cdef class OwnOrders:
     """The open orders of followed accounts."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from wavetank.matching.adapters.book_questions import ALL_LEVELS, resting_orders, shown_lots, states
 from wavetank.matching.adapters.market_encoder import (
     BookMirror,
     OrderEncoder,
@@ -39,6 +38,9 @@ if TYPE_CHECKING:
 
 HELD_UPDATES = 65_536
 """Updates held for those who resume, of all channels together; seqs for which a channel without readers is encoded."""
+ALL_LEVELS = 1_000_000
+RESTING_ORDER_BYTES = 56
+"""Width of an order as `Engine.resting_orders` tells it."""
 PART_ENTRIES = 10_000
 """Levels or orders in one part of a snapshot."""
 
@@ -276,17 +278,7 @@ class MarketData:
         self._encoder.clear()
         self._knows_orders = True
         for instrument in engine.instruments():
-            for order in resting_orders(engine, instrument.instrument_id):
-                self._encoder.load(
-                    order.order_id,
-                    order.account_id,
-                    order.instrument_id,
-                    order.side,
-                    order.price_ticks,
-                    shown_lots(order),
-                    order.remaining_lots,
-                    order.display_lots,
-                )
+            self._encoder.load(instrument.instrument_id, engine.resting_orders(instrument.instrument_id))
 
     def _forget_orders(self) -> None:
         self._knows_orders = False
@@ -329,13 +321,12 @@ class MarketData:
                     told = 0 if more else checksum
                     yield Part(book_snapshot(instrument_id, seq, now_ns, *levels, told, more, at > 0))
             if pb.CHANNEL_ORDERS in subscriber.channels:
-                orders = list(resting_orders(engine, instrument_id))
-                cuts = range(0, max(len(orders), 1), PART_ENTRIES)
-                for at in cuts:
-                    part = orders[at : at + PART_ENTRIES]
-                    rows = [(each.order_id, each.side, each.price_ticks, shown_lots(each)) for each in part]
-                    own = [each.order_id for each in part if each.account_id == subscriber.account_id]
-                    yield Part(orders_snapshot(instrument_id, seq, now_ns, rows, at != cuts[-1], at > 0), 0, own)
+                orders = engine.resting_orders(instrument_id)
+                for at in range(0, max(len(orders) // RESTING_ORDER_BYTES, 1), PART_ENTRIES):
+                    data, own = orders_snapshot(
+                        instrument_id, seq, now_ns, orders, at, at + PART_ENTRIES, subscriber.account_id
+                    )
+                    yield Part(data, 0, own)
 
     def _present(self, engine: Engine, subscriber: Subscriber, instrument_ids: list[int]) -> Iterator[Update]:
         """Yield the states as they are; also for those who resume, only the present ones count."""
@@ -356,8 +347,8 @@ class MarketData:
 
 def _statuses(engine: Engine) -> dict[int, pb.InstrumentStatus]:
     return {
-        instrument_id: pb.InstrumentStatus(state=instrument_pb2.InstrumentState.ValueType(state))
-        for instrument_id, state in states(engine).items()
+        instrument.instrument_id: pb.InstrumentStatus(state=instrument_pb2.InstrumentState.ValueType(instrument.state))
+        for instrument in engine.instruments()
     }
 
 

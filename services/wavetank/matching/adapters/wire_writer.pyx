@@ -8,6 +8,8 @@ test compares the two); the sentences of refusals are those of `refusals`.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+cimport cython
+
 from wavetank.matching.adapters.wire_reader cimport NO_FAULT, PLACES, Request, Shape
 from wavetank.matching.core.records cimport ClientId, Result
 from wavetank.matching.core.words cimport MALFORMED, REJECTED
@@ -47,6 +49,7 @@ cdef enum:
     UNARY_SEQ = 16
 
 
+@cython.final
 cdef class Writer:
     """Bytes that grow towards their beginning; used again and again."""
 
@@ -68,21 +71,38 @@ cdef class Writer:
         return 0
 
     cdef int varint(self, uint64_t value) except -1:
-        cdef uint8_t digits[10]
-        cdef int count = 0
-        while value >= 0x80:
-            digits[count] = <uint8_t>(value | 0x80)
-            value >>= 7
+        """Write a number of up to ten bytes."""
+        cdef uint64_t rest = value >> 7
+        cdef int count = 1
+        cdef uint8_t* at
+        while rest:
+            rest >>= 7
             count += 1
-        digits[count] = <uint8_t>value
-        return self.raw(digits, count + 1)
+        self.reserve(count)
+        self.used += count
+        at = self.room.data() + self.room.size() - self.used
+        while value >= 0x80:
+            at[0] = <uint8_t>(value | 0x80)
+            at += 1
+            value >>= 7
+        at[0] = <uint8_t>value
+        return 0
 
     cdef int number(self, uint32_t tag, int64_t value) except -1:
         """Write a number with its tag; one that is 0 needs none."""
-        if value != 0:
-            self.varint(<uint64_t>value)
-            self.varint(tag)
-        return 0
+        cdef uint8_t* at
+        if value == 0:
+            return 0
+        if 0 < value < 0x80 and tag < 0x80:
+            # Most are so small.
+            self.reserve(2)
+            self.used += 2
+            at = self.room.data() + self.room.size() - self.used
+            at[0] = <uint8_t>tag
+            at[1] = <uint8_t>value
+            return 0
+        self.varint(<uint64_t>value)
+        return self.varint(tag)
 
     cdef int text(self, uint32_t tag, const void* data, size_t size) except -1:
         """Write bytes with their tag; none need none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections import defaultdict
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,6 @@ import pytest
 
 from tests.unit.matching.core.desk import ALICE, BOB, BUY, CAROL, INSTRUMENT, IOC, POST_ONLY, REDUCE_ONLY, SELL, Desk
 from wavetank.matching.adapters import market_encoder
-from wavetank.matching.adapters.book_questions import shown_lots
 from wavetank.matching.adapters.market_encoder import BookMirror, OrderEncoder
 from wavetank.matching.core import commands
 from wavetank.model.events.matching import OrderAccepted, OrderCancelled, OrderTriggered, Traded
@@ -43,9 +43,15 @@ def test_messages_of_state_are_those_of_the_contract() -> None:
     assert delta == pb.MarketUpdate(**head, book_delta=pb.BookDelta(**rows, previous_seq=299, checksum=1 << 62))
     (bbo,) = parsed(market_encoder.best_bid_offer(7, 300, 1 << 60, (100, 5, 0, 0)))
     assert bbo == pb.MarketUpdate(**head, bbo=pb.BestBidOffer(bid_price_ticks=100, bid_size_lots=5))
-    (orders,) = parsed(market_encoder.orders_snapshot(7, 300, 1 << 60, [(9, SELL, 101, 7)], False, False))
+    # Orders 8 to 10 as the engine packs them, 7 of 70 lots shown; the part is the one in the middle, Alice's.
+    packed = b"".join(struct.pack("<qqqqqqB7x", number, ALICE, 101, 7, 70, 7, SELL) for number in (8, 9, 10))
+    data, own = market_encoder.orders_snapshot(7, 300, 1 << 60, packed, 1, 2, ALICE)
     order = pb.BookOrder(order_id=9, side=SELL, price_ticks=101, size_lots=7)  # type: ignore[arg-type]
-    assert orders == pb.MarketUpdate(**head, orders_snapshot=pb.OrdersSnapshot(orders=[order]))
+    assert parsed(data) == [
+        pb.MarketUpdate(**head, orders_snapshot=pb.OrdersSnapshot(orders=[order], more=True, continued=True))
+    ]
+    assert own == [9]
+    assert market_encoder.orders_snapshot(7, 300, 1 << 60, packed, 0, 3, BOB)[1] == []
     stands, left = parsed(
         market_encoder.queue_position(7, 300, 1 << 60, 9, SELL, 101, 12, 3),
         market_encoder.queue_position(7, 300, 1 << 60, 9, 0, 0, 0, 0),
@@ -110,7 +116,7 @@ def held(desk: Desk) -> dict[tuple[int, int], list[tuple[int, int]]]:
     for side, levels in zip((BUY, SELL), desk.engine.book(1, 1_000), strict=True):
         for price_ticks, _, _ in levels:
             orders = [desk.engine.order(order_id) for order_id in desk.engine.queue(1, side, price_ticks)]
-            found[side, price_ticks] = [(order.order_id, shown_lots(order)) for order in orders if order is not None]
+            found[side, price_ticks] = [(order.order_id, order.visible_lots) for order in orders if order is not None]
     return found
 
 

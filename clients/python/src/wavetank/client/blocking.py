@@ -24,7 +24,7 @@ from wavetank.client.events import AccountEvent, Disconnected, Gap, MarketEvent,
 from wavetank.client.instrument import Instrument
 from wavetank.client.market_data import USUAL_CHANNELS, Channel, MarketData, Subscription
 from wavetank.client.order_entry import CREDIT_RETRIES, Orders
-from wavetank.client.orders import Command, Order
+from wavetank.client.orders import Acknowledgement, Command, Order
 from wavetank.client.session import Session
 from wavetank.client.shard_session import Results
 from wavetank.client.venue import DEFAULT_TIMEOUT_SECONDS, Venue, connect
@@ -211,6 +211,7 @@ class BlockingOrders:
     amend = _Blocking(Orders.amend)
     cancel = _Blocking(Orders.cancel)
     cancel_all = _Blocking(Orders.cancel_all)
+    check = _Blocking(Orders.check)
     send = _Blocking(Orders.send)
     get = _Blocking(Orders.get)
     list_open = _Blocking(Orders.list_open)
@@ -298,12 +299,15 @@ class BlockingSession:
     amend = _Blocking(Session.amend)
     cancel = _Blocking(Session.cancel)
     cancel_all = _Blocking(Session.cancel_all)
+    place_group = _Blocking(Session.place_group)
+    mass_quote = _Blocking(Session.mass_quote)
+    cancel_all_after = _Blocking(Session.cancel_all_after)
     batch = _Blocking(Session.batch)
     close = _Blocking(Session.close)
 
-    def submit(self, commands: Sequence[Command]) -> concurrent.futures.Future[Results]:
+    def submit(self, commands: Sequence[Command], *, atomic: bool = False) -> concurrent.futures.Future[Results]:
         """Send commands without waiting for those before; `result()` waits for the answer."""
-        return self.loop.submit(self.loop.call(lambda: self.inner.submit(commands)))
+        return self.loop.submit(self.loop.call(lambda: self.inner.submit(commands, atomic=atomic)))
 
     def events(self, *, answers: bool = False) -> BlockingEvents[SessionEvent]:
         """Return own order events from now on, and what happens to the connection."""
@@ -401,6 +405,7 @@ class Client:
         shard: int | None = None,
         timeout: float | None = None,
         credit_retries: int = CREDIT_RETRIES,
+        acknowledgement: Acknowledgement = Acknowledgement.LOGGED,
     ) -> BlockingSession:
         """Return a session, to be opened by `with`; arguments as of `Venue.session`."""
         session = self.loop.call(
@@ -410,6 +415,7 @@ class Client:
                 shard=shard,
                 timeout=timeout,
                 credit_retries=credit_retries,
+                acknowledgement=acknowledgement,
             )
         )
         return BlockingSession(self.loop, session)

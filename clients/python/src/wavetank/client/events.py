@@ -50,6 +50,35 @@ class OrderCancelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTriggered:
+    """The trigger of an own order fired at `seen_price`, dollars; it runs as the order now says."""
+
+    seq: int
+    event_time_ns: int
+    order: Order
+    seen_price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderActivated:
+    """The parent of an own order has filled; the order waits for its trigger from now on."""
+
+    seq: int
+    event_time_ns: int
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadManMoved:
+    """The dead-man switch was armed or renewed (it fires at `deadline_ns`), disarmed, or fired; cancels follow."""
+
+    seq: int
+    event_time_ns: int
+    deadline_ns: int
+    fired: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
     """An own order traded.
 
@@ -588,6 +617,9 @@ SessionEvent: TypeAlias = (
     OrderAccepted
     | OrderAmended
     | OrderCancelled
+    | OrderTriggered
+    | OrderActivated
+    | DeadManMoved
     | Fill
     | CommandAnswered
     | CommandUnresolved

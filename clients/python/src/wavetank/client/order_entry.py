@@ -10,7 +10,6 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from wavetank.client.connection import Backoff, Connection
 from wavetank.client.errors import (
@@ -29,9 +28,15 @@ from wavetank.client.orders import (
     Command,
     CommandResult,
     Order,
+    OrderCheck,
+    PlaceGroup,
     PlaceOrder,
+    SelfTradePrevention,
     Side,
     TimeInForce,
+    Trigger,
+    orders_of,
+    with_ids,
 )
 from wavetank.client.orders import client_order_id as make_client_order_id
 from wavetank.v1 import order_entry_pb2, order_entry_pb2_grpc
@@ -53,7 +58,7 @@ class Orders:
         """Return the same for another account, for which the key must have scope `admin`."""
         return Orders(self._connection, account_id)
 
-    async def place(
+    async def place(  # noqa: PLR0913 - an order has this many properties.
         self,
         instrument: str,
         side: Side,
@@ -64,6 +69,11 @@ class Orders:
         post_only: bool = False,
         reduce_only: bool = False,
         client_order_id: bytes = b"",
+        post_only_slide: bool = False,
+        display_size: Number | None = None,
+        expire_time_ns: int = 0,
+        self_trade_prevention: SelfTradePrevention = SelfTradePrevention.DEFAULT,
+        trigger: Trigger | None = None,
     ) -> CommandResult:
         """Place an order; without a price it is a market order.
 
@@ -76,6 +86,11 @@ class Orders:
             post_only: rest or be refused.
             reduce_only: never increase the position.
             client_order_id: at most 16 bytes; empty makes one.
+            post_only_slide: with post-only, move behind the other side's best instead of being refused.
+            display_size: of an iceberg, the most that shows at once; None shows all.
+            expire_time_ns: venue time at which a GTT order ends.
+            self_trade_prevention: what happens when it meets an order of the same account.
+            trigger: what it waits for first.
 
         Raises:
             OrderRefused: in the class of its reason.
@@ -90,6 +105,11 @@ class Orders:
             post_only=post_only,
             reduce_only=reduce_only,
             client_order_id=client_order_id,
+            post_only_slide=post_only_slide,
+            display_size=display_size,
+            expire_time_ns=expire_time_ns,
+            self_trade_prevention=self_trade_prevention,
+            trigger=trigger,
         )
         return (await self.send([command]))[0].accepted()
 
@@ -101,10 +121,16 @@ class Orders:
         client_order_id: bytes = b"",
         price: Number | None = None,
         size: Number | None = None,
+        trigger_price: Number | None = None,
     ) -> CommandResult:
-        """Change price or size (including what has been filled) of one order, by either id."""
+        """Change price, size (including what has been filled) or trigger price of one order, by either id."""
         command = AmendOrder(
-            instrument=instrument, order_id=order_id, client_order_id=client_order_id, price=price, size=size
+            instrument=instrument,
+            order_id=order_id,
+            client_order_id=client_order_id,
+            price=price,
+            size=size,
+            trigger_price=trigger_price,
         )
         return (await self.send([command]))[0].accepted()
 
@@ -121,6 +147,13 @@ class Orders:
         shards = [directory.shard_of.get(instrument, 0)] if instrument else sorted(directory.matching)
         return sum([(await self.send([command], shard=shard))[0].accepted().cancelled_orders for shard in shards])
 
+    async def check(self, order: PlaceOrder) -> OrderCheck:
+        """Return what would become of an order now, and place nothing (ORD-050)."""
+        wire = self._connection.wire
+        shard = self._connection.directory.shard_of.get(order.instrument, 0)
+        request = order_entry_pb2.CheckOrderRequest(account_id=self._account_id, order=wire.place(order))
+        return wire.check(await self._connection.ask(self._stub("", shard).CheckOrder, request), order.instrument)
+
     async def send(
         self, commands: Sequence[Command], *, shard: int | None = None, credit_retries: int = CREDIT_RETRIES
     ) -> tuple[CommandResult, ...]:
@@ -136,7 +169,7 @@ class Orders:
             OutcomeUnknown: no answer came.
             WavetankError: a whole request was refused.
         """
-        commands = [_identified(command) for command in commands]
+        commands = [with_ids(command, _new_id) for command in commands]
         directory = self._connection.directory
         routes: dict[int, list[int]] = {}
         for index, command in enumerate(commands):
@@ -167,7 +200,9 @@ class Orders:
         stub = self._stub("", shard)
         # Orders with a client order id may be sent twice; a second cancel would be told that there is no such order.
         send = (
-            self._connection.ask if all(isinstance(each, PlaceOrder) for each in commands) else self._connection.change
+            self._connection.ask
+            if all(isinstance(each, PlaceOrder | PlaceGroup) for each in commands)
+            else self._connection.change
         )
         try:
             response = await send(stub.SendBatch, request)
@@ -179,7 +214,7 @@ class Orders:
                 "ask for the orders by their client_order_id",
                 code=error.code,
             )
-            unknown.client_order_ids = tuple(each.client_order_id for each in commands if isinstance(each, PlaceOrder))
+            unknown.client_order_ids = tuple(order.client_order_id for each in commands for order in orders_of(each))
             raise unknown from error
         wire = self._connection.wire
         return tuple(
@@ -243,7 +278,5 @@ def shard_of_order(order_id: int) -> int:
     return max(0, (order_id >> 48) - 1)
 
 
-def _identified(command: Command) -> Command:
-    if isinstance(command, PlaceOrder) and not command.client_order_id:
-        return replace(command, client_order_id=make_client_order_id(secrets.token_bytes(8), 0))
-    return command
+def _new_id() -> bytes:
+    return make_client_order_id(secrets.token_bytes(8), 0)

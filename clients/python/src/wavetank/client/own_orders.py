@@ -9,8 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from wavetank.client.events import Fill, OrderAccepted, OrderAmended, OrderCancelled
-from wavetank.client.orders import Order, OrderState
+from wavetank.client.events import (
+    DeadManMoved,
+    Fill,
+    OrderAccepted,
+    OrderActivated,
+    OrderAmended,
+    OrderCancelled,
+    OrderTriggered,
+)
+from wavetank.client.orders import Order
 
 _REMEMBERED = 65_536
 
@@ -47,14 +55,19 @@ class OwnOrders:
             self.remember(order.order_id, order.instrument)
         return tuple(order for order_id, order in sorted(before.items()) if order_id not in self._open)
 
-    def follow(self, event: OrderAccepted | OrderAmended | OrderCancelled | Fill) -> None:
+    def follow(
+        self,
+        event: OrderAccepted | OrderAmended | OrderCancelled | OrderTriggered | OrderActivated | DeadManMoved | Fill,
+    ) -> None:
         """Take over what happened to an order."""
         if isinstance(event, Fill):
             self._follow_fill(event)
             return
+        if isinstance(event, DeadManMoved):
+            return
         order = event.order
         self.remember(order.order_id, order.instrument)
-        if order.state is OrderState.OPEN:
+        if order.state.is_live:
             self._open[order.order_id] = order
         else:
             self._open.pop(order.order_id, None)

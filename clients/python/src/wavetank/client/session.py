@@ -20,15 +20,24 @@ from wavetank.client.events import CommandAnswered, CommandUnresolved, SessionEv
 from wavetank.client.instrument import Number
 from wavetank.client.order_entry import shard_of_order
 from wavetank.client.orders import (
+    Acknowledgement,
     AmendOrder,
+    CancelAllAfter,
     CancelAllOrders,
     CancelOrder,
     Command,
     CommandResult,
+    GroupKind,
+    MassQuote,
     Order,
+    PlaceGroup,
     PlaceOrder,
+    Quote,
+    SelfTradePrevention,
     Side,
     TimeInForce,
+    Trigger,
+    with_ids,
 )
 from wavetank.client.orders import client_order_id as make_client_order_id
 from wavetank.client.shard_session import Results, ShardSession
@@ -52,6 +61,7 @@ class Session:
         shards: Sequence[int],
         timeout: float,
         credit_retries: int,
+        acknowledgement: Acknowledgement = Acknowledgement.LOGGED,
     ) -> None:
         self._connection = connection
         self._streams: list[tuple[EventStream[SessionEvent], bool]] = []
@@ -64,6 +74,7 @@ class Session:
                 name=_STREAM if len(shards) == 1 else f"{_STREAM} of shard {shard}",
                 timeout=timeout,
                 credit_retries=credit_retries,
+                acknowledgement=acknowledgement,
                 tell=self._tell,
                 fail=self._fail,
             )
@@ -124,7 +135,7 @@ class Session:
 
     # --- Commands ----------------------------------------------------------------------------------------------------
 
-    async def place(
+    async def place(  # noqa: PLR0913 - an order has this many properties.
         self,
         instrument: str,
         side: Side,
@@ -135,6 +146,11 @@ class Session:
         post_only: bool = False,
         reduce_only: bool = False,
         client_order_id: bytes = b"",
+        post_only_slide: bool = False,
+        display_size: Number | None = None,
+        expire_time_ns: int = 0,
+        self_trade_prevention: SelfTradePrevention = SelfTradePrevention.DEFAULT,
+        trigger: Trigger | None = None,
     ) -> CommandResult:
         """Place an order; without a price it is a market order.
 
@@ -147,6 +163,11 @@ class Session:
             post_only: rest or be refused.
             reduce_only: never increase the position.
             client_order_id: at most 16 bytes; empty makes a unique one.
+            post_only_slide: with post-only, move behind the other side's best instead of being refused.
+            display_size: of an iceberg, the most that shows at once; None shows all.
+            expire_time_ns: venue time at which a GTT order ends.
+            self_trade_prevention: what happens when it meets an order of the same account.
+            trigger: what it waits for first.
 
         Raises:
             OrderRefused: in the class of its reason, for instance `PriceOffGrid` or `CreditExceeded`.
@@ -163,6 +184,11 @@ class Session:
                 post_only=post_only,
                 reduce_only=reduce_only,
                 client_order_id=client_order_id,
+                post_only_slide=post_only_slide,
+                display_size=display_size,
+                expire_time_ns=expire_time_ns,
+                self_trade_prevention=self_trade_prevention,
+                trigger=trigger,
             )
         )
 
@@ -174,11 +200,17 @@ class Session:
         client_order_id: bytes = b"",
         price: Number | None = None,
         size: Number | None = None,
+        trigger_price: Number | None = None,
     ) -> CommandResult:
-        """Change price or size (including what has been filled) of an order, by either id; raises as `place`."""
+        """Change price, size (including what has been filled) or trigger price of an order; raises as `place`."""
         return await self._one(
             AmendOrder(
-                instrument=instrument, order_id=order_id, client_order_id=client_order_id, price=price, size=size
+                instrument=instrument,
+                order_id=order_id,
+                client_order_id=client_order_id,
+                price=price,
+                size=size,
+                trigger_price=trigger_price,
             )
         )
 
@@ -190,16 +222,46 @@ class Session:
         """Cancel the account's open orders, of one instrument or side if given, and return how many."""
         return (await self._one(CancelAllOrders(instrument=instrument, side=side))).cancelled_orders
 
-    async def batch(self, commands: Sequence[Command]) -> Results:
+    async def place_group(self, kind: GroupKind, orders: Sequence[PlaceOrder]) -> CommandResult:
+        """Place orders of one instrument that know of each other, all or none; raises as `place`.
+
+        Args:
+            kind: how they depend on one another.
+            orders: at most 8; of a parent group the parent first. Their results stand in `results`.
+        """
+        return await self._one(PlaceGroup(kind=kind, orders=tuple(orders)))
+
+    async def mass_quote(
+        self, instrument: str, quotes: Sequence[Quote], *, post_only_slide: bool = False
+    ) -> CommandResult:
+        """Replace all own quotes of an instrument, each by itself: `results` tells what became of each.
+
+        Args:
+            instrument: symbol.
+            quotes: at most 200; none cancels all. One that stands already keeps its place.
+            post_only_slide: move a quote that would trade one price step back instead of refusing it.
+        """
+        return await self._one(MassQuote(instrument=instrument, quotes=tuple(quotes), post_only_slide=post_only_slide))
+
+    async def cancel_all_after(self, timeout_ms: int) -> CommandResult:
+        """Have all orders of the account cancelled unless this is sent again within so many milliseconds; 0 disarms."""
+        return await self._one(CancelAllAfter(timeout_ms=timeout_ms))
+
+    async def batch(self, commands: Sequence[Command], *, atomic: bool = False) -> Results:
         """Send several commands at once; each succeeds or fails by itself, and its result holds the refusal.
 
+        Args:
+            commands: those of one shard keep their order.
+            atomic: all or none: places, cancels and amends of one shard that are accepted together, then run in order.
+
         Raises:
+            ValueError: an atomic batch concerns several shards.
             OutcomeUnknown: no answer came in time.
             WavetankError: a command cannot be sent, or the whole request was refused.
         """
-        return await self.submit(commands)
+        return await self.submit(commands, atomic=atomic)
 
-    def submit(self, commands: Sequence[Command]) -> asyncio.Future[Results]:
+    def submit(self, commands: Sequence[Command], *, atomic: bool = False) -> asyncio.Future[Results]:
         """Send commands without waiting for those before; await the results now or later.
 
         Those of one shard keep their order, except that one which is sent again for credit comes behind later ones.
@@ -213,7 +275,9 @@ class Session:
         routes = [self._shards_of(command) for command in identified]
         first = routes[0][0] if routes else next(iter(self._shards))
         if all(route == [first] for route in routes):
-            return self._shards[first].submit(identified)
+            return self._shards[first].submit(identified, atomic=atomic)
+        if atomic:
+            raise ValueError("an atomic batch is for one shard; each command names an instrument or order of it")
         for shard in sorted({shard for route in routes for shard in route}):
             self._shards[shard].check()
         parts: list[_Part] = []
@@ -298,10 +362,11 @@ class Session:
         return results[0].accepted()
 
     def _identified(self, command: Command) -> Command:
-        if not isinstance(command, PlaceOrder) or command.client_order_id:
-            return command
+        return with_ids(command, self._new_id)
+
+    def _new_id(self) -> bytes:
         self._next_id += 1
-        return replace(command, client_order_id=make_client_order_id(self._id_prefix, self._next_id))
+        return make_client_order_id(self._id_prefix, self._next_id)
 
     def _fail(self, error: WavetankError) -> None:
         self._error = error

@@ -33,7 +33,7 @@ from wavetank.client.errors import (
 )
 from wavetank.client.events import CommandAnswered, CommandUnresolved, Disconnected, Reconnected, SessionEvent
 from wavetank.client.order_entry import CREDIT_PAUSES, Orders, is_sent_again
-from wavetank.client.orders import Command, CommandResult, Order, PlaceOrder
+from wavetank.client.orders import Acknowledgement, Command, CommandResult, Order, orders_of
 from wavetank.client.own_orders import OwnOrders
 from wavetank.v1 import order_entry_pb2, order_entry_pb2_grpc
 
@@ -58,6 +58,9 @@ class _Pending:
     attempt: int = 0
     sent_ns: int = 0
     is_written: bool = False
+    is_atomic: bool = False
+    is_foretold: bool = False
+    """Whether it was answered provisionally: its future is done, but not its story."""
     timer: asyncio.TimerHandle | None = None
 
 
@@ -72,6 +75,7 @@ class ShardSession:
         name: of the stream, for `Disconnected` and `Reconnected`.
         timeout: wall seconds after which an answer is overdue.
         credit_retries: how often an order is sent again whose credit is on another shard.
+        acknowledgement: when to be answered.
         tell: gets what happens.
         fail: gets the error with which the stream cannot go on.
     """
@@ -86,6 +90,7 @@ class ShardSession:
         name: str,
         timeout: float,
         credit_retries: int,
+        acknowledgement: Acknowledgement,
         tell: Callable[[SessionEvent], None],
         fail: Callable[[WavetankError], None],
     ) -> None:
@@ -95,6 +100,7 @@ class ShardSession:
         self._cancel_on_disconnect = cancel_on_disconnect
         self._timeout = timeout
         self._credit_retries = credit_retries
+        self._acknowledgement = acknowledgement
         self._stub = order_entry_pb2_grpc.OrderEntryServiceStub(
             connection.channel(connection.directory.matching[shard])
         )
@@ -167,12 +173,15 @@ class ShardSession:
         if self._call is None:
             raise VenueUnavailable("the session is not connected now; nothing was sent")
 
-    def submit(self, commands: Sequence[Command], *, is_told: bool = True) -> asyncio.Future[Results]:
+    def submit(
+        self, commands: Sequence[Command], *, is_told: bool = True, atomic: bool = False
+    ) -> asyncio.Future[Results]:
         """Send commands without waiting for those before.
 
         Args:
             commands: with their client order ids.
             is_told: also tell their answers and failures as events.
+            atomic: accept all of them or none.
 
         Raises:
             WavetankError: a command cannot be sent, or the stream is not there.
@@ -181,7 +190,11 @@ class ShardSession:
         messages = [self._wire.command(command) for command in commands]
         loop = asyncio.get_running_loop()
         pending = _Pending(
-            commands=tuple(commands), future=loop.create_future(), is_told=is_told, carried=tuple(range(len(commands)))
+            commands=tuple(commands),
+            future=loop.create_future(),
+            is_told=is_told,
+            carried=tuple(range(len(commands))),
+            is_atomic=atomic,
         )
         # Whoever does not await the future still gets the outcome as an event.
         pending.future.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -194,7 +207,9 @@ class ShardSession:
         pending.request_id = self._next_request_id
         pending.is_written = False
         self._pending[pending.request_id] = pending
-        request = order_entry_pb2.SessionRequest(request_id=pending.request_id, commands=messages)
+        request = order_entry_pb2.SessionRequest(
+            request_id=pending.request_id, commands=messages, atomic=pending.is_atomic
+        )
         self._outbox.put_nowait((pending.request_id, request))
 
     # --- The stream --------------------------------------------------------------------------------------------------
@@ -203,7 +218,9 @@ class ShardSession:
         call: _Call = self._stub.Session(metadata=self._connection.metadata)
         hello = order_entry_pb2.SessionRequest(
             open=order_entry_pb2.SessionOpen(
-                account_id=self._asked_account_id, cancel_on_disconnect=self._cancel_on_disconnect
+                account_id=self._asked_account_id,
+                cancel_on_disconnect=self._cancel_on_disconnect,
+                acknowledgement=self._acknowledgement.value,
             )
         )
         try:
@@ -291,6 +308,10 @@ class ShardSession:
 
     def _take(self, response: order_entry_pb2.SessionResponse) -> None:
         self.seq = max(self.seq, response.seq)
+        if response.provisional:
+            if (foretold := self._pending.get(response.request_id)) is not None:
+                self._foretell(foretold, response)
+            return
         pending = self._pending.pop(response.request_id, None)
         if pending is not None:
             self._answer(pending, response)
@@ -300,23 +321,37 @@ class ShardSession:
                 self.own.follow(event)
                 self._tell(event)
 
-    def _answer(self, pending: _Pending, response: order_entry_pb2.SessionResponse) -> None:
-        if response.HasField("refusal"):
-            error = refusal_error(response.refusal)
-            if is_undecided(error):
-                if not pending.future.done():
-                    self._fail(pending, error.message, code=error.code)
-                return
-            self._settle(pending, [CommandResult(refusal=error, seq=response.seq) for _ in pending.commands], error)
-            return
-        found = [
+    def _foretell(self, pending: _Pending, response: order_entry_pb2.SessionResponse) -> None:
+        """Give who awaits them results that only a crash can undo; the final ones follow as events."""
+        found = self._results(pending, response)
+        refused_for_now = any(
+            is_sent_again(pending.commands[index], result) for index, result in zip(pending.carried, found, strict=True)
+        )
+        if len(found) == len(pending.commands) and not refused_for_now and not pending.future.done():
+            pending.is_foretold = True
+            pending.future.set_result(tuple(found))
+
+    def _results(self, pending: _Pending, response: order_entry_pb2.SessionResponse) -> list[CommandResult]:
+        return [
             self._wire.result(
                 result,
                 pending.commands[index].instrument or self.own.instrument_of(result.order_id),
                 response.seq,
+                provisional=response.provisional,
             )
             for index, result in zip(pending.carried, response.results, strict=True)
         ]
+
+    def _answer(self, pending: _Pending, response: order_entry_pb2.SessionResponse) -> None:
+        if response.HasField("refusal"):
+            error = refusal_error(response.refusal)
+            if is_undecided(error):
+                if pending.is_foretold or not pending.future.done():
+                    self._fail(pending, error.message, code=error.code)
+                return
+            self._settle(pending, [CommandResult(refusal=error, seq=response.seq) for _ in pending.commands], error)
+            return
+        found = self._results(pending, response)
         if pending.results:
             for index, result in zip(pending.carried, found, strict=True):
                 pending.results[index] = result
@@ -335,6 +370,7 @@ class ShardSession:
         """Tell whether a command is sent again: its credit is on another shard, and is being moved (PROTOCOL R9)."""
         return (
             pending.attempt < self._credit_retries
+            and not pending.is_atomic
             and not pending.future.done()
             and is_sent_again(pending.commands[index], pending.results[index])
         )
@@ -436,7 +472,7 @@ class ShardSession:
         for each in pending.values():
             if each.timer is not None:
                 each.timer.cancel()
-            if not each.future.done():
+            if each.is_foretold or not each.future.done():
                 self._fail(each, cause)
 
     def _fail(self, pending: _Pending, cause: str, *, code: int = 0) -> None:
@@ -447,7 +483,7 @@ class ShardSession:
                 code=code,
             )
             error.client_order_ids = tuple(
-                command.client_order_id for command in pending.commands if isinstance(command, PlaceOrder)
+                order.client_order_id for command in pending.commands for order in orders_of(command)
             )
         else:
             error = VenueUnavailable(f"{cause}; nothing was sent")

@@ -16,6 +16,7 @@ from wavetank.client.events import Disconnected, Gap, Prices, Reconnected
 from wavetank.client.instrument import Instrument
 from wavetank.client.market_data import MarketData
 from wavetank.client.order_entry import CREDIT_RETRIES, Orders
+from wavetank.client.orders import Acknowledgement
 from wavetank.client.session import Session
 from wavetank.client.streams import Following
 from wavetank.v1 import oracle_pb2, oracle_pb2_grpc
@@ -99,6 +100,7 @@ class Venue:
         shard: int | None = None,
         timeout: float | None = None,
         credit_retries: int = CREDIT_RETRIES,
+        acknowledgement: Acknowledgement = Acknowledgement.LOGGED,
     ) -> Session:
         """Return a session, to be opened by `async with`.
 
@@ -109,6 +111,7 @@ class Venue:
             timeout: wall seconds after which an answer is overdue; None for the client's own.
             credit_retries: how often an order is sent again, with the same client order id, that a shard refused with
                 `CreditElsewhere`: its credit is on another shard and is being moved; 0 to be told at once.
+            acknowledgement: when to be answered; `MATCHED` is sooner, and a crash of the venue may undo it.
         """
         return Session(
             self._connection,
@@ -117,6 +120,7 @@ class Venue:
             shards=sorted(self._connection.directory.matching) if shard is None else (shard,),
             timeout=self._connection.timeout if timeout is None else timeout,
             credit_retries=credit_retries,
+            acknowledgement=acknowledgement,
         )
 
     def prices(

@@ -14,12 +14,15 @@ from wavetank.client.events import (
     BookDelta,
     BookOrder,
     BookSnapshot,
+    DeadManMoved,
     Fill,
     InstrumentStatus,
     OrderAccepted,
+    OrderActivated,
     OrderAmended,
     OrderCancelled,
     OrdersSnapshot,
+    OrderTriggered,
     OrderUpdate,
     OrderUpdateKind,
     PriceLevel,
@@ -30,18 +33,27 @@ from wavetank.client.events import (
 from wavetank.client.instrument import Instrument, InstrumentState, decimal_of, dollars, scaled
 from wavetank.client.orders import (
     AmendOrder,
+    CancelAllAfter,
     CancelAllOrders,
     CancelOrder,
     CancelReason,
     Command,
     CommandResult,
+    GroupKind,
+    MassQuote,
     Order,
+    OrderCheck,
     OrderState,
     OrderType,
+    PlaceGroup,
     PlaceOrder,
     RawCommand,
+    SelfTradePrevention,
     Side,
     TimeInForce,
+    Trigger,
+    TriggerKind,
+    TriggerSource,
 )
 from wavetank.v1 import instrument_pb2, market_data_pb2, oracle_pb2, order_entry_pb2
 
@@ -56,7 +68,9 @@ MarketMessageEvent = (
     | InstrumentStatus
     | QueuePosition
 )
-OrderMessageEvent = OrderAccepted | OrderAmended | OrderCancelled | Fill
+OrderMessageEvent = (
+    OrderAccepted | OrderAmended | OrderCancelled | OrderTriggered | OrderActivated | DeadManMoved | Fill
+)
 
 
 class Wire:
@@ -123,7 +137,7 @@ class Wire:
         """
         match command:
             case PlaceOrder():
-                return order_entry_pb2.Command(place=self._place(command))
+                return order_entry_pb2.Command(place=self.place(command))
             case AmendOrder():
                 instrument = self.named(command.instrument)
                 checked = not command.unchecked
@@ -135,6 +149,9 @@ class Wire:
                         if command.price is None
                         else instrument.price_ticks(command.price, on_grid=checked),
                         size_lots=0 if command.size is None else instrument.size_lots(command.size, in_range=checked),
+                        trigger_price_ticks=0
+                        if command.trigger_price is None
+                        else instrument.price_ticks(command.trigger_price, on_grid=checked),
                     )
                 )
             case CancelOrder():
@@ -150,10 +167,31 @@ class Wire:
                         side=instrument_pb2.SIDE_UNSPECIFIED if command.side is None else command.side.value,
                     )
                 )
+            case PlaceGroup():
+                return order_entry_pb2.Command(
+                    place_group=order_entry_pb2.PlaceGroup(
+                        kind=command.kind.value,
+                        orders=[
+                            self.place(order, whole=command.kind is GroupKind.POSITION) for order in command.orders
+                        ],
+                    )
+                )
+            case MassQuote():
+                return order_entry_pb2.Command(mass_quote=self._mass_quote(command))
+            case CancelAllAfter():
+                return order_entry_pb2.Command(
+                    cancel_all_after=order_entry_pb2.CancelAllAfter(timeout_ms=command.timeout_ms)
+                )
             case RawCommand():
                 return command.message
 
-    def _place(self, command: PlaceOrder) -> order_entry_pb2.PlaceOrder:
+    def place(self, command: PlaceOrder, *, whole: bool = False) -> order_entry_pb2.PlaceOrder:
+        """Return an order as the contract has it; raises as `command`.
+
+        Args:
+            command: the order.
+            whole: whether a size of 0 means the whole position (ORD-040).
+        """
         instrument = self.named(command.instrument)
         checked = not command.unchecked
         market = command.price is None
@@ -162,15 +200,59 @@ class Wire:
             side=command.side.value,
             order_type=order_entry_pb2.ORDER_TYPE_MARKET if market else order_entry_pb2.ORDER_TYPE_LIMIT,
             price_ticks=0 if command.price is None else instrument.price_ticks(command.price, on_grid=checked),
-            size_lots=instrument.size_lots(command.size, in_range=checked),
+            size_lots=instrument.size_lots(command.size, in_range=checked and not whole),
             time_in_force=order_entry_pb2.TIME_IN_FORCE_UNSPECIFIED if market else command.time_in_force.value,
             post_only=command.post_only,
             reduce_only=command.reduce_only,
             client_order_id=command.client_order_id,
             slippage_cap_ppm=0 if command.slippage_cap is None else _ppm(command.slippage_cap),
+            post_only_slide=command.post_only_slide,
+            display_lots=0
+            if command.display_size is None
+            else instrument.size_lots(command.display_size, in_range=checked),
+            expire_time_ns=command.expire_time_ns,
+            self_trade_prevention=command.self_trade_prevention.value,
+            trigger=None
+            if command.trigger is None
+            else order_entry_pb2.Trigger(
+                kind=command.trigger.kind.value,
+                source=command.trigger.source.value,
+                price_ticks=instrument.price_ticks(command.trigger.price, on_grid=checked),
+            ),
         )
 
-    def result(self, message: order_entry_pb2.CommandResult, symbol: str, seq: int) -> CommandResult:
+    def _mass_quote(self, command: MassQuote) -> order_entry_pb2.MassQuote:
+        instrument = self.named(command.instrument)
+        return order_entry_pb2.MassQuote(
+            instrument_id=instrument.instrument_id,
+            quotes=[
+                order_entry_pb2.Quote(
+                    side=quote.side.value,
+                    price_ticks=instrument.price_ticks(quote.price),
+                    size_lots=instrument.size_lots(quote.size),
+                )
+                for quote in command.quotes
+            ],
+            post_only_slide=command.post_only_slide,
+        )
+
+    def check(self, message: order_entry_pb2.CheckOrderResponse, symbol: str) -> OrderCheck:
+        """Return what would become of an order."""
+        instrument = self.named(symbol)
+        return OrderCheck(
+            refusal=refusal_error(message.refusal) if message.HasField("refusal") else None,
+            price=_price(instrument, message.price_ticks),
+            fill_size=instrument.size(message.fill_lots),
+            fill_value=dollars(message.fill_value_micros),
+            committed_before=dollars(message.committed_before_micros),
+            committed_after=dollars(message.committed_after_micros),
+            available=dollars(message.available_micros),
+            seq=message.seq,
+        )
+
+    def result(
+        self, message: order_entry_pb2.CommandResult, symbol: str, seq: int, *, provisional: bool = False
+    ) -> CommandResult:
         """Return what became of a command; its sizes stay 0 if no symbol says in which units they are."""
         refusal = refusal_error(message.refusal) if message.HasField("refusal") else None
         lots = self.named(symbol) if symbol in self._by_symbol else None
@@ -185,6 +267,8 @@ class Wire:
             cancelled_orders=message.cancelled_orders,
             repeated_answer=message.repeated_answer,
             seq=seq,
+            results=tuple(self.result(inner, symbol, seq, provisional=provisional) for inner in message.results),
+            provisional=provisional,
         )
 
     def order(self, message: order_entry_pb2.Order) -> Order:
@@ -207,6 +291,22 @@ class Wire:
             state=OrderState(message.state),
             cancel_reason=CancelReason(message.cancel_reason),
             accepted_time_ns=message.accepted_time_ns,
+            post_only_slide=message.post_only_slide,
+            display_size=instrument.size(message.display_lots) if message.display_lots else None,
+            expire_time_ns=message.expire_time_ns,
+            self_trade_prevention=SelfTradePrevention(message.self_trade_prevention),
+            trigger=Trigger(
+                kind=TriggerKind(message.trigger.kind),
+                price=instrument.price(message.trigger.price_ticks),
+                source=TriggerSource(message.trigger.source),
+            )
+            if message.HasField("trigger")
+            else None,
+            group_id=message.group_id,
+            group_kind=GroupKind(message.group_kind),
+            quote=message.quote,
+            cancel_on_disconnect=message.cancel_on_disconnect,
+            refusal_reason=message.refusal,
         )
 
     def order_event(self, message: order_entry_pb2.OrderEvent) -> OrderMessageEvent | None:
@@ -226,6 +326,19 @@ class Wire:
                 return OrderCancelled(seq=seq, event_time_ns=time_ns, order=self.order(message.cancelled.order))
             case "fill":
                 return self._fill(message)
+            case "triggered":
+                order = self.order(message.triggered.order)
+                seen = self.numbered(message.triggered.order.instrument_id).price(message.triggered.seen_price_ticks)
+                return OrderTriggered(seq=seq, event_time_ns=time_ns, order=order, seen_price=seen)
+            case "activated":
+                return OrderActivated(seq=seq, event_time_ns=time_ns, order=self.order(message.activated.order))
+            case "dead_man":
+                return DeadManMoved(
+                    seq=seq,
+                    event_time_ns=time_ns,
+                    deadline_ns=message.dead_man.deadline_ns,
+                    fired=message.dead_man.fired,
+                )
             case _:
                 return None
 
