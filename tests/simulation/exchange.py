@@ -21,6 +21,7 @@ from wavetank.clearing.core.state import State
 from wavetank.matching.core import commands as packed
 from wavetank.matching.core.credit import CreditLine, CreditRow
 from wavetank.matching.core.engine import Engine
+from wavetank.matching.core.ordering import OrderingPolicy, OrderingSettings, ordering_policy
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.events.clearing import MatchingRequested
 from wavetank.model.events.matching import BookSampled, Traded
@@ -75,8 +76,9 @@ class Wire:
 class Exchange:
     """Everything, and the dice."""
 
-    def __init__(self, seed: int) -> None:
-        """Open an exchange whose every move follows from `seed`."""
+    def __init__(self, seed: int, ordering: OrderingSettings | None = None) -> None:
+        """Open an exchange whose every move follows from `seed`; orders run as an ordering policy says."""
+        self.ordering: OrderingPolicy[bytes] = ordering_policy(ordering or OrderingSettings())
         self.random = random.Random(seed)
         self.now_ns = 1_000 * SECOND_NS
         self.instruments = {instrument.instrument_id: instrument for instrument in default_instruments()}
@@ -237,6 +239,9 @@ class Exchange:
         chunks = [self._carried]
         self._carried = b""
         chunks += [self._obey(message) for message in self.to_matching.due(self.now_ns)]
+        for order in orders:
+            self.ordering.add(order, order, self.now_ns)
+        orders = self.ordering.due(self.now_ns)
         if orders:
             chunks.append(engine.apply_commands(self.now_ns, b"".join(orders), len(orders)))
         if self.random.random() < 0.3:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.exchange import Exchange
+from wavetank.matching.core.ordering import Ordering, OrderingSettings
 from wavetank.model.events.clearing import LiquidationEnded, LiquidationStepped
 
 STEPS = 400
@@ -39,6 +40,18 @@ def test_invariants_hold_after_every_step_and_both_ledgers_agree_at_rest(seed: i
             assert exchange.engine.position(account_id, instrument_id) == (counted.lots if counted else 0)
     started = sum(1 for account in state.accounts.values() if account.liquidation is not None)
     assert all(not account.liquidation.pending for account in state.accounts.values() if account.liquidation), started
+
+
+@pytest.mark.spec("MTCH-060")
+@pytest.mark.parametrize(
+    "policy", [Ordering.CANCELS_FIRST, Ordering.TAKER_DELAY, Ordering.RANDOM, Ordering.ADVERSARIAL]
+)
+def test_invariants_hold_under_every_ordering_policy(policy: Ordering) -> None:
+    exchange = Exchange(5, OrderingSettings(policy=policy, block_interval_ns=2_000_000_000, seed=5))
+    for _ in range(STEPS // 2):
+        exchange.step()
+    exchange.settle()
+    assert exchange.trades > 0
 
 
 @pytest.mark.spec("INV-100")

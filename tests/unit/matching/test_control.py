@@ -47,7 +47,7 @@ async def test_an_administrator_opens_a_book_by_an_auction() -> None:
         assert [type(event) for event in shard.log.events()][-3:] == [InstrumentMoved, AuctionUncrossed, Traded]
         # The entry tells what caused it.
         inputs = log_pb2.Inputs.FromString(shard.log.entries[-1].inputs)
-        assert inputs.requests[-1].set_instrument_state.state == InstrumentState.TRADING
+        assert int(inputs.requests[-1].set_instrument_state.state) == InstrumentState.TRADING
 
 
 async def test_what_cannot_be_is_refused() -> None:

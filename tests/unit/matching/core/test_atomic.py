@@ -8,7 +8,7 @@ from tests.unit.matching.core.desk import ALICE, BOB, BUY, FOK, IOC, POST_ONLY, 
 from tests.unit.matching.core.test_groups import order
 from wavetank.matching.core import commands
 from wavetank.matching.core.commands import CommandResult
-from wavetank.model.orders import CancelReason, OrderState
+from wavetank.model.orders import CancelReason, CommandKind, OrderState
 from wavetank.model.reason import Reason
 from wavetank.model.record import decode_all
 
@@ -97,7 +97,7 @@ def test_other_commands_and_accounts_are_malformed(desk: Desk) -> None:
     head, member = send(desk, commands.cancel_all(account_id=ALICE))
     assert (head.reason, member.reason) == (Reason.MALFORMED, Reason.BATCH_REFUSED)
     assert send(desk, order(BUY, 10, 990), order(BUY, 10, 990, account_id=BOB))[0].reason == Reason.MALFORMED
-    packed = commands.pack(commands.CommandKind.ATOMIC, count=2) + order(BUY, 10, 990)
+    packed = commands.pack(CommandKind.ATOMIC, count=2) + order(BUY, 10, 990)
     # It names more than there are: these stand for themselves.
     desk.engine.apply_commands(desk.now, packed, 2)
     head, alone = commands.unpack_results(desk.engine.results)
