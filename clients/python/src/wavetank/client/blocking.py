@@ -20,9 +20,19 @@ from wavetank.client.admin import Admin, Consumer
 from wavetank.client.book import Book
 from wavetank.client.connection import Backoff
 from wavetank.client.directory import Directory
-from wavetank.client.events import AccountEvent, Disconnected, Gap, MarketEvent, Prices, Reconnected, SessionEvent
+from wavetank.client.events import (
+    AccountEvent,
+    Disconnected,
+    Gap,
+    MarketEvent,
+    Prices,
+    QueuePosition,
+    Reconnected,
+    SessionEvent,
+)
 from wavetank.client.instrument import Instrument
 from wavetank.client.market_data import USUAL_CHANNELS, Channel, MarketData, Subscription
+from wavetank.client.order_book import OrderBook
 from wavetank.client.order_entry import CREDIT_RETRIES, Orders
 from wavetank.client.orders import Acknowledgement, Command, Order
 from wavetank.client.session import Session
@@ -176,6 +186,16 @@ class BlockingSubscription:
     def books(self) -> Mapping[str, Book]:
         """Books by symbol."""
         return self._subscription.books
+
+    @property
+    def order_books(self) -> Mapping[str, OrderBook]:
+        """Books order by order, by symbol."""
+        return self._subscription.order_books
+
+    @property
+    def queue_positions(self) -> Mapping[int, QueuePosition]:
+        """Places of own resting orders, by order id."""
+        return self._subscription.queue_positions
 
     @property
     def last_seq(self) -> int:
