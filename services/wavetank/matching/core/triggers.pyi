@@ -1,1 +1,3 @@
-"""Python surface of `triggers`: none; the engine reaches it."""
+"""Python surface of `triggers`: none; only compiled code lets orders wait."""
+
+class Triggers: ...
