@@ -43,6 +43,7 @@ from wavetank.client import (
     Side,
     SizeOutOfRange,
     Strategy,
+    Subscription,
     TimeInForce,
     Trade,
     Venue,
@@ -108,6 +109,48 @@ async def test_two_accounts_trade_and_both_are_told(trader: Opener) -> None:
         assert (position.instrument, position.size, position.cost) == ("SOL", Decimal(4), Decimal(596))
         assert [each.trade_id async for each in maker.account.fills()] == [fill.trade_id]
         assert await making.cancel_all() == 1
+
+
+@pytest.mark.spec("MTCH-070")
+async def test_own_orders_and_their_places_are_told(trader: Opener) -> None:
+    first, second = await trader(), await trader()
+    channels = [Channel.ORDERS, Channel.QUEUE_POSITION, Channel.STATUS]
+    async with (
+        first.session() as one,
+        second.session() as two,
+        second.market_data.subscribe(channels, ["SOL"]) as market,
+    ):
+        await has_credit(one)
+        await has_credit(two)
+        reading = asyncio.create_task(read_on(market))
+        ahead = await one.place("SOL", Side.BUY, 3, "148.01")
+        own = await two.place("SOL", Side.BUY, 5, "148.01")
+        await eventually_async(lambda: own.order_id in market.queue_positions)
+        place = market.queue_positions[own.order_id]
+        assert (place.size_ahead, place.orders_ahead, place.price) == (Decimal(3), 1, Decimal("148.01"))
+        queue = market.order_books["SOL"].queue(Side.BUY, Decimal("148.01"))
+        assert [(order.order_id, order.size, order.own) for order in queue] == [
+            (ahead.order_id, Decimal(3), False),
+            (own.order_id, Decimal(5), True),
+        ]
+        assert market.order_books["SOL"].position(own.order_id) == (Decimal(3), 1)
+        # A smaller order keeps its place, and less stands before the own one; then nothing does.
+        await one.amend("SOL", order_id=ahead.order_id, size=2)
+        await eventually_async(lambda: market.queue_positions[own.order_id].size_ahead == 2)
+        await one.cancel(order_id=ahead.order_id)
+        await eventually_async(lambda: market.queue_positions[own.order_id].orders_ahead == 0)
+        await two.cancel(order_id=own.order_id)
+        await eventually_async(lambda: own.order_id not in market.queue_positions)
+        assert market.order_books["SOL"].queue(Side.BUY, Decimal("148.01")) == ()
+        reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await reading
+
+
+async def read_on(market: Subscription) -> None:
+    """Read events until cancelled, so that what the subscription keeps is up to date."""
+    async for _ in market:
+        pass
 
 
 async def test_amending_down_keeps_what_was_filled(trader: Opener) -> None:

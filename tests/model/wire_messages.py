@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from hypothesis import strategies as st
@@ -31,6 +31,7 @@ def _value(field: FieldDescriptor) -> st.SearchStrategy[Any]:
             return _INT32
         case FieldDescriptor.TYPE_ENUM:
             # Mostly what is known, so that commands have a meaning often enough.
+            assert field.enum_type is not None
             return st.one_of(st.integers(1, max(value.number for value in field.enum_type.values)), _INT32)
         case FieldDescriptor.TYPE_BOOL:
             return st.booleans()
@@ -39,13 +40,14 @@ def _value(field: FieldDescriptor) -> st.SearchStrategy[Any]:
         case FieldDescriptor.TYPE_STRING:
             return st.text(max_size=5)
         case FieldDescriptor.TYPE_MESSAGE:
+            assert field.message_type is not None
             return messages(field.message_type)
         case _:
             raise AssertionError(f"{field.full_name} is of a type that no message had before")
 
 
 @st.composite
-def messages(draw: st.DrawFn, descriptor: Descriptor) -> Message:
+def messages(draw: st.DrawFn, descriptor: Any) -> Any:  # noqa: ANN401 - any message of a descriptor.
     """Make a message of a type; any of its fields may be missing, and of a `oneof` only one is there."""
     message = GetMessageClass(descriptor)()
     chosen = {oneof.name: draw(st.sampled_from([None, *oneof.fields])) for oneof in descriptor.oneofs}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
-from wavetank.matching.core.queries import OrderCheck
 from wavetank.model.events.oracle import PricePublished
 from wavetank.runtime.log_entry import LogEntry, Position
 
@@ -51,13 +50,6 @@ class CommitSink(Protocol):
 
     def committed(self, cycle: Committed) -> None:
         """Take what the cycle did."""
-
-
-class OrderChecker(Protocol):
-    """The engine, as far as it tells what would become of an order."""
-
-    def check_place(self, now_ns: int, command: bytes) -> OrderCheck:
-        """Tell it, and change nothing."""
 
 
 class SnapshotPort(Protocol):

@@ -156,11 +156,6 @@ class MatchingService:
         self._turn_soon()
 
     @property
-    def marks_orders(self) -> bool:
-        """Whether the engine knows which orders are to end with their session."""
-        return hasattr(self._engine, "check_place")
-
-    @property
     def committed_engine(self) -> Engine:
         """The engine, for sinks: while they are told of a cycle it is exactly the committed state."""
         return self._engine
@@ -208,8 +203,7 @@ class MatchingService:
         # After a restart nothing trades before clearing has swept margins at fresh prices (LIQ-110), and no session
         # is left of those whose orders were to end with it.
         self._inbox.appendleft(FromClearing(credit_pb2.ConnectResponse(venue_gate=credit_pb2.VenueGate(open=False))))
-        if self.marks_orders:
-            self._inbox.insert(1, OwnBatch(packed.cancel_disconnected(), 1))
+        self._inbox.insert(1, OwnBatch(packed.cancel_disconnected(), 1))
         self._is_running = True
         self._turn_soon()
         try:

@@ -276,3 +276,117 @@ async def test_many_sessions_of_one_account_trade_at_once(new_trader: Trader) ->
     await eventually_async(heard)
     for session in sessions:
         await session.close()
+
+
+@pytest.mark.spec("INV-110")
+async def test_a_session_may_be_answered_before_the_log(new_trader: Trader) -> None:
+    trader = await new_trader()
+    price = await bid_of(trader)
+    call = trader.orders.Session(metadata=trader.metadata)
+    opening = pb.SessionOpen(acknowledgement=pb.ACKNOWLEDGEMENT_MATCHED)
+    await call.write(pb.SessionRequest(request_id=1, open=opening))
+    await call.write(pb.SessionRequest(request_id=2, commands=[pb.Command(place=sol(BUY, price))]))
+    await call.done_writing()
+    opened, provisional, final = [response async for response in call]
+    assert (opened.request_id, opened.provisional) == (1, False)
+    assert (provisional.request_id, provisional.provisional, len(provisional.events)) == (2, True, 0)
+    assert (final.request_id, final.provisional) == (2, False)
+    assert final.results == provisional.results
+    # It is told only then, at a seq that the provisional answer could not know.
+    assert final.events[0].accepted.order.order_id == provisional.results[0].order_id
+    assert final.seq > provisional.seq
+
+
+async def test_an_unknown_acknowledgement_is_refused(new_trader: Trader) -> None:
+    trader = await new_trader()
+    call = trader.orders.Session(metadata=trader.metadata)
+    await call.write(pb.SessionRequest(open=pb.SessionOpen(acknowledgement=9)))  # type: ignore[arg-type] # A number.
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        _ = [response async for response in call]
+    assert refused(error.value).message.startswith("acknowledgement is 9;")
+
+
+async def test_an_atomic_batch_is_accepted_whole_or_not_at_all(new_trader: Trader) -> None:
+    trader = await new_trader()
+    price = await bid_of(trader)
+    good, bad = pb.Command(place=sol(BUY, price)), pb.Command(place=sol(BUY, price, size_lots=0))
+
+    async def send(*commands: pb.Command) -> list[int]:
+        request = pb.SendBatchRequest(commands=commands, atomic=True)
+        return [result.refusal.reason for result in (await trader.ask(trader.orders.SendBatch, request)).results]
+
+    assert await send(good, bad) == [reason_pb2.REASON_BATCH_REFUSED, reason_pb2.REASON_SIZE_OUT_OF_RANGE]
+    # What has no meaning at all is refused at the door, and its mates with it.
+    assert await send(good, pb.Command()) == [reason_pb2.REASON_BATCH_REFUSED, reason_pb2.REASON_MALFORMED]
+    assert await trader.open_orders() == []
+    assert await send(good, good) == [0, 0]
+    assert len(await trader.open_orders()) == 2
+
+
+async def test_a_group_and_a_mass_quote_tell_each_of_their_orders(new_trader: Trader) -> None:
+    trader = await new_trader()
+    bid = await bid_of(trader)
+    ask = on_grid(bid * 106 // 100)
+    group = pb.PlaceGroup(kind=pb.GROUP_KIND_ONE_CANCELS_OTHER, orders=[sol(BUY, bid), sol(SELL, ask)])
+    placed = (await trader.ask(trader.orders.PlaceGroup, pb.PlaceGroupRequest(group=group))).result
+    assert [inner.state for inner in placed.results] == [pb.ORDER_STATE_OPEN] * 2
+    orders = await trader.open_orders()
+    assert {(order.group_id, order.group_kind) for order in orders} == {
+        (placed.results[0].order_id, pb.GROUP_KIND_ONE_CANCELS_OTHER)
+    }
+    quotes = [pb.Quote(side=side, price_ticks=price, size_lots=LOTS) for side, price in ((BUY, bid), (SELL, ask))]  # type: ignore[arg-type] # Numbers.
+    asked = pb.MassQuoteRequest(mass_quote=pb.MassQuote(instrument_id=SOL, quotes=quotes))
+    quoted = (await trader.ask(trader.orders.MassQuote, asked)).result
+    assert [inner.state for inner in quoted.results] == [pb.ORDER_STATE_OPEN] * 2
+    again = (await trader.ask(trader.orders.MassQuote, asked)).result
+    # The same quotes keep their place.
+    assert [inner.order_id for inner in again.results] == [inner.order_id for inner in quoted.results]
+    assert sum(order.quote for order in await trader.open_orders()) == 2
+
+
+async def test_an_order_can_be_tried_without_placing_it(new_trader: Trader) -> None:
+    trader = await new_trader()
+    price = await bid_of(trader)
+
+    async def check(order: pb.PlaceOrder) -> pb.CheckOrderResponse:
+        answer: pb.CheckOrderResponse = await trader.ask(trader.orders.CheckOrder, pb.CheckOrderRequest(order=order))
+        return answer
+
+    fine = await check(sol(BUY, price))
+    assert (fine.HasField("refusal"), fine.price_ticks, fine.fill_lots) == (False, price, 0)
+    assert fine.committed_after_micros > fine.committed_before_micros == 0
+    assert fine.available_micros > fine.committed_after_micros
+    assert (await check(sol(BUY, price, size_lots=0))).refusal.reason == reason_pb2.REASON_SIZE_OUT_OF_RANGE
+    assert (await check(pb.PlaceOrder())).refusal.reason == reason_pb2.REASON_MALFORMED
+    assert await trader.open_orders() == []
+
+
+async def test_the_dead_man_switch_cancels_all(new_trader: Trader) -> None:
+    trader = await new_trader()
+    session = await Session.open(trader)
+    await session.place(sol(BUY, await bid_of(trader)))
+    response = await session.do(pb.Command(cancel_all_after=pb.CancelAllAfter(timeout_ms=1_000)))
+    assert response.events[0].dead_man.deadline_ns > 0
+
+    async def is_empty() -> bool:
+        return await trader.open_orders() == []
+
+    await eventually_async(is_empty)
+    # Nothing but time has passed.
+    fired = next(event.dead_man for event in session.events if event.dead_man.fired)
+    assert fired.deadline_ns == 0
+    cancelled = [event.cancelled.order.cancel_reason for event in session.events if event.HasField("cancelled")]
+    assert cancelled == [pb.CANCEL_REASON_DEAD_MAN]
+    refused_one = await session.do(pb.Command(cancel_all_after=pb.CancelAllAfter(timeout_ms=5)))
+    assert refused_one.results[0].refusal.reason == reason_pb2.REASON_TIMEOUT_OUT_OF_RANGE
+    await session.close()
+
+
+async def test_orders_inside_groups_and_quotes_count_as_commands(new_trader: Trader) -> None:
+    trader = await new_trader()
+    quotes = pb.MassQuote(instrument_id=SOL, quotes=[pb.Quote()] * 199)
+    refusal = await trader.refusal_of(
+        trader.orders.SendBatch, pb.SendBatchRequest(commands=[pb.Command(mass_quote=quotes)] * 6)
+    )
+    # Six times 199 are 1,194.
+    assert (refusal.reason, refusal.was, refusal.allowed) == ("BATCH_TOO_LARGE", "1194", "1000")

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from wavetank.matching.core.engine import Engine
     from wavetank.matching.core.queries import KnownOrder, OrderCheck
     from wavetank.matching.metrics import StageMetrics
-    from wavetank.matching.ports import Committed, OrderChecker
+    from wavetank.matching.ports import Committed
     from wavetank.matching.service import MatchingService
     from wavetank.runtime.rate_limit import TokenBuckets
     from wavetank.runtime.registry import Registry
@@ -178,7 +178,8 @@ class OrderEntryServicer:
             unflushed=self._unflushed,
             cancel=partial(self._cancel, account_id) if cancels else None,
             is_early=first.open_acknowledgement == pb.ACKNOWLEDGEMENT_MATCHED,
-            order_flags=OrderFlag.CANCEL_ON_DISCONNECT if cancels and self._service.marks_orders else OrderFlag.NONE,
+            # The mark outlives the session's own memory of them: after a restart they are cancelled by it.
+            order_flags=OrderFlag.CANCEL_ON_DISCONNECT if cancels else OrderFlag.NONE,
         )
 
     def _read_one(self, data: bytes) -> Request:
@@ -262,8 +263,7 @@ class OrderEntryServicer:
         command = request.commands_for(account_id)
 
         def check(engine: Engine) -> tuple[OrderCheck, int]:
-            checker = cast("OrderChecker", engine)
-            return checker.check_place(self._service.now_ns, command), self._service.last_seq
+            return engine.check_place(self._service.now_ns, command), self._service.last_seq
 
         return check_response(*await self._service.ask(check))
 

@@ -22,6 +22,7 @@ from wavetank.matching.adapters.market_encoder import (
 )
 from wavetank.matching.adapters.queue_places import QueuePlaces
 from wavetank.matching.adapters.subscriber import IN_TURN, Added, Delta, Part, Update
+from wavetank.model.orders import InstrumentState
 from wavetank.model.reason import Reason
 from wavetank.runtime.errors import VenueError
 from wavetank.v1 import instrument_pb2
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from wavetank.matching.ports import Committed, LevelUpdate
     from wavetank.matching.service import MatchingService
     from wavetank.model.events.oracle import PricePublished
+    from wavetank.model.instrument import Instrument
 
 HELD_UPDATES = 65_536
 """Updates held for those who resume, of all channels together; seqs for which a channel without readers is encoded."""
@@ -346,10 +348,20 @@ class MarketData:
 
 
 def _statuses(engine: Engine) -> dict[int, pb.InstrumentStatus]:
-    return {
-        instrument.instrument_id: pb.InstrumentStatus(state=instrument_pb2.InstrumentState.ValueType(instrument.state))
-        for instrument in engine.instruments()
-    }
+    return {instrument.instrument_id: _status(engine, instrument) for instrument in engine.instruments()}
+
+
+def _status(engine: Engine, instrument: Instrument) -> pb.InstrumentStatus:
+    state_of = getattr(engine, "instrument_state", None)
+    state = state_of(instrument.instrument_id) if state_of is not None else instrument.state
+    status = pb.InstrumentStatus(state=instrument_pb2.InstrumentState.ValueType(state))
+    indicative = getattr(engine, "indicative", None)
+    if state == InstrumentState.AUCTION and indicative is not None:
+        price_ticks, lots, surplus = indicative(instrument.instrument_id)
+        status.indicative_price_ticks = price_ticks
+        status.indicative_size_lots = lots
+        status.indicative_surplus_lots = surplus
+    return status
 
 
 def _status_update(instrument_id: int, status: pb.InstrumentStatus, seq: int, now_ns: int) -> Update:

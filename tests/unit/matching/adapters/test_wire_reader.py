@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -113,10 +114,10 @@ def test_batches_are_read_alike(data: bytes) -> None:
 
 
 @given(unary_requests())
-def test_unary_requests_are_read_alike(asked: tuple[int, type, str, bytes]) -> None:
+def test_unary_requests_are_read_alike(asked: tuple[int, type[Message], str, bytes]) -> None:
     number, kind, name, data = asked
     try:
-        message = kind.FromString(data)
+        message: Any = kind.FromString(data)
     except DecodeError:
         with pytest.raises(ValueError, match="is not the one"):
             read_unary_request(data, number, LIMIT)
