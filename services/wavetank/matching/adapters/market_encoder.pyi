@@ -1,16 +1,14 @@
 """Python surface of `market_encoder`."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
 
 from wavetank.matching.core.queries import KnownOrder
-
-Level: TypeAlias = tuple[int, int, int, int, int]
+from wavetank.matching.ports import LevelUpdate
 
 class BookMirror:
     def __init__(self) -> None: ...
     def load(self, bids: Iterable[tuple[int, int, int]], asks: Iterable[tuple[int, int, int]]) -> None: ...
-    def apply(self, levels: Iterable[Level]) -> list[Level]: ...
+    def apply(self, levels: Iterable[LevelUpdate]) -> list[LevelUpdate]: ...
     @property
     def checksum(self) -> int: ...
 
@@ -31,7 +29,7 @@ class OrderEncoder:
     def orders(self) -> int: ...
 
 def book_delta(
-    instrument_id: int, seq: int, now_ns: int, levels: Iterable[Level], previous_seq: int, checksum: int
+    instrument_id: int, seq: int, now_ns: int, levels: Iterable[LevelUpdate], previous_seq: int, checksum: int
 ) -> bytes: ...
 def book_snapshot(
     instrument_id: int,

@@ -108,7 +108,7 @@ cdef int64_t _narrow(int128 wide) noexcept:
 
 
 cdef int accept(Shard shard, Command* command, Role* role, Intent* intent, Refusal* refusal) except -1:
-    """Read a PLACE command into an intent, and check it; `role` is NULL for one that stands alone. Return a reason or 0."""
+    """Read a PLACE into an intent, and check it; `role` is NULL for one that stands alone. Return a reason or 0."""
     cdef int32_t account = shard.accounts.find(command.account_id)
     cdef int reason
     # Whether such an account is known depends on how the process was restarted; its answer must not.

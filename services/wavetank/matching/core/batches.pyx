@@ -4,7 +4,7 @@ Each command is tried beside those before it, while nothing trades. If one is re
 are carried out in order; what the trades of one leave no room for is accepted and cancelled at once, or refused.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 from libcpp.vector cimport vector
 
@@ -12,7 +12,6 @@ from wavetank.matching.core.acceptance cimport Refusal, Role, accept, refuse
 from wavetank.matching.core.amendment cimport Amendment, amend, propose_amendment
 from wavetank.matching.core.cancellation cimport cancel_one, find_cancelled
 from wavetank.matching.core.matching cimport cancel_refused
-from wavetank.matching.core.orders cimport Order
 from wavetank.matching.core.overlay cimport Overlay
 from wavetank.matching.core.placement cimport (
     admit,

@@ -154,6 +154,7 @@ cdef class Books:
     cdef void set_mark(self, int32_t at, int64_t mark_ticks, int64_t index_ticks, bint is_stale) noexcept
     cdef int32_t find_large(self, int32_t instrument_id) noexcept
     cdef int note(self, int32_t at) except -1
+    cdef void track(self, bint track_levels) noexcept
     cdef int32_t new_level(self, int32_t book, uint8_t side, int32_t price_ticks) except -2
     cdef void drop_level(self, int32_t at) noexcept
     cdef int64_t impact_price_e6(self, int32_t book, uint8_t side) noexcept

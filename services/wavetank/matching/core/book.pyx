@@ -144,6 +144,19 @@ cdef class Books:
         cdef unordered_map[int32_t, int32_t].iterator found = self.of_large_id.find(instrument_id)
         return -1 if found == self.of_large_id.end() else dereference(found).second
 
+    cdef void track(self, bint track_levels) noexcept:
+        """Gather changed levels from now on, or no longer; what was gathered is forgotten."""
+        cdef TouchedLevel note
+        cdef size_t book
+        cdef int32_t at
+        self.track_levels = track_levels
+        for book in range(self.touched.size()):
+            for note in self.touched[book]:
+                at = self.level_at(<int32_t>book, note.side, note.price_ticks)
+                if at >= 0:
+                    self.levels[at].is_touched = False
+            self.touched[book].clear()
+
     cdef int note(self, int32_t at) except -1:
         cdef TouchedLevel note
         self.levels[at].is_touched = True

@@ -344,6 +344,15 @@ cdef class Engine:
         return updates
 
     @property
+    def track_levels(self):
+        """Whether changed levels are gathered for `drain_level_updates`; set anew, it begins with none."""
+        return bool(self.state.books.track_levels)
+
+    @track_levels.setter
+    def track_levels(self, bint track_levels):
+        self.state.books.track(track_levels)
+
+    @property
     def results(self):
         """Results of the last `apply_commands`, packed as `commands.unpack_results` reads them."""
         if self.last_results.empty():
@@ -363,8 +372,14 @@ cdef class Engine:
             ValueError: they do not follow the last event, or do not fit the state.
 
         """
-        replay_records(self.state, records, first_seq, now_ns)
-        self.drain_level_updates()
+        cdef Books books = self.state.books
+        cdef bint track_levels = books.track_levels
+        # Nobody is shown what was done long ago.
+        books.track(False)
+        try:
+            replay_records(self.state, records, first_seq, now_ns)
+        finally:
+            books.track(track_levels)
 
     def snapshot(self):
         """Return the state as bytes.
@@ -385,7 +400,7 @@ cdef class Engine:
         """
         cdef Engine engine = cls.__new__(cls)
         engine.state = load(data, settings)
-        engine.drain_level_updates()
+        engine.state.books.track(engine.state.books.track_levels)
         return engine
 
     def state_hash(self):

@@ -4,7 +4,7 @@ After a command has been carried out completely, the lowest order id of those wh
 then all are looked at anew: a run may move the last price, and so fire others, or take back what was due.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint16_t
+from libc.stdint cimport int32_t, int64_t
 
 from wavetank.matching.core.acceptance cimport FIRED, Refusal, check, market_limit, refuse
 from wavetank.matching.core.groups cimport decide, group_of, Membership
@@ -27,7 +27,6 @@ from wavetank.matching.core.words cimport (
     REDUCE_ONLY,
     REDUCE_ONLY_WOULD_INCREASE,
     TRADING,
-    UNTRIGGERED,
 )
 
 

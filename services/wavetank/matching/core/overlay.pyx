@@ -8,8 +8,6 @@ and no post-only order is in another's way.
 
 from libc.stdint cimport int32_t, int64_t
 
-from wavetank.matching.core.accounts cimport Account
-from wavetank.matching.core.book cimport Level
 from wavetank.matching.core.groups cimport MOST_MEMBERS, Membership, group_of, is_parent
 from wavetank.matching.core.orders cimport ICEBERG
 from wavetank.matching.core.words cimport CANCELLED, OPEN

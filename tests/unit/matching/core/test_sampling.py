@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.unit.matching.core.desk import ALICE, BOB, BUY, SELL, Desk
+from tests.unit.matching.core.desk import ALICE, BOB, BUY, INSTRUMENT, SELL, Desk
+from wavetank.matching.core import commands
+from wavetank.matching.core.engine import Engine
 
 
 @pytest.mark.spec("FUND-010")
@@ -39,3 +41,32 @@ def test_level_updates_tell_each_changed_level_once(desk: Desk) -> None:
     assert desk.engine.drain_level_updates() == []
     desk.place(BOB, SELL, 25, 990)
     assert desk.engine.drain_level_updates() == [(1, BUY, 990, 0, 0)]
+
+
+def test_levels_change_untold_while_nobody_asked_for_them(desk: Desk) -> None:
+    desk.place(ALICE, BUY, 10, 990)
+    desk.engine.track_levels = False
+    desk.place(ALICE, BUY, 15, 990)
+    assert desk.engine.drain_level_updates() == []
+    # Asked for again, they are told from then on, also one that had changed and was not told.
+    desk.engine.track_levels = True
+    assert desk.engine.drain_level_updates() == []
+    desk.place(ALICE, BUY, 2, 990)
+    assert desk.engine.drain_level_updates() == [(1, BUY, 990, 27, 3)]
+
+
+def test_what_is_replayed_is_not_told_as_a_change() -> None:
+    desk = Desk()
+    records = desk.engine.apply_commands(
+        desk.now, commands.place(account_id=ALICE, instrument_id=1, side=BUY, size_lots=10, price_ticks=990), 1
+    )
+    copy = Engine(0, desk.settings)
+    copy.list_instrument(INSTRUMENT)
+    # Its gate and its mark come first: GateMoved and MarkApplied are seq 1 and 2.
+    copy.set_gate(desk.now, is_open=True)
+    copy.apply_mark(desk.now, 1, 1_000, 1_000, desk.now, 1, False)
+    copy.drain_events()
+    copy.replay(records, 3, desk.now)
+    assert copy.bbo(1) == (990, 10, 0, 0)
+    assert copy.drain_level_updates() == []
+    assert copy.track_levels

@@ -85,7 +85,7 @@ class Subscription:
         for symbol in instruments:
             connection.wire.named(symbol)
             wanted.setdefault(directory.shard_of.get(symbol, 0), []).append(symbol)
-        shards = wanted if instruments else {shard: [] for shard in sorted(directory.matching)}
+        shards: dict[int, list[str]] = wanted if instruments else {shard: [] for shard in sorted(directory.matching)}
         self._events: EventStream[MarketEvent] = EventStream(_CAPACITY)
         self._followings = {
             shard: self._follow(
