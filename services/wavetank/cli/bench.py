@@ -97,7 +97,7 @@ def _target(directory: Path | None, address: str, key: str, console: Console) ->
         with console.status("starting a venue just for this"):
             venue = VenueProcess.start(VenuePlan(directory=Path(made), settings=settings))
         with venue:
-            yield Target.of(venue.file)
+            yield Target.of(venue.file, unlimited=True)
 
 
 _NO_LIMIT = 100_000_000

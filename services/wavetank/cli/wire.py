@@ -11,7 +11,7 @@ import resource
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from http.client import HTTPConnection
 from typing import Any, Self
 
@@ -50,6 +50,7 @@ _NOTIONAL_MICROS = 20 * 1_000_000
 _PRICE_SECONDS = 15.0
 _POLL_SECONDS = 0.05
 _US = 1e6
+_NO_LIMIT = 1 << 40
 
 Progress = Callable[[float], None]
 
@@ -65,11 +66,14 @@ class Target:
     """Processes of the venue on this machine, by name."""
     metrics: dict[str, str] = field(default_factory=dict)
     durability: str = "unknown"
+    most_per_turn: int = 30_000
+    """Commands of one account in one turn: what a venue's usual limits allow again in the next round."""
 
     @classmethod
-    def of(cls, venue: VenueFile) -> "Target":
-        """Return where a venue of this machine is."""
-        return cls(venue.address, venue.play_key, venue.pids, venue.metrics, venue.durability)
+    def of(cls, venue: VenueFile, *, unlimited: bool = False) -> "Target":
+        """Return where a venue of this machine is; `unlimited` if it was started without the usual limits."""
+        target = cls(venue.address, venue.play_key, venue.pids, venue.metrics, venue.durability)
+        return replace(target, most_per_turn=_NO_LIMIT) if unlimited else target
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +244,9 @@ async def _measure(target: Target, *, seconds: float, progress: Progress) -> Wir
             "matched": _Phase(matched.turn, pid, matched.check),
             "logged": _Phase(logged.turn, pid, logged.check),
             "echo_window": _Phase(echoes.windowed, echo.pid, echo.stream.answers.clear),
-            "single_window": _Phase(_flood(*floods[1], WINDOW), pid, floods[1][0].check),
+            "single_window": _Phase(_flood(*floods[1], WINDOW, target.most_per_turn), pid, floods[1][0].check),
             **{
-                f"batch{n}": _Phase(_flood(*floods[n], window), pid, floods[n][0].check)
+                f"batch{n}": _Phase(_flood(*floods[n], window, target.most_per_turn), pid, floods[n][0].check)
                 for n, window in BATCH_WINDOWS.items()
             },
         }
@@ -269,7 +273,11 @@ async def _round(
         page = _stage_sums(target) if stages is not None and name == "logged" else None
         usage, server, store = _own_cpu_seconds(), cpu_seconds(phase.server), cpu_seconds(redis)
         began = time.monotonic()
-        phase.count += await phase.turn(TURN_SECONDS)
+        try:
+            async with asyncio.timeout(TURN_SECONDS + CALL_SECONDS):
+                phase.count += await phase.turn(TURN_SECONDS)
+        except TimeoutError:
+            raise CommandFailed(f"no answer for {CALL_SECONDS:g} s (in {name})") from None
         phase.seconds += time.monotonic() - began
         phase.client_cpu += _own_cpu_seconds() - usage
         phase.server_cpu += cpu_seconds(phase.server) - server
@@ -282,9 +290,10 @@ async def _round(
                 stages[stage] = (stages[stage][0] + total - before[0], stages[stage][1] + count - before[1])
 
 
-def _flood(session: OrderSession, request: Quoting, window: int) -> Callable[[float], Awaitable[int]]:
+def _flood(session: OrderSession, request: Quoting, window: int, most: int) -> Callable[[float], Awaitable[int]]:
     async def turn(seconds: float) -> int:
-        return await session.stream.windowed(request, window=window, seconds=seconds) * request.size
+        stream, requests = session.stream, most // request.size
+        return await stream.windowed(request, window=window, seconds=seconds, most=requests) * request.size
 
     return turn
 
@@ -351,7 +360,7 @@ class _EchoTurns:
         return len(self.times) - before
 
     async def windowed(self, seconds: float) -> int:
-        return await self._echo.stream.windowed(self._echo.request, window=WINDOW, seconds=seconds)
+        return await self._echo.stream.windowed(self._echo.request, window=WINDOW, seconds=seconds, most=_NO_LIMIT)
 
     def forget(self) -> None:
         self.times.clear()

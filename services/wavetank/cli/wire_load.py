@@ -70,13 +70,14 @@ class RawStream:
             pass
         return data
 
-    async def windowed(self, send: Send, *, window: int, seconds: float) -> int:
+    async def windowed(self, send: Send, *, window: int, seconds: float, most: int) -> int:
         """Keep `window` requests in flight for a while; return how many were answered.
 
         Args:
             send: makes the next request.
             window: requests in flight.
             seconds: wall time; what is in flight then is still waited for.
+            most: requests to send, at most.
 
         """
         free = asyncio.Semaphore(window)
@@ -86,7 +87,7 @@ class RawStream:
 
         async def write() -> None:
             nonlocal sent, is_sending
-            while time.monotonic() < ends:
+            while sent < most and time.monotonic() < ends:
                 await free.acquire()
                 sent += 1
                 await self._call.write(send())
