@@ -249,6 +249,17 @@ class Twins:
         if account.line is not None:
             assert found.status == account.line.status
             assert found.uncounted_micros == credit.uncounted(self.model, account_id)
+        self.compare_slack(account_id)
+
+    def compare_slack(self, account_id: int) -> None:
+        """What the engine takes for certain is never more than there is (R7)."""
+        line = self.model.accounts[account_id].line
+        slack = self.engine.slack(account_id)
+        if line is None or slack == 0:
+            assert slack == 0
+            return
+        free = line.budget_micros + credit.uncounted(self.model, account_id) - credit.committed(self.model, account_id)
+        assert 0 < slack <= free, (account_id, slack, free)
 
     # Random inputs -----------------------------------------------------------------------------
 

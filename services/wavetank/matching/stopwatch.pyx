@@ -58,7 +58,7 @@ def time_commands(Engine engine, int64_t now_ns, bytes commands, Py_ssize_t coun
     before = _read_ns()
     while index < count:
         look_ahead(engine.state, command + index, count - index)
-        step = engine.handle(command + index, count - index, &results[index])
+        step = engine.carry_out(command + index, count - index, &results[index])
         after = _read_ns()
         taken[index] = after - before
         before = after

@@ -21,14 +21,15 @@ cdef struct Account:
     int64_t last_fill_seq
     # At or before the oldest fill that the line does not count; 0 for none.
     int64_t first_uncounted_seq
+    # What the account can commit besides, for certain: never more than budget + U - W; 0 while nobody has worked it out.
+    int64_t slack
     int32_t open_orders
     # Lists, by index.
     int32_t first_order
     int32_t last_order
     int32_t first_holding
-    # Holdings whose part in the sums below is out of date.
-    int32_t first_unsettled
-    int32_t first_remembered
+    # Until when the line is not stale, for certain (R11); of no meaning without slack.
+    int64_t fresh_until_ns
     # The credit line.
     int64_t budget
     # What other shards have to spare.
@@ -40,18 +41,19 @@ cdef struct Account:
     uint8_t has_rows
     # Sums over the holdings, as of the last settling.
     int32_t active_holdings
+    # Holdings whose part in the sums below is out of date.
+    int32_t first_unsettled
+    int32_t first_remembered
     int64_t committed
     uint64_t moved
     int32_t last_remembered
     int32_t remembered
     int64_t line_epoch
     int64_t line_number
-    int64_t as_of_seq
     int64_t floor_epoch
     int64_t floor_number
     # When the dead-man switch fires; 0 while it is off.
     int64_t dead_man_ns
-    int64_t spare[2]
 
 # Two cache lines: what the account has, and what it adds to the account's sums.
 cdef struct Holding:
@@ -76,11 +78,20 @@ cdef struct Holding:
     # The line's row; price 0 for none.
     int32_t row_price
     int32_t row_leverage
+    # The most that one more lot adds to its margin within the first tier, as of the last settling.
+    int32_t lot_margin
     int64_t row_lots
     int64_t committed
     uint64_t moved
     int32_t next
     int32_t next_of_book
+
+cdef inline void mark_unsettled(Account* account, Holding* holding, int32_t index) noexcept:
+    """Note that a holding changed in a way that the account's slack has followed."""
+    if not holding.is_unsettled:
+        holding.is_unsettled = True
+        holding.next_unsettled = account.first_unsettled
+        account.first_unsettled = index
 
 
 @cython.final
@@ -109,12 +120,9 @@ cdef class Accounts:
 
     cdef inline void unsettle(self, Holding* holding, int32_t index) noexcept:
         """Note that a holding changed; what it adds to its account's sums is worked out when somebody asks."""
-        cdef Account* account
-        if not holding.is_unsettled:
-            account = &self.slots[holding.account]
-            holding.is_unsettled = True
-            holding.next_unsettled = account.first_unsettled
-            account.first_unsettled = index
+        cdef Account* account = &self.slots[holding.account]
+        account.slack = 0
+        mark_unsettled(account, holding, index)
 
     cdef inline int64_t price_of(self, Holding* holding) noexcept:
         """Return P: the row's margin price, or the latest mark where the line has no row (R2)."""
@@ -124,11 +132,13 @@ cdef class Accounts:
         return holding.row_leverage if holding.row_leverage else self.books.slots[holding.book].max_leverage
 
     cdef int64_t charge(self, Holding* holding) noexcept
+    cdef int64_t _lot_margin(self, Holding* holding) noexcept
     cdef void settle(self, int32_t account) noexcept
     cdef int32_t ensure(self, int64_t account_id) except -2
     cdef int32_t seek_holding(self, int32_t account, int32_t book) noexcept
     cdef int32_t ensure_holding(self, int32_t account, int32_t book) except -2
     cdef void reprice(self, int32_t book) noexcept
+    cdef void relist(self, int32_t book) noexcept
     cdef int64_t uncounted(self, int32_t account) noexcept
     cdef int64_t committed(self, int32_t account) noexcept
     cdef list holdings_of(self, int32_t account)

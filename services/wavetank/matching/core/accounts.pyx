@@ -121,7 +121,14 @@ cdef class Accounts:
             of.active_holdings += <int32_t>is_active - <int32_t>holding.is_active
             holding.committed = committed
             holding.moved = moved
+            holding.lot_margin = <int32_t>self._lot_margin(holding)
             holding.is_active = is_active
+
+    cdef int64_t _lot_margin(self, Holding* holding) noexcept:
+        """Return the most that one more lot adds to a holding's margin, as long as that stays within the first tier."""
+        return initial_of(
+            self.books.slots[holding.book].margin, self.price_of(holding), self.leverage_of(holding)
+        )
 
     cdef void reprice(self, int32_t book) noexcept:
         """Mark the holdings that are charged at the latest mark, for it moved."""
@@ -129,6 +136,13 @@ cdef class Accounts:
         while index >= 0:
             if self.holdings[index].row_price == 0:
                 self.unsettle(&self.holdings[index], index)
+            index = self.holdings[index].next_of_book
+
+    cdef void relist(self, int32_t book) noexcept:
+        """Mark all holdings of a book, for its leverage may have changed."""
+        cdef int32_t index = self.books.slots[book].first_holding
+        while index >= 0:
+            self.unsettle(&self.holdings[index], index)
             index = self.holdings[index].next_of_book
 
     cdef int64_t uncounted(self, int32_t account) noexcept:
@@ -216,7 +230,6 @@ cdef class Accounts:
             of.first_uncounted_seq = line.as_of_seq + 1
         of.line_epoch = line.line_epoch
         of.line_number = line.line_number
-        of.as_of_seq = line.as_of_seq
         of.budget = line.budget_micros
         of.elsewhere = line.elsewhere_micros
         of.line_value = line.counted_value_micros % 2**64
@@ -224,6 +237,7 @@ cdef class Accounts:
         of.mark_time_ns = line.mark_time_ns
         of.has_rows = len(line.rows) > 0
         of.status = line.status
+        of.slack = 0
         assert of.status >= LINE_NORMAL
         return 0
 

@@ -48,6 +48,8 @@ cdef struct Book:
     uint8_t mark_is_stale
     # Whether its state is that of an InstrumentMoved, and no longer the listing's.
     uint8_t is_moved
+    # Whether a larger position never has the smaller margin.
+    uint8_t margin_grows
     int64_t mark_ticks
     int64_t index_ticks
     # The furthest that a limit may be from the mark (MTCH-040).
@@ -57,6 +59,14 @@ cdef struct Book:
     int32_t watchers
     int64_t open_interest_lots
     int32_t first_holding
+    # What a plain order may be without any other check of price, size and limits: a price from the lowest to the
+    # highest, at most so many lots, and then so many lots and so much notional of the account. None where the lowest
+    # price is above the highest.
+    int64_t plain_lowest_ticks
+    int64_t plain_highest_ticks
+    int64_t plain_lots
+    int64_t plain_reach_lots
+    int64_t plain_notional_micros
     # The two sides, by side; 0 is unused.
     int32_t best[3]
     PriceTree prices[3]
@@ -151,6 +161,7 @@ cdef class Books:
     cdef int adopt(self, int32_t at, instrument) except -1
     cdef int put_back(self, int32_t index, int32_t previous, int32_t following) except -1
     cdef void move(self, int32_t at, uint8_t state) noexcept
+    cdef void renew_plain(self, int32_t at) noexcept
     cdef void set_mark(self, int32_t at, int64_t mark_ticks, int64_t index_ticks, bint is_stale) noexcept
     cdef int32_t find_large(self, int32_t instrument_id) noexcept
     cdef int note(self, int32_t at) except -1

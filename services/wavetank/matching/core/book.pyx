@@ -10,13 +10,18 @@ from libc.string cimport memset
 from libcpp.unordered_map cimport unordered_map
 
 from wavetank.matching.core.orders cimport OrderDetails
-from wavetank.matching.core.words cimport BUY, PRICE_LIMIT
-from wavetank.model.margin cimport MarginTable
+from wavetank.matching.core.words cimport BUY, LOTS_LIMIT, PRICE_LIMIT, TRADING
+from wavetank.model.margin cimport MarginTable, MarginTiers
 from wavetank.model.money cimport int128, round_down_to_grid, round_up_to_grid
 
 cdef enum:
     # Instrument ids below this are found by index.
     SMALL_IDS = 65536
+
+# Times a price below 2^31 it fits 63 bits.
+cdef int64_t MOST_PLAIN_LOTS = (<int64_t>1 << 32) - 1
+# PROTOCOL 1.
+cdef int64_t NOTIONAL_BOUND = (<int64_t>1 << 55) - 1
 
 # What margin and fees of open orders rest on.
 FIXED = ("instrument_id", "size_decimals", "tiers", "taker_fee_ppm")
@@ -131,6 +136,7 @@ cdef class Books:
         """Bring an instrument into a state that no listing undoes."""
         self.slots[at].state = state
         self.slots[at].is_moved = True
+        self.renew_plain(at)
 
     cdef void set_mark(self, int32_t at, int64_t mark_ticks, int64_t index_ticks, bint is_stale) noexcept:
         cdef Book* book = &self.slots[at]
@@ -139,6 +145,28 @@ cdef class Books:
         book.mark_is_stale = is_stale
         # Below 2^31 * 10^9, so below 2^61.
         book.band_ticks = mark_ticks * book.price_band_ppm // 1_000_000
+        self.renew_plain(at)
+
+    cdef void renew_plain(self, int32_t at) noexcept:
+        """Work out anew within which bounds a plain order passes every check of the book itself."""
+        cdef Book* book = &self.slots[at]
+        cdef MarginTiers* tiers = book.margin
+        cdef int tier
+        book.plain_lowest_ticks = max(<int64_t>1, book.mark_ticks - book.band_ticks)
+        book.plain_highest_ticks = min(
+            <int64_t>PRICE_LIMIT, book.mark_ticks + book.band_ticks, book.every_tick_below - 1
+        )
+        book.margin_grows = True
+        for tier in range(1, tiers.count):
+            if tiers.leverage[tier] > tiers.leverage[tier - 1]:
+                book.margin_grows = False
+        if book.state != TRADING or book.mark_is_stale or book.mark_ticks == 0 or not book.margin_grows:
+            book.plain_highest_ticks = 0
+        book.plain_lots = min(book.max_order_lots, <int64_t>LOTS_LIMIT)
+        book.plain_reach_lots = min(book.max_position_lots, MOST_PLAIN_LOTS)
+        book.plain_notional_micros = NOTIONAL_BOUND
+        if tiers.count > 1:
+            book.plain_notional_micros = min(NOTIONAL_BOUND, tiers.lower[1] - 1)
 
     cdef int32_t find_large(self, int32_t instrument_id) noexcept:
         cdef unordered_map[int32_t, int32_t].iterator found = self.of_large_id.find(instrument_id)

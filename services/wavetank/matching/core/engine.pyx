@@ -90,6 +90,7 @@ cdef class Engine:
 
         """
         self.state.books.put(instrument)
+        self.state.accounts.relist(self.state.books.find(instrument.instrument_id))
 
     def apply_mark(
         self, int64_t now_ns, int32_t instrument_id, int64_t mark_ticks, int64_t index_ticks,
@@ -209,7 +210,7 @@ cdef class Engine:
         self.last_ends.resize(count)
         while index < count:
             look_ahead(self.state, <Command*>data + index, count - index)
-            index += self.handle(<Command*>data + index, count - index, &self.last_results[index])
+            index += self.carry_out(<Command*>data + index, count - index, &self.last_results[index])
             fire_triggers(self.state)
             while done < index:
                 self.last_ends[done] = <int32_t>self.state.journal.count
@@ -217,7 +218,7 @@ cdef class Engine:
         return self.state.journal.take()
 
     cdef Py_ssize_t handle(self, Command* command, Py_ssize_t left, Result* result) except -1:
-        """Carry out the next command of a batch, which has `left` of them; return how many it was with its members."""
+        """Carry out a command of any kind; else as `carry_out`."""
         cdef uint8_t kind = command.kind
         if kind == PLACE:
             place(self.state, command, result)
@@ -560,6 +561,11 @@ cdef class Engine:
         """Return W, what the account commits here (R6), in micro-dollars."""
         cdef int32_t account = self.state.accounts.find(account_id)
         return self.state.accounts.committed(account) if account >= 0 else 0
+
+    def slack(self, int64_t account_id):
+        """Return what an account can commit besides, for certain, in micro-dollars; 0 where nobody has worked it out."""
+        cdef int32_t account = self.state.accounts.find(account_id)
+        return self.state.accounts.slots[account].slack if account >= 0 else 0
 
     def credit(self, int64_t account_id):
         """Return how the account stands, or None if it is not known here."""

@@ -78,6 +78,25 @@ cdef inline void fetch_holding(Shard shard, int32_t index) noexcept:
         fetch(&shard.accounts.holdings[index])
         fetch(&shard.accounts.holdings[index].account_id)
 
+cdef inline void fetch_queue(Shard shard, Order* order) noexcept:
+    """Fetch what trading with the orders behind this one will read: they are the next to trade.
+
+    Of each more than of the one behind it, as its own line has come by then.
+    """
+    cdef Order* behind
+    if order.next < 0:
+        return
+    behind = &shard.orders.slots[order.next]
+    fetch(&shard.orders.by_id.entries[shard.orders.by_id.home(<uint32_t>behind.order_id)])
+    fetch(&shard.accounts.slots[shard.accounts.holdings[behind.holding].account])
+    fetch_order(shard, behind.account_next)
+    fetch_order(shard, behind.account_previous)
+    if behind.next < 0:
+        return
+    behind = &shard.orders.slots[behind.next]
+    fetch_holding(shard, behind.holding)
+    fetch_order(shard, behind.next)
+
 cdef inline void look_ahead(Shard shard, Command* command, Py_ssize_t left) noexcept:
     """Fetch what the commands behind this one will read; `left` of them are left, this one included."""
     if left <= TO_NEIGHBOURS:

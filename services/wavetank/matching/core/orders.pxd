@@ -24,6 +24,10 @@ cdef enum:
     STOPS_BOTH = 0x4000
     DETAILED = ICEBERG | TIMED | CONDITIONAL | GROUPED
 
+cdef enum:
+    # More than any rate, a tenth at most, can owe of one micro-dollar's millionths.
+    LIFT = 1 << 18
+
 # What trading reads, in one cache line of 64 bytes. Prices and lots are below 2^31 (UNIT-020): multiply them as int64.
 cdef struct Order:
     int64_t order_id
@@ -88,9 +92,10 @@ cdef inline int64_t fee_due(int64_t value_micros, int64_t rate_ppm, int32_t* pre
 
     An order has paid ceil(sum of rate * value) over all its fills, so splitting a trade changes nothing (PROTOCOL 1.4).
     """
-    cdef int64_t whole = value_micros // 1_000_000
+    # No value is negative, and lifted by a whole number no debt is either: unsigned, a division is a multiplication.
+    cdef int64_t whole = <int64_t>(<uint64_t>value_micros // <uint64_t>1_000_000)
     cdef int64_t owed = (value_micros - whole * 1_000_000) * rate_ppm - prepaid[0]
-    cdef int64_t due = -((-owed) // 1_000_000)
+    cdef int64_t due = <int64_t>(<uint64_t>(owed + <int64_t>LIFT * 1_000_000 + 999_999) // <uint64_t>1_000_000) - LIFT
     prepaid[0] = <int32_t>(due * 1_000_000 - owed)
     return whole * rate_ppm + due
 

@@ -1,0 +1,1 @@
+"""Python surface of `matching`: none; only compiled code matches."""
