@@ -49,6 +49,10 @@ _FAR_PPM = 950_000
 _NOTIONAL_MICROS = 20 * 1_000_000
 _PRICE_SECONDS = 15.0
 _POLL_SECONDS = 0.05
+_QUIET_SECONDS = 0.2
+_QUIET_SHARE = 0.25
+"""Share of a core that the whole venue uses at most when it is idle."""
+_QUIET_WITHIN_SECONDS = 5.0
 _US = 1e6
 _NO_LIMIT = 1 << 40
 
@@ -288,6 +292,18 @@ async def _round(
             for stage, (total, count) in _stage_sums(target).items():
                 before = page[stage]
                 stages[stage] = (stages[stage][0] + total - before[0], stages[stage][1] + count - before[1])
+    await _quiet(target)
+
+
+async def _quiet(target: Target) -> None:
+    """Wait until the venue has done what floods left to it: clearing reads every order, later than matching."""
+    pids = list(target.pids.values())
+    ends = time.monotonic() + _QUIET_WITHIN_SECONDS
+    while time.monotonic() < ends:
+        before = sum(map(cpu_seconds, pids))
+        await asyncio.sleep(_QUIET_SECONDS)
+        if sum(map(cpu_seconds, pids)) - before <= _QUIET_SHARE * _QUIET_SECONDS:
+            return
 
 
 def _flood(session: OrderSession, request: Quoting, window: int, most: int) -> Callable[[float], Awaitable[int]]:
