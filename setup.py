@@ -13,8 +13,8 @@ from setuptools import Extension, setup
 
 ROOT = Path("services")
 CHECKED = os.environ.get("CHECKED") == "1"
-# Python's own flags say `-fwrapv`, which hides signed overflow from the sanitizer. Cython's `overflowcheck` adds nothing
-# to that, and cannot be had: it knows no 128-bit numbers. The assertions are the bounds checks of `vector`.
+# Python's own flags say `-fwrapv`, which hides signed overflow from the sanitizer. Cython's `overflowcheck` adds
+# nothing to that, and cannot be had: it knows no 128-bit numbers. The assertions are the bounds checks of `vector`.
 SANITIZED = [
     "-fsanitize=address,undefined",
     "-fno-sanitize-recover=all",

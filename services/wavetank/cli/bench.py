@@ -20,7 +20,8 @@ from wavetank.cli.recovery_bench import recovery
 from wavetank.cli.run_directory import DEFAULT_DIRECTORY, RunDirectory
 from wavetank.cli.screen import notices, print_json, results
 from wavetank.cli.venue import VenuePlan, VenueProcess
-from wavetank.cli.wire import Target, WireReport, measure
+from wavetank.cli.wire import WireReport, measure
+from wavetank.cli.wire_target import Target
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 

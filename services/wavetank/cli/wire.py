@@ -6,34 +6,21 @@ is what matching itself measures, stage by stage.
 """
 
 import asyncio
-import os
 import resource
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field, replace
-from http.client import HTTPConnection
-from typing import Any, Self
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import grpc
 import uvloop
 
-from wavetank.cli.connection import CALL_SECONDS, bearer, refusal
+from wavetank.cli.connection import CALL_SECONDS, refusal
 from wavetank.cli.failure import CommandFailed
-from wavetank.cli.run_directory import VenueFile
 from wavetank.cli.wire_load import Echo, OrderSession, Quoting, cpu_seconds
-from wavetank.model.money import round_down_to_grid
-from wavetank.v1 import (
-    account_pb2,
-    account_pb2_grpc,
-    directory_pb2,
-    directory_pb2_grpc,
-    instrument_pb2,
-    market_data_pb2,
-    market_data_pb2_grpc,
-    order_entry_pb2,
-    order_entry_pb2_grpc,
-)
+from wavetank.cli.wire_target import NO_LIMIT, STAGES, MeasuredVenue, Target, stage_sums
+from wavetank.v1 import order_entry_pb2
 
 TURN_SECONDS = 0.3
 WARM_UP_ORDERS = 100
@@ -42,38 +29,13 @@ WINDOW = 64
 BATCH_WINDOWS = {10: 32, 100: 8, 1_000: 3}
 """Batches in flight, by their size."""
 _BATCHES = ", ".join(f"{window} of {size}" for size, window in BATCH_WINDOWS.items())
-STAGES = ("decode", "engine", "append", "publish")
-DEPOSIT_MICROS = 1_000_000 * 1_000_000
-_FAR_PPM = 950_000
-"""The order's price, as a share of the mark: inside the price band, far from trading."""
-_NOTIONAL_MICROS = 20 * 1_000_000
-_PRICE_SECONDS = 15.0
-_POLL_SECONDS = 0.05
+_QUIET_SECONDS = 0.2
+_QUIET_SHARE = 0.25
+"""Share of a core that the whole venue uses at most when it is idle."""
+_QUIET_WITHIN_SECONDS = 5.0
 _US = 1e6
-_NO_LIMIT = 1 << 40
 
 Progress = Callable[[float], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where to measure."""
-
-    address: str
-    """An address that answers the directory."""
-    key: str
-    pids: dict[str, int] = field(default_factory=dict)
-    """Processes of the venue on this machine, by name."""
-    metrics: dict[str, str] = field(default_factory=dict)
-    durability: str = "unknown"
-    most_per_turn: int = 30_000
-    """Commands of one account in one turn: what a venue's usual limits allow again in the next round."""
-
-    @classmethod
-    def of(cls, venue: VenueFile, *, unlimited: bool = False) -> "Target":
-        """Return where a venue of this machine is; `unlimited` if it was started without the usual limits."""
-        target = cls(venue.address, venue.play_key, venue.pids, venue.metrics, venue.durability)
-        return replace(target, most_per_turn=_NO_LIMIT) if unlimited else target
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +178,7 @@ def measure(target: Target, *, seconds: float, progress: Progress) -> WireReport
 async def _measure(target: Target, *, seconds: float, progress: Progress) -> WireReport:
     async with AsyncExitStack() as stack:
         try:
-            venue = await stack.enter_async_context(_Venue(target))
+            venue = await stack.enter_async_context(MeasuredVenue(target))
             order = await venue.far_order()
 
             async def session(acknowledgement: int = order_entry_pb2.ACKNOWLEDGEMENT_LOGGED) -> OrderSession:
@@ -270,7 +232,7 @@ async def _round(
     """Let each phase have its turn."""
     redis = target.pids.get("redis", 0)
     for name, phase in phases.items():
-        page = _stage_sums(target) if stages is not None and name == "logged" else None
+        page = stage_sums(target) if stages is not None and name == "logged" else None
         usage, server, store = _own_cpu_seconds(), cpu_seconds(phase.server), cpu_seconds(redis)
         began = time.monotonic()
         try:
@@ -285,9 +247,21 @@ async def _round(
         # Answers are read when nobody waits for them.
         phase.check()
         if page is not None and stages is not None:
-            for stage, (total, count) in _stage_sums(target).items():
+            for stage, (total, count) in stage_sums(target).items():
                 before = page[stage]
                 stages[stage] = (stages[stage][0] + total - before[0], stages[stage][1] + count - before[1])
+    await _quiet(target)
+
+
+async def _quiet(target: Target) -> None:
+    """Wait until the venue has done what floods left to it: clearing reads every order, later than matching."""
+    pids = list(target.pids.values())
+    ends = time.monotonic() + _QUIET_WITHIN_SECONDS
+    while time.monotonic() < ends:
+        before = sum(map(cpu_seconds, pids))
+        await asyncio.sleep(_QUIET_SECONDS)
+        if sum(map(cpu_seconds, pids)) - before <= _QUIET_SHARE * _QUIET_SECONDS:
+            return
 
 
 def _flood(session: OrderSession, request: Quoting, window: int, most: int) -> Callable[[float], Awaitable[int]]:
@@ -360,91 +334,10 @@ class _EchoTurns:
         return len(self.times) - before
 
     async def windowed(self, seconds: float) -> int:
-        return await self._echo.stream.windowed(self._echo.request, window=WINDOW, seconds=seconds, most=_NO_LIMIT)
+        return await self._echo.stream.windowed(self._echo.request, window=WINDOW, seconds=seconds, most=NO_LIMIT)
 
     def forget(self) -> None:
         self.times.clear()
-
-
-class _Venue:
-    """The venue's questions that come before the measurement."""
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self._metadata = bearer(target.key)
-        self._instrument = instrument_pb2.Instrument()
-        self.matching = ""
-
-    async def __aenter__(self) -> Self:
-        self._directory = grpc.aio.insecure_channel(self._target.address)
-        stub: Any = directory_pb2_grpc.DirectoryServiceStub(self._directory)
-        self._known = await stub.GetDirectory(directory_pb2.GetDirectoryRequest(), timeout=CALL_SECONDS)
-        endpoints = {endpoint.service: endpoint.address for endpoint in self._known.endpoints}
-        shards = [end for end in self._known.endpoints if end.service == directory_pb2.SERVICE_KIND_MATCHING]
-        first = next((end for end in shards if end.shard == 0), None)
-        if first is None or directory_pb2.SERVICE_KIND_CLEARING not in endpoints:
-            raise CommandFailed(f"{self._target.address} knows no shard 0 and no clearing")
-        self.matching = first.address
-        self._listed = [each for each in self._known.instruments if each.instrument_id in set(first.instrument_ids)]
-        self._shard = grpc.aio.insecure_channel(self.matching)
-        self._clearing = grpc.aio.insecure_channel(endpoints[directory_pb2.SERVICE_KIND_CLEARING])
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for channel in (self._directory, self._shard, self._clearing):
-            await channel.close()
-
-    async def fresh_account(self) -> int:
-        """Open an account and return its id once the shard takes its orders."""
-        stub: Any = account_pb2_grpc.AccountServiceStub(self._clearing)
-        request = account_pb2.OpenAccountRequest(name=f"bench-{os.urandom(4).hex()}", deposit_micros=DEPOSIT_MICROS)
-        opened = await stub.OpenAccount(request, metadata=self._metadata, timeout=CALL_SECONDS)
-        account_id: int = opened.account.account_id
-        orders: Any = order_entry_pb2_grpc.OrderEntryServiceStub(self._shard)
-        order = await self.far_order()
-        ends = time.monotonic() + _PRICE_SECONDS
-        while True:
-            placed = await orders.PlaceOrder(
-                order_entry_pb2.PlaceOrderRequest(account_id=account_id, order=order),
-                metadata=self._metadata,
-                timeout=CALL_SECONDS,
-            )
-            if placed.result.state == order_entry_pb2.ORDER_STATE_OPEN:
-                break
-            if time.monotonic() >= ends:
-                raise CommandFailed(f"the venue refuses orders: {placed.result.refusal.message}")
-            await asyncio.sleep(_POLL_SECONDS)
-        everything = order_entry_pb2.CancelAllOrdersRequest(account_id=account_id)
-        await orders.CancelAllOrders(everything, metadata=self._metadata, timeout=CALL_SECONDS)
-        return account_id
-
-    async def far_order(self) -> order_entry_pb2.PlaceOrder:
-        """Return an order far below the mark of the first instrument that has one."""
-        stub: Any = market_data_pb2_grpc.MarketDataServiceStub(self._shard)
-        ends = time.monotonic() + _PRICE_SECONDS
-        while True:
-            for instrument in self._listed:
-                request = market_data_pb2.GetBookRequest(instrument_id=instrument.instrument_id, depth=1)
-                book = await stub.GetBook(request, metadata=self._metadata, timeout=CALL_SECONDS)
-                if book.prices.mark_price_ticks:
-                    return _order(instrument, book.prices.mark_price_ticks)
-            if time.monotonic() >= ends:
-                raise CommandFailed("no instrument has a price yet", hint="`wavetank status` says what the oracle says")
-            await asyncio.sleep(_POLL_SECONDS)
-
-
-def _order(instrument: instrument_pb2.Instrument, mark_ticks: int) -> order_entry_pb2.PlaceOrder:
-    far = mark_ticks * _FAR_PPM // 1_000_000
-    price_ticks = round_down_to_grid(far, instrument.size_decimals, instrument.significant_figures)
-    return order_entry_pb2.PlaceOrder(
-        instrument_id=instrument.instrument_id,
-        side=instrument_pb2.SIDE_BUY,
-        order_type=order_entry_pb2.ORDER_TYPE_LIMIT,
-        time_in_force=order_entry_pb2.TIME_IN_FORCE_GTC,
-        price_ticks=price_ticks,
-        size_lots=max(1, _NOTIONAL_MICROS // price_ticks),
-        post_only=True,
-    )
 
 
 def _percentiles(times: list[float]) -> tuple[float, float]:
@@ -457,26 +350,3 @@ def _percentiles(times: list[float]) -> tuple[float, float]:
 def _own_cpu_seconds() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
-
-
-def _stage_sums(target: Target) -> dict[str, tuple[float, float]]:
-    """Return sum (seconds) and count of each stage, as matching's metrics page says; zeros without one."""
-    page = _metrics_page(target.metrics.get("matching-0", ""))
-    values = dict(line.rsplit(" ", 1) for line in page.splitlines() if line and not line.startswith("#"))
-    return {
-        stage: tuple(float(values.get(f"wavetank_matching_{stage}_seconds_{what}", 0)) for what in ("sum", "count"))  # type: ignore[misc] # Two of them.
-        for stage in STAGES
-    }
-
-
-def _metrics_page(address: str) -> str:
-    if not address:
-        return ""
-    connection = HTTPConnection(address, timeout=5.0)
-    try:
-        connection.request("GET", "/metrics")
-        return connection.getresponse().read().decode()
-    except OSError:
-        return ""
-    finally:
-        connection.close()

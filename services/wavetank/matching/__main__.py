@@ -75,7 +75,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
             sample_interval_ns=config.sample_interval_ns(),
             answer_timeout_seconds=config.answer_timeout_ms / 1_000,
             metrics=metrics,
-            ordering=config.ordering_policy(),
+            ordering=config.ordering_settings(),
         )
         client = redis_client(config.redis_url)
         snapshots = SnapshotKeeper(client, log, retention_ns=config.log_retention_s * SECOND_NS)

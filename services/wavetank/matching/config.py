@@ -6,9 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from wavetank.matching.core.ordering import Ordering, OrderingPolicy, OrderingSettings, ordering_policy
+from wavetank.matching.core.ordering import Ordering, OrderingSettings
 from wavetank.matching.core.settings import EngineSettings
-from wavetank.matching.ports import Batch
 from wavetank.runtime.settings import ServiceSettings, environment
 
 SECOND_NS = 1_000_000_000
@@ -65,18 +64,13 @@ class MatchingConfig(ServiceSettings):
             depth_band_ppm=self.depth_band_ppm,
         )
 
-    def ordering_policy(self) -> OrderingPolicy[Batch] | None:
-        """Return the ordering policy, None for arrival: it costs nothing."""
-        if self.ordering is Ordering.ARRIVAL:
-            return None
-        clock = self.venue_clock()
-        return ordering_policy(
-            OrderingSettings(
-                policy=self.ordering,
-                block_interval_ns=clock.at_least_wall(self.ordering_block_interval_ns, SECOND_NS // 1_000),
-                taker_delay_ns=self.ordering_taker_delay_ns,
-                seed=self.ordering_seed,
-            )
+    def ordering_settings(self) -> OrderingSettings:
+        """Return which ordering policy the shard follows; the venue's speed lengthens its blocks."""
+        return OrderingSettings(
+            policy=self.ordering,
+            block_interval_ns=self.venue_clock().at_least_wall(self.ordering_block_interval_ns, SECOND_NS // 1_000),
+            taker_delay_ns=self.ordering_taker_delay_ns,
+            seed=self.ordering_seed,
         )
 
     def sample_interval_ns(self) -> int:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from wavetank.matching.core import commands as packed
 from wavetank.matching.core.commands import RESULT_BYTES
 from wavetank.matching.core.credit import LedgersDisagree
+from wavetank.matching.core.ordering import Ordering, ordering_policy
 from wavetank.matching.inbox import Fact, FromClearing, Move, OwnBatch, Question
 from wavetank.matching.ports import BatchStage, Committed
 from wavetank.matching.wire import credit_line, request_command
@@ -38,7 +39,7 @@ from wavetank.v1 import credit_pb2, log_pb2
 
 if TYPE_CHECKING:
     from wavetank.matching.core.engine import Engine
-    from wavetank.matching.core.ordering import OrderingPolicy
+    from wavetank.matching.core.ordering import OrderingPolicy, OrderingSettings
     from wavetank.matching.metrics import StageMetrics
     from wavetank.matching.ports import Batch, CommitSink, LogPort, SnapshotPort
     from wavetank.runtime.clock import VenueClock
@@ -82,7 +83,7 @@ class MatchingService:
         sample_interval_ns: int,
         answer_timeout_seconds: float,
         metrics: StageMetrics,
-        ordering: OrderingPolicy[Batch] | None = None,
+        ordering: OrderingSettings | None = None,
     ) -> None:
         """Run an engine whose state is that of the log's end.
 
@@ -94,7 +95,7 @@ class MatchingService:
             sample_interval_ns: venue time between two samples of the books.
             answer_timeout_seconds: wall seconds that a caller is kept waiting.
             metrics: where the time goes.
-            ordering: holds requests until their turn (MTCH-060); None for first come, first served.
+            ordering: which requests wait for their turn, and how long (MTCH-060); None for first come, first served.
 
         """
         self._engine = engine
@@ -106,7 +107,10 @@ class MatchingService:
         self._answer_timeout_seconds = answer_timeout_seconds
         self._metrics = metrics
         self._inbox: deque[Batch | Fact | FromClearing | Move | Question] = deque()
-        self._ordering = ordering
+        # By arrival nobody waits, so nobody is held.
+        self._ordering: OrderingPolicy[Batch] | None = (
+            None if ordering is None or ordering.policy is Ordering.ARRIVAL else ordering_policy(ordering)
+        )
         self._loop = asyncio.get_running_loop()
         self._is_running = False
         self._is_busy = False

@@ -110,6 +110,13 @@ def test_play_money_arrives(venue: VenueProcess) -> None:
     assert found[account_id]["cash_micros"] == 101_000_500_000
 
 
+def test_an_instrument_is_halted_and_trades_again(venue: VenueProcess) -> None:
+    halted = told(venue, "instrument", "eth", "state", "halted")
+    assert (halted["instrument"], halted["state"], halted["previous_state"]) == ("ETH", "halted", "trading")
+    again = told(venue, "instrument", "eth", "state", "trading")
+    assert (again["previous_state"], again["seq"] > halted["seq"]) == ("halted", True)
+
+
 def test_a_fault_is_set_listed_and_cleared(venue: VenueProcess) -> None:
     fault = told(venue, "fault", "set", "lag", "eth", "--lag", "30s", "--consumer", "clearing")
     assert (fault["kind"], fault["instruments"], fault["consumers"], fault["lag_ns"]) == (

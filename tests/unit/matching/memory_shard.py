@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from tests.unit.matching.core.desk import INSTRUMENT
 from wavetank.matching.core import commands as packed
 from wavetank.matching.core.engine import Engine
-from wavetank.matching.core.ordering import OrderingSettings, ordering_policy
+from wavetank.matching.core.ordering import OrderingSettings
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.matching.metrics import StageMetrics
 from wavetank.matching.ports import BatchStage, Committed
@@ -196,7 +196,7 @@ async def running(
         sample_interval_ns=1_000 * SECOND,
         answer_timeout_seconds=answer_timeout_seconds,
         metrics=StageMetrics(CollectorRegistry()),
-        ordering=None if ordering is None else ordering_policy(ordering),
+        ordering=ordering,
     )
     tasks = [asyncio.create_task(service.run()), asyncio.create_task(service.expire())]
     shard = Shard(service, log, recovery.engine, tasks[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -10,13 +11,14 @@ from tests.eventually import eventually_async
 from tests.unit.matching.core.desk import ALICE, BOB, INSTRUMENT
 from tests.unit.matching.memory_shard import BUY, SECOND, SELL, MemoryLog, Shard, WaitingBatch, order, running
 from wavetank.matching import service as services
+from wavetank.matching.core import commands as packed
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.matching.ports import BatchStage
 from wavetank.matching.recovery import ORACLE_LOG, Recovery
-from wavetank.model.events.matching import BookSampled, GateMoved, MarkApplied, OrderAccepted, Traded
+from wavetank.model.events.matching import BookSampled, GateMoved, MarkApplied, OrderAccepted, OrderCancelled, Traded
 from wavetank.model.events.oracle import ConsumerBit
 from wavetank.model.invariant import InvariantBroken
-from wavetank.model.orders import OrderState
+from wavetank.model.orders import CancelReason, OrderFlag, OrderState, TimeInForce
 from wavetank.model.reason import Reason
 from wavetank.runtime.errors import VenueError
 from wavetank.runtime.recovering import with_cursors
@@ -291,3 +293,52 @@ async def test_books_are_sampled_at_their_time() -> None:
         await shard.settled()
         samples = [event.sample_time_ns for event in shard.log.events() if isinstance(event, BookSampled)]
         assert samples == [SECOND, 1_001 * SECOND]
+
+
+@pytest.mark.spec("ORD-020")
+async def test_orders_that_were_to_end_with_their_session_end_with_the_process() -> None:
+    def marked(price_ticks: int, flags: OrderFlag) -> WaitingBatch:
+        command = packed.place(
+            account_id=ALICE, instrument_id=1, side=SELL, size_lots=100, price_ticks=price_ticks, flags=flags
+        )
+        return WaitingBatch(command, 1)
+
+    async with running() as shard:
+        await ready(shard)
+        for price_ticks, flags in ((1_010, OrderFlag.CANCEL_ON_DISCONNECT), (1_020, OrderFlag.NONE)):
+            shard.service.submit(marked(price_ticks, flags))
+        await shard.settled()
+        assert len(shard.engine.open_orders(ALICE)) == 2
+    async with running(shard.log) as again:
+        await again.settled()
+        # No session is left that could have placed the first one.
+        assert [known.price_ticks for known in again.engine.open_orders(ALICE)] == [1_020]
+        cancelled = [event.reason for event in again.log.events() if isinstance(event, OrderCancelled)]
+        assert cancelled == [CancelReason.DISCONNECTED]
+
+
+@pytest.mark.spec("ORD-010")
+async def test_time_alone_ends_an_order() -> None:
+    async with running(wall_ns=time.monotonic_ns) as shard:
+        await ready(shard)
+        soon = shard.service.now_ns + SECOND // 20
+        command = packed.place(
+            account_id=ALICE,
+            instrument_id=1,
+            side=SELL,
+            size_lots=100,
+            price_ticks=1_010,
+            time_in_force=TimeInForce.GTT,
+            expire_time_ns=soon,
+        )
+        batch = WaitingBatch(command, 1)
+        shard.service.submit(batch)
+        await eventually_async(batch.is_done)
+        assert batch.results is not None
+        assert batch.results[0].state == OrderState.OPEN
+
+        def has_ended() -> bool:
+            return any(isinstance(event, OrderCancelled) for event in shard.log.events())
+
+        await eventually_async(has_ended)
+        assert shard.service.now_ns >= soon

@@ -8,6 +8,8 @@ wire type or number is skipped. No byte outside the message is read.
 
 A command without meaning is refused by itself; in an atomic batch its mates are refused with it. What a well-formed
 command asks is for the engine to judge.
+
+It is longer than a module should be: the messages are one tree, and each has its function, which calls those inside.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t

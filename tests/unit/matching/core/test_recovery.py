@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from tests.model.matching_twins import Twins, packed
+from tests.model.matching import packed
+from tests.model.matching_twins import Twins
 from tests.unit.matching.core.desk import ALICE, BUY, Desk
 from wavetank.matching.core.engine import Engine
 from wavetank.model.record import RECORD_BYTES
