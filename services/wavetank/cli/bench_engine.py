@@ -64,12 +64,16 @@ def engine(
 
 
 def _show(report: dict[str, Any], console: Console) -> None:
-    speed = Table(title=f"{report['workload']}, {report['operations']:,} operations", title_justify="left")
+    speed = Table(
+        title=f"{report['workload']}, {report['operations']:,} operations, best of {report['runs']} runs",
+        title_justify="left",
+    )
     for heading in ("", "figure"):
         speed.add_column(heading, justify="right" if heading else "left")
     speed.add_row("operations per second", f"{report['ops_per_s']:,}")
     speed.add_row("ns per operation, best run", f"{report['ns_per_op']:,}")
     speed.add_row("ns per operation, median run", f"{report['ns_per_op_median']:,}")
+    speed.add_row("ns per operation, worst run", f"{report['ns_per_op_worst']:,}")
     speed.add_row("trades", f"{report['trades']:,}")
     speed.add_row("volume, lots", f"{report['volume']:,}")
     speed.add_row("sum of price × lots", f"{report['price_qty']:,}")

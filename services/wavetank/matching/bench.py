@@ -276,6 +276,7 @@ def measure(workload: Workload, batch: int, runs: int) -> dict[str, Any]:
         "ops_per_s": operations * 1_000_000_000 // best,
         "ns_per_op": round(best / operations, 1),
         "ns_per_op_median": round(sorted(times)[len(times) // 2] / operations, 1),
+        "ns_per_op_worst": round(max(times) / operations, 1),
         "latency_ns": latency,
         "clock_ns": stopwatch.clock_cost_ns(100_000),
         **counted(workload),

@@ -21,7 +21,7 @@ cdef struct Account:
     int64_t last_fill_seq
     # At or before the oldest fill that the line does not count; 0 for none.
     int64_t first_uncounted_seq
-    # What the account can commit besides, for certain: never more than budget + U - W; 0 while nobody has worked it out.
+    # What the account can still commit for certain: at most budget + U - W; 0 while nobody has worked it out.
     int64_t slack
     int32_t open_orders
     # Lists, by index.

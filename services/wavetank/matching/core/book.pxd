@@ -60,10 +60,11 @@ cdef struct Book:
     int64_t open_interest_lots
     int32_t first_holding
     # What a plain order may be without any other check of price, size and limits: a price from the lowest to the
-    # highest, at most so many lots, and then so many lots and so much notional of the account. None where the lowest
-    # price is above the highest.
+    # highest, all with the same step, at most so many lots, and then so many lots and so much notional of the account.
+    # None where the lowest price is above the highest.
     int64_t plain_lowest_ticks
     int64_t plain_highest_ticks
+    int64_t plain_step_ticks
     int64_t plain_lots
     int64_t plain_reach_lots
     int64_t plain_notional_micros

@@ -12,7 +12,7 @@ from libcpp.unordered_map cimport unordered_map
 from wavetank.matching.core.orders cimport OrderDetails
 from wavetank.matching.core.words cimport BUY, LOTS_LIMIT, PRICE_LIMIT, TRADING
 from wavetank.model.margin cimport MarginTable, MarginTiers
-from wavetank.model.money cimport int128, round_down_to_grid, round_up_to_grid
+from wavetank.model.money cimport int128, price_step, round_down_to_grid, round_up_to_grid
 
 cdef enum:
     # Instrument ids below this are found by index.
@@ -151,11 +151,20 @@ cdef class Books:
         """Work out anew within which bounds a plain order passes every check of the book itself."""
         cdef Book* book = &self.slots[at]
         cdef MarginTiers* tiers = book.margin
+        cdef int64_t decade = 1
         cdef int tier
         book.plain_lowest_ticks = max(<int64_t>1, book.mark_ticks - book.band_ticks)
-        book.plain_highest_ticks = min(
-            <int64_t>PRICE_LIMIT, book.mark_ticks + book.band_ticks, book.every_tick_below - 1
-        )
+        book.plain_highest_ticks = min(<int64_t>PRICE_LIMIT, book.mark_ticks + book.band_ticks)
+        book.plain_step_ticks = 1
+        if book.mark_ticks < book.every_tick_below:
+            book.plain_highest_ticks = min(book.plain_highest_ticks, book.every_tick_below - 1)
+        else:
+            # Prices with as many digits as the mark have its step.
+            book.plain_step_ticks = price_step(book.mark_ticks, book.size_decimals, book.significant_figures)
+            while decade <= book.mark_ticks // 10:
+                decade *= 10
+            book.plain_lowest_ticks = max(book.plain_lowest_ticks, decade)
+            book.plain_highest_ticks = min(book.plain_highest_ticks, 10 * decade - 1)
         book.margin_grows = True
         for tier in range(1, tiers.count):
             if tiers.leverage[tier] > tiers.leverage[tier - 1]:

@@ -563,7 +563,7 @@ cdef class Engine:
         return self.state.accounts.committed(account) if account >= 0 else 0
 
     def slack(self, int64_t account_id):
-        """Return what an account can commit besides, for certain, in micro-dollars; 0 where nobody has worked it out."""
+        """Return what the account can still commit for certain, in micro-dollars; 0 where nobody has worked it out."""
         cdef int32_t account = self.state.accounts.find(account_id)
         return self.state.accounts.slots[account].slack if account >= 0 else 0
 

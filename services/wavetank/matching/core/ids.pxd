@@ -30,7 +30,7 @@ cdef class IdTable:
 
     cdef inline int put(self, uint32_t tag, int32_t slot) except -1:
         """Add a slot that is not here yet."""
-        if 10 * (self.count + 1) > 7 * self.entries.size():
+        if 2 * (self.count + 1) > self.entries.size():
             self.grow(2 * self.entries.size())
         self.count += 1
         self.place(tag, slot)

@@ -1,8 +1,8 @@
 """Tables of ids: from a key's 32-bit tag to the slots of a slab, open addressed, eight bytes an entry.
 
 The keys themselves stand in the slab only: a search compares tags here and then the key there, where its reader goes
-anyway. At most seven tenths of the entries are taken, the neighbours of a search share a cache line, and what is taken
-out leaves nothing behind, so searches stay short however long the venue runs.
+anyway. At most half of the entries are taken, the neighbours of a search share a cache line, and what is taken out
+leaves nothing behind, so searches stay short however long the venue runs.
 """
 
 from libcpp.vector cimport vector
@@ -37,7 +37,7 @@ cdef class IdTable:
     cdef int reserve(self, size_t slots) except -1:
         """Make room for so many slots at once."""
         cdef size_t entries = self.entries.size()
-        while 10 * (slots + 1) > 7 * entries:
+        while 2 * (slots + 1) > entries:
             entries *= 2
         if entries > self.entries.size():
             self.grow(entries)

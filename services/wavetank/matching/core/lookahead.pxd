@@ -57,6 +57,7 @@ cdef inline void fetch_neighbours(Shard shard, Command* command) noexcept:
         if index < 0:
             return
         order = &shard.orders.slots[index]
+        fetch(&shard.orders.pasts[index])
         fetch_holding(shard, order.holding)
         fetch_order(shard, order.next)
         fetch_order(shard, order.previous)

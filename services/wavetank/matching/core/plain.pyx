@@ -14,7 +14,7 @@ the slack unknown; then the exact sums are settled once, and it is known again.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from wavetank.matching.core.accounts cimport Account, Holding, mark_unsettled
-from wavetank.matching.core.book cimport Book, Level
+from wavetank.matching.core.book cimport Book
 from wavetank.matching.core.lookahead cimport fetch_queue
 from wavetank.matching.core.matching cimport match, trim
 from wavetank.matching.core.orders cimport CONDITIONAL, GROUPED, ICEBERG, TIMED, Order, fee_due, loss_now, loss_of
@@ -187,6 +187,8 @@ cdef inline bint _is_within_limits(Shard shard, Run* run) noexcept:
     cdef int64_t reach, value
     if run.price_ticks < book.plain_lowest_ticks or run.price_ticks > book.plain_highest_ticks:
         return False
+    if book.plain_step_ticks != 1 and run.price_ticks % book.plain_step_ticks != 0:
+        return False
     if lots < 1 or lots > book.plain_lots:
         return False
     # Beside reduce-only orders, and those that end with a position, there is more to look at.
@@ -194,7 +196,9 @@ cdef inline bint _is_within_limits(Shard shard, Run* run) noexcept:
         return False
     # A holding with something in it is counted among the account's instruments already.
     if holding.lots == 0 and holding.open_orders == 0:
-        return False
+        shard.accounts.settle(run.account_index)
+        if run.account.active_holdings >= shard.max_instruments:
+            return False
     value = lots * run.price_ticks
     run.margin_price_ticks = shard.accounts.price_of(holding)
     # Neither way can the position come to more than this.
