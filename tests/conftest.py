@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import wavetank.runtime  # noqa: F401 - before gRPC, as in the services: see there.
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

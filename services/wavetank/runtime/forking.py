@@ -10,7 +10,8 @@ milliseconds, and the copy, whose memory is the state as of that moment, does th
 - No copy stays behind: it is waited for when its bytes have ended, and ended by force when nobody wants them.
 
 Threads (gRPC has some) do not exist in the copy. It takes no locks that they may hold: it allocates memory, for which
-the C library takes care of its own locks, and writes.
+the C library takes care of its own locks, and writes. gRPC would start its threads anew in a copy, where they find
+their descriptors closed and abort; the room's `__init__` tells it not to.
 """
 
 import asyncio
