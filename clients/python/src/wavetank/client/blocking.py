@@ -283,6 +283,7 @@ class BlockingAdmin:
     set_fault = _Blocking(Admin.set_fault)
     clear_faults = _Blocking(Admin.clear_faults)
     list_faults = _Blocking(Admin.list_faults)
+    set_instrument_state = _Blocking(Admin.set_instrument_state)
 
 
 class BlockingMarketData:
