@@ -6,6 +6,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long check bench format native protos baseline lock clean
 
+# Operations for `make bench` to give the engine, as `wavetank bench engine --workload` reads them.
+WORKLOAD ?=
+
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON3 ?=
@@ -30,8 +33,11 @@ test: setup ## Run every test that needs nothing but this machine.
 test-long: setup ## Run what takes long: hundreds of kills, millions of random commands (up to an hour).
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) tests/long
 
-bench: setup ## Measure order to acknowledgement, next to a bare gRPC echo.
+bench: setup ## Measure orders next to a bare gRPC echo; with WORKLOAD=FILE the engine alone too.
 	@$(BIN)/wavetank bench wire
+ifneq ($(WORKLOAD),)
+	@$(BIN)/wavetank bench engine --workload $(WORKLOAD)
+endif
 
 check: setup ## Format, lint, types, layers, contract, spelling.
 	@echo '== ruff format'; $(BIN)/ruff format --check $(PYTHON_CODE)
