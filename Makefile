@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check bench format native protos baseline lock clean
+.PHONY: help setup demo test test-long check check-native bench format native protos baseline lock clean
 
 # Operations for `make bench` to give the engine, as `wavetank bench engine --workload` reads them.
 WORKLOAD ?=
@@ -57,6 +57,9 @@ ifneq ($(wildcard services/Dockerfile),)
 endif
 	@echo '== codespell'; git ls-files -z | xargs -0 $(BIN)/codespell
 	@echo 'check: ok'
+
+check-native: setup ## Run the compiled code's tests in a build that checks every bound, overflow and address.
+	@.ci/check-native tests/unit/model tests/unit/matching tests/property
 
 format: setup ## Format the code, and fix what ruff can fix.
 	@$(BIN)/ruff check --fix --quiet $(PYTHON_CODE) || true
