@@ -22,7 +22,7 @@ SUITES := unit property architecture simulation integration conformance client k
 SCRATCH := $(CURDIR)/$(VENV)/tmp
 
 help: ## Show this list.
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## Start a venue, break it, and read what happened (90 seconds).
 	@$(BIN)/wavetank demo
