@@ -331,7 +331,7 @@ cdef inline int _trade(Shard shard, Run* run, int32_t maker, Order* makes) excep
     mark_unsettled(account, holding, maker_holding)
     if makes.remaining_lots == 0:
         shard.books.remove(maker)
-        _unlist(shard, account, holding, makes)
+        shard.unlist(makes, account, holding)
         makes.state = FILLED
         _forget(shard, maker, makes)
     return trim(shard, maker_holding)
@@ -406,33 +406,11 @@ cdef inline int32_t _rest_of(Shard shard, Run* run) except -2:
     shard.orders.pasts[index].accepted_time_ns = shard.now_ns
     shard.orders.pasts[index].filled_value_micros = run.value_micros
     shard.orders.by_id.put(<uint32_t>run.order_id, index)
-    order.account_next = -1
-    order.account_previous = account.last_order
-    if account.last_order >= 0:
-        shard.orders.slots[account.last_order].account_next = index
-    else:
-        account.first_order = index
-    account.last_order = index
-    account.open_orders += 1
-    holding.open_orders += 1
+    shard.enlist(index, account, holding)
     holding.loss += run.loss_micros
     _add_lots(holding, run.side, run.remaining_lots, run.price_ticks)
     mark_unsettled(account, holding, run.holding_index)
     return index
-
-
-cdef inline void _unlist(Shard shard, Account* account, Holding* holding, Order* order) noexcept:
-    """Take an order out of its account's list of live orders."""
-    account.open_orders -= 1
-    holding.open_orders -= 1
-    if order.account_previous >= 0:
-        shard.orders.slots[order.account_previous].account_next = order.account_next
-    else:
-        account.first_order = order.account_next
-    if order.account_next >= 0:
-        shard.orders.slots[order.account_next].account_previous = order.account_previous
-    else:
-        account.last_order = order.account_previous
 
 
 cdef inline void _forget(Shard shard, int32_t index, Order* order) noexcept:
@@ -485,7 +463,7 @@ cdef inline bint cancel_plain(Shard shard, Command* command, Result* result) exc
     _move_slack(account, loss)
     _add_lots(holding, order.side, -<int64_t>order.remaining_lots, order.price_ticks)
     mark_unsettled(account, holding, order.holding)
-    _unlist(shard, account, holding, order)
+    shard.unlist(order, account, holding)
     order.state = CANCELLED
     shard.running = 0
     _forget(shard, index, order)

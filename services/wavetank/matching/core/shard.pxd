@@ -129,6 +129,35 @@ cdef class Shard:
     cdef inline int64_t id_of(self, int64_t counter) noexcept:
         return ((<int64_t>self.number + 1) << 48) | counter
 
+    cdef inline void enlist(self, int32_t index, Account* account, Holding* holding) noexcept:
+        """Put an order at the end of its account's list of live orders."""
+        cdef Order* order = &self.orders.slots[index]
+        order.account_next = -1
+        order.account_previous = account.last_order
+        if account.last_order >= 0:
+            self.orders.slots[account.last_order].account_next = index
+        else:
+            account.first_order = index
+        account.last_order = index
+        account.open_orders += 1
+        # What waits for a trigger makes no instrument active.
+        if order.state == OPEN:
+            holding.open_orders += 1
+
+    cdef inline void unlist(self, Order* order, Account* account, Holding* holding) noexcept:
+        """Take an order out of its account's list of live orders, before its state changes."""
+        account.open_orders -= 1
+        if order.state == OPEN:
+            holding.open_orders -= 1
+        if order.account_previous >= 0:
+            self.orders.slots[order.account_previous].account_next = order.account_next
+        else:
+            account.first_order = order.account_next
+        if order.account_next >= 0:
+            self.orders.slots[order.account_next].account_previous = order.account_previous
+        else:
+            account.last_order = order.account_previous
+
     cdef int enter(self, int64_t now_ns, int64_t seq) except -1
     cdef int64_t time_of(self, int64_t seq) noexcept
     cdef int32_t admit(self, Intent* intent, int64_t order_id) except -2
@@ -145,7 +174,6 @@ cdef class Shard:
     cdef int unwatch(self, int32_t index) except -1
     cdef int trigger(self, int32_t index, int64_t price_ticks, int64_t lots, int64_t margin_price_ticks) except -1
     cdef int activate(self, int32_t index, int64_t lots) except -1
-    cdef void _unlist(self, int32_t index) noexcept
     cdef int remember(self, int32_t index) except -1
     cdef int shrink(self, int32_t index, int64_t remaining_lots) except -1
     cdef int reshape(

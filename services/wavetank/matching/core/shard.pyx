@@ -120,15 +120,8 @@ cdef class Shard:
         self.orders.pasts[index].filled_value_micros = 0
         self.orders.by_id.put(<uint32_t>order_id, index)
         if not order.flags & LIQUIDATION:
-            order.account_previous = account.last_order
-            if account.last_order >= 0:
-                self.orders.slots[account.last_order].account_next = index
-            else:
-                account.first_order = index
-            account.last_order = index
-            account.open_orders += 1
+            self.enlist(index, account, &self.accounts.holdings[holding])
             if order.state == OPEN:
-                self.accounts.holdings[holding].open_orders += 1
                 self.expose(index)
         if is_given(&intent.client_id) or intent.flags & DETAILED:
             self.describe(index, intent)
@@ -254,7 +247,7 @@ cdef class Shard:
             self.unwatch(index)
         if not order.flags & LIQUIDATION:
             self.release(index)
-            self._unlist(index)
+            self.unlist(order, self.account_of(order), self.holding_of(order))
         order.state = state
         if state == CANCELLED and not ends_in_run(cancel_reason):
             self.running = 0
@@ -272,29 +265,13 @@ cdef class Shard:
         self.orders.forget(index)
         return 0
 
-    cdef void _unlist(self, int32_t index) noexcept:
-        """Take an order out of its account's list of live orders."""
-        cdef Order* order = &self.orders.slots[index]
-        cdef Account* account = self.account_of(order)
-        account.open_orders -= 1
-        if order.state == OPEN:
-            self.holding_of(order).open_orders -= 1
-        if order.account_previous >= 0:
-            self.orders.slots[order.account_previous].account_next = order.account_next
-        else:
-            account.first_order = order.account_next
-        if order.account_next >= 0:
-            self.orders.slots[order.account_next].account_previous = order.account_previous
-        else:
-            account.last_order = order.account_previous
-
     cdef int withdraw(self, int32_t index) except -1:
         """Undo `admit`: let an order that never rested be as if it had never been."""
         cdef Order* order = &self.orders.slots[index]
         if order.state == UNTRIGGERED:
             self.unwatch(index)
         self.release(index)
-        self._unlist(index)
+        self.unlist(order, self.account_of(order), self.holding_of(order))
         if order.flags & TIMED:
             self.timers.drop(ORDER_EXPIRY, self.orders.details_of(order).expire_time_ns, order.order_id)
         self.orders.forget(index)
