@@ -4,12 +4,13 @@ It stands outside the core, which reads no clock. A reading of the clock falls b
 holds the cost of one reading, which is told with them.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 from libcpp.vector cimport vector
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from wavetank.matching.core.engine cimport Engine
-from wavetank.matching.core.lookahead cimport look_ahead
+from wavetank.matching.core.lookahead cimport Outlook, begin_outlook, look_ahead
+from wavetank.matching.core.plain cimport carry_out_run
 from wavetank.matching.core.records cimport Command, Result
 
 
@@ -44,7 +45,9 @@ def time_commands(Engine engine, int64_t now_ns, bytes commands, Py_ssize_t coun
     """
     cdef vector[int64_t] taken
     cdef vector[Result] results
-    cdef Command* command = <Command*><char*>commands
+    cdef vector[int32_t] ends
+    cdef Outlook outlook
+    cdef Command* first = <Command*><char*>commands
     cdef Py_ssize_t index = 0
     cdef Py_ssize_t step
     cdef int64_t before, after
@@ -54,11 +57,15 @@ def time_commands(Engine engine, int64_t now_ns, bytes commands, Py_ssize_t coun
         return b""
     taken.resize(count)
     results.resize(count)
+    ends.resize(count)
+    begin_outlook(&outlook)
     engine.state.enter(now_ns, engine.state.journal.next_seq)
     before = _read_ns()
     while index < count:
-        look_ahead(engine.state, command + index, count - index)
-        step = engine.carry_out(command + index, count - index, &results[index])
+        look_ahead(engine.state, &outlook, first, index, count)
+        step = 1
+        if carry_out_run(engine.state, &outlook, first, index, index + 1, results.data(), ends.data()) == index:
+            step = engine.handle(first + index, count - index, &results[index])
         after = _read_ns()
         taken[index] = after - before
         before = after

@@ -5,8 +5,13 @@ from libc.stdint cimport int64_t
 cdef extern from *:
     """
     typedef __int128 wavetank_int128;
+    #define WAVETANK_LOTS_BOUND ((1LL << 40) - 1)
+    #define WAVETANK_NOTIONAL_BOUND ((1LL << 55) - 1)
     """
     ctypedef long long int128 "wavetank_int128"
+    # PROTOCOL 1: the most lots, open ones included, and micro-dollars of notional that an account has in an instrument.
+    const int64_t LOTS_BOUND "WAVETANK_LOTS_BOUND"
+    const int64_t NOTIONAL_BOUND "WAVETANK_NOTIONAL_BOUND"
 
 cpdef int64_t mul_div_floor(int64_t a, int64_t b, int64_t c) except? -1
 cpdef int64_t mul_div_ceil(int64_t a, int64_t b, int64_t c) except? -1

@@ -80,11 +80,8 @@ from wavetank.matching.core.words cimport (
     WAITING,
 )
 from wavetank.model.margin cimport maintenance_of
-from wavetank.model.money cimport int128, price_step, round_down_to_grid, round_up_to_grid
+from wavetank.model.money cimport LOTS_BOUND, NOTIONAL_BOUND, int128, price_step, round_down_to_grid, round_up_to_grid
 
-# PROTOCOL 1: position and open lots, and their notional, per account and instrument.
-cdef int64_t LOTS_BOUND = (<int64_t>1 << 40) - 1
-cdef int64_t NOTIONAL_BOUND = (<int64_t>1 << 55) - 1
 
 
 cdef enum:

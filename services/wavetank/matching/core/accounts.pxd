@@ -93,6 +93,10 @@ cdef inline void mark_unsettled(Account* account, Holding* holding, int32_t inde
         holding.next_unsettled = account.first_unsettled
         account.first_unsettled = index
 
+cdef inline int64_t margin_price(Holding* holding, Book* book) noexcept:
+    """Return P of a holding in this book: the row's margin price, or the latest mark where the line has no row (R2)."""
+    return holding.row_price if holding.row_price else book.mark_ticks
+
 
 @cython.final
 cdef class Accounts:
@@ -112,6 +116,10 @@ cdef class Accounts:
             index = self.by_id.entries[at].slot
         return index
 
+    cdef inline int32_t find_near(self, int64_t account_id, int32_t guess) noexcept:
+        """Return what `find` does, sooner if a guess, or -1, is right."""
+        return guess if guess >= 0 and self.slots[guess].account_id == account_id else self.find(account_id)
+
     cdef inline int32_t find_holding(self, int32_t account, int32_t book) noexcept:
         cdef int32_t index = self.slots[account].first_holding
         if index < 0 or self.holdings[index].book == book:
@@ -125,8 +133,8 @@ cdef class Accounts:
         mark_unsettled(account, holding, index)
 
     cdef inline int64_t price_of(self, Holding* holding) noexcept:
-        """Return P: the row's margin price, or the latest mark where the line has no row (R2)."""
-        return holding.row_price if holding.row_price else self.books.slots[holding.book].mark_ticks
+        """Return P, the margin price of a holding (R2)."""
+        return margin_price(holding, &self.books.slots[holding.book])
 
     cdef inline int64_t leverage_of(self, Holding* holding) noexcept:
         return holding.row_leverage if holding.row_leverage else self.books.slots[holding.book].max_leverage

@@ -13,11 +13,10 @@ from libc.string cimport memset
 from wavetank.matching.core.ids cimport tag_of
 from wavetank.matching.core.words cimport LINE_NORMAL, NO_LINE, PRICE_LIMIT
 from wavetank.model.margin cimport initial_of
-from wavetank.model.money cimport int128
+from wavetank.model.money cimport LOTS_BOUND, NOTIONAL_BOUND, int128
 
 from wavetank.matching.core.credit import LedgersDisagree
 
-cdef int64_t MAX_NOTIONAL = (<int64_t>1 << 55) - 1
 cdef int64_t MAX_LEVERAGE = (<int64_t>1 << 31) - 1
 
 
@@ -96,8 +95,8 @@ cdef class Accounts:
         # M grows with the size, so the larger of the two sizes has the larger margin.
         cdef int128 notional = <int128>(up if up > down else down) * self.price_of(holding)
         # A mark may rise after acceptance: beyond the bound of PROTOCOL 1 the margin stays at that of the bound.
-        if notional > MAX_NOTIONAL:
-            notional = MAX_NOTIONAL
+        if notional > NOTIONAL_BOUND:
+            notional = NOTIONAL_BOUND
         return initial_of(
             self.books.slots[holding.book].margin, <int64_t>notional, self.leverage_of(holding)
         ) + holding.loss
@@ -187,7 +186,7 @@ cdef class Accounts:
             if (
                 not 1 <= row.margin_price_ticks <= PRICE_LIMIT
                 or row.leverage < 0
-                or abs(row.position_lots) >= 2**40
+                or abs(row.position_lots) > LOTS_BOUND
             ):
                 raise ValueError(f"account {line.account_id}: out of range: {row}")
             if self.books.find(row.instrument_id) < 0:

@@ -72,6 +72,28 @@ cdef struct Book:
     int32_t best[3]
     PriceTree prices[3]
 
+# Who has a neighbour, no processor can guess; where its link is kept is worked out without a branch.
+
+cdef inline int32_t* link_behind(Order* orders, Level* level, int32_t previous) noexcept:
+    """Return where it is noted who comes behind an order; for -1, who is the first."""
+    return &orders[previous].next if previous >= 0 else &level.first
+
+cdef inline int32_t* link_before(Order* orders, Level* level, int32_t following) noexcept:
+    """Return where it is noted who comes before an order; for -1, who is the last."""
+    return &orders[following].previous if following >= 0 else &level.last
+
+cdef inline void link(Order* orders, Level* level, int32_t index, int32_t previous, int32_t following) noexcept:
+    """Put an order into a queue between two that stand there; -1 for none."""
+    orders[index].previous = previous
+    orders[index].next = following
+    link_behind(orders, level, previous)[0] = index
+    link_before(orders, level, following)[0] = index
+
+cdef inline void unlink(Order* orders, Level* level, Order* order) noexcept:
+    """Take an order out of its queue; its own links are left as they were."""
+    link_behind(orders, level, order.previous)[0] = order.next
+    link_before(orders, level, order.next)[0] = order.previous
+
 
 @cython.final
 cdef class Books:
@@ -107,22 +129,18 @@ cdef class Books:
             return self.note(at)
         return 0
 
+    cdef inline int32_t level_for(self, int32_t book, uint8_t side, int32_t price_ticks) except -2:
+        """Return the level at a price, a new one if there is none."""
+        cdef int32_t at = self.level_at(book, side, price_ticks)
+        return at if at >= 0 else self.new_level(book, side, price_ticks)
+
     cdef inline int add(self, int32_t index) except -1:
         """Put an order behind all others at its price."""
         cdef Order* order = &self.orders.slots[index]
-        cdef int32_t at = self.level_at(order.book, order.side, order.price_ticks)
-        cdef Level* level
-        if at < 0:
-            at = self.new_level(order.book, order.side, order.price_ticks)
-        level = &self.levels[at]
+        cdef int32_t at = self.level_for(order.book, order.side, order.price_ticks)
+        cdef Level* level = &self.levels[at]
         order.level = at
-        order.next = -1
-        order.previous = level.last
-        if level.last >= 0:
-            self.orders.slots[level.last].next = index
-        else:
-            level.first = index
-        level.last = index
+        link(&self.orders.slots[0], level, index, level.last, -1)
         level.order_count += 1
         level.total_lots += self.show(order) if order.flags & ICEBERG else order.remaining_lots
         return self.touch(at)
@@ -132,21 +150,21 @@ cdef class Books:
         cdef Order* order = &self.orders.slots[index]
         cdef int32_t at = order.level
         cdef Level* level = &self.levels[at]
-        if order.previous >= 0:
-            self.orders.slots[order.previous].next = order.next
-        else:
-            level.first = order.next
-        if order.next >= 0:
-            self.orders.slots[order.next].previous = order.previous
-        else:
-            level.last = order.previous
-        order.level = order.next = order.previous = -1
-        level.order_count -= 1
         level.total_lots -= self.orders.visible_lots(order)
         self.touch(at)
-        if level.order_count == 0:
-            self.drop_level(at)
+        self.leave(level, order)
+        order.level = order.next = order.previous = -1
         return 0
+
+    cdef inline void leave(self, Level* level, Order* order) noexcept:
+        """Let an order, whose lots are counted no more, out of its queue, and its level out of the book if it is empty.
+
+        The links of the order are left as they were.
+        """
+        unlink(&self.orders.slots[0], level, order)
+        level.order_count -= 1
+        if level.order_count == 0:
+            self.drop_level(order.level)
 
     cdef inline int take_lots(self, Order* order, int64_t lots) except -1:
         """Lower a resting order that shows all its lots by some of them, in place."""

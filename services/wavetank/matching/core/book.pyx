@@ -12,7 +12,7 @@ from libcpp.unordered_map cimport unordered_map
 from wavetank.matching.core.orders cimport OrderDetails
 from wavetank.matching.core.words cimport BUY, LOTS_LIMIT, PRICE_LIMIT, TRADING
 from wavetank.model.margin cimport MarginTable, MarginTiers
-from wavetank.model.money cimport int128, price_step, round_down_to_grid, round_up_to_grid
+from wavetank.model.money cimport LOTS_BOUND, NOTIONAL_BOUND, int128, price_step, round_down_to_grid, round_up_to_grid
 
 cdef enum:
     # Instrument ids below this are found by index.
@@ -20,8 +20,6 @@ cdef enum:
 
 # Times a price below 2^31 it fits 63 bits.
 cdef int64_t MOST_PLAIN_LOTS = (<int64_t>1 << 32) - 1
-# PROTOCOL 1.
-cdef int64_t NOTIONAL_BOUND = (<int64_t>1 << 55) - 1
 
 # What margin and fees of open orders rest on.
 FIXED = ("instrument_id", "size_decimals", "tiers", "taker_fee_ppm")
@@ -32,10 +30,10 @@ def _check_bounds(instrument):
         ("taker_fee_ppm", 0, 100_000),
         ("maker_fee_ppm", -100_000, instrument.taker_fee_ppm),
         ("price_band_ppm", 0, 1_000_000_000),
-        ("min_notional_micros", 0, 1 << 55),
-        ("impact_notional_micros", 1, 1 << 55),
+        ("min_notional_micros", 0, NOTIONAL_BOUND),
+        ("impact_notional_micros", 1, NOTIONAL_BOUND),
         ("max_order_lots", 1, (1 << 31) - 1),
-        ("max_position_lots", 1, (1 << 40) - 1),
+        ("max_position_lots", 1, LOTS_BOUND),
         ("open_interest_cap_lots", 0, 1 << 62),
         ("size_decimals", 0, 6),
         ("significant_figures", 0, 18),
@@ -261,16 +259,7 @@ cdef class Books:
             at = self.new_level(order.book, order.side, order.price_ticks)
         level = &self.levels[at]
         order.level = at
-        order.previous = previous
-        order.next = following
-        if previous >= 0:
-            self.orders.slots[previous].next = index
-        else:
-            level.first = index
-        if following >= 0:
-            self.orders.slots[following].previous = index
-        else:
-            level.last = index
+        link(&self.orders.slots[0], level, index, previous, following)
         level.order_count += 1
         level.total_lots += self.orders.visible_lots(order)
         return self.touch(at)
@@ -306,15 +295,8 @@ cdef class Books:
         if details.visible_lots > 0 or order.remaining_lots == 0:
             return 0
         if level.last != index:
-            if order.previous >= 0:
-                self.orders.slots[order.previous].next = order.next
-            else:
-                level.first = order.next
-            self.orders.slots[order.next].previous = order.previous
-            self.orders.slots[level.last].next = index
-            order.previous = level.last
-            order.next = -1
-            level.last = index
+            unlink(&self.orders.slots[0], level, order)
+            link(&self.orders.slots[0], level, index, level.last, -1)
         return self.set_visible(order, min(details.display_lots, order.remaining_lots))
 
     cdef int64_t impact_price_e6(self, int32_t book, uint8_t side) noexcept:

@@ -10,7 +10,7 @@ from array import array
 from hashlib import blake2b
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from wavetank.matching.core.acceptance cimport refuse
 from wavetank.matching.core.accounts cimport Account
@@ -22,8 +22,9 @@ from wavetank.matching.core.cancellation cimport cancel_all, cancel_disconnected
 from wavetank.matching.core.deadlines cimport cancel_all_after, enter
 from wavetank.matching.core.dry_run cimport check_place
 from wavetank.matching.core.firing cimport fire_triggers
-from wavetank.matching.core.lookahead cimport look_ahead
+from wavetank.matching.core.lookahead cimport Outlook, begin_outlook
 from wavetank.matching.core.placement cimport place, reject
+from wavetank.matching.core.plain cimport carry_out_run
 from wavetank.matching.core.quotes cimport mass_quote
 from wavetank.matching.core.records cimport (
     BOOK_SAMPLED,
@@ -197,29 +198,35 @@ cdef class Engine:
             RuntimeError: events of other calls wait to be drained, and would end up behind these.
 
         """
+        cdef Shard shard = self.state
+        cdef Command* first = <Command*><char*>commands
         cdef Py_ssize_t index = 0
-        cdef Py_ssize_t done = 0
-        cdef char* data = commands
+        cdef Py_ssize_t after
+        cdef Outlook outlook
         if len(commands) != count * <Py_ssize_t>sizeof(Command):
             raise ValueError(f"{len(commands)} bytes are not {count} commands of {sizeof(Command)}")
-        if self.state.journal.count:
+        if shard.journal.count:
             raise RuntimeError("drain the events of earlier calls first: they come before those of the commands")
-        enter(self.state, now_ns)
-        self.last_results.clear()
+        enter(shard, now_ns)
         self.last_results.resize(count)
         self.last_ends.resize(count)
-        while index < count:
-            look_ahead(self.state, <Command*>data + index, count - index)
-            index += self.carry_out(<Command*>data + index, count - index, &self.last_results[index])
-            fire_triggers(self.state)
-            while done < index:
-                self.last_ends[done] = <int32_t>self.state.journal.count
-                done += 1
-        return self.state.journal.take()
+        begin_outlook(&outlook)
+        while True:
+            index = carry_out_run(
+                shard, &outlook, first, index, count, self.last_results.data(), self.last_ends.data()
+            )
+            if index == count:
+                return shard.journal.take()
+            after = index + self.handle(first + index, count - index, &self.last_results[index])
+            fire_triggers(shard)
+            while index < after:
+                self.last_ends[index] = <int32_t>shard.journal.count
+                index += 1
 
     cdef Py_ssize_t handle(self, Command* command, Py_ssize_t left, Result* result) except -1:
-        """Carry out a command of any kind; else as `carry_out`."""
+        """Carry out the next command of a batch, which has `left` of them; return how many it was with its members."""
         cdef uint8_t kind = command.kind
+        memset(result, 0, sizeof(Result))
         if kind == PLACE:
             place(self.state, command, result)
         elif kind == CANCEL:
@@ -247,6 +254,7 @@ cdef class Engine:
             refuse(&refusal, MALFORMED, 0, 0)
             reject(self.state, head, results, &refusal)
             return 1
+        memset(results + 1, 0, max(head.count, 0) * sizeof(Result))
         if head.kind == MASS_QUOTE:
             mass_quote(self.state, head, results)
         elif head.kind == PLACE_GROUP:

@@ -4,6 +4,8 @@ cimport cython
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libcpp.vector cimport vector
 
+from wavetank.matching.core.slab cimport Lines
+
 cdef struct Entry:
     uint32_t tag
     # -1 for an empty entry.
@@ -18,7 +20,7 @@ cdef inline uint32_t tag_of(uint64_t key, uint64_t salt) noexcept:
 
 @cython.final
 cdef class IdTable:
-    cdef vector[Entry] entries
+    cdef vector[Entry, Lines[Entry]] entries
     cdef uint32_t mask
     cdef int shift
     cdef size_t count
@@ -27,6 +29,13 @@ cdef class IdTable:
         """Return where the search for a tag begins; it goes on entry by entry until an empty one."""
         # Fibonacci: neighbours in tag, as order ids are, fall far apart and evenly.
         return (tag * <uint32_t>2654435769) >> self.shift
+
+    cdef inline int32_t guess(self, uint32_t tag) noexcept:
+        """Return the first slot with a tag, or -1; its key was not looked at."""
+        cdef uint32_t at = self.home(tag)
+        while self.entries[at].slot >= 0 and self.entries[at].tag != tag:
+            at = (at + 1) & self.mask
+        return self.entries[at].slot
 
     cdef inline int put(self, uint32_t tag, int32_t slot) except -1:
         """Add a slot that is not here yet."""

@@ -18,7 +18,7 @@ cdef class IdTable:
 
     cdef int grow(self, size_t entries) except -1:
         """Make room; `entries` is a power of two. It takes the time of one pass over the table."""
-        cdef vector[Entry] before
+        cdef vector[Entry, Lines[Entry]] before
         cdef Entry blank
         cdef size_t index
         blank.tag = 0

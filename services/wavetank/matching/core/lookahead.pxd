@@ -1,13 +1,15 @@
 """Looking ahead in a batch: what a later command will read is fetched while an earlier one is worked on.
 
 With accounts and orders by the thousand most of what a command reads is in no near cache, and each line depends on the
-one before it: table, account, holding; table, order, its neighbours. One step of each chain is fetched per command in
-between. Nothing is decided here: a guess that turns out wrong costs a fetch.
+one before it: table, account, holding; table, order, its neighbours. One step of each chain is taken per command in
+between, and where the tables led to is kept for the command itself. Nothing is decided here: a guess is compared with
+the command before it is used, and a wrong one costs a search.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.string cimport memset
 
-from wavetank.matching.core.accounts cimport Account, account_tag
+from wavetank.matching.core.accounts cimport Account, Holding, account_tag
 from wavetank.matching.core.orders cimport Order
 from wavetank.matching.core.records cimport Command
 from wavetank.matching.core.shard cimport Shard
@@ -18,13 +20,26 @@ cdef extern from *:
 
 cdef enum:
     # How many commands ahead each step is taken.
-    TO_COMMAND = 12
     TO_TABLES = 8
     TO_SLOTS = 5
     TO_NEIGHBOURS = 2
+    # A power of two above all of them.
+    GUESSES = 8
 
-cdef inline uint32_t account_home(Shard shard, int64_t account_id) noexcept:
-    return shard.accounts.by_id.home(account_tag(account_id))
+# Where a command's account and order probably stand; -1 for unknown.
+cdef struct Guess:
+    int32_t account
+    int32_t order
+
+# Of the commands that are looked at, each by the last bits of its place in the batch.
+cdef struct Outlook:
+    Guess guesses[GUESSES]
+
+cdef inline void begin_outlook(Outlook* outlook) noexcept:
+    memset(outlook, 0xFF, sizeof(Outlook))
+
+cdef inline Guess* guess_of(Outlook* outlook, Py_ssize_t index) noexcept:
+    return &outlook.guesses[index & (GUESSES - 1)]
 
 cdef inline void fetch_tables(Shard shard, Command* command) noexcept:
     """Fetch the table entries of the command's account and order."""
@@ -33,51 +48,42 @@ cdef inline void fetch_tables(Shard shard, Command* command) noexcept:
         # Its id will be about this one.
         order_id = shard.order_counter + TO_TABLES
     fetch(&shard.orders.by_id.entries[shard.orders.by_id.home(<uint32_t>order_id)])
-    fetch(&shard.accounts.by_id.entries[account_home(shard, command.account_id)])
+    fetch(&shard.accounts.by_id.entries[shard.accounts.by_id.home(account_tag(command.account_id))])
 
-cdef inline void fetch_slots(Shard shard, Command* command) noexcept:
-    """Fetch the account and the order themselves."""
-    cdef int32_t index = shard.accounts.by_id.entries[account_home(shard, command.account_id)].slot
-    if index >= 0:
-        fetch(&shard.accounts.slots[index])
-        if command.kind == PLACE:
-            fetch(&shard.accounts.slots[index].budget)
-    if command.order_id != 0:
-        index = shard.orders.by_id.entries[shard.orders.by_id.home(<uint32_t>command.order_id)].slot
-        if index >= 0:
-            fetch(&shard.orders.slots[index])
+cdef inline void fetch_slots(Shard shard, Command* command, Guess* guess) noexcept:
+    """Guess where account and order stand, and fetch them."""
+    guess.account = shard.accounts.by_id.guess(account_tag(command.account_id))
+    # Asked for a new order too, whose id of 0 is in no table: which of both it is, no processor can guess.
+    guess.order = shard.orders.by_id.guess(<uint32_t>command.order_id)
+    fetch_order(shard, guess.order)
+    if guess.account >= 0:
+        fetch(&shard.accounts.slots[guess.account])
 
-cdef inline void fetch_neighbours(Shard shard, Command* command) noexcept:
+cdef inline void fetch_neighbours(Shard shard, Guess* guess) noexcept:
     """Fetch the holding, and the orders that stand beside the one that comes or goes."""
-    cdef int32_t index
     cdef Account* account
     cdef Order* order
-    if command.order_id != 0:
-        index = shard.orders.by_id.entries[shard.orders.by_id.home(<uint32_t>command.order_id)].slot
-        if index < 0:
-            return
-        order = &shard.orders.slots[index]
-        fetch(&shard.orders.pasts[index])
+    if guess.order >= 0:
+        order = &shard.orders.slots[guess.order]
+        fetch(&shard.orders.pasts[guess.order])
         fetch_holding(shard, order.holding)
         fetch_order(shard, order.next)
         fetch_order(shard, order.previous)
         fetch_order(shard, order.account_next)
         fetch_order(shard, order.account_previous)
-        return
-    index = shard.accounts.by_id.entries[account_home(shard, command.account_id)].slot
-    if index >= 0:
-        account = &shard.accounts.slots[index]
+    elif guess.account >= 0:
+        account = &shard.accounts.slots[guess.account]
         fetch_holding(shard, account.first_holding)
         fetch_order(shard, account.last_order)
 
 cdef inline void fetch_order(Shard shard, int32_t index) noexcept:
-    if index >= 0:
-        fetch(&shard.orders.slots[index])
+    # -1 stands for none, and the first is fetched for it: no processor can guess which of them have a neighbour.
+    fetch(shard.orders.slots.data() + (index & ~(index >> 31)))
 
 cdef inline void fetch_holding(Shard shard, int32_t index) noexcept:
-    if index >= 0:
-        fetch(&shard.accounts.holdings[index])
-        fetch(&shard.accounts.holdings[index].account_id)
+    cdef Holding* holding = shard.accounts.holdings.data() + (index & ~(index >> 31))
+    fetch(holding)
+    fetch(&holding.account_id)
 
 cdef inline void fetch_queue(Shard shard, Order* order) noexcept:
     """Fetch what trading with the orders behind this one will read: they are the next to trade.
@@ -98,17 +104,15 @@ cdef inline void fetch_queue(Shard shard, Order* order) noexcept:
     fetch_holding(shard, behind.holding)
     fetch_order(shard, behind.next)
 
-cdef inline void look_ahead(Shard shard, Command* command, Py_ssize_t left) noexcept:
-    """Fetch what the commands behind this one will read; `left` of them are left, this one included."""
-    if left <= TO_NEIGHBOURS:
+cdef inline void look_ahead(
+    Shard shard, Outlook* outlook, Command* commands, Py_ssize_t index, Py_ssize_t count
+) noexcept:
+    """Fetch what the commands behind the one at `index` will read; the batch has `count` of them."""
+    if index + TO_NEIGHBOURS >= count:
         return
-    fetch_neighbours(shard, command + TO_NEIGHBOURS)
-    if left <= TO_SLOTS:
+    fetch_neighbours(shard, guess_of(outlook, index + TO_NEIGHBOURS))
+    if index + TO_SLOTS >= count:
         return
-    fetch_slots(shard, command + TO_SLOTS)
-    if left <= TO_TABLES:
-        return
-    fetch_tables(shard, command + TO_TABLES)
-    if left > TO_COMMAND:
-        fetch(command + TO_COMMAND)
-        fetch(&command[TO_COMMAND].price_ticks)
+    fetch_slots(shard, commands + index + TO_SLOTS, guess_of(outlook, index + TO_SLOTS))
+    if index + TO_TABLES < count:
+        fetch_tables(shard, commands + index + TO_TABLES)

@@ -24,9 +24,14 @@ cdef enum:
     STOPS_BOTH = 0x4000
     DETAILED = ICEBERG | TIMED | CONDITIONAL | GROUPED
 
-cdef enum:
-    # More than any rate, a tenth at most, can owe of one micro-dollar's millionths.
-    LIFT = 1 << 18
+cdef extern from *:
+    """
+    #define WAVETANK_SMALL_VALUE ((1LL << 42) - 1)
+    #define WAVETANK_LIFT (1LL << 40)
+    """
+    # Times any rate, a tenth at most, it stays below the lift in millionths, and both together below 2^63.
+    const int64_t SMALL_VALUE "WAVETANK_SMALL_VALUE"
+    const int64_t LIFT "WAVETANK_LIFT"
 
 # What trading reads, in one cache line of 64 bytes. Prices and lots are below 2^31 (UNIT-020): multiply them as int64.
 cdef struct Order:
@@ -92,10 +97,18 @@ cdef inline int64_t fee_due(int64_t value_micros, int64_t rate_ppm, int32_t* pre
 
     An order has paid ceil(sum of rate * value) over all its fills, so splitting a trade changes nothing (PROTOCOL 1.4).
     """
-    # No value is negative, and lifted by a whole number no debt is either: unsigned, a division is a multiplication.
-    cdef int64_t whole = <int64_t>(<uint64_t>value_micros // <uint64_t>1_000_000)
-    cdef int64_t owed = (value_micros - whole * 1_000_000) * rate_ppm - prepaid[0]
-    cdef int64_t due = <int64_t>(<uint64_t>(owed + <int64_t>LIFT * 1_000_000 + 999_999) // <uint64_t>1_000_000) - LIFT
+    # No value is negative, and no rate is above a tenth: below this one the millionths fit, and so they do when lifted
+    # by a whole number that leaves no debt negative. Unsigned, a division is a multiplication.
+    cdef int64_t owed, due, whole
+    if value_micros <= SMALL_VALUE:
+        owed = value_micros * rate_ppm - prepaid[0]
+        due = <int64_t>(<uint64_t>(owed + LIFT * 1_000_000 + 999_999) // <uint64_t>1_000_000) - LIFT
+        prepaid[0] = <int32_t>(due * 1_000_000 - owed)
+        return due
+    # Else the whole dollars' part, which is exact, is taken out first.
+    whole = <int64_t>(<uint64_t>value_micros // <uint64_t>1_000_000)
+    owed = (value_micros - whole * 1_000_000) * rate_ppm - prepaid[0]
+    due = <int64_t>(<uint64_t>(owed + LIFT * 1_000_000 + 999_999) // <uint64_t>1_000_000) - LIFT
     prepaid[0] = <int32_t>(due * 1_000_000 - owed)
     return whole * rate_ppm + due
 
@@ -127,7 +140,7 @@ cdef inline bint is_given(ClientId* client_id) noexcept:
 @cython.final
 cdef class Orders:
     cdef vector[Order, Lines[Order]] slots
-    cdef vector[OrderPast] pasts
+    cdef vector[OrderPast, Lines[OrderPast]] pasts
     cdef vector[OrderDetails] details
     cdef int32_t free
     cdef int32_t free_details
@@ -145,6 +158,10 @@ cdef class Orders:
             at = (at + 1) & self.by_id.mask
             index = self.by_id.entries[at].slot
         return index
+
+    cdef inline int32_t find_near(self, int64_t order_id, int32_t guess) noexcept:
+        """Return what `find_known` does, sooner if a guess, or -1, is right."""
+        return guess if guess >= 0 and self.slots[guess].order_id == order_id else self.find_known(order_id)
 
     cdef inline int32_t find(self, int64_t order_id) noexcept:
         """Return the index of a live order, or -1."""

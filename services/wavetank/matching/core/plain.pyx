@@ -12,10 +12,12 @@ the slack unknown; then the exact sums are settled once, and it is known again.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memset
 
-from wavetank.matching.core.accounts cimport Account, Holding, mark_unsettled
-from wavetank.matching.core.book cimport Book
-from wavetank.matching.core.lookahead cimport fetch_queue
+from wavetank.matching.core.accounts cimport Account, Holding, margin_price, mark_unsettled
+from wavetank.matching.core.book cimport Book, Level, link, unlink
+from wavetank.matching.core.firing cimport fire_triggers
+from wavetank.matching.core.lookahead cimport Guess, Outlook, begin_outlook, fetch_queue, guess_of, look_ahead
 from wavetank.matching.core.matching cimport match, trim
 from wavetank.matching.core.orders cimport CONDITIONAL, GROUPED, ICEBERG, TIMED, Order, fee_due, loss_now, loss_of
 from wavetank.matching.core.placement cimport finish
@@ -47,15 +49,18 @@ from wavetank.matching.core.words cimport (
     REDUCE_ONLY,
     SELL,
 )
-from wavetank.model.money cimport int128
+from wavetank.model.money cimport NOTIONAL_BOUND, int128
 
 cdef extern from *:
     """
     #define WAVETANK_LIKELY(x) __builtin_expect(!!(x), 1)
     #define WAVETANK_UNLIKELY(x) __builtin_expect(!!(x), 0)
+    #define WAVETANK_MOST_SLACK (1LL << 61)
     """
     bint likely "WAVETANK_LIKELY"(bint) noexcept
     bint unlikely "WAVETANK_UNLIKELY"(bint) noexcept
+    # More slack than this is not kept: a fill can add 2^62 to it and it still fits.
+    const int64_t MOST_SLACK "WAVETANK_MOST_SLACK"
 
 cdef enum:
     # Marks of an order that trades or ends in a way of its own.
@@ -65,11 +70,6 @@ cdef enum:
 # has no use for, self-trade prevention. The choices are a second side, a second time in force, and prevention 0 or 1.
 cdef uint64_t PLAIN = PLACE | BUY << 8 | LIMIT << 16 | GTC << 24
 cdef uint64_t CHOICES = <uint64_t>(SELL - BUY) << 8 | <uint64_t>(IOC - GTC) << 24 | <uint64_t>EXPIRE_MAKER << 56
-
-# PROTOCOL 1.
-cdef int64_t NOTIONAL_BOUND = (<int64_t>1 << 55) - 1
-# More slack than this is not kept: a fill can add 2^62 to it and it still fits.
-cdef int64_t MOST_SLACK = <int64_t>1 << 61
 
 cdef struct Run:
     # A plain order on its way through the book; what it did so far is added to its holding at the end.
@@ -95,22 +95,38 @@ cdef struct Run:
     uint8_t time_in_force
 
 
-cdef bint carry_out_plain(Shard shard, Command* command, Result* result) except -1:
+cdef Py_ssize_t carry_out_run(
+    Shard shard, Outlook* outlook, Command* commands, Py_ssize_t index, Py_ssize_t count, Result* results,
+    int32_t* ends,
+) except -1:
+    """Carry out commands of a batch from `index` on, as long as they are plain; return where it stopped."""
+    while index < count:
+        look_ahead(shard, outlook, commands, index, count)
+        if not carry_out_plain(shard, commands + index, guess_of(outlook, index), results + index):
+            break
+        fire_triggers(shard)
+        ends[index] = <int32_t>shard.journal.count
+        index += 1
+    return index
+
+
+cdef inline bint carry_out_plain(Shard shard, Command* command, Guess* guess, Result* result) except -1:
     """Carry out a command if it is plain and surely accepted; else return False, and nothing has changed."""
+    memset(result, 0, sizeof(Result))
     if command.kind == PLACE:
-        return place_plain(shard, command, result)
-    return command.kind == CANCEL and cancel_plain(shard, command, result)
+        return place_plain(shard, command, guess, result)
+    return command.kind == CANCEL and cancel_plain(shard, command, guess, result)
 
 
 # Placing
 
 
-cdef inline bint place_plain(Shard shard, Command* command, Result* result) except -1:
+cdef inline bint place_plain(Shard shard, Command* command, Guess* guess, Result* result) except -1:
     """Carry out a PLACE if it is plain and surely accepted; else return False, and nothing has changed."""
     cdef Run run
     cdef bint met_other
     cdef int32_t index
-    if not _is_plain(command) or not _is_accepted(shard, command, &run):
+    if not _is_plain(command) or not _is_accepted(shard, command, guess, &run):
         return False
     shard.order_counter += 1
     run.order_id = result.order_id = shard.running = shard.id_of(shard.order_counter)
@@ -131,7 +147,7 @@ cdef inline bint place_plain(Shard shard, Command* command, Result* result) exce
         result.state = FILLED
     elif run.time_in_force == GTC:
         result.state = OPEN
-        shard.books.add(_rest_of(shard, &run))
+        _join(shard, &run)
     else:
         result.state = CANCELLED
         _write_cancelled(
@@ -153,9 +169,9 @@ cdef inline bint _is_plain(Command* command) noexcept:
     )
 
 
-cdef inline bint _is_accepted(Shard shard, Command* command, Run* run) noexcept:
+cdef inline bint _is_accepted(Shard shard, Command* command, Guess* guess, Run* run) noexcept:
     """Tell whether a plain order passes every check for certain; fill in its run, and take its credit."""
-    cdef int32_t account = shard.accounts.find(command.account_id)
+    cdef int32_t account = shard.accounts.find_near(command.account_id, guess.account)
     cdef int32_t book = shard.books.find(command.instrument_id)
     cdef int32_t index
     if unlikely(account < 0 or book < 0 or not shard.is_open):
@@ -200,7 +216,7 @@ cdef inline bint _is_within_limits(Shard shard, Run* run) noexcept:
         if run.account.active_holdings >= shard.max_instruments:
             return False
     value = lots * run.price_ticks
-    run.margin_price_ticks = shard.accounts.price_of(holding)
+    run.margin_price_ticks = margin_price(holding, book)
     # Neither way can the position come to more than this.
     reach = position + holding.buys + holding.sells + lots
     return (
@@ -264,35 +280,41 @@ cdef inline void _move_slack(Account* account, int64_t gain) noexcept:
 
 cdef inline bint _trade_while_plain(Shard shard, Run* run) except -1:
     """Trade as far as the limit goes, with plain orders of others; return whether one that is not was met."""
-    cdef uint8_t other = SELL if run.side == BUY else BUY
-    # A sell's prices are compared from below: both are negated.
-    cdef int64_t sign = 2 * BUY + 1 - 2 * <int64_t>run.side
+    # The other side, and 1 for a buy and -1 for a sell: a sell's prices are compared from below.
+    cdef int side = BUY + SELL - run.side
+    cdef int64_t sign = BUY + SELL - 2 * <int64_t>run.side
     cdef int32_t at, maker
+    cdef Level* level
     cdef Order* makes
     while run.remaining_lots > 0:
-        at = run.book.best[other]
-        if at < 0 or (shard.books.levels[at].price_ticks - run.price_ticks) * sign > 0:
+        at = run.book.best[side]
+        if at < 0:
             break
-        maker = shard.books.levels[at].first
+        level = &shard.books.levels[at]
+        if (level.price_ticks - run.price_ticks) * sign > 0:
+            break
+        maker = level.first
         makes = &shard.orders.slots[maker]
         # One holding is one account in one book.
         if unlikely(makes.details >= 0 or makes.flags & NOT_PLAIN or makes.holding == run.holding_index):
             return True
         fetch_queue(shard, makes)
-        _trade(shard, run, maker, makes)
+        _trade(shard, run, level, maker, makes)
     return False
 
 
-cdef inline int _trade(Shard shard, Run* run, int32_t maker, Order* makes) except -1:
-    """Let the order trade with a plain one that rests."""
+cdef inline int _trade(Shard shard, Run* run, Level* level, int32_t maker, Order* makes) except -1:
+    """Let the order trade with a plain one that rests, the first of its level."""
     cdef int32_t maker_holding = makes.holding
     cdef Holding* holding = &shard.accounts.holdings[maker_holding]
     cdef Account* account = &shard.accounts.slots[holding.account]
     cdef Book* book = run.book
+    cdef int64_t price_ticks = makes.price_ticks
     cdef int64_t lots = min(<int64_t>makes.remaining_lots, run.remaining_lots)
-    cdef int64_t value = lots * makes.price_ticks
+    cdef int64_t left = makes.remaining_lots - lots
+    cdef int64_t value = lots * price_ticks
     # What the maker's lots add to its position: 1 and -1 times them.
-    cdef int64_t sign = 2 * <int64_t>run.side - (2 * BUY + 1)
+    cdef int64_t sign = 2 * <int64_t>run.side - (BUY + SELL)
     cdef int64_t released = loss_now(makes, book.taker_ppm)
     cdef int64_t maker_fee = fee_due(value, book.maker_ppm, &makes.prepaid_fee)
     cdef int64_t taker_fee = fee_due(value, book.taker_ppm, &run.prepaid_fee)
@@ -301,44 +323,44 @@ cdef inline int _trade(Shard shard, Run* run, int32_t maker, Order* makes) excep
     if run.filled_lots == 0:
         run.first_seq = seq
     run.last_seq = seq
-    shard.trade_counter += 1
-    makes.filled_lots += <int32_t>lots
-    shard.books.take_lots(makes, lots)
     run.remaining_lots -= lots
     run.filled_lots += lots
     run.value_micros += value
     run.fees_micros += taker_fee
-    book.last_price_ticks = makes.price_ticks
+    book.last_price_ticks = price_ticks
+    shard.trade_counter += 1
     event = <Traded*>shard.journal.write(TRADED, book.instrument_id, run.holding.account_id)
     event.trade_id = shard.id_of(shard.trade_counter)
     event.maker_account_id = holding.account_id
     event.maker_order_id = makes.order_id
     event.taker_order_id = run.order_id
-    event.price_ticks = makes.price_ticks
+    event.price_ticks = price_ticks
     event.size_lots = lots
     event.maker_fee_micros = maker_fee
     event.taker_fee_micros = taker_fee
-    event.maker_remaining_lots = makes.remaining_lots
+    event.maker_remaining_lots = left
     event.taker_remaining_lots = run.remaining_lots
     event.taker_side = run.side
+    makes.filled_lots += <int32_t>lots
+    makes.remaining_lots = <int32_t>left
+    level.total_lots -= lots
+    shard.books.touch(makes.level)
     # What is left of the maker may still lose something; a filled order nothing.
-    if makes.remaining_lots:
+    if left:
         released -= loss_now(makes, book.taker_ppm)
         shard.orders.pasts[maker].filled_value_micros += value
     holding.loss -= released
-    _add_lots(holding, makes.side, -lots, makes.price_ticks)
-    _fill(shard, book, account, holding, sign * lots, sign * value, maker_fee, released, seq, seq)
+    _add_lots(holding, makes.side, -lots, price_ticks)
+    _fill(book, account, holding, sign * lots, sign * value, maker_fee, released, seq, seq)
     mark_unsettled(account, holding, maker_holding)
-    if makes.remaining_lots == 0:
-        shard.books.remove(maker)
-        shard.unlist(makes, account, holding)
-        makes.state = FILLED
-        _forget(shard, maker, makes)
+    if left == 0:
+        shard.books.leave(level, makes)
+        _end(shard, maker, makes, account, holding)
     return trim(shard, maker_holding)
 
 
 cdef inline void _fill(
-    Shard shard, Book* book, Account* account, Holding* holding, int64_t delta, int64_t value, int64_t fee,
+    Book* book, Account* account, Holding* holding, int64_t delta, int64_t value, int64_t fee,
     int64_t released, int64_t first_seq, int64_t last_seq,
 ) noexcept:
     """Change a position, the sums that clearing compares with its own (R4), and the slack."""
@@ -351,7 +373,7 @@ cdef inline void _fill(
     account.last_fill_seq = last_seq
     if account.first_uncounted_seq == 0:
         account.first_uncounted_seq = first_seq
-    _move_slack(account, shard.accounts.price_of(holding) * delta - value - fee + released)
+    _move_slack(account, margin_price(holding, book) * delta - value - fee + released)
 
 
 cdef inline void _add_lots(Holding* holding, uint8_t side, int64_t lots, int64_t price_ticks) noexcept:
@@ -363,14 +385,14 @@ cdef inline void _add_lots(Holding* holding, uint8_t side, int64_t lots, int64_t
 
 cdef int _book_fills(Shard shard, Run* run) except -1:
     """Add what an order's run filled to its account, all trades at once."""
-    cdef int64_t sign = 2 * BUY + 1 - 2 * <int64_t>run.side
+    cdef int64_t sign = BUY + SELL - 2 * <int64_t>run.side
     cdef int64_t left = 0
     if run.remaining_lots:
         left = loss_of(
             run.remaining_lots, run.price_ticks, run.margin_price_ticks, run.side, run.book.taker_ppm, run.prepaid_fee
         )
     _fill(
-        shard, run.book, run.account, run.holding, sign * run.filled_lots, sign * run.value_micros, run.fees_micros,
+        run.book, run.account, run.holding, sign * run.filled_lots, sign * run.value_micros, run.fees_micros,
         run.loss_micros - left, run.first_seq, run.last_seq,
     )
     run.loss_micros = left
@@ -413,19 +435,34 @@ cdef inline int32_t _rest_of(Shard shard, Run* run) except -2:
     return index
 
 
-cdef inline void _forget(Shard shard, int32_t index, Order* order) noexcept:
-    """Let an order without details be found no more."""
+cdef inline int _join(Shard shard, Run* run) except -1:
+    """Let what is left of an order rest, behind all others at its price."""
+    cdef int32_t at = shard.books.level_for(run.book_index, run.side, <int32_t>run.price_ticks)
+    cdef int32_t index = _rest_of(shard, run)
+    cdef Level* level = &shard.books.levels[at]
+    shard.orders.slots[index].level = at
+    link(&shard.orders.slots[0], level, index, level.last, -1)
+    level.order_count += 1
+    level.total_lots += run.remaining_lots
+    return shard.books.touch(at)
+
+
+cdef inline void _end(Shard shard, int32_t index, Order* order, Account* account, Holding* holding) noexcept:
+    """Let an order without details, that rests no more, be found no more."""
+    shard.unlist(order, account, holding)
     shard.orders.by_id.drop(<uint32_t>order.order_id, index)
     shard.orders.give_back(index)
 
 
-cdef inline bint cancel_plain(Shard shard, Command* command, Result* result) except -1:
+cdef inline bint cancel_plain(Shard shard, Command* command, Guess* guess, Result* result) except -1:
     """Carry out a CANCEL by order id if it is that of a plain order; else return False, and nothing has changed."""
     cdef int32_t index
+    cdef int64_t loss
     cdef Order* order
     cdef Holding* holding
     cdef Account* account
-    cdef int64_t loss
+    cdef Book* book
+    cdef Level* level
     cdef uint8_t cancel_reason = command.cancel_reason if command.cancel_reason else BY_REQUEST
     if unlikely(
         command.client_id.low | command.client_id.high
@@ -433,18 +470,19 @@ cdef inline bint cancel_plain(Shard shard, Command* command, Result* result) exc
         or (cancel_reason != BY_REQUEST and cancel_reason != BY_DISCONNECT)
     ):
         return False
-    index = shard.orders.find_known(command.order_id)
+    index = shard.orders.find_near(command.order_id, guess.order)
     if unlikely(index < 0):
         return False
     order = &shard.orders.slots[index]
     holding = &shard.accounts.holdings[order.holding]
+    book = &shard.books.slots[order.book]
     if unlikely(
         order.details >= 0
         or order.flags & NOT_PLAIN
         or order.level < 0
         or holding.account_id != command.account_id
-        or shard.books.slots[order.book].state == HALTED
-        or not shard.books.slots[order.book].margin_grows
+        or book.state == HALTED
+        or not book.margin_grows
     ):
         return False
     account = &shard.accounts.slots[holding.account]
@@ -454,19 +492,20 @@ cdef inline bint cancel_plain(Shard shard, Command* command, Result* result) exc
     result.remaining_lots = order.remaining_lots
     result.state = CANCELLED
     _write_cancelled(
-        shard, shard.books.slots[order.book].instrument_id, holding.account_id, order.order_id, order.price_ticks,
+        shard, book.instrument_id, holding.account_id, order.order_id, order.price_ticks,
         order.remaining_lots, order.side, cancel_reason, <uint8_t>order.flags,
     )
-    shard.books.remove(index)
-    loss = loss_now(order, shard.books.slots[order.book].taker_ppm)
+    level = &shard.books.levels[order.level]
+    level.total_lots -= order.remaining_lots
+    shard.books.touch(order.level)
+    shard.books.leave(level, order)
+    loss = loss_now(order, book.taker_ppm)
     holding.loss -= loss
     _move_slack(account, loss)
     _add_lots(holding, order.side, -<int64_t>order.remaining_lots, order.price_ticks)
     mark_unsettled(account, holding, order.holding)
-    shard.unlist(order, account, holding)
-    order.state = CANCELLED
     shard.running = 0
-    _forget(shard, index, order)
+    _end(shard, index, order, account, holding)
     return True
 
 

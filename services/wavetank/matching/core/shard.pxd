@@ -131,13 +131,13 @@ cdef class Shard:
 
     cdef inline void enlist(self, int32_t index, Account* account, Holding* holding) noexcept:
         """Put an order at the end of its account's list of live orders."""
-        cdef Order* order = &self.orders.slots[index]
+        cdef Order* orders = self.orders.slots.data()
+        cdef Order* order = orders + index
+        cdef int32_t last = account.last_order
         order.account_next = -1
-        order.account_previous = account.last_order
-        if account.last_order >= 0:
-            self.orders.slots[account.last_order].account_next = index
-        else:
-            account.first_order = index
+        order.account_previous = last
+        # As in a level's queue: without a branch that no processor can guess.
+        (&orders[last].account_next if last >= 0 else &account.first_order)[0] = index
         account.last_order = index
         account.open_orders += 1
         # What waits for a trigger makes no instrument active.
@@ -146,17 +146,16 @@ cdef class Shard:
 
     cdef inline void unlist(self, Order* order, Account* account, Holding* holding) noexcept:
         """Take an order out of its account's list of live orders, before its state changes."""
+        cdef Order* orders = self.orders.slots.data()
         account.open_orders -= 1
         if order.state == OPEN:
             holding.open_orders -= 1
-        if order.account_previous >= 0:
-            self.orders.slots[order.account_previous].account_next = order.account_next
-        else:
-            account.first_order = order.account_next
-        if order.account_next >= 0:
-            self.orders.slots[order.account_next].account_previous = order.account_previous
-        else:
-            account.last_order = order.account_previous
+        (&orders[order.account_previous].account_next if order.account_previous >= 0 else &account.first_order)[0] = (
+            order.account_next
+        )
+        (&orders[order.account_next].account_previous if order.account_next >= 0 else &account.last_order)[0] = (
+            order.account_previous
+        )
 
     cdef int enter(self, int64_t now_ns, int64_t seq) except -1
     cdef int64_t time_of(self, int64_t seq) noexcept
