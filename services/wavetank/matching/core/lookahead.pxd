@@ -1,8 +1,8 @@
 """Looking ahead in a batch: what a later command will read is fetched while an earlier one is worked on.
 
 With accounts and orders by the thousand most of what a command reads is in no near cache, and each line depends on the
-one before it: table, account, holding; table, order, its neighbours. One step of each chain is taken per command in
-between, and where the tables led to is kept for the command itself. Nothing is decided here: a guess is compared with
+one before it: account, holding; order, its neighbours. One step of each chain is taken per command in between, and where
+the tables of ids led to is kept for the command itself. Nothing is decided here: a guess is compared with
 the command before it is used, and a wrong one costs a search.
 """
 
@@ -13,14 +13,12 @@ from wavetank.matching.core.accounts cimport Account, Holding, account_tag
 from wavetank.matching.core.orders cimport Order
 from wavetank.matching.core.records cimport Command
 from wavetank.matching.core.shard cimport Shard
-from wavetank.matching.core.words cimport PLACE
 
 cdef extern from *:
     void fetch "__builtin_prefetch"(const void* line) noexcept
 
 cdef enum:
     # How many commands ahead each step is taken.
-    TO_TABLES = 8
     TO_SLOTS = 5
     TO_NEIGHBOURS = 2
     # A power of two above all of them.
@@ -41,23 +39,14 @@ cdef inline void begin_outlook(Outlook* outlook) noexcept:
 cdef inline Guess* guess_of(Outlook* outlook, Py_ssize_t index) noexcept:
     return &outlook.guesses[index & (GUESSES - 1)]
 
-cdef inline void fetch_tables(Shard shard, Command* command) noexcept:
-    """Fetch the table entries of the command's account and order."""
-    cdef int64_t order_id = command.order_id
-    if command.kind == PLACE:
-        # Its id will be about this one.
-        order_id = shard.order_counter + TO_TABLES
-    fetch(&shard.orders.by_id.entries[shard.orders.by_id.home(<uint32_t>order_id)])
-    fetch(&shard.accounts.by_id.entries[shard.accounts.by_id.home(account_tag(command.account_id))])
-
 cdef inline void fetch_slots(Shard shard, Command* command, Guess* guess) noexcept:
     """Guess where account and order stand, and fetch them."""
     guess.account = shard.accounts.by_id.guess(account_tag(command.account_id))
-    # Asked for a new order too, whose id of 0 is in no table: which of both it is, no processor can guess.
+    # Asked for a new order too, whose id of 0 is in no table.
     guess.order = shard.orders.by_id.guess(<uint32_t>command.order_id)
+    # -1 stands for none, and the first is fetched for it; so it is below.
+    fetch(shard.accounts.slots.data() + (guess.account & ~(guess.account >> 31)))
     fetch_order(shard, guess.order)
-    if guess.account >= 0:
-        fetch(&shard.accounts.slots[guess.account])
 
 cdef inline void fetch_neighbours(Shard shard, Guess* guess) noexcept:
     """Fetch the holding, and the orders that stand beside the one that comes or goes."""
@@ -77,7 +66,6 @@ cdef inline void fetch_neighbours(Shard shard, Guess* guess) noexcept:
         fetch_order(shard, account.last_order)
 
 cdef inline void fetch_order(Shard shard, int32_t index) noexcept:
-    # -1 stands for none, and the first is fetched for it: no processor can guess which of them have a neighbour.
     fetch(shard.orders.slots.data() + (index & ~(index >> 31)))
 
 cdef inline void fetch_holding(Shard shard, int32_t index) noexcept:
@@ -111,8 +99,5 @@ cdef inline void look_ahead(
     if index + TO_NEIGHBOURS >= count:
         return
     fetch_neighbours(shard, guess_of(outlook, index + TO_NEIGHBOURS))
-    if index + TO_SLOTS >= count:
-        return
-    fetch_slots(shard, commands + index + TO_SLOTS, guess_of(outlook, index + TO_SLOTS))
-    if index + TO_TABLES < count:
-        fetch_tables(shard, commands + index + TO_TABLES)
+    if index + TO_SLOTS < count:
+        fetch_slots(shard, commands + index + TO_SLOTS, guess_of(outlook, index + TO_SLOTS))

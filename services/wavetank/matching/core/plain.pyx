@@ -17,7 +17,7 @@ from libc.string cimport memset
 from wavetank.matching.core.accounts cimport Account, Holding, margin_price, mark_unsettled
 from wavetank.matching.core.book cimport Book, Level, link, unlink
 from wavetank.matching.core.firing cimport fire_triggers
-from wavetank.matching.core.lookahead cimport Guess, Outlook, begin_outlook, fetch_queue, guess_of, look_ahead
+from wavetank.matching.core.lookahead cimport Guess, Outlook, fetch, fetch_queue, guess_of, look_ahead
 from wavetank.matching.core.matching cimport match, trim
 from wavetank.matching.core.orders cimport CONDITIONAL, GROUPED, ICEBERG, TIMED, Order, fee_due, loss_now, loss_of
 from wavetank.matching.core.placement cimport finish
@@ -130,6 +130,8 @@ cdef inline bint place_plain(Shard shard, Command* command, Guess* guess, Result
         return False
     shard.order_counter += 1
     run.order_id = result.order_id = shard.running = shard.id_of(shard.order_counter)
+    # Where it will be noted if it rests.
+    fetch(&shard.orders.by_id.entries[shard.orders.by_id.home(<uint32_t>run.order_id)])
     _write_accepted(shard, &run)
     met_other = _trade_while_plain(shard, &run)
     if run.filled_lots:
