@@ -4,6 +4,8 @@ cimport cython
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libcpp.vector cimport vector
 
+from wavetank.matching.core.slab cimport Lines
+
 cdef struct Entry:
     uint32_t tag
     # -1 for an empty entry.
@@ -18,7 +20,7 @@ cdef inline uint32_t tag_of(uint64_t key, uint64_t salt) noexcept:
 
 @cython.final
 cdef class IdTable:
-    cdef vector[Entry] entries
+    cdef vector[Entry, Lines[Entry]] entries
     cdef uint32_t mask
     cdef int shift
     cdef size_t count

@@ -7,6 +7,8 @@ leaves nothing behind, so searches stay short however long the venue runs.
 
 from libcpp.vector cimport vector
 
+from wavetank.matching.core.slab cimport Lines
+
 SMALLEST = 64
 
 
@@ -18,7 +20,7 @@ cdef class IdTable:
 
     cdef int grow(self, size_t entries) except -1:
         """Make room; `entries` is a power of two. It takes the time of one pass over the table."""
-        cdef vector[Entry] before
+        cdef vector[Entry, Lines[Entry]] before
         cdef Entry blank
         cdef size_t index
         blank.tag = 0
