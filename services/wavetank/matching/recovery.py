@@ -48,7 +48,8 @@ class Recovery:
         if snapshot is None:
             self.engine = Engine(shard, settings)
             return
-        cursors, state = split_cursors(snapshot)
+        # A view: of a large shard the bytes are many.
+        cursors, state = split_cursors(memoryview(snapshot))
         self._cursors |= cursors
         self.engine = Engine.restore(state, settings)
 

@@ -6,6 +6,7 @@ that carry them beside the state, the entries up to the log's end, and going on 
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
+from typing import TypeVar
 
 from wavetank.runtime.log_entry import LogEntry, Position
 from wavetank.runtime.log_reader import LogReader
@@ -16,6 +17,8 @@ Cursors = dict[str, Position]
 """How far other logs have been counted, by name."""
 
 _LENGTH_BYTES = 4
+
+_Data = TypeVar("_Data", bytes, memoryview)
 
 
 def cursor_messages(cursors: Cursors) -> list[log_pb2.Cursor]:
@@ -37,10 +40,10 @@ def with_cursors(state: bytes, cursors: Cursors) -> bytes:
     return len(head).to_bytes(_LENGTH_BYTES, "little") + head + state
 
 
-def split_cursors(data: bytes) -> tuple[Cursors, bytes]:
-    """Return the two parts of what `with_cursors` wrote."""
+def split_cursors(data: _Data) -> tuple[Cursors, _Data]:
+    """Return the two parts of what `with_cursors` wrote; of a view, the state as a view."""
     end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
-    return cursors_of(log_pb2.Inputs.FromString(data[_LENGTH_BYTES:end]).cursors), data[end:]
+    return cursors_of(log_pb2.Inputs.FromString(bytes(data[_LENGTH_BYTES:end])).cursors), data[end:]
 
 
 async def entries_up_to(reader: LogReader, end: Position) -> AsyncIterator[LogEntry]:

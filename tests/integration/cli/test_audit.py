@@ -18,6 +18,7 @@ from tests.unit.cli.audit.venue import Venue, changed, encode_logs
 from wavetank.clearing.adapters.wire import account_message
 from wavetank.cli.app import app
 from wavetank.cli.audit.agreement import Services
+from wavetank.cli.audit.reading import LogsTrimmed
 from wavetank.cli.audit.run import audit_logs
 from wavetank.model.events.clearing import Deposited
 from wavetank.runtime.log_entry import FIELD, log_key
@@ -87,6 +88,19 @@ def test_a_trimmed_log_ends_with_two_and_says_where_it_begins(server: RedisServe
     result = run("--redis-url", server.url)
     assert result.exit_code == 2
     assert "begins at 1-2 with seq 2" in result.stderr
+    # Which settings keep a log whole.
+    assert "WAVETANK_ORACLE_LOG_RETENTION_S" in " ".join(result.stderr.split())
+
+
+def test_all_trimmed_logs_are_named_before_anything_is_read(server: RedisServer) -> None:
+    fill(server.url, encode_logs(calm_day().journal.batches))
+    read = []
+    with redis.Redis.from_url(server.url, protocol=2) as client:
+        for log in ("oracle", "matching-0"):
+            client.xtrim(log_key(log), minid="1-3", approximate=False)
+        with pytest.raises(LogsTrimmed, match=r"matching-0 begins at 1-3 with seq 3 and log oracle begins at 1-"):
+            audit_logs(client, on_progress=lambda done, _: read.append(done))
+    assert read == []
 
 
 def test_a_redis_that_does_not_answer_ends_with_two(server: RedisServer) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from wavetank.cli.audit.reading import LogUnreadable
+from wavetank.cli.audit.reading import LogsTrimmed, LogUnreadable
 from wavetank.cli.audit.report import AuditReport, print_report
 from wavetank.cli.audit.run import OnProgress, audit_directory, audit_url
 from wavetank.cli.failure import CommandFailed, ExitCode
@@ -35,7 +35,8 @@ def audit(
 ) -> None:
     """Rebuild ledger and books from the logs alone, check every invariant, and compare the services' state.
 
-    Ends with 0 if all hold, 1 if one is broken, 2 if the logs cannot be read.
+    Ends with 0 if all hold, 1 if one is broken, 2 if the logs cannot be read:
+    also when the beginning of one was trimmed, for a retention was set.
     The venue may run or have been ended; `--redis-url` reads logs without it.
 
     Examples:
@@ -48,6 +49,13 @@ def audit(
                 audit_directory(RunDirectory(directory), show) if redis_url is None else audit_url(redis_url, show)
             )
         )
+    except LogsTrimmed as fault:
+        raise CommandFailed(
+            f"the logs cannot be audited: {fault}",
+            hint="keep them whole: leave WAVETANK_MATCHING_LOG_RETENTION_S and WAVETANK_ORACLE_LOG_RETENTION_S at 0,"
+            " the default, from the venue's beginning on; `wavetank log --all` shows what is left of these",
+            code=ExitCode.USAGE,
+        ) from fault
     except LogUnreadable as fault:
         raise CommandFailed(
             f"the logs cannot be read: {fault}",

@@ -25,6 +25,10 @@ class LogUnreadable(Exception):
     """A log is not there, or its beginning is missing: nothing can be rebuilt from it."""
 
 
+class LogsTrimmed(LogUnreadable):
+    """The beginning of a log was trimmed away; what stood there cannot be known from what is left."""
+
+
 class LogSource(Protocol):
     """Where the entries of one log come from."""
 
@@ -70,6 +74,19 @@ class RedisSource:
         """Id of the last entry when the audit began."""
         length: Any = client.xlen(self._key)
         self.length: int = length
+        first: Any = client.xrange(self._key, count=1)
+        self._first_id = first[0][0].decode() if first else self.last_id
+        self._first_data: bytes = first[0][1].get(FIELD, b"") if first else b""
+
+    @property
+    def trimmed_to(self) -> str:
+        """Where the log begins, in words, if what stood before was trimmed; else nothing."""
+        try:
+            entry = decode_entry(self._first_data)
+        except LogCorrupt:
+            # Whoever reads it will find that.
+            return ""
+        return "" if _is_first(entry) else f"log {self.name} begins at {self._first_id} with seq {entry.first_seq}"
 
     def next_entry(self) -> tuple[str, bytes] | None:
         """Return the next entry's id and bytes."""
@@ -82,6 +99,11 @@ class RedisSource:
         name = entry_id.decode()
         self._after = f"({name}"
         return name, fields.get(FIELD, b"")
+
+
+def _is_first(entry: LogEntry) -> bool:
+    """Tell whether an entry is the first that its log ever had."""
+    return entry.first_seq == 1 and entry.prev == 0
 
 
 def existing_logs(client: "redis.Redis") -> list[str]:
@@ -124,7 +146,7 @@ class CheckedLog:
         """Return the next entry, checked against those before it; None at the end.
 
         Raises:
-            LogUnreadable: the log's beginning was trimmed away.
+            LogsTrimmed: the log's beginning was trimmed away.
 
         """
         if self.is_cut:
@@ -142,8 +164,8 @@ class CheckedLog:
             findings.offend(Rule.INV_090, f"an undamaged entry: {fault}; the rest of {self.name} was not read")
             self.is_cut = True
             return None
-        if self.entries == 0 and (entry.first_seq != 1 or entry.prev != 0):
-            raise LogUnreadable(
+        if self.entries == 0 and not _is_first(entry):
+            raise LogsTrimmed(
                 f"log {self.name} begins at {stream_id} with seq {entry.first_seq}: what stood before was trimmed, and"
                 " an audit needs the log from seq 1"
             )

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from wavetank.cli.audit.agreement import Agreement, Services
 from wavetank.cli.audit.auditor import CLEARING, MATCHING_PREFIX, ORACLE, Auditor
 from wavetank.cli.audit.findings import Findings
-from wavetank.cli.audit.reading import LogUnreadable, RedisSource, existing_logs
+from wavetank.cli.audit.reading import LogsTrimmed, LogUnreadable, RedisSource, existing_logs
 from wavetank.cli.audit.report import AuditReport, make_report
 from wavetank.cli.logs import open_logs
 from wavetank.cli.run_directory import RunDirectory
@@ -94,6 +94,14 @@ def _audit(client: "redis.Redis", services: Services | None, on_progress: OnProg
         raise LogUnreadable(f"this Redis holds no log of {', '.join(wanted)}; a venue begins them all when it starts")
     # Clearing's end first: whatever it has counted by then stands in the logs whose ends are looked at after it.
     sources = [RedisSource(client, name) for name in (CLEARING, *shards, ORACLE)]
+    # Said before anything is read: with a large log that takes minutes.
+    trimmed = [source.trimmed_to for source in sources if source.trimmed_to]
+    if trimmed:
+        raise LogsTrimmed(
+            f"{' and '.join(trimmed)}: what stood before was trimmed. Which orders were open there, and what had been"
+            " traded, only the services' own snapshots say, and an audit believes none of them: it needs each log from"
+            " seq 1"
+        )
     total = sum(source.length for source in sources)
     read = 0
 

@@ -400,7 +400,7 @@ cdef class Engine:
         return save(self.state)
 
     @classmethod
-    def restore(cls, bytes data, settings):
+    def restore(cls, data, settings):
         """Return the engine that a snapshot holds; settings are those that it ran under.
 
         Raises:

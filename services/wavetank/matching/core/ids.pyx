@@ -7,6 +7,8 @@ leaves nothing behind, so searches stay short however long the venue runs.
 
 from libcpp.vector cimport vector
 
+from wavetank.matching.core.slab cimport Lines
+
 SMALLEST = 64
 
 

@@ -1,7 +1,7 @@
 """Slabs: vectors that begin at a cache line, so that a struct of 64 bytes costs one line and not two.
 
-A slab of megabytes asks for large pages: a million orders then take a few dozen entries of the processor's page table
-cache and not tens of thousands, and a copy of the process, as a snapshot makes one, is begun the sooner.
+Large ones ask for large pages (Linux, where they are to be had on request): a million orders, read in no order, miss
+the processor's table of 4-KiB pages at nearly every one, and a process that is copied has fewer pages to copy.
 """
 
 from libcpp.vector cimport vector
@@ -10,24 +10,31 @@ cdef extern from *:
     """
     #include <cstddef>
     #include <new>
+    #ifdef __linux__
     #include <sys/mman.h>
+    #endif
+    static const std::size_t WAVETANK_LINE = 64;
+    static const std::size_t WAVETANK_LARGE_PAGE = std::size_t(2) << 20;
+    static inline std::size_t wavetank_alignment(std::size_t bytes) {
+        return bytes >= 2 * WAVETANK_LARGE_PAGE ? WAVETANK_LARGE_PAGE : WAVETANK_LINE;
+    }
     template <class T> struct WavetankLines {
         using value_type = T;
         WavetankLines() = default;
         template <class U> WavetankLines(const WavetankLines<U>&) {}
-        static constexpr std::size_t page = 2 << 20;
-        static std::align_val_t alignment(std::size_t count) {
-            return std::align_val_t(count * sizeof(T) < 2 * page ? 64 : page);
-        }
         T* allocate(std::size_t count) {
-            void* at = ::operator new(count * sizeof(T), alignment(count));
-    #ifdef MADV_HUGEPAGE
-            // A wish: where it is not granted the pages are small ones.
-            if (count * sizeof(T) >= 2 * page) madvise(at, count * sizeof(T), MADV_HUGEPAGE);
+            std::size_t bytes = count * sizeof(T);
+            void* at = ::operator new(bytes, std::align_val_t(wavetank_alignment(bytes)));
+    #if defined(__linux__) && defined(MADV_HUGEPAGE)
+            // A wish: where it is refused, small pages do.
+            if (bytes >= 2 * WAVETANK_LARGE_PAGE)
+                (void)madvise(at, bytes - bytes % WAVETANK_LARGE_PAGE, MADV_HUGEPAGE);
     #endif
             return static_cast<T*>(at);
         }
-        void deallocate(T* at, std::size_t count) { ::operator delete(at, alignment(count)); }
+        void deallocate(T* at, std::size_t count) {
+            ::operator delete(at, std::align_val_t(wavetank_alignment(count * sizeof(T))));
+        }
         template <class U> bool operator==(const WavetankLines<U>&) const { return true; }
         template <class U> bool operator!=(const WavetankLines<U>&) const { return false; }
     };

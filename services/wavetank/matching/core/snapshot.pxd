@@ -4,4 +4,4 @@ from wavetank.matching.core.shard cimport Shard
 
 cdef bytes logical_state(Shard shard)
 cdef bytes save(Shard shard)
-cdef Shard load(bytes data, settings)
+cdef Shard load(data, settings)
