@@ -53,9 +53,9 @@ cdef extern from *:
 
 cdef enum:
     # How many events ahead each step is taken.
-    TO_TABLES = 18
-    TO_SLOTS = 12
-    TO_NEIGHBOURS = 6
+    TO_TABLES = 12
+    TO_SLOTS = 8
+    TO_NEIGHBOURS = 4
 
 cdef int64_t COUNTER_MASK = (<int64_t>1 << 48) - 1
 
@@ -76,7 +76,6 @@ cdef int replay_records(Shard shard, bytes records, int64_t first_seq, int64_t n
     if first_seq != shard.journal.next_seq or shard.journal.count:
         raise ValueError(f"events from seq {first_seq} on do not follow seq {shard.journal.next_seq - 1}")
     shard.enter(now_ns, first_seq)
-    _look_at_first(shard, data, left)
     for offset in range(0, len(records), RECORD_BYTES):
         record = <Record*>(data + offset)
         _look_ahead(shard, data + offset, left)
@@ -95,17 +94,6 @@ cdef inline void _look_ahead(Shard shard, const char* at, Py_ssize_t left) noexc
         _fetch_slots(shard, <Record*>(at + TO_SLOTS * RECORD_BYTES))
     if left > TO_TABLES * RECORD_BYTES:
         fetch(_entry_of(shard, <Record*>(at + TO_TABLES * RECORD_BYTES)))
-
-
-cdef void _look_at_first(Shard shard, const char* data, Py_ssize_t size) noexcept:
-    """Fetch what the first events will read, for which nothing looks ahead."""
-    cdef Py_ssize_t at
-    for at in range(0, min(size, <Py_ssize_t>(TO_TABLES * RECORD_BYTES)), RECORD_BYTES):
-        fetch(_entry_of(shard, <Record*>(data + at)))
-    for at in range(0, min(size, <Py_ssize_t>(TO_SLOTS * RECORD_BYTES)), RECORD_BYTES):
-        _fetch_slots(shard, <Record*>(data + at))
-    for at in range(0, min(size, <Py_ssize_t>(TO_NEIGHBOURS * RECORD_BYTES)), RECORD_BYTES):
-        _fetch_neighbours(shard, <Record*>(data + at))
 
 
 cdef inline int64_t _order_of(Record* record) noexcept:
@@ -178,12 +166,7 @@ cdef void _fetch_neighbours(Shard shard, Record* record) noexcept:
         details = &shard.orders.details[order.details]
         fetch(details)
         fetch(&details.refusal)
-    # It will be remembered behind the one that ended before it.
-    account = shard.accounts.find(
-        (<Traded*>record).maker_account_id if record.kind == TRADED else record.account_id
-    )
-    if account >= 0:
-        _fetch_order(shard, shard.accounts.slots[account].last_remembered)
+        _fetch_order(shard, shard.accounts.slots[details.account].last_remembered)
 
 
 cdef inline void _fetch_holding(Shard shard, int32_t index) noexcept:
