@@ -29,7 +29,7 @@ from wavetank.cli.connection import is_healthy
 from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.cli.first_prices import wait_for_first_prices
 from wavetank.cli.logs import CLEARING, MATCHING, ORACLE, last_entry, logs_of, matching_log
-from wavetank.cli.ports import free_addresses
+from wavetank.cli.ports import ReservedAddresses
 from wavetank.cli.price_options import Settings, merged
 from wavetank.cli.run_directory import DEFAULT_DIRECTORY, RunDirectory, VenueFile
 from wavetank.cli.supervisor import ChildState, Notice, RestartPolicy, Supervisor
@@ -79,7 +79,8 @@ class VenueProcess:
         self._stack = contextlib.ExitStack()
         self._shards = [matching_log(shard) for shard in range(self._shard_count())]
         names = [*self._shards, CLEARING, ORACLE]
-        addresses = free_addresses(2 * len(names))
+        self._reserved = ReservedAddresses(2 * len(names))
+        addresses = self._reserved.addresses
         self._addresses = dict(zip(names, addresses[: len(names)], strict=True))
         self._metrics = dict(zip(names, addresses[len(names) :], strict=True))
         self._supervisor = Supervisor(
@@ -110,6 +111,7 @@ class VenueProcess:
         """
         venue = cls(plan, observe)
         with contextlib.ExitStack() as stack:
+            stack.enter_context(venue._reserved)
             stack.enter_context(venue.directory.claim())
             venue._remember()
             deadline = time.monotonic() + timeout
