@@ -37,12 +37,17 @@ MODULES = [
     for source in sorted(ROOT.glob("wavetank/**/*.pyx"))
 ]
 
-# Cython ships no types for its build functions.
-setup(
-    ext_modules=cythonize(  # type: ignore[no-untyped-call]
-        MODULES,
-        include_path=[str(ROOT)],
-        language_level=3,
-        compiler_directives={"boundscheck": True, "initializedcheck": True} if CHECKED else {},
+# What Cython starts to work beside it may read this file again, and is to do nothing then.
+if __name__ == "__main__":
+    JOBS = os.cpu_count() or 1
+    setup(
+        # Cython ships no types for its build functions.
+        ext_modules=cythonize(  # type: ignore[no-untyped-call]
+            MODULES,
+            include_path=[str(ROOT)],
+            language_level=3,
+            compiler_directives={"boundscheck": True, "initializedcheck": True} if CHECKED else {},
+            nthreads=JOBS,
+        ),
+        options={"build_ext": {"parallel": JOBS}},
     )
-)
