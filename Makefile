@@ -92,13 +92,14 @@ $(VENV)/.installed: requirements.lock $(PROJECTS) setup.py | $(BIN)/uv
 	@mkdir -p $(SCRATCH)
 	@TMPDIR=$(SCRATCH) $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@echo 'Installing wavetank, wavetank-client and wavetank-protos, editable'
-	@TMPDIR=$(SCRATCH) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/uv pip install --quiet --python $(BIN)/python \
+	@TMPDIR=$(SCRATCH) PATH="$(CURDIR)/$(BIN):$$PATH" COMPILED_LATER=1 $(BIN)/uv pip install --quiet --python $(BIN)/python \
 	    --no-deps --no-build-isolation -e protos -e clients/python -e .
 	@rm -rf $(SCRATCH)
 	@touch $@
 
-# Installing has compiled everything once; from then on only what changed is compiled, in place.
+# Everything at first; from then on only what changed.
 $(VENV)/.compiled: $(VENV)/.installed $(CYTHON)
+	@echo 'Compiling the Cython modules that changed'
 	@TMPDIR=$(CURDIR)/$(VENV) $(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
