@@ -17,7 +17,10 @@ CYTHON := $(shell find services -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o
 PROTO_FILES := $(wildcard protos/wavetank/v1/*.proto)
 BASELINE := protos/baseline.binpb
 PYTHON_CODE := $(wildcard services clients tests loadtest) protos/generate.py setup.py
-SUITES := unit property architecture simulation integration conformance client k8s
+# Those that take longest first, so that short ones fill the end. Most wait more than they compute.
+SUITES := integration client simulation property conformance k8s architecture unit
+TEST_JOBS ?= auto
+PARALLEL := -n $(TEST_JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Installers and build backends leave lock files behind; these stay inside .venv and go with it.
 SCRATCH := $(CURDIR)/$(VENV)/tmp
 
@@ -28,7 +31,7 @@ demo: setup ## Start a venue, break it, and read what happened (90 seconds).
 	@$(BIN)/wavetank demo
 
 test: setup ## Run every test that needs nothing but this machine.
-	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(wildcard $(addprefix tests/,$(SUITES)))
+	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS) $(wildcard $(addprefix tests/,$(SUITES)))
 
 test-long: setup ## Run what takes long: hundreds of kills, millions of random commands (up to an hour).
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) tests/long
@@ -92,13 +95,14 @@ $(VENV)/.installed: requirements.lock $(PROJECTS) setup.py | $(BIN)/uv
 	@mkdir -p $(SCRATCH)
 	@TMPDIR=$(SCRATCH) $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@echo 'Installing wavetank, wavetank-client and wavetank-protos, editable'
-	@TMPDIR=$(SCRATCH) PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/uv pip install --quiet --python $(BIN)/python \
+	@TMPDIR=$(SCRATCH) PATH="$(CURDIR)/$(BIN):$$PATH" COMPILED_LATER=1 $(BIN)/uv pip install --quiet --python $(BIN)/python \
 	    --no-deps --no-build-isolation -e protos -e clients/python -e .
 	@rm -rf $(SCRATCH)
 	@touch $@
 
-# Installing has compiled everything once; from then on only what changed is compiled, in place.
+# Everything at first; from then on only what changed.
 $(VENV)/.compiled: $(VENV)/.installed $(CYTHON)
+	@echo 'Compiling the Cython modules that changed'
 	@TMPDIR=$(CURDIR)/$(VENV) $(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 

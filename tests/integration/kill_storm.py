@@ -194,7 +194,7 @@ async def storming(directory: Path, settings: dict[str, str]) -> AsyncIterator[S
         settings=merged(
             price_choice(seed=SEED).settings,
             # Consumers that register often, so that the log may be trimmed far.
-            {"matching": settings, "clearing": {"SNAPSHOT_EVERY_EVENTS": "100"}, "oracle": {"SNAPSHOT_ENTRIES": "20"}},
+            {"matching": settings, "clearing": {"SNAPSHOT_EVERY_EVENTS": "100"}, "oracle": {"SNAPSHOT_ENTRIES": "3"}},
         ),
         restarts=RestartPolicy(limit=1_000, longest_pause_seconds=0.1),
     )

@@ -58,11 +58,20 @@ class Trader:
         client = await stack.enter_async_context(connect(venue.address, api_key=key.secret_key))
         return cls(client, await stack.enter_async_context(client.session(credit_retries=credit_retries)))
 
+    async def mark(self, symbol: str) -> Decimal:
+        """Return the mark; a shard that was started again has none before the oracle publishes the next time."""
+
+        async def shown() -> Decimal | None:
+            return (await self.client.market_data.book(symbol, depth=1)).prices.mark
+
+        found = await eventually_async(shown, timeout=READY_SECONDS)
+        assert found is not None
+        return found
+
     async def bid(self, symbol: str, dollars: int) -> CommandResult:
         """Rest a bid of about so many dollars 3 % below the mark."""
         listed = self.client.instruments[symbol]
-        mark = (await self.client.market_data.book(symbol, depth=1)).prices.mark
-        assert mark is not None
+        mark = await self.mark(symbol)
         price = listed.round_price(mark * Decimal("0.97"), up=False)
         return await self.session.place(symbol, Side.BUY, listed.round_size(Decimal(dollars) / mark), price)
 
@@ -82,8 +91,7 @@ class Trader:
     async def trade_with(self, other: Trader, symbol: str, dollars: int) -> None:
         """Buy at the mark from another trader."""
         listed = self.client.instruments[symbol]
-        mark = (await self.client.market_data.book(symbol, depth=1)).prices.mark
-        assert mark is not None
+        mark = await self.mark(symbol)
         price = listed.round_price(mark, up=False)
         size = listed.round_size(Decimal(dollars) / mark)
         await other.session.place(symbol, Side.SELL, size, price)
@@ -108,6 +116,8 @@ async def test_credit_moves_between_two_shards_and_survives_kills(venue: VenuePr
     with venue:
         async with AsyncExitStack() as stack:
             alice = await Trader.open(venue, "alice", stack)
+            # Whoever is told that the venue is up finds a mark on every shard.
+            assert all([(await alice.client.market_data.book(each)).prices.mark for each in alice.client.instruments])
             # Clearing has recorded where each instrument is traded: fewest first, so BTC 0, ETH 1, SOL 0.
             assert dict(alice.client.directory.shard_of) == {"BTC": 0, "ETH": 1, "SOL": 0}
             bob = await Trader.open(venue, "bob", stack, credit_retries=0)

@@ -37,6 +37,8 @@ from wavetank.oracle.core.settings import OracleSettings, SourceTerms
 SECOND_NS = 1_000_000_000
 DOLLAR = 10**6
 ACCOUNTS = 8
+QUIET_STEPS = 100
+"""Seconds in which all that is under way must have come to its end."""
 
 
 @dataclass
@@ -152,9 +154,21 @@ class Exchange:
             self._run_matching([])
             self._run_clearing()
             self.check()
-        # Last, clearing reads what the shard wrote while the shard stands still.
-        self.now_ns += SECOND_NS
-        self._run_clearing()
+        # An account whose legs the book does not take is tried again at each new mark, so rest comes when the oracle
+        # falls silent and the last answer has been counted.
+        for _ in range(QUIET_STEPS):
+            self.now_ns += SECOND_NS
+            self._run_matching([])
+            self._run_clearing()
+            self.check()
+            if self._is_at_rest():
+                return
+        raise AssertionError(f"something was still under way after {QUIET_STEPS} s without news")
+
+    def _is_at_rest(self) -> bool:
+        """Tell whether nothing is on its way but the gate, and no request is unanswered."""
+        to_matching = [message for _, message in self.to_matching.waiting if not isinstance(message, bool)]
+        return not (to_matching or self.to_clearing.waiting or self.clearing.unanswered_requests())
 
     def _move_prices(self) -> None:
         shock = self.random.random() < 0.004

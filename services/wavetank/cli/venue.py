@@ -2,7 +2,8 @@
 
 It exists so that `up`, `demo`, `bench` and the tests start the very same venue. Kept true:
 
-- `start` returns when every service says that it is healthy, and leaves nothing behind when one does not.
+- `start` returns when every service says that it is healthy and every shard shows what the oracle has published, and
+  leaves nothing behind when that does not come about.
 - Nothing outlives the owner, not even when it is killed: each child asks the kernel for a signal at its death.
 - Services are ended from the door inwards: matching stops taking orders and commits what is in flight, clearing and
   oracle follow, Redis goes last, so nothing acknowledged is lost.
@@ -26,8 +27,9 @@ from redis.exceptions import RedisError
 from wavetank.cli.children import Child, ChildFailed, RedisChild, ServiceChild
 from wavetank.cli.connection import is_healthy
 from wavetank.cli.failure import CommandFailed, ExitCode
+from wavetank.cli.first_prices import wait_for_first_prices
 from wavetank.cli.logs import CLEARING, MATCHING, ORACLE, last_entry, logs_of, matching_log
-from wavetank.cli.ports import free_addresses
+from wavetank.cli.ports import ReservedAddresses
 from wavetank.cli.price_options import Settings, merged
 from wavetank.cli.run_directory import DEFAULT_DIRECTORY, RunDirectory, VenueFile
 from wavetank.cli.supervisor import ChildState, Notice, RestartPolicy, Supervisor
@@ -77,7 +79,8 @@ class VenueProcess:
         self._stack = contextlib.ExitStack()
         self._shards = [matching_log(shard) for shard in range(self._shard_count())]
         names = [*self._shards, CLEARING, ORACLE]
-        addresses = free_addresses(2 * len(names))
+        self._reserved = ReservedAddresses(2 * len(names))
+        addresses = self._reserved.addresses
         self._addresses = dict(zip(names, addresses[: len(names)], strict=True))
         self._metrics = dict(zip(names, addresses[len(names) :], strict=True))
         self._supervisor = Supervisor(
@@ -95,7 +98,7 @@ class VenueProcess:
         observe: Callable[[Notice], None] | None = None,
         timeout: float = START_SECONDS,
     ) -> Self:
-        """Start a venue and return it when all of it is healthy.
+        """Start a venue and return it when all of it is healthy, and priced as far as the oracle has prices.
 
         Args:
             plan: what to run.
@@ -108,11 +111,15 @@ class VenueProcess:
         """
         venue = cls(plan, observe)
         with contextlib.ExitStack() as stack:
+            stack.enter_context(venue._reserved)
             stack.enter_context(venue.directory.claim())
             venue._remember()
+            deadline = time.monotonic() + timeout
             try:
                 venue._supervisor.start(timeout)
+                venue._wait_for_prices(deadline)
             except ChildFailed as error:
+                venue._supervisor.stop()
                 raise CommandFailed(
                     f"the venue did not start: {error}",
                     hint=f"the services' own words are in {venue.directory.logs}",
@@ -120,7 +127,8 @@ class VenueProcess:
             except BaseException:
                 venue._supervisor.stop()
                 raise
-            venue._publish()
+            venue._published = venue._described()
+            venue.directory.write_venue(venue._published)
             venue._stack = stack.pop_all()
         return venue
 
@@ -278,9 +286,29 @@ class VenueProcess:
                 raise ChildFailed(f"{error.message}; {error.hint}") from error
         return self._clock
 
-    def _publish(self) -> None:
+    def _wait_for_prices(self, deadline: float) -> None:
+        """Wait until a monotonic time for every shard to show what the oracle has published.
+
+        Raises:
+            ChildFailed: it did not, or a service died meanwhile and is not started again.
+
+        """
+        try:
+            wait_for_first_prices(
+                self._described(),
+                timeout=max(0.0, deadline - time.monotonic()),
+                still_wanted=lambda: self._supervisor.wait(0.0) is None,
+            )
+        except (CommandFailed, RedisError) as error:
+            raise ChildFailed(str(error)) from error
+        failure = self._supervisor.wait(0.0)
+        if failure is not None:
+            raise failure
+
+    def _described(self) -> VenueFile:
+        """Return what `venue.json` is to say."""
         assert self._clock is not None, "services were started with a clock"
-        self._published = VenueFile(
+        return VenueFile(
             pid=os.getpid(),
             address=self.address,
             endpoints={
@@ -296,7 +324,6 @@ class VenueProcess:
             metrics=dict(self._metrics),
             durability=self._plan.durability,
         )
-        self.directory.write_venue(self._published)
 
     def _noticed(self, notice: Notice) -> None:
         published = self._published

@@ -52,7 +52,8 @@ async def main(config: MatchingConfig, process: Process) -> None:
                 registry.follow(LogReader(redis_client(config.redis_url), CLEARING_LOG, gather_ms=GATHER_MS))
             ),
         ]
-        await registry.ready()
+        # A price that comes before its instrument is passed over, so the shard of a new venue waits for the listings.
+        await registry.listed()
         recovery = await recover(
             config.redis_url, config.shard, config.engine_settings(), registry.instruments.values(), log.position
         )

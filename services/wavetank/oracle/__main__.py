@@ -160,7 +160,7 @@ async def _serve(
         ]
         address = await server.start(settings.listen)
         structlog.get_logger().info("listening", address=address)
-        await registry.ready()
+        await registry.listed()
         # Whoever is told that the oracle serves finds what is listed priced.
         await service.publish(registry.instruments.values())
         await server.set_serving(serving=True)

@@ -129,8 +129,10 @@ class LogReader:
         while True:
             try:
                 rows = await self._read_blocking()
+                _end_if_cancelled()
                 if not rows:
                     await self._check_not_behind()
+                    _end_if_cancelled()
             except (RedisConnectionError, RedisTimeoutError, ResponseError, OSError) as error:
                 # Also a server that still loads its data answers with an error.
                 if not pause:
@@ -184,6 +186,16 @@ class LogReader:
             self._logger.warning("log_behind_reader", last=last_id, position=self.position.entry_id)
         elif now - self._behind_since > self._behind_seconds:
             raise LogGap(self.log, self.position.entry_id, last_id, "the log ends before the position")
+
+
+def _end_if_cancelled() -> None:
+    """Be cancelled after all: the client uses `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation.
+
+    It does when what it waits for is done in the same turn; who waits for the end of this task would wait for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def read_log(

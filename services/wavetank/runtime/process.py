@@ -1,8 +1,9 @@
 """The life of a process: settings, logs, signals, and an exit code that says how it ended.
 
 It exists so that all services start, drain and stop alike: SIGTERM or Ctrl-C asks the process to drain, a second one
-ends it at once; a broken invariant ends it at once too, for nothing may be written on a wrong state. Kept true: the
-reason is logged before the process ends, and each exit code has one meaning.
+ends it at once, and so does the first while it does not serve yet, for nobody waits for it and what it waits for may
+never come; a broken invariant ends it at once too, for nothing may be written on a wrong state. Kept true: the reason
+is logged before the process ends, and each exit code has one meaning.
 """
 
 import asyncio
@@ -64,22 +65,29 @@ class Process:
     def __init__(self) -> None:
         self.stopping = asyncio.Event()
         """Set when the process was asked to drain."""
-        self._ended: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self._serves = False
+        self._ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
 
     def fail(self, error: BaseException) -> None:
         """End the process at once, without draining; the first reason counts."""
-        if not self._ended.done():
-            self._ended.set_result(error)
+        self._end(error)
 
     async def until_stopping(self) -> None:
-        """Return once the process was asked to drain."""
+        """Return once the process was asked to drain; a service that serves now waits here."""
+        self._serves = True
         await self.stopping.wait()
 
     def ask_to_stop(self) -> None:
-        """Drain; asked a second time, end at once."""
+        """Drain; asked a second time, or before it serves, end at once."""
         if self.stopping.is_set():
             self.fail(KeyboardInterrupt())
+        elif not self._serves:
+            self._end(None)
         self.stopping.set()
+
+    def _end(self, error: BaseException | None) -> None:
+        if not self._ended.done():
+            self._ended.set_result(error)
 
     async def run(self, main: Awaitable[None]) -> BaseException | None:
         """Run a service until it returns or must end; return what ended it."""

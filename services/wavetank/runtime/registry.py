@@ -64,6 +64,7 @@ class Registry:
         self._internal_sha256 = hashlib.sha256(internal_key.encode()).digest()
         self._patience = patience
         self._ready = asyncio.Event()
+        self._listed = asyncio.Event()
         self._keys_changed = asyncio.Event()
 
     async def follow(self, reader: LogReader) -> None:
@@ -86,6 +87,14 @@ class Registry:
         """Return once the log was read to what was its end."""
         await self._ready.wait()
 
+    async def listed(self) -> None:
+        """Return once the log was read to what was its end and instruments stand in it.
+
+        Clearing lists them in the first entry it ever writes. Until then there is nothing to trade or to price.
+        """
+        await self._ready.wait()
+        await self._listed.wait()
+
     def mark_ready(self) -> None:
         """Say that everything was applied; for a process that applies its own log instead of following it."""
         self._ready.set()
@@ -95,6 +104,8 @@ class Registry:
         for index, kind in enumerate(kinds(entry.records)):
             if kind in _FOLLOWED:
                 self.apply_event(decode(entry.records, index * RECORD_BYTES))
+        if self.instruments:
+            self._listed.set()
 
     def apply_event(self, event: object) -> None:
         """Take in one event; others than those followed change nothing."""

@@ -198,14 +198,18 @@ async def test_orders_of_a_session_that_asked_for_it_do_not_outlive_it(new_trade
     async def is_alone() -> bool:
         return [order.order_id for order in await trader.open_orders()] == [stays.order_id]
 
+    def cancelled() -> dict[int, int]:
+        return {
+            event.cancelled.order.order_id: event.cancelled.order.cancel_reason
+            for event in watching.events
+            if event.HasField("cancelled")
+        }
+
     await eventually_async(is_alone)
-    cancelled = {
-        event.cancelled.order.order_id: event.cancelled.order.cancel_reason
-        for event in watching.events
-        if event.HasField("cancelled")
-    }
-    assert cancelled[placed.order_id] == pb.CANCEL_REASON_DISCONNECTED
-    assert stays.order_id not in cancelled
+    # The other session is told on a stream of its own, perhaps a moment later.
+    await eventually_async(lambda: placed.order_id in cancelled())
+    assert cancelled()[placed.order_id] == pb.CANCEL_REASON_DISCONNECTED
+    assert stays.order_id not in cancelled()
     await watching.close()
 
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-un
 from grpc_status import rpc_status  # type: ignore[import-untyped] # The same.
 
 from tests.eventually import eventually_async
+from wavetank.cli.ports import ReservedAddresses
 from wavetank.model.events.clearing import ApiKeyCreated
 from wavetank.model.events.matching import BookSampled
 from wavetank.model.events.oracle import (
@@ -71,20 +71,12 @@ class Venue:
 
     redis: RedisServer
     directory: Path
-    port: int = 0
+    address: str
     origin_ns: int = 0
     extra: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
     def start(self) -> subprocess.Popen[bytes]:
-        if not self.port:
-            with socket.socket() as taken:
-                taken.bind(("127.0.0.1", 0))
-                self.port = taken.getsockname()[1]
         self.origin_ns = self.origin_ns or time.time_ns()
         environment = {
             "PATH": os.environ["PATH"],
@@ -151,7 +143,8 @@ async def clearing_log(redis_url: str) -> AsyncIterator[LogWriter]:
 
 @pytest.fixture
 async def venue(own_redis: RedisServer, tmp_path: Path) -> AsyncIterator[Venue]:
-    made = Venue(own_redis, tmp_path)
+    reserved = ReservedAddresses(1)
+    made = Venue(own_redis, tmp_path, reserved.addresses[0])
     made.extra["WAVETANK_ORACLE_SOURCES"] = json.dumps(
         {
             "BTC": [{"kind": "synthetic", "start_price": "60000", "volatility": "0.01"}],
@@ -159,7 +152,8 @@ async def venue(own_redis: RedisServer, tmp_path: Path) -> AsyncIterator[Venue]:
         }
     )
     async with clearing_log(own_redis.url):
-        yield made
+        with reserved:
+            yield made
         if made.process is not None:
             made.stop(signal.SIGKILL)
 

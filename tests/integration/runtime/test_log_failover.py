@@ -43,6 +43,8 @@ async def command(server: RedisServer, *words: str) -> None:
 
 async def follow(replica: RedisServer, primary: RedisServer) -> None:
     """Make one server the replica of another, and return once it has everything."""
+    # By default a primary waits five seconds for more replicas before it sends the first one its data.
+    await command(primary, "CONFIG", "SET", "repl-diskless-sync-delay", "0")
     await command(replica, "REPLICAOF", "127.0.0.1", primary.url.rpartition(":")[2].partition("/")[0])
     client = redis_client(primary.url)
 

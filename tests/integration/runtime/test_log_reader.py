@@ -1,7 +1,7 @@
 """A reader counts every entry once and stops at whatever is missing: against a real Redis."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +155,25 @@ async def test_a_reader_survives_a_restart_of_redis(tmp_path: Path) -> None:
         task.cancel()
         await client.aclose()
         server.stop()
+
+
+async def test_a_cancellation_that_the_client_swallows_ends_the_reader(
+    redis_db: redis.asyncio.Redis, log_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, asked = redis_db.xread, asyncio.Event()
+
+    async def swallowing(*arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - as redis-py has it.
+        asked.set()
+        with suppress(asyncio.CancelledError):
+            return await read(*arguments, **more)
+        return []
+
+    monkeypatch.setattr(redis_db, "xread", swallowing)
+    reading = asyncio.create_task(take(LogReader(redis_db, log_name), 1))
+    await asked.wait()
+    reading.cancel()
+    await asyncio.wait([reading], timeout=5.0)
+    assert reading.cancelled()
 
 
 async def test_the_plain_reader_reads_the_same(redis_url: str, redis_db: redis.asyncio.Redis, log_name: str) -> None:

@@ -29,6 +29,8 @@ class TankSettings(ServiceSettings):
 
 async def main(settings, process):
     print("up", flush=True)
+    if settings.how == "wait":
+        await asyncio.Event().wait()
     if settings.how == "break":
         process.fail(InvariantBroken("the ledger does not sum to zero"))
     if settings.how == "fence":
@@ -80,6 +82,15 @@ def test_a_second_signal_ends_it_at_once() -> None:
     process.terminate()
     process.communicate(timeout=20)
     assert process.returncode == ExitCode.FAILED
+
+
+def test_a_signal_before_it_serves_ends_it_at_once() -> None:
+    process = started("wait")
+    assert said(process) == "up"
+    process.terminate()
+    out, err = process.communicate(timeout=20)
+    assert (out, process.returncode) == ("", ExitCode.OK)
+    assert json.loads(err.splitlines()[-1])["event"] == "process_ended"
 
 
 def test_a_broken_invariant_ends_it_with_its_reason() -> None:

@@ -58,5 +58,13 @@ async def test_the_registry_waits_for_a_redis_that_is_not_there_yet(tmp_path: Pa
     with start_redis(tmp_path, port=port):
         async with asyncio.timeout(10):
             await registry.ready()
+        # Clearing has never run, so nothing is listed; it is waited for.
+        listed = asyncio.create_task(registry.listed())
+        async with asyncio.timeout(10):
+            writer = await LogWriter.open(url, "clearing")
+            await append(writer, *default_instruments()[0].listing())
+            await listed
+        assert [known.symbol for known in registry.instruments.values()] == [default_instruments()[0].symbol]
         task.cancel()
+        await writer.close()
         await client.aclose()

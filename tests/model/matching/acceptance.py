@@ -170,14 +170,23 @@ def takes(state: int, flags: int) -> bool:
 # An order that runs ----------------------------------------------------------------------------
 
 
-def check(shard: Shard, order: Order, others: list[Order], *, amends: bool = False, fires: bool = False) -> None:
+def check(
+    shard: Shard,
+    order: Order,
+    others: list[Order],
+    *,
+    amends: bool = False,
+    fires: bool = False,
+    closes_all: bool = False,
+) -> None:
     """Check an order beside the account's other working orders; set its slid price and its margin price.
 
-    An order that amends another, or that fires, is counted among the open orders already.
+    An order that amends another, or that fires, is counted among the open orders already. One that fires to close a
+    whole position is as large as that is.
     """
     instrument = shard.instruments[order.instrument_id]
     check_price(shard, order, instrument)
-    check_size(shard, order, others, instrument)
+    check_size(shard, order, others, instrument, closes_all=closes_all)
     check_limits(shard, order, others, instrument)
     if not amends:
         check_counts(shard, order, others, fires=fires)
@@ -205,17 +214,17 @@ def check_price(shard: Shard, order: Order, instrument: Instrument) -> None:
     refuse_if(stale and not order.reduces, Reason.PRICE_STALE)
 
 
-def check_lots(order: Order, instrument: Instrument) -> None:
+def check_lots(order: Order, instrument: Instrument, *, closes_all: bool = False) -> None:
     lots, most = order.remaining, instrument.max_order_lots
     refuse_if(not 1 <= lots <= MAX_LOTS, Reason.SIZE_OUT_OF_RANGE, lots, MAX_LOTS)
     # A shown part is fixed when the order is placed; an amended order may become smaller than it.
     display = order.ask.display_lots
     refuse_if(order.order_id == 0 and display > lots, Reason.DISPLAY_OUT_OF_RANGE, display, lots)
-    refuse_if(lots > most, Reason.ORDER_TOO_LARGE, lots, most)
+    refuse_if(lots > most and not closes_all, Reason.ORDER_TOO_LARGE, lots, most)
 
 
-def check_size(shard: Shard, order: Order, others: list[Order], instrument: Instrument) -> None:
-    check_lots(order, instrument)
+def check_size(shard: Shard, order: Order, others: list[Order], instrument: Instrument, *, closes_all: bool) -> None:
+    check_lots(order, instrument, closes_all=closes_all)
     if order.reduces:
         closable = shard.closable(order.account_id, order.instrument_id, order.side) - claimed(order, others)
         refuse_if(

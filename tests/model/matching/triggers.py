@@ -84,5 +84,5 @@ def as_it_runs(shard: Shard, order: Order) -> Order:
     fits = acceptance.takes(state, order.flags)
     refuse_if(not fits, Reason.INSTRUMENT_STATE, state, InstrumentState.TRADING)
     runs.price = acceptance.limit_of(shard, order.ask) if order.is_market else order.price
-    acceptance.check(shard, runs, others, fires=True)
+    acceptance.check(shard, runs, others, fires=True, closes_all=order.remaining == 0)
     return runs

@@ -12,9 +12,11 @@ cdef struct Refusal:
     int64_t allowed
 
 cdef enum:
-    # In place of the index of an order that is replaced: a new one, and one whose trigger has fired.
+    # In place of the index of an order that is replaced: a new one, one whose trigger has fired, and such a one that
+    # closes a whole position, whatever its size.
     NEW = -1
     FIRED = -2
+    FIRED_WHOLE = -3
 
 cdef struct Role:
     # What a PLACE is part of.

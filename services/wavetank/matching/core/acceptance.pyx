@@ -233,7 +233,7 @@ cdef bint _makes_sense(Command* command) noexcept:
 
 
 cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) except -1:
-    """Check an order of known body, or what an open order would become (`replaced`, else NEW or FIRED).
+    """Check an order of known body, or what an open order would become (`replaced`, else NEW, FIRED or FIRED_WHOLE).
 
     Sets the intent's margin price and loss. Return a reason or 0.
     """
@@ -255,7 +255,7 @@ cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) 
         after.open_orders -= 1
     reason = _check_price(shard.book(intent.book), intent, refusal)
     if reason == OK:
-        reason = _check_size(shard.book(intent.book), intent, &after, refusal)
+        reason = _check_size(shard.book(intent.book), intent, &after, replaced == FIRED_WHOLE, refusal)
     if reason == OK:
         reason = _check_limits(shard, intent, &after, replaced, refusal)
     if reason == OK:
@@ -306,21 +306,22 @@ cdef int _check_price(Book* book, Intent* intent, Refusal* refusal) noexcept:
     return OK
 
 
-cdef inline int _check_lots(Book* book, Intent* intent, Refusal* refusal) noexcept:
+cdef inline int _check_lots(Book* book, Intent* intent, bint is_whole, Refusal* refusal) noexcept:
     if not 1 <= intent.lots <= LOTS_LIMIT:
         return refuse(refusal, SIZE_OUT_OF_RANGE, intent.lots, LOTS_LIMIT)
     if intent.display_lots > intent.lots:
         return refuse(refusal, DISPLAY_OUT_OF_RANGE, intent.display_lots, intent.lots)
-    if intent.lots > book.max_order_lots:
+    # A position may have grown by more than one order; what closes all of it must be able to.
+    if intent.lots > book.max_order_lots and not is_whole:
         return refuse(refusal, ORDER_TOO_LARGE, intent.lots, book.max_order_lots)
     return OK
 
 
-cdef int _check_size(Book* book, Intent* intent, Holding* after, Refusal* refusal) noexcept:
+cdef int _check_size(Book* book, Intent* intent, Holding* after, bint is_whole, Refusal* refusal) noexcept:
     cdef int64_t lots = intent.lots
     cdef int64_t closable
     cdef int64_t notional
-    if _check_lots(book, intent, refusal) != OK:
+    if _check_lots(book, intent, is_whole, refusal) != OK:
         return refusal.reason
     if intent.flags & REDUCE_ONLY:
         # Resting reduce-only orders of the side have claimed their part of the position (MTCH-030).
@@ -437,7 +438,7 @@ cdef int check_waiting(Shard shard, Intent* intent, bint is_new, Refusal* refusa
         if is_reached(intent.trigger_kind, intent.side, intent.trigger_price_ticks, price):
             return refuse(refusal, TRIGGER_PRICE_PASSED, intent.trigger_price_ticks, price)
     if not is_whole:
-        reason = _check_lots(book, intent, refusal)
+        reason = _check_lots(book, intent, False, refusal)
         if reason != OK:
             return reason
     if intent.flags & REDUCE_ONLY:

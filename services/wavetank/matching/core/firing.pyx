@@ -6,7 +6,7 @@ then all are looked at anew: a run may move the last price, and so fire others, 
 
 from libc.stdint cimport int32_t, int64_t
 
-from wavetank.matching.core.acceptance cimport FIRED, Refusal, check, market_limit, refuse
+from wavetank.matching.core.acceptance cimport FIRED, FIRED_WHOLE, Refusal, check, market_limit, refuse
 from wavetank.matching.core.groups cimport decide, group_of, Membership
 from wavetank.matching.core.matching cimport cancel_refused, match
 from wavetank.matching.core.orders cimport OrderDetails
@@ -135,4 +135,4 @@ cdef int _check(Shard shard, int32_t index, Intent* intent, Refusal* refusal) ex
         if book.mark_ticks == 0:
             return refuse(refusal, NO_REFERENCE_PRICE, 0, 0)
         intent.price_ticks = market_limit(book, order.side, shard.orders.details_of(order).slippage_cap_ppm)
-    return check(shard, intent, FIRED, refusal)
+    return check(shard, intent, FIRED if order.remaining_lots else FIRED_WHOLE, refusal)

@@ -146,6 +146,21 @@ def test_position_orders_close_the_whole_of_it_and_end_with_it(desk: Desk) -> No
     assert ended(desk) == [(loss.order_id, CancelReason.REDUCE_ONLY), (profit.order_id, CancelReason.REDUCE_ONLY)]
 
 
+def test_what_closes_a_whole_position_may_be_larger_than_the_largest_order(desk: Desk) -> None:
+    # One order is at most 5,000 lots, a position at most 8,000.
+    desk.give(ALICE, 5_000)
+    desk.give(ALICE, 2_000)
+    too_large = place(desk, GroupKind.POSITION, order(SELL, 7_000, 940, flags=REDUCE_ONLY, **stop(950)))
+    assert (too_large[1].reason, too_large[1].was) == (Reason.ORDER_TOO_LARGE, 7_000)
+    place(desk, GroupKind.POSITION, order(SELL, 0, 940, flags=REDUCE_ONLY, time_in_force=IOC, **stop(950)))
+    desk.place(CAROL, BUY, 5_000, 950)
+    desk.place(CAROL, BUY, 2_000, 940)
+    desk.mark(950)
+    assert desk.kinds() == ["MarkApplied", "OrderTriggered", "Traded", "Traded"]
+    assert next(desk.of_kind("OrderTriggered")).size_lots == 7_000
+    assert desk.engine.position(ALICE, 1) == 0
+
+
 def test_one_that_is_refused_refuses_all(desk: Desk) -> None:
     head, *members = place(desk, GroupKind.ONE_CANCELS_OTHER, order(BUY, 50, 990), order(BUY, 50, 2_000))
     assert (head.reason, head.was) == (Reason.BATCH_REFUSED, 1)
