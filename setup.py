@@ -33,7 +33,7 @@ MODULES = [
         language="c++",
         extra_compile_args=[
             "-std=c++17",
-            *(["-O1", *SANITIZED] if CHECKED else ["-O3", "-g", "-fno-plt", "-fno-semantic-interposition"]),
+            *(["-O1", *SANITIZED] if CHECKED else ["-O3", "-g0", "-fno-plt", "-fno-semantic-interposition"]),
         ],
         extra_link_args=SANITIZED[:1] if CHECKED else [],
     )

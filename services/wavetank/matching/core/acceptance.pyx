@@ -83,7 +83,6 @@ from wavetank.model.margin cimport maintenance_of
 from wavetank.model.money cimport LOTS_BOUND, NOTIONAL_BOUND, int128, price_step, round_down_to_grid, round_up_to_grid
 
 
-
 cdef enum:
     # What a PLACE may ask for; QUOTE besides in a mass quote.
     PLACE_FLAGS = POST_ONLY | REDUCE_ONLY | POST_ONLY_SLIDE | CANCEL_ON_DISCONNECT

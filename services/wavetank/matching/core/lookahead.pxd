@@ -1,9 +1,9 @@
 """Looking ahead in a batch: what a later command will read is fetched while an earlier one is worked on.
 
 With accounts and orders by the thousand most of what a command reads is in no near cache, and each line depends on the
-one before it: account, holding; order, its neighbours. One step of each chain is taken per command in between, and where
-the tables of ids led to is kept for the command itself. Nothing is decided here: a guess is compared with
-the command before it is used, and a wrong one costs a search.
+one before it: account, holding; order, its neighbours. One step of each chain is taken per command in between, and
+where the tables of ids led to is kept for the command itself. Nothing is decided here: a guess is compared with the
+command before it is used, and a wrong one costs a search.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint32_t

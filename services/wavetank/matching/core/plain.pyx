@@ -15,7 +15,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from wavetank.matching.core.accounts cimport Account, Holding, margin_price, mark_unsettled
-from wavetank.matching.core.book cimport Book, Level, link, unlink
+from wavetank.matching.core.book cimport Book, Level, link
 from wavetank.matching.core.firing cimport fire_triggers
 from wavetank.matching.core.lookahead cimport Guess, Outlook, fetch, fetch_queue, guess_of, look_ahead
 from wavetank.matching.core.matching cimport match, trim

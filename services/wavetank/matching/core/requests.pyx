@@ -51,7 +51,14 @@ from wavetank.matching.core.words cimport (
     SIZE_OUT_OF_RANGE,
     TRANSFER_CLIPPED,
 )
-from wavetank.model.money cimport LOTS_BOUND, NOTIONAL_BOUND, int128, mul_div_trunc, round_down_to_grid, round_up_to_grid
+from wavetank.model.money cimport (
+    LOTS_BOUND,
+    NOTIONAL_BOUND,
+    int128,
+    mul_div_trunc,
+    round_down_to_grid,
+    round_up_to_grid,
+)
 
 cdef int64_t VALUE_BOUND = <int64_t>1 << 62
 
