@@ -13,13 +13,13 @@ NOTIONAL_BOUND = 2**55 - 1
 
 def tier_of(instrument: Instrument, notional: int) -> tuple[MarginTier, ...]:
     """Return the tiers up to and including the one that a notional falls into."""
-    return tuple(tier for tier in instrument.tiers if tier.lower_notional_micros <= notional)
+    return tuple([tier for tier in instrument.tiers if tier.lower_notional_micros <= notional])
 
 
 def initial_micros(instrument: Instrument, lots: int, price_ticks: int, leverage: int) -> int:
     """Return N / min(leverage, tier's leverage), rounded up (MRGN-020)."""
     notional = min(abs(lots) * price_ticks, NOTIONAL_BOUND)
-    return math.ceil(Fraction(notional, min(leverage, tier_of(instrument, notional)[-1].max_leverage)))
+    return -(-notional // min(leverage, tier_of(instrument, notional)[-1].max_leverage))
 
 
 def maintenance_micros(instrument: Instrument, lots: int, price_ticks: int) -> int:

@@ -37,6 +37,7 @@ from wavetank.model.orders import GroupKind, InstrumentState, LineStatus, SelfTr
 from wavetank.model.reason import Reason
 
 CLIENT_FLAGS = POST_ONLY | REDUCE_ONLY | POST_ONLY_SLIDE | CANCEL_ON_DISCONNECT
+TRIGGERS = ((0, 0), (1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3))
 TAKES_TRIGGERS = (
     InstrumentState.TRADING,
     InstrumentState.POST_ONLY,
@@ -110,8 +111,7 @@ def check_body(ask: Ask, *, quote: bool) -> None:
         and ask.self_trade_prevention <= SelfTradePrevention.EXPIRE_BOTH
         and ask.display_lots >= 0
         and ask.expire_time_ns >= 0
-        and (ask.trigger_kind, ask.trigger_source)
-        in ((0, 0), *((kind, source) for kind in (1, 2) for source in (1, 2, 3)))
+        and (ask.trigger_kind, ask.trigger_source) in TRIGGERS
         and (ask.trigger_price_ticks > 0 if ask.trigger_kind else ask.trigger_price_ticks == 0)
     )
     refuse_if(not known, Reason.MALFORMED)

@@ -39,13 +39,13 @@ def committed_with(shard: Shard, account_id: int, orders: list[Order]) -> int:
         _, price, leverage = row(shard, account_id, instrument_id)
         position = shard.position(account_id, instrument_id)
         # Wherever the fills may lead: all buys alone, or all sells alone.
-        buys = sum(o.remaining for o in orders if o.instrument_id == instrument_id and o.side == BUY)
-        sells = sum(o.remaining for o in orders if o.instrument_id == instrument_id and o.side == SELL)
+        buys = sum([o.remaining for o in orders if o.instrument_id == instrument_id and o.side == BUY])
+        sells = sum([o.remaining for o in orders if o.instrument_id == instrument_id and o.side == SELL])
         total += max(
             initial_micros(instrument, position + buys, price, leverage),
             initial_micros(instrument, position - sells, price, leverage),
         )
-    return total + sum(loss(shard, order) for order in orders)
+    return total + sum([loss(shard, order) for order in orders])
 
 
 def committed(shard: Shard, account_id: int) -> int:

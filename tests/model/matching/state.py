@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 from tests.model.matching.commands import Ask
 from wavetank.matching.core.credit import CreditLine
@@ -76,6 +77,10 @@ class Order:
     answer: tuple[int, int, int, int] = (0, 0, 0, 0)
     """Filled, remaining, value and state as its place was answered."""
 
+    def __copy__(self) -> Order:
+        # The standard way takes a slotted object apart by name, which is ten times as slow.
+        return Order(*ORDER_VALUES(self))
+
     @property
     def reduces(self) -> bool:
         return bool(self.flags & REDUCE_ONLY)
@@ -106,6 +111,9 @@ class Order:
         return self.ask.self_trade_prevention or SelfTradePrevention.EXPIRE_MAKER
 
 
+ORDER_VALUES = attrgetter(*(one.name for one in fields(Order)))
+
+
 @dataclass(slots=True)
 class Account:
     """An account: positions, sums, its line, and the ended orders it remembers."""
@@ -122,6 +130,12 @@ class Account:
     """(seq, instrument, lots, value, fee) of every change of a position."""
     deadline: int = 0
     """When its dead-man switch fires; 0 while it is off."""
+
+    def __copy__(self) -> Account:
+        return Account(*ACCOUNT_VALUES(self))
+
+
+ACCOUNT_VALUES = attrgetter(*(one.name for one in fields(Account)))
 
 
 class Shard:
@@ -192,12 +206,16 @@ class Shard:
 
     def own(self, account_id: int) -> list[Order]:
         """Return the account's open orders by order id, liquidation orders aside."""
-        return [order for order in self.orders if order.account_id == account_id and not order.liquidates]
+        return [order for order in self.orders if order.account_id == account_id and not order.flags & LIQUIDATION]
 
     def working(self, account_id: int, instrument_id: int = 0, side: int = 0) -> list[Order]:
         """Return those of them that have run: they alone commit credit and claim positions."""
         return [
             order
-            for order in self.own(account_id)
-            if order.state == OPEN and instrument_id in (0, order.instrument_id) and side in (0, order.side)
+            for order in self.orders
+            if order.account_id == account_id
+            and order.state == OPEN
+            and not order.flags & LIQUIDATION
+            and instrument_id in (0, order.instrument_id)
+            and side in (0, order.side)
         ]

@@ -43,7 +43,8 @@ def may_fire(shard: Shard, order: Order) -> bool:
 
 def fire_all(shard: Shard) -> None:
     """Fire, lowest order id first, until no condition holds."""
-    while True:
+    # What may not fire need not be asked for its price.
+    while shard.is_open:
         waiting = [o for o in shard.orders if o.state == UNTRIGGERED and holds(shard, o) and may_fire(shard, o)]
         if not waiting:
             return
