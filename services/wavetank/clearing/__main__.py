@@ -34,7 +34,7 @@ from wavetank.runtime.snapshot_keeper import SnapshotKeeper
 from wavetank.runtime.snapshots import SnapshotStore
 from wavetank.v1 import account_pb2_grpc, api_key_pb2_grpc, credit_pb2_grpc
 
-GATHER_MS = 2
+GATHER_MS = 5
 """Wall time in which facts gather: an account gets at most one line in it (PROTOCOL R12), and the shard, whose every
 entry would else wake this process, has the processor."""
 

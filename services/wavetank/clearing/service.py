@@ -244,11 +244,10 @@ class ClearingService:
     def _count(self, fact: _Fact, now_ns: int) -> None:
         entry = fact.entry
         if entry.count:
-            events = list(decode_all(entry.records))
             if fact.log == "oracle":
-                self._core.on_oracle(now_ns, entry.first_seq, events)
+                self._core.on_oracle(now_ns, entry.first_seq, list(decode_all(entry.records)))
             else:
-                self._core.on_matching(now_ns, entry.first_seq, events, shard_of_log(fact.log))
+                self._core.count_records(now_ns, entry.first_seq, entry.records, shard_of_log(fact.log))
         self._cursors[fact.log] = entry.position
 
     def _welcome(self, hello: _Connected) -> None:

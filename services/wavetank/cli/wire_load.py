@@ -8,7 +8,6 @@ true: every answer is read then, and a command that was refused ends the measure
 import asyncio
 import os
 import secrets
-import struct
 import subprocess
 import sys
 import time
@@ -205,8 +204,7 @@ class Quoting:
             place.place.client_order_id = mark
             places.append(place)
         if size == 1:
-            self._place, self._cancel = _Template(places, marks[1:]), _Template(cancels, marks[:1])
-            self._requests = self._in_turns()
+            self._requests = self._in_turns(_Single(places[0], marks[1]), _Single(cancels[0], marks[0]))
         else:
             self._place, self._both = _Template(places, marks[self._half :]), _Template([*cancels, *places], marks)
             self._requests = self._together()
@@ -215,11 +213,11 @@ class Quoting:
         """Return the next request."""
         return next(self._requests)
 
-    def _in_turns(self) -> Iterator[bytes]:
+    def _in_turns(self, place: "_Single", cancel: "_Single") -> Iterator[bytes]:
         while True:
-            ids = self._ids.take(1)
-            yield self._place.filled(self._ids.request_id(), ids)
-            yield self._cancel.filled(self._ids.request_id(), ids)
+            client_order_id = self._ids.take_one()
+            yield place.filled(self._ids.request_id(), client_order_id)
+            yield cancel.filled(self._ids.request_id(), client_order_id)
 
     def _together(self) -> Iterator[bytes]:
         before = self._ids.take(self._half)
@@ -235,7 +233,8 @@ class _Ids:
 
     def __init__(self) -> None:
         # Its last byte is not zero, for zeros at the end are padding.
-        self._suffix = np.frombuffer(secrets.token_bytes(_ID_BYTES - 1) + b"\1", dtype=np.uint8)
+        self._suffix_bytes = secrets.token_bytes(_ID_BYTES - 1) + b"\1"
+        self._suffix = np.frombuffer(self._suffix_bytes, dtype=np.uint8)
         self._next = 0
         self._request = _FIRST_REQUEST_ID
 
@@ -253,6 +252,34 @@ class _Ids:
         ids[:, _ID_BYTES:] = self._suffix
         return ids
 
+    def take_one(self) -> bytes:
+        """Return one new client order id."""
+        self._next += 1
+        return (self._next - 1).to_bytes(_ID_BYTES, "little") + self._suffix_bytes
+
+
+def _head(request_id: int) -> bytes:
+    return bytes(
+        (
+            _REQUEST_ID_FIELD,
+            request_id & 0x7F | 0x80,
+            request_id >> 7 & 0x7F | 0x80,
+            request_id >> 14 & 0x7F | 0x80,
+            request_id >> 21,
+        )
+    )
+
+
+class _Single:
+    """A request of one command as bytes, with a gap for its id; it must cost no more than the echo's request does."""
+
+    def __init__(self, command: pb.Command, mark: bytes) -> None:
+        self._before, _, self._behind = pb.SessionRequest(commands=[command]).SerializeToString().partition(mark)
+
+    def filled(self, request_id: int, client_order_id: bytes) -> bytes:
+        """Return the request with this id."""
+        return b"".join((_head(request_id), self._before, client_order_id, self._behind))
+
 
 class _Template:
     """The commands of a request as bytes, and where in them the ids stand."""
@@ -267,14 +294,7 @@ class _Template:
         """Return the request with these ids."""
         data = self._bytes.copy()
         data[self._where] = ids
-        head = (
-            _REQUEST_ID_FIELD,
-            request_id & 0x7F | 0x80,
-            request_id >> 7 & 0x7F | 0x80,
-            request_id >> 14 & 0x7F | 0x80,
-            request_id >> 21,
-        )
-        return struct.pack("5B", *head) + data.tobytes()
+        return _head(request_id) + data.tobytes()
 
 
 def cpu_seconds(pid: int) -> float:

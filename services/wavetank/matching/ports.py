@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from wavetank.model.events.oracle import PricePublished
-from wavetank.runtime.log_entry import LogEntry, Position
+from wavetank.runtime.log_entry import Position
 
 LevelUpdate = tuple[int, int, int, int, int]
 """A changed price level: instrument, side, price ticks, lots now, orders now."""
@@ -26,9 +26,9 @@ class LogPort(Protocol):
         """Whether appends can be expected to succeed."""
 
     def commit(
-        self, inputs: bytes, records: bytes, count: int, now_ns: int, on_committed: Callable[[LogEntry], None]
+        self, inputs: bytes, records: bytes, count: int, now_ns: int, on_committed: Callable[[int], None]
     ) -> None:
-        """Append one entry, and tell once it is committed; never before this returns."""
+        """Append one entry, and tell its last seq once it is committed; never before this returns."""
 
 
 @dataclass(slots=True)

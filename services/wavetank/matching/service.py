@@ -61,6 +61,8 @@ _LISTING_KINDS = {kind_of(InstrumentListed), kind_of(MarginTierListed)}
 
 
 _END_OF_TIME_NS = 2**63 - 1
+# Named once, for a union written in the loop is made anew with each order.
+_INPUTS = (Fact, FromClearing, Move)
 
 
 def _raising(error: VenueError) -> Callable[[Engine], Any]:
@@ -122,6 +124,8 @@ class MatchingService:
         self._failure: BaseException | None = None
         self._woken = asyncio.Event()
         self._cursor_bytes = b""
+        self._only_time = log_pb2.Inputs()
+        """The inputs of nearly every entry, used again and again."""
         self._drained = asyncio.Event()
         self._in_flight: deque[Batch] = deque()
         self._listed = {instrument.instrument_id for instrument in engine.instruments()}
@@ -329,14 +333,14 @@ class MatchingService:
                 batch.matched(results)
         applied = time.perf_counter()
 
-        def on_committed(entry: LogEntry) -> None:
+        def on_committed(last_seq: int) -> None:
             committed = time.perf_counter()
             try:
-                if entry.last_seq + 1 != self._engine.next_seq:
+                if last_seq + 1 != self._engine.next_seq:
                     raise InvariantBroken(  # noqa: TRY301 - it ends `run` as what the sinks raise does.
-                        f"the log is at seq {entry.last_seq}, the engine at {self._engine.next_seq - 1}"
+                        f"the log is at seq {last_seq}, the engine at {self._engine.next_seq - 1}"
                     )
-                cycle.last_seq = entry.last_seq
+                cycle.last_seq = last_seq
                 self._show(cycle, answers, questions)
             except Exception as error:  # noqa: BLE001 - whatever it is, it ends `run`, which raises it.
                 self._fail(error)
@@ -400,7 +404,7 @@ class MatchingService:
             item = self._inbox.popleft()
             if isinstance(item, Question):
                 questions.append(item)
-            elif isinstance(item, Fact | FromClearing | Move):
+            elif isinstance(item, _INPUTS):
                 self._apply_commands(now_ns, run, answers)
                 if isinstance(item, Fact):
                     self._count(item, now_ns)
@@ -551,9 +555,11 @@ class MatchingService:
         """Return the inputs of the entry; the cursors, which seldom move, are written once."""
         if not self._cursor_bytes:
             self._cursor_bytes = log_pb2.Inputs(cursors=cursor_messages(self._cursors)).SerializeToString()
-        inputs = log_pb2.Inputs(now_ns=now_ns, requests=self._recorded)
+        inputs = self._only_time
         if self._recorded:
+            inputs = log_pb2.Inputs(requests=self._recorded)
             self._recorded = []
+        inputs.now_ns = now_ns
         return inputs.SerializeToString() + self._cursor_bytes
 
     def _state(self) -> bytes:

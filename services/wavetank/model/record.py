@@ -27,7 +27,7 @@ RECORD_VERSION = 1
 E = TypeVar("E")
 
 _HEADER = "<HHiq"
-_HEADER_STRUCT = struct.Struct(_HEADER)
+_HEAD_STRUCT = struct.Struct(f"<H2x4xq{RECORD_BYTES - 16}x")
 
 
 class Event(Protocol):
@@ -129,10 +129,24 @@ def decode(data: bytes | memoryview, offset: int = 0) -> Event:
     return event
 
 
-def kinds(data: bytes | memoryview) -> Iterator[int]:
-    """Yield the kind of each record, without reading the records."""
-    for offset in range(0, len(data), RECORD_BYTES):
-        yield int.from_bytes(data[offset : offset + 2], "little")
+def kinds(data: bytes | memoryview) -> list[int]:
+    """Return the kind of each record, without reading the records.
+
+    Raises:
+        struct.error: these are not whole records.
+
+    """
+    return [kind for kind, _ in heads(data)]
+
+
+def heads(data: bytes | memoryview) -> Iterator[tuple[int, int]]:
+    """Return an iterator over kind and account of each record, for who wants few of them: it reads no more.
+
+    Raises:
+        struct.error: these are not whole records.
+
+    """
+    return _HEAD_STRUCT.iter_unpack(data)
 
 
 def decode_all(data: bytes | memoryview) -> Iterator[Event]:

@@ -165,8 +165,10 @@ def encode_entry(
     if rest:
         raise ValueError(f"records are {len(records)} bytes; a multiple of {RECORD_BYTES} is allowed")
     header = _HEADER.pack(MAGIC, RECORD_VERSION, kind, epoch, first_seq, count, len(inputs), prev, now_ns)
-    body = b"".join((header, inputs, records))
-    return body + hashlib.blake2b(body, digest_size=8).digest()
+    checksum = hashlib.blake2b(header + inputs, digest_size=_CHECKSUM.size)
+    checksum.update(records)
+    # Joined once: the records of a long entry are not copied twice.
+    return b"".join((header, inputs, records, checksum.digest()))
 
 
 def checksum_of(data: bytes) -> int:

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from wavetank.runtime.log_entry import FIELD, LogCorrupt, LogEntry, Position, decode_entry, id_key, log_key
+from wavetank.runtime.redis_connection import CommandRefused, ConnectionLost, RedisConnection
 
 if TYPE_CHECKING:
     import redis
@@ -25,8 +26,11 @@ BLOCK_MS = 1_000
 BEHIND_SECONDS = 30.0
 """Wall time for which a log may end before a reader's position: a writer appends again after a failover."""
 
+_CONNECT_SECONDS = 5.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
+
+_REDIS_IS_AWAY = (RedisConnectionError, RedisTimeoutError, ResponseError, ConnectionLost, CommandRefused, OSError)
 
 
 class LogGap(Exception):
@@ -103,6 +107,8 @@ class LogReader:
         self._gather_seconds = gather_ms / 1_000
         self._behind_seconds = behind_seconds
         self._behind_since: float | None = None
+        self._connection: RedisConnection | None = None
+        """On which `follow` waits."""
         self._logger = structlog.get_logger().bind(log=log)
 
     async def read_available(self) -> list[LogEntry]:
@@ -125,34 +131,50 @@ class LogReader:
             LogCorrupt: an entry is damaged, or of another version.
 
         """
-        pause = 0.0
-        while True:
-            try:
-                rows = await self._read_blocking()
-                _end_if_cancelled()
-                if not rows:
-                    await self._check_not_behind()
+        try:
+            pause = 0.0
+            while True:
+                try:
+                    rows = await self._read_blocking()
                     _end_if_cancelled()
-            except (RedisConnectionError, RedisTimeoutError, ResponseError, OSError) as error:
-                # Also a server that still loads its data answers with an error.
-                if not pause:
-                    self._logger.warning("log_reader_waits", cause=str(error), after=self.position.entry_id)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS) or _FIRST_PAUSE_SECONDS
-                await asyncio.sleep(pause)
-                continue
-            if pause:
-                self._logger.info("log_reader_resumed", after=self.position.entry_id)
-                pause = 0.0
-            for row in rows:
-                yield await self._take(row)
-            if rows and self._gather_seconds:
-                await asyncio.sleep(self._gather_seconds)
+                    if not rows:
+                        await self._check_not_behind()
+                        _end_if_cancelled()
+                except _REDIS_IS_AWAY as error:
+                    # Also a server that still loads its data answers with an error.
+                    if not pause:
+                        self._logger.warning("log_reader_waits", cause=str(error), after=self.position.entry_id)
+                    pause = min(2 * pause, _LONGEST_PAUSE_SECONDS) or _FIRST_PAUSE_SECONDS
+                    await asyncio.sleep(pause)
+                    continue
+                if pause:
+                    self._logger.info("log_reader_resumed", after=self.position.entry_id)
+                    pause = 0.0
+                for row in rows:
+                    yield await self._take(row)
+                if rows and self._gather_seconds:
+                    await asyncio.sleep(self._gather_seconds)
+        finally:
+            self._disconnect()
 
     async def _read_blocking(self) -> list[Any]:
-        answer: Any = await self._client.xread(
-            {self._key: self.position.entry_id}, count=self._batch_entries, block=self._block_ms
-        )
-        return list(answer[0][1]) if answer else []
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = await RedisConnection.beside(self._client, timeout=_CONNECT_SECONDS)
+        command = (b"XREAD", b"COUNT", self._batch_entries, b"BLOCK", self._block_ms, b"STREAMS")
+        try:
+            async with asyncio.timeout(self._block_ms / 1_000 + _CONNECT_SECONDS):
+                answer = await connection.execute(*command, self._key, self.position.entry_id)
+        except (ConnectionLost, TimeoutError):
+            self._disconnect()
+            raise
+        # Fields stand in a row as Redis sends them: names and values in turn.
+        return [(row[0], dict(zip(row[1][::2], row[1][1::2], strict=True))) for row in answer[0][1]] if answer else []
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     async def _take(self, row: Any) -> LogEntry:  # noqa: ANN401 - an entry id and its fields, as redis-py returns them.
         entry_id, data = row[0].decode(), row[1].get(FIELD, b"")

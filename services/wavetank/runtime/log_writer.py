@@ -55,8 +55,8 @@ class LogUnavailable(Exception):
     """The log could not be opened, or was closed by its own process."""
 
 
-OnCommitted = Callable[[LogEntry], None]
-"""Gets an entry that was committed; called in the event loop, and must not raise."""
+OnCommitted = Callable[[int], None]
+"""Gets the last seq of an entry that was committed; called in the event loop, and must not raise."""
 
 
 @dataclass(slots=True)
@@ -64,9 +64,8 @@ class _Append:
     """An append in flight."""
 
     sent: SentEntry
+    now_ns: int
     on_committed: OnCommitted
-    entry: LogEntry | None = None
-    """Made while the answer is on its way."""
 
 
 class LogWriter:
@@ -88,7 +87,7 @@ class LogWriter:
         self._tail = RetainedTail(retained_bytes)
         self._replicas = replicas
         self._pending: _Append | None = None
-        self._waiter: asyncio.Future[LogEntry] | None = None
+        self._waiter: asyncio.Future[int] | None = None
         self._sent_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._connection: RedisConnection | None = None
@@ -211,11 +210,12 @@ class LogWriter:
             InvariantBroken: the entry is empty, time ran back, or another append is in flight.
 
         """
-        waiter: asyncio.Future[LogEntry] = self._loop.create_future()
+        waiter: asyncio.Future[int] = self._loop.create_future()
         self.commit(inputs, records, count, now_ns, waiter.set_result)
+        sent = self._last_sent
         self._waiter = waiter
         try:
-            return await waiter
+            await waiter
         except asyncio.CancelledError:
             # Whether it is in the log is for the resolver to find out.
             if self._pending is not None:
@@ -224,6 +224,16 @@ class LogWriter:
             raise
         finally:
             self._waiter = None
+        return LogEntry(
+            epoch=self.epoch,
+            first_seq=sent.first_seq,
+            count=count,
+            now_ns=now_ns,
+            prev=sent.prev,
+            checksum=sent.checksum,
+            inputs=inputs,
+            records=records,
+        )
 
     def commit(self, inputs: bytes, records: bytes, count: int, now_ns: int, on_committed: OnCommitted) -> None:
         """Append one entry, and tell when it is committed, however long that takes; nobody waits for a task.
@@ -236,7 +246,7 @@ class LogWriter:
             records: records of the events, at least one.
             count: how many they are.
             now_ns: venue time of the inputs; never less than that of the entry before.
-            on_committed: gets the entry.
+            on_committed: gets the entry's last seq.
 
         Raises:
             Fenced, LogLost, LogUnavailable, InvariantBroken: see `append`; nothing was sent.
@@ -254,20 +264,10 @@ class LogWriter:
         data = encode_entry(epoch=epoch, first_seq=first_seq, now_ns=now_ns, prev=prev, inputs=inputs, records=records)
         checksum = checksum_of(data)
         sent = SentEntry(f"{epoch}-{first_seq}", first_seq, first_seq + count - 1, prev, checksum, data)
-        self._pending = append = _Append(sent, on_committed)
+        self._pending = _Append(sent, now_ns, on_committed)
         if self._connection is not None:
+            # Else the resolver sends it.
             self._send(self._connection, sent)
-        # Else the resolver sends it. Either way there is time now for what is needed only once it is committed.
-        append.entry = LogEntry(
-            epoch=epoch,
-            first_seq=first_seq,
-            count=count,
-            now_ns=now_ns,
-            prev=prev,
-            checksum=checksum,
-            inputs=inputs,
-            records=records,
-        )
         if self._timer is None:
             self._timer = self._loop.call_later(self._append_timeout, self._check_time)
 
@@ -330,13 +330,12 @@ class LogWriter:
         """Go on from the append in flight: it is in the log."""
         append = self._pending
         assert append is not None
-        assert append.entry is not None
         passing("after_append")
         self._pending = None
         self._tail.add(append.sent)
         self.position = Position(append.sent.entry_id, append.sent.last_seq, append.sent.checksum)
-        self.last_now_ns = append.entry.now_ns
-        append.on_committed(append.entry)
+        self.last_now_ns = append.now_ns
+        append.on_committed(append.sent.last_seq)
 
     @property
     def _replica_wait_ms(self) -> int:
@@ -455,5 +454,5 @@ class LogWriter:
             self._lose("the connection was lost")
 
 
-def _forget(_entry: LogEntry) -> None:
+def _forget(_last_seq: int) -> None:
     """Nobody waits any more."""

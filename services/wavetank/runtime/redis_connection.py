@@ -1,8 +1,9 @@
 """One connection to Redis that does as little as it can: bytes out, answers in, in order.
 
 It exists for the append path, where each microsecond stands between an order and its acknowledgement: redis.asyncio
-spends several times as long per command in its pool, retries and callbacks. hiredis packs and parses. Everything that
-is not in that path uses `redis_client`.
+spends several times as long per command in its pool, retries and callbacks. hiredis packs and parses. Those who follow
+a log wait for its entries here too, for they wake with the orders and take the processor from them. Everything else
+uses `redis_client`.
 
 Bytes go to the socket at once, not at the end of the event loop's turn, and an answer goes straight to who asked, in
 the turn in which it came (`send`). Waiting on the spot for the answer was tried and was slower than the event loop.
@@ -65,6 +66,25 @@ class RedisConnection(asyncio.Protocol):
 
         """
         wanted: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
+        return await cls._open(wanted, timeout=timeout, on_lost=on_lost)
+
+    @classmethod
+    async def beside(cls, client: "redis.asyncio.Redis", *, timeout: float) -> Self:
+        """Connect to where a client does, for what is asked so often that the client's own way costs too much.
+
+        Args:
+            client: whose server, login and database are meant.
+            timeout: see `open`, as for the errors.
+
+        """
+        pool = client.connection_pool
+        wanted = {**pool.connection_kwargs, "connection_class": pool.connection_class}
+        return await cls._open(wanted, timeout=timeout, on_lost=None)
+
+    @classmethod
+    async def _open(
+        cls, wanted: dict[str, Any], *, timeout: float, on_lost: "Callable[[RedisConnection], None] | None"
+    ) -> Self:
         loop = asyncio.get_running_loop()
         self = cls(on_lost)
         try:

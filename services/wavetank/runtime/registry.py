@@ -178,7 +178,7 @@ class Registry:
 
     def is_valid(self, who: Principal) -> bool:
         """Return whether a principal's key still exists; a long stream asks now and then."""
-        return bool(who.scopes & Scope.INTERNAL) or who.key_id in self._keys
+        return who.key_id in self._keys or bool(who.scopes & Scope.INTERNAL)
 
     def instrument(self, instrument_id: int) -> Instrument:
         """Return an instrument.

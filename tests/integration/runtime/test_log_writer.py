@@ -307,15 +307,15 @@ async def test_a_second_append_in_flight_stops_the_process(redis_server: RedisSe
 
 
 async def test_a_committed_entry_is_told_to_a_callback_once(redis_server: RedisServer, log_name: str) -> None:
-    told: list[LogEntry] = []
+    told: list[int] = []
     async with CuttingProxy(redis_server.url) as proxy, opened(proxy.url, log_name) as writer:
 
-        def commit_next(entry: LogEntry) -> None:
+        def commit_next(last_seq: int) -> None:
             # The next append begins where the one before ends, without a task in between.
-            told.append(entry)
-            assert writer.last_seq == entry.last_seq
+            told.append(last_seq)
+            assert writer.last_seq == last_seq
             if len(told) < 100:
-                writer.commit(b"", RECORD, 1, entry.now_ns + 1, commit_next)
+                writer.commit(b"", RECORD, 1, last_seq + 1, commit_next)
 
         writer.commit(b"", RECORD, 1, 1, commit_next)
         await eventually_async(lambda: len(told) == 100)
@@ -323,7 +323,10 @@ async def test_a_committed_entry_is_told_to_a_callback_once(redis_server: RedisS
         proxy.cut_after_forwarding(b"XADD")
         writer.commit(b"", RECORD, 1, 200, told.append)
         await eventually_async(lambda: len(told) == 101)
-    assert (await entries(redis_server.url, log_name))[1:] == told
+    logged = (await entries(redis_server.url, log_name))[1:]
+    assert [entry.last_seq for entry in logged] == told == list(range(1, 102))
+    assert [entry.now_ns for entry in logged] == [*range(1, 101), 200]
+    assert {entry.records for entry in logged} == {RECORD}
 
 
 async def test_an_entry_without_events_or_back_in_time_is_refused(redis_url: str, log_name: str) -> None:

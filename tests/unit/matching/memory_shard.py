@@ -59,10 +59,10 @@ class MemoryLog:
         return self.entries[-1]
 
     def commit(
-        self, inputs: bytes, records: bytes, count: int, now_ns: int, on_committed: Callable[[LogEntry], None]
+        self, inputs: bytes, records: bytes, count: int, now_ns: int, on_committed: Callable[[int], None]
     ) -> None:
         async def run() -> None:
-            on_committed(await self.append(inputs, records, count, now_ns))
+            on_committed((await self.append(inputs, records, count, now_ns)).last_seq)
 
         self._appending = asyncio.ensure_future(run())
 

@@ -9,8 +9,7 @@ is refused raises `Refused` and changes nothing.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import singledispatchmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wavetank.clearing.core.bank import Bank
 from wavetank.clearing.core.booking import Booking
@@ -25,15 +24,19 @@ from wavetank.model.events import matching as matching_events
 from wavetank.model.events import oracle as oracle_events
 from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.orders import LineStatus
+from wavetank.model.record import RECORD_BYTES, decode, encode_all, heads, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from wavetank.clearing.core.credit import Line
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.clearing.core.state import Account, Liquidation
     from wavetank.model.instrument import Instrument
     from wavetank.model.record import Event
+
+_RELEASES = {kind_of(matching_events.OrderCancelled), kind_of(matching_events.OrderAmended)}
+"""Kinds of which only the account matters."""
 
 
 class Clearing:
@@ -66,6 +69,15 @@ class Clearing:
         self._fresh: set[int] = set()
         """Instruments priced since this process began (LIQ-110)."""
         self._to_review: set[int] = set()
+        self._counts: dict[int, Callable[[Any, int], None]] = {
+            kind_of(matching_events.OrderRejected): self._on_rejected,
+            kind_of(matching_events.Traded): self._on_traded,
+            kind_of(matching_events.PositionTransferred): self._on_transferred,
+            kind_of(matching_events.BookSampled): self._on_sampled,
+            kind_of(matching_events.CreditApplied): self._on_credit_applied,
+            kind_of(matching_events.RequestAnswered): self._on_answered,
+        }
+        """What counts a fact of a shard, by its kind; gets the fact and its seq."""
 
     def _emit(self, event: Event) -> int:
         self.last_seq += 1
@@ -151,12 +163,26 @@ class Clearing:
 
         What was counted before is passed over, so reading an entry again does nothing (INV-090).
         """
+        self.count_records(now_ns, first_seq, encode_all(facts), shard)
+
+    def count_records(self, now_ns: int, first_seq: int, records: bytes, shard: int = 0) -> None:
+        """Count one entry of a shard's log as it stands there; see `on_matching`.
+
+        Nearly all of it is orders that come and go. They move no money, so they are not even decoded.
+        """
         self._at(now_ns)
         self._shard = shard
-        for seq, fact in enumerate(facts, first_seq):
-            if seq > self.state.matching_seqs[shard]:
-                self.state.matching_seqs[shard] = seq
-                self._on_matching_fact(fact, seq)
+        seqs = self.state.matching_seqs
+        counted, seq = seqs[shard], first_seq - 1
+        for seq, (kind, account_id) in enumerate(heads(records), first_seq):
+            if seq <= counted:
+                continue
+            if kind in _RELEASES:
+                self.lines.note_released(account_id, shard)
+            elif kind in self._counts:
+                seqs[shard] = seq
+                self._counts[kind](decode(records, (seq - first_seq) * RECORD_BYTES), seq)
+        seqs[shard] = max(counted, seq)
         self._review_touched()
         self.state.check_invariants()
 
@@ -179,26 +205,13 @@ class Clearing:
             self._emit(events.WithdrawalsGated(instrument_id=0, account_id=0, until_ns=0))
         dispose(self.state, self._now_ns, self._emit)
 
-    @singledispatchmethod
-    def _on_matching_fact(self, fact: Event, seq: int) -> None:
-        # Orders that come do not move money.
-        return
-
-    @_on_matching_fact.register
-    def _(self, fact: matching_events.OrderRejected, _seq: int) -> None:
+    def _on_rejected(self, fact: matching_events.OrderRejected, _seq: int) -> None:
         self.shares.demanded(fact, self._shard, self._now_ns)
 
-    @_on_matching_fact.register(matching_events.OrderCancelled)
-    @_on_matching_fact.register(matching_events.OrderAmended)
-    def _(self, fact: Event, _seq: int) -> None:
-        self.lines.note_released(fact.account_id, self._shard)
-
-    @_on_matching_fact.register
-    def _(self, fact: matching_events.Traded, seq: int) -> None:
+    def _on_traded(self, fact: matching_events.Traded, seq: int) -> None:
         self._booked(self.booking.trade(fact, seq, self._now_ns))
 
-    @_on_matching_fact.register
-    def _(self, fact: matching_events.PositionTransferred, seq: int) -> None:
+    def _on_transferred(self, fact: matching_events.PositionTransferred, seq: int) -> None:
         self._booked(self.booking.transfer(fact, seq))
 
     def _booked(self, account_ids: tuple[int, ...]) -> None:
@@ -206,16 +219,13 @@ class Clearing:
         for account_id in account_ids:
             self.lines.note_released(account_id, self._shard)
 
-    @_on_matching_fact.register
-    def _(self, fact: matching_events.BookSampled, _seq: int) -> None:
+    def _on_sampled(self, fact: matching_events.BookSampled, _seq: int) -> None:
         self._emit(fact)
 
-    @_on_matching_fact.register
-    def _(self, fact: matching_events.CreditApplied, _seq: int) -> None:
+    def _on_credit_applied(self, fact: matching_events.CreditApplied, _seq: int) -> None:
         self.bank.acknowledged(fact, self._shard, self._now_ns)
 
-    @_on_matching_fact.register
-    def _(self, fact: matching_events.RequestAnswered, seq: int) -> None:
+    def _on_answered(self, fact: matching_events.RequestAnswered, seq: int) -> None:
         account = self.state.accounts.get(fact.account_id)
         if account is None:
             return
