@@ -28,7 +28,7 @@ def engine(
     accounts: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Accounts that buy, and as many that sell.")
     ] = 1_000,
-    runs: Annotated[int, typer.Option(min=1, max=1_000, help="Runs, of which the best counts.")] = 5,
+    runs: Annotated[int, typer.Option(min=1, max=1_000, help="Runs, of which the best counts.")] = 15,
     memory: Annotated[
         bool, typer.Option("--memory", help="Also leave a million orders to rest, and weigh them.")
     ] = False,

@@ -295,7 +295,7 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--opening", type=int, default=10_000)
     parser.add_argument("--accounts", type=int, default=1_000, help="of each side")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--memory", action="store_true")
     given = parser.parse_args()
     try:

@@ -8,8 +8,6 @@ test compares the two); the sentences of refusals are those of `refusals`.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-cimport cython
-
 from wavetank.matching.adapters.wire_reader cimport NO_FAULT, PLACES, Request, Shape
 from wavetank.matching.core.records cimport ClientId, Result
 from wavetank.matching.core.words cimport MALFORMED, REJECTED
@@ -49,7 +47,6 @@ cdef enum:
     UNARY_SEQ = 16
 
 
-@cython.final
 cdef class Writer:
     """Bytes that grow towards their beginning; used again and again."""
 
@@ -57,10 +54,10 @@ cdef class Writer:
         self.room.resize(4_096)
         self.used = 0
 
-    cdef int reserve(self, size_t more) except -1:
+    cdef int grow(self, size_t more) except -1:
+        """Make room before what was written."""
         cdef size_t before = self.room.size()
-        if self.used + more > before:
-            self.room.insert(self.room.begin(), before + more, <uint8_t>0)
+        self.room.insert(self.room.begin(), before + more, <uint8_t>0)
         return 0
 
     cdef int raw(self, const void* data, size_t size) except -1:
@@ -87,22 +84,6 @@ cdef class Writer:
             value >>= 7
         at[0] = <uint8_t>value
         return 0
-
-    cdef int number(self, uint32_t tag, int64_t value) except -1:
-        """Write a number with its tag; one that is 0 needs none."""
-        cdef uint8_t* at
-        if value == 0:
-            return 0
-        if 0 < value < 0x80 and tag < 0x80:
-            # Most are so small.
-            self.reserve(2)
-            self.used += 2
-            at = self.room.data() + self.room.size() - self.used
-            at[0] = <uint8_t>tag
-            at[1] = <uint8_t>value
-            return 0
-        self.varint(<uint64_t>value)
-        return self.varint(tag)
 
     cdef int text(self, uint32_t tag, const void* data, size_t size) except -1:
         """Write bytes with their tag; none need none."""
