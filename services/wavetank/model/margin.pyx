@@ -66,7 +66,7 @@ cdef class MarginTable:
             self.tiers.leverage[index] = tier.max_leverage
             self.tiers.numerator[index] = rate
             self.tiers.deduction[index] = (
-                (<int128><int64_t>(deduction >> 62) << 62) + <int64_t>(deduction & (2**62 - 1))
+                <int128><int64_t>(deduction >> 62) * (<int128>1 << 62) + <int64_t>(deduction & (2**62 - 1))
             )
         self.lines = tuple(lines)
 

@@ -36,10 +36,12 @@ cdef class IdTable:
         Which it is, no processor can guess: there is no branch, and nothing waits for what is looked at here.
         """
         cdef uint32_t at = self.home(tag)
-        cdef Entry* first = &self.entries[at]
-        cdef Entry* second = &self.entries[(at + 1) & self.mask]
-        cdef int32_t slot = second.slot if second.tag == tag else -1
-        return first.slot if first.tag == tag else slot
+        cdef Entry first = self.entries[at]
+        cdef Entry second = self.entries[(at + 1) & self.mask]
+        # -1 for another tag. Written as a choice, it would become a branch all the same.
+        cdef int32_t near = first.slot | -<int32_t>(first.tag != tag)
+        cdef int32_t next_to = second.slot | -<int32_t>(second.tag != tag)
+        return near if near >= 0 else next_to
 
     cdef inline int put(self, uint32_t tag, int32_t slot) except -1:
         """Add a slot that is not here yet."""
