@@ -178,12 +178,15 @@ cdef bint _length(Bytes* source, Bytes* inner) noexcept:
 
 
 cdef bint _skip(Bytes* source, uint32_t tag, int depth) noexcept:
-    """Step over a field that means nothing here."""
+    """Step over a field that means nothing here; there is none of number 0."""
+    return tag >> 3 != 0 and _skip_value(source, tag, depth)
+
+
+cdef bint _skip_value(Bytes* source, uint32_t tag, int depth) noexcept:
+    """Step over what stands behind a tag; within a group, as in the generated code, any number will do."""
     cdef uint32_t wire_type = tag & 7
     cdef uint64_t value
     cdef Bytes inner
-    if tag >> 3 == 0:
-        return False
     if wire_type == VARINT:
         return _varint(source, &value)
     if wire_type == LENGTH:
@@ -199,7 +202,7 @@ cdef bint _skip(Bytes* source, uint32_t tag, int depth) noexcept:
     while _short_varint(source, TOP_TAG, &value):
         if (value & 7) == GROUP_END:
             return value >> 3 == tag >> 3
-        if not _skip(source, <uint32_t>value, depth - 1):
+        if not _skip_value(source, <uint32_t>value, depth - 1):
             return False
     return False
 

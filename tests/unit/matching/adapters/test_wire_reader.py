@@ -213,6 +213,16 @@ def test_an_unknown_command_cannot_be_asked_for(field: int) -> None:
         read_unary_request(b"", field, LIMIT)
 
 
+# Field 1023 as a group: around an eight-byte field of number 0, around a varint of it, and around a group of it.
+@pytest.mark.parametrize("inside", ["01 0102030405060708", "00 03", "03 00 01 04"])
+def test_within_a_group_that_means_nothing_any_number_will_do(inside: str) -> None:
+    data = bytes.fromhex(f"08 05 fb3f {inside} fc3f")
+    assert pb.SessionRequest.FromString(data).request_id == 5
+    assert read_session_request(data, LIMIT).request_id == 5
+    # Outside of groups there is no field of number 0.
+    check_session(bytes.fromhex(f"08 05 {inside}"))
+
+
 @pytest.mark.parametrize("cut", range(1, 30))
 def test_a_message_cut_short_is_refused_or_read_alike(cut: int) -> None:
     data = pb.SessionRequest(request_id=5, commands=[placing(client_order_id=b"me"), CANCEL]).SerializeToString()
