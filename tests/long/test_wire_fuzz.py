@@ -91,7 +91,10 @@ def check(data: bytes) -> bool:
         with pytest.raises(ValueError, match="is not the one"):
             read_session_request(data, LIMIT)
         return False
-    found = read_session_request(data, LIMIT)
+    try:
+        found = read_session_request(data, LIMIT)
+    except ValueError:
+        pytest.fail(f"the generated code reads these bytes: {data.hex()}")
     wanted = plain_request(
         list(message.commands), ACCOUNT, OrderFlag.CANCEL_ON_DISCONNECT, atomic=message.atomic, limit=LIMIT
     )
