@@ -136,7 +136,6 @@ class LogReader:
             while True:
                 try:
                     rows = await self._read_blocking()
-                    _end_if_cancelled()
                     if not rows:
                         await self._check_not_behind()
                         _end_if_cancelled()
