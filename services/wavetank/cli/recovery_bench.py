@@ -174,7 +174,7 @@ def recovery(
     Builds a shard in a Redis of its own, kills nothing, and restarts it. The
     building takes nearly all of the time: a minute and a half for a million
     orders and five million events on two free cores, the recovery some seconds
-    of it. The machine needs 4 GB of free memory for that. Progress is shown on
+    of it. Redis alone takes about 1 GB for that. Progress is shown on
     a terminal; elsewhere each step is named when it begins.
 
     Examples:
