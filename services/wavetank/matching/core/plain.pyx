@@ -15,7 +15,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from wavetank.matching.core.accounts cimport Account, Holding, margin_price, mark_unsettled
-from wavetank.matching.core.book cimport Book, Level, link
+from wavetank.matching.core.book cimport Book, Level
 from wavetank.matching.core.firing cimport fire_triggers
 from wavetank.matching.core.lookahead cimport Guess, Outlook, fetch, fetch_queue, guess_of, look_ahead
 from wavetank.matching.core.matching cimport match, trim
@@ -149,7 +149,7 @@ cdef inline bint place_plain(Shard shard, Command* command, Guess* guess, Result
         result.state = FILLED
     elif run.time_in_force == GTC:
         result.state = OPEN
-        _join(shard, &run)
+        shard.books.add(_rest_of(shard, &run))
     else:
         result.state = CANCELLED
         _write_cancelled(
@@ -435,18 +435,6 @@ cdef inline int32_t _rest_of(Shard shard, Run* run) except -2:
     _add_lots(holding, run.side, run.remaining_lots, run.price_ticks)
     mark_unsettled(account, holding, run.holding_index)
     return index
-
-
-cdef inline int _join(Shard shard, Run* run) except -1:
-    """Let what is left of an order rest, behind all others at its price."""
-    cdef int32_t at = shard.books.level_for(run.book_index, run.side, <int32_t>run.price_ticks)
-    cdef int32_t index = _rest_of(shard, run)
-    cdef Level* level = &shard.books.levels[at]
-    shard.orders.slots[index].level = at
-    link(&shard.orders.slots[0], level, index, level.last, -1)
-    level.order_count += 1
-    level.total_lots += run.remaining_lots
-    return shard.books.touch(at)
 
 
 cdef inline void _end(Shard shard, int32_t index, Order* order, Account* account, Holding* holding) noexcept:

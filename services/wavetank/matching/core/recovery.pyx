@@ -11,6 +11,7 @@ neighbours) per event in between. Nothing is decided by that: a guess that turns
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
 from wavetank.matching.core.accounts cimport Account
+from wavetank.matching.core.lookahead cimport fetch, fetch_holding, fetch_order
 from wavetank.matching.core.orders cimport Order, OrderDetails, loss_now
 from wavetank.matching.core.records cimport (
     AUCTION_UNCROSSED,
@@ -46,10 +47,7 @@ from wavetank.matching.core.records cimport (
     Traded,
 )
 from wavetank.matching.core.shard cimport Fees, Intent, Shard, begin_intent, marks_of
-from wavetank.matching.core.words cimport CANCELLED, FILLED, LIQUIDATION, OPEN, PARENT, UNTRIGGERED, WAITING
-
-cdef extern from *:
-    void fetch "__builtin_prefetch"(const void* line) noexcept
+from wavetank.matching.core.words cimport BUY, CANCELLED, FILLED, LIQUIDATION, OPEN, PARENT, SELL, UNTRIGGERED, WAITING
 
 cdef enum:
     # How many events ahead each step is taken.
@@ -113,17 +111,12 @@ cdef inline int32_t _guess_of(Shard shard, Record* record) noexcept:
     return shard.orders.by_id.entries[shard.orders.by_id.home(<uint32_t>_order_of(record))].slot
 
 
-cdef inline void _fetch_order(Shard shard, int32_t index) noexcept:
-    if index >= 0:
-        fetch(&shard.orders.slots[index])
-
-
 cdef void _fetch_slots(Shard shard, Record* record) noexcept:
     """Fetch the order of an event; of one that comes, its account and where its client order id will stand."""
     cdef int32_t account
     cdef uint32_t tag
     if record.kind != ORDER_ACCEPTED:
-        _fetch_order(shard, _guess_of(shard, record))
+        fetch_order(shard, _guess_of(shard, record))
         return
     account = shard.accounts.find(record.account_id)
     if account >= 0:
@@ -141,38 +134,33 @@ cdef void _fetch_neighbours(Shard shard, Record* record) noexcept:
     if record.kind == ORDER_ACCEPTED:
         account = shard.accounts.find(record.account_id)
         at = shard.books.find(record.instrument_id)
-        if account < 0 or at < 0:
+        # Nothing of the event has been checked yet.
+        if account < 0 or at < 0 or not BUY <= (<OrderAccepted*>record).side <= SELL:
             return
-        _fetch_order(shard, shard.accounts.slots[account].last_order)
-        _fetch_holding(shard, shard.accounts.slots[account].first_holding)
+        fetch_order(shard, shard.accounts.slots[account].last_order)
+        fetch_holding(shard, shard.accounts.slots[account].first_holding)
         at = shard.books.level_at(
             at, (<OrderAccepted*>record).side, <int32_t>(<OrderAccepted*>record).price_ticks
         )
         if at >= 0:
-            _fetch_order(shard, shard.books.levels[at].last)
+            fetch_order(shard, shard.books.levels[at].last)
         return
     at = _guess_of(shard, record)
     if at < 0:
         return
     order = &shard.orders.slots[at]
-    _fetch_order(shard, order.next)
-    _fetch_order(shard, order.previous)
-    _fetch_order(shard, order.account_next)
-    _fetch_order(shard, order.account_previous)
-    _fetch_holding(shard, order.holding)
+    fetch_order(shard, order.next)
+    fetch_order(shard, order.previous)
+    fetch_order(shard, order.account_next)
+    fetch_order(shard, order.account_previous)
+    fetch_holding(shard, order.holding)
     if record.kind == TRADED:
         fetch(&shard.orders.pasts[at])
     if order.details >= 0:
         details = &shard.orders.details[order.details]
         fetch(details)
         fetch(&details.refusal)
-        _fetch_order(shard, shard.accounts.slots[details.account].last_remembered)
-
-
-cdef inline void _fetch_holding(Shard shard, int32_t index) noexcept:
-    if index >= 0:
-        fetch(&shard.accounts.holdings[index])
-        fetch(&shard.accounts.holdings[index].account_id)
+        fetch_order(shard, shard.accounts.slots[details.account].last_remembered)
 
 
 cdef bint _apply(Shard shard, Record* record, int64_t seq) except? -1:
