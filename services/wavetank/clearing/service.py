@@ -295,7 +295,7 @@ class ClearingService:
                 self._gate_sent[shard] = is_open
 
     async def _save_snapshot(self) -> None:
-        if self._snapshots is not None and self._log.last_seq > self._snapshot_seq:
+        if self._snapshots is not None:
             await self._snapshots.save(with_cursors(dump(self._core.state), self._cursors), self._cursors)
             self._snapshot_seq = self._log.last_seq
 

@@ -262,7 +262,9 @@ class MatchingService:
             self._is_running = False
             if self._timer is not None:
                 self._timer.cancel()
-        await self._save_snapshot()
+        if self._snapshots is not None:
+            # Whether or not one is being written: that may be of an older state, or come to nothing.
+            await self._snapshots.save(self._state(), self._cursors)
 
     def stop(self) -> None:
         """Refuse new commands, finish those that are there, then end `run`."""
@@ -570,7 +572,3 @@ class MatchingService:
             # One that failed is tried again only when the next is due: the log alone is enough to recover.
             self._snapshot_seq = self._log.last_seq
             self._snapshots.start(self._state, self._cursors)
-
-    async def _save_snapshot(self) -> None:
-        if self._snapshots is not None and self._log.last_seq > self._snapshot_seq:
-            await self._snapshots.save(self._state(), self._cursors)

@@ -1,8 +1,8 @@
 """When snapshots are written, and what follows from each: consumers are registered, and the log may be trimmed.
 
 A small state is written in place (`save`); a large one by a copy of the process (`start`), so that nobody waits for it.
-Kept true: one snapshot is written at a time; what a snapshot covers was committed when it began; a snapshot that fails
-costs only a longer recovery; a copy does not outlive the keeper.
+Kept true: one snapshot is written at a time; what a snapshot covers was committed when it began; a state that was
+written is not written again; a snapshot that fails costs only a longer recovery; a copy does not outlive the keeper.
 """
 
 import asyncio
@@ -44,6 +44,8 @@ class SnapshotKeeper:
         self._trimmer = LogTrimmer(client, writer.log, epoch=writer.epoch, retention_ns=retention_ns)
         self._copy: ForkedState | None = None
         self._task: asyncio.Task[None] | None = None
+        self._saved = Position.START
+        """Where the newest snapshot stands that is known to be whole."""
         self._saved_cursors: dict[str, Position] | None = None
         self._logger = structlog.get_logger().bind(log=writer.log)
 
@@ -58,7 +60,9 @@ class SnapshotKeeper:
             await register_consumer(self._client, log, self._writer.log, position, first=True)
 
     async def save(self, data: bytes, cursors: Mapping[str, Position] = _NO_CURSORS) -> None:
-        """Write a snapshot of the state committed last; Redis not answering costs only a longer recovery.
+        """Write a snapshot of the state committed last, unless there is one, waiting for one that is being written.
+
+        Redis not answering costs only a longer recovery.
 
         Args:
             data: the state.
@@ -71,8 +75,11 @@ class SnapshotKeeper:
         await self.settle()
         writer = self._writer
         position, now_ns = writer.position, writer.last_now_ns
+        if position == self._saved:
+            return
         try:
             await self._store.save(writer.epoch, position, data)
+            self._saved = position
             await self._follow_up(position, now_ns, dict(cursors))
         except RedisError as error:
             self._logger.warning("snapshot_not_saved", cause=str(error))
@@ -114,6 +121,7 @@ class SnapshotKeeper:
         began = asyncio.get_running_loop().time()
         try:
             size = await self._store.save_chunks(self._writer.epoch, position, copy.chunks())
+            self._saved = position
             taken = asyncio.get_running_loop().time() - began
             self._logger.info(
                 "snapshot_saved",

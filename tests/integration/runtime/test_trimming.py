@@ -210,3 +210,25 @@ async def test_a_copy_that_fails_leaves_the_last_snapshots_as_they_were(
     await keeper.close()
     assert not await has_begun()
     assert [snapshot.data for snapshot in await SnapshotStore(redis_db, log_name).load_all()] == [b"kept"]
+
+
+async def test_a_state_that_was_written_is_not_written_again(
+    writer: LogWriter, redis_db: redis.asyncio.Redis, log_name: str
+) -> None:
+    keeper = SnapshotKeeper(redis_db, writer)
+    await append(writer, 1)
+    await keeper.save(b"before")
+    await append(writer, 1)
+    assert keeper.start(lambda: b"last")
+    # It waits for the copy, and finds that this was the last state.
+    await keeper.save(b"last again")
+    assert [snapshot.data for snapshot in await SnapshotStore(redis_db, log_name).load_all()] == [b"last", b"before"]
+
+    def fails() -> bytes:
+        raise MemoryError
+
+    # A copy that came to nothing leaves it to be done.
+    await append(writer, 1)
+    assert keeper.start(fails)
+    await keeper.save(b"in place")
+    assert [snapshot.data for snapshot in await SnapshotStore(redis_db, log_name).load_all()] == [b"in place", b"last"]
