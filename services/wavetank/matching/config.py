@@ -44,7 +44,9 @@ class MatchingConfig(ServiceSettings):
     """Venue time that takers wait under `taker_delay`."""
     ordering_seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
     """Of `random`."""
-    snapshot_every_events: Annotated[int, Field(ge=100)] = 200_000
+    snapshot_every_events: Annotated[int, Field(ge=100)] = 1_000_000
+    """Events between two snapshots, and so about how many a restart applies, which takes it a second or two. At full
+    load five times as many snapshots would cost a tenth of what the shard can carry."""
     log_retention_s: Annotated[int, Field(ge=0)] = 0
     """Venue seconds for which the log is kept at least, before what no consumer needs is trimmed; 0 keeps all."""
     heartbeat_ms: Annotated[int, Field(ge=10, le=60_000)] = 1_000
