@@ -339,10 +339,10 @@ class Exchange:
         self.to_matching.send(self.now_ns, self._delay(), message)
 
     def _commit_clearing(self) -> None:
-        events = self.clearing.take_events()
-        if events:
-            first = self.clearing.last_seq - len(events) + 1
-            self.clearing_log.append(Entry(first, self.now_ns, encode_all(events)))
+        records = self.clearing.take_records()
+        if records:
+            first = self.clearing.last_seq - len(records) // RECORD_BYTES + 1
+            self.clearing_log.append(Entry(first, self.now_ns, records))
 
     # Kills
 
@@ -413,7 +413,7 @@ class Exchange:
                 for account in state.accounts.values()
                 if instrument_id in account.positions
             )
-            assert costs == state.total_cost_micros.get(instrument_id, 0)
+            assert costs == state.ledger.total_cost_micros()[instrument_id]
         for account in state.accounts.values():
             for position in account.positions.values():
                 assert position.lots, "a flat position is kept"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from wavetank.clearing.core.credit import Line
 from wavetank.model.events.clearing import MatchingRequested
-from wavetank.model.record import Event
 from wavetank.runtime.log_entry import LogEntry, Position
 
 
@@ -42,8 +41,8 @@ class ShardLink(Protocol):
 class EventSink(Protocol):
     """Somebody who is told of committed events."""
 
-    def committed(self, first_seq: int, now_ns: int, events: Sequence[Event]) -> None:
-        """Take the events of one committed entry; must not wait."""
+    def committed(self, first_seq: int, now_ns: int, records: bytes) -> None:
+        """Take the records of one committed entry; must not wait."""
 
 
 class SnapshotPort(Protocol):

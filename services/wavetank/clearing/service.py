@@ -25,7 +25,7 @@ from wavetank.clearing.core.snapshot import dump
 from wavetank.clearing.recovery import shard_of_log
 from wavetank.model.invariant import InvariantBroken
 from wavetank.model.reason import Reason
-from wavetank.model.record import decode_all, encode_all
+from wavetank.model.record import RECORD_BYTES, decode_all
 from wavetank.runtime.errors import VenueError
 from wavetank.runtime.recovering import cursor_messages, with_cursors
 from wavetank.v1 import log_pb2
@@ -258,15 +258,16 @@ class ClearingService:
         self._new_links.add(hello.shard)
 
     async def _commit(self, now_ns: int) -> None:
-        events = self._core.take_events()
-        if not events:
+        records = self._core.take_records()
+        if not records:
             return
         inputs = log_pb2.Inputs(now_ns=now_ns, cursors=cursor_messages(self._cursors))
-        entry = await self._log.append(inputs.SerializeToString(), encode_all(events), len(events), now_ns)
+        count = len(records) // RECORD_BYTES
+        entry = await self._log.append(inputs.SerializeToString(), records, count, now_ns)
         if entry.last_seq != self._core.last_seq:
             raise InvariantBroken(f"the log is at seq {entry.last_seq}, the core at {self._core.last_seq}")
         for sink in self._sinks:
-            sink.committed(entry.first_seq, now_ns, events)
+            sink.committed(entry.first_seq, now_ns, records)
 
     def _release(self) -> None:
         core, links = self._core, self._links

@@ -359,8 +359,9 @@ class ClearingMachine(RuleBasedStateMachine):
             for instrument_id, position in account.positions.items()
         }
         assert held == self.paper.positions()
+        costs = self.scene.state.ledger.total_cost_micros()
         for instrument_id in START_TICKS:
-            assert self.scene.state.total_cost_micros.get(instrument_id, 0) == self.paper.realised[instrument_id]
+            assert costs[instrument_id] == self.paper.realised[instrument_id]
 
     @invariant()
     def liquidations_are_under_way_or_wait(self) -> None:

@@ -274,7 +274,7 @@ def test_deleveraging_closes_both_sides_at_the_bankruptcy_price(case: CaseFile) 
         long: (given["offsetting"]["quote_usd"] + given["oracle"]) * MICROS,
     }
     for account_id, wanted in cash.items():
-        scene.account(account_id).cash_micros = wanted
+        scene.state.ledger.add_total(scene.account(account_id).row, wanted - scene.cash(account_id))
     stage, account = DeleverageStage(HyperliquidPolicy()), scene.account(short)
     scene.core.waterfall.start(account, scene.now_ns)
     scene.keep()

@@ -11,18 +11,18 @@ from redis.exceptions import RedisError
 from wavetank.clearing.adapters.wire import account_message, fill_message, position_messages
 from wavetank.model.events import clearing as events
 from wavetank.model.reason import Reason
+from wavetank.model.record import RECORD_BYTES, decode, kind_of, kinds
 from wavetank.runtime.errors import VenueError
 from wavetank.runtime.principal import Scope, principal, require
 from wavetank.v1 import account_pb2, account_pb2_grpc
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
     from wavetank.clearing.adapters.account_events import AccountEvents
     from wavetank.clearing.adapters.fill_history import FillHistory
     from wavetank.clearing.core.clearing import Clearing
     from wavetank.clearing.service import ClearingService
-    from wavetank.model.record import Event
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -48,6 +48,9 @@ def page_size(asked: int) -> int:
     return asked or DEFAULT_PAGE
 
 
+_ENDS = {kind_of(events.Withdrawn), kind_of(events.WithdrawalRefused)}
+
+
 class Withdrawals:
     """Waits for the end of held withdrawals; a sink of committed entries."""
 
@@ -62,10 +65,14 @@ class Withdrawals:
         self._waiting[account_id] = future
         return future
 
-    def committed(self, _first_seq: int, _now_ns: int, committed: Sequence[Event]) -> None:
-        """Take the events of one committed entry; must not wait."""
-        for event in committed:
-            if isinstance(event, events.Withdrawn | events.WithdrawalRefused):
+    def committed(self, _first_seq: int, _now_ns: int, records: bytes) -> None:
+        """Take the records of one committed entry; must not wait."""
+        if not self._waiting:
+            return
+        for index, kind in enumerate(kinds(records)):
+            if kind in _ENDS:
+                event = decode(records, index * RECORD_BYTES)
+                assert isinstance(event, events.Withdrawn | events.WithdrawalRefused)
                 future = self._waiting.pop(event.account_id, None)
                 if future is not None and not future.done():
                     future.set_result(event)

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wavetank.clearing.adapters.wire import event_message
 from wavetank.model.reason import Reason
+from wavetank.model.record import RECORD_BYTES, decode, heads
 from wavetank.runtime.errors import VenueError
 from wavetank.v1 import account_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
-
-    from wavetank.model.record import Event
+    from collections.abc import AsyncGenerator
 
 HELD_EVENTS = 200_000
 """Events held for those who resume, of all accounts together."""
@@ -26,6 +25,19 @@ QUEUED_EVENTS = 10_000
 """Events that may wait for one listener."""
 
 Message = account_pb2.StreamAccountEventsResponse
+
+
+class _Held(NamedTuple):
+    """An event that concerns an account."""
+
+    seq: int
+    now_ns: int
+    account_id: int
+    record: bytes
+
+    def message(self) -> Message | None:
+        """Return what the account is told of it, or None if it is not told."""
+        return event_message(self.seq, self.now_ns, decode(self.record))
 
 
 class _Listener:
@@ -77,7 +89,7 @@ class AccountEvents:
         """Begin behind `last_seq`; what came before can no longer be resumed."""
         self._last_seq = last_seq
         self._first_seq = last_seq + 1
-        self._held: deque[tuple[int, Message]] = deque()
+        self._held: deque[_Held] = deque()
         self._listeners: dict[int, set[_Listener]] = {}
         self._end: VenueError | None = None
 
@@ -88,18 +100,25 @@ class AccountEvents:
             for listener in listeners:
                 listener.end(self._end)
 
-    def committed(self, first_seq: int, now_ns: int, events: Sequence[Event]) -> None:
-        """Take the events of one committed entry; must not wait."""
-        for seq, event in enumerate(events, first_seq):
-            message = event_message(seq, now_ns, event) if event.account_id else None
-            if message is None:
+    def committed(self, first_seq: int, now_ns: int, records: bytes) -> None:
+        """Take the records of one committed entry; must not wait.
+
+        Messages are made only for who listens: most events are those of accounts to which nobody does.
+        """
+        for seq, (_, account_id) in enumerate(heads(records), first_seq):
+            if not account_id:
                 continue
+            at = (seq - first_seq) * RECORD_BYTES
+            held = _Held(seq, now_ns, account_id, records[at : at + RECORD_BYTES])
             if len(self._held) == HELD_EVENTS:
-                self._first_seq = self._held.popleft()[1].seq + 1
-            self._held.append((event.account_id, message))
-            for listener in self._listeners.get(event.account_id, ()):
-                listener.offer(message)
-        self._last_seq = first_seq + len(events) - 1
+                self._first_seq = self._held.popleft().seq + 1
+            self._held.append(held)
+            if account_id in self._listeners:
+                message = held.message()
+                for listener in self._listeners[account_id]:
+                    if message is not None:
+                        listener.offer(message)
+        self._last_seq = first_seq + len(records) // RECORD_BYTES - 1
 
     async def listen(self, account_id: int, from_seq: int) -> AsyncGenerator[Message, None]:
         """Yield the account's events after `from_seq`, or from now on if that is 0.
@@ -121,13 +140,14 @@ class AccountEvents:
             )
         listener = _Listener()
         missed = [
-            message for owner, message in self._held if from_seq and owner == account_id and message.seq > from_seq
+            held.message() for held in self._held if from_seq and held.account_id == account_id and held.seq > from_seq
         ]
         self._listeners.setdefault(account_id, set()).add(listener)
         try:
             yield Message(seq=from_seq or self._last_seq)
             for message in missed:
-                yield message
+                if message is not None:
+                    yield message
             async for message in listener.messages():
                 yield message
         finally:

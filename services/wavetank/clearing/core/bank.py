@@ -91,7 +91,7 @@ class Bank:
         if not 1 <= len(encoded) <= MAX_NAME_BYTES or not name.isprintable():
             message = f"a name has 1 to {MAX_NAME_BYTES} printable bytes, this one {len(encoded)}"
             raise Refused(Reason.MALFORMED, len(encoded), MAX_NAME_BYTES, message)
-        if any(account.name == name for account in self._state.accounts.values()):
+        if name in self._state.names:
             message = f"an account named {name!r} exists"
             raise Refused(Reason.NAME_TAKEN, 0, 0, message)
         if deposit_micros:

@@ -52,8 +52,7 @@ class Booking:
         return account
 
     def _book(self, account: Account, instrument_id: int, delta_lots: int, value_micros: int, fact: _Fact) -> None:
-        position = account.positions.get(instrument_id)
-        lots, cost = (position.lots, position.cost_micros) if position is not None else (0, 0)
+        lots, cost = self._state.ledger.position(account.row, instrument_id)
         leg = book_leg(lots, cost, delta_lots, value_micros)
         self._emit(
             events.FillBooked(
@@ -163,7 +162,7 @@ class Booking:
         rate = fact.funding_rate_e12 if fact.is_paid else 0
         payments = []
         for account in state.holders(fact.instrument_id):
-            lots = account.positions[fact.instrument_id].lots
+            lots, _ = state.ledger.position(account.row, fact.instrument_id)
             payments.append((account, lots, funding_payment(lots, fact.index_price_ticks, rate)))
         payments = [payment for payment in payments if payment[2]]
         for account, lots, payment in payments:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from wavetank.clearing.core.bank import Bank
 from wavetank.clearing.core.booking import Booking
+from wavetank.clearing.core.counting import Counter
 from wavetank.clearing.core.credit import Lines
 from wavetank.clearing.core.health import AccountKind, HealthBand
 from wavetank.clearing.core.shares import Shares
@@ -24,7 +25,7 @@ from wavetank.model.events import matching as matching_events
 from wavetank.model.events import oracle as oracle_events
 from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.orders import LineStatus
-from wavetank.model.record import RECORD_BYTES, decode, encode_all, heads, kind_of
+from wavetank.model.record import RECORD_BYTES, decode, decode_all, encode, encode_all, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from wavetank.clearing.core.state import Account, Liquidation
     from wavetank.model.instrument import Instrument
     from wavetank.model.record import Event
-
-_RELEASES = {kind_of(matching_events.OrderCancelled), kind_of(matching_events.OrderAmended)}
-"""Kinds of which only the account matters."""
 
 
 class Clearing:
@@ -57,7 +55,7 @@ class Clearing:
         self.state = state if state is not None else State(settings)
         self.last_seq = last_seq
         self._now_ns = 0
-        self._events: list[Event] = []
+        self._records: list[bytes] = []
         self._requests: list[tuple[int, events.MatchingRequested]] = []
         self.lines = Lines(self.state, epoch)
         self.waterfall = Waterfall(self.state, self._emit, lambda: self.last_seq + 1)
@@ -77,12 +75,13 @@ class Clearing:
             kind_of(matching_events.CreditApplied): self._on_credit_applied,
             kind_of(matching_events.RequestAnswered): self._on_answered,
         }
-        """What counts a fact of a shard, by its kind; gets the fact and its seq."""
+        """What decides on a fact of a shard, by its kind; gets the fact and its seq."""
+        self._counter = Counter(self.state.ledger, self._counts.keys())
 
     def _emit(self, event: Event) -> int:
         self.last_seq += 1
         self.state.apply(event, self.last_seq, self._now_ns)
-        self._events.append(event)
+        self._records.append(encode(event))
         if event.account_id:
             self.lines.touch(event.account_id)
         if isinstance(event, events.MatchingRequested):
@@ -96,10 +95,14 @@ class Clearing:
     def _at(self, now_ns: int) -> None:
         self._now_ns = max(self._now_ns, now_ns)
 
+    def take_records(self) -> bytes:
+        """Return the records of the events since the last call, to be committed as one entry."""
+        taken, self._records = self._records, []
+        return b"".join(taken)
+
     def take_events(self) -> list[Event]:
-        """Return the events since the last call, to be committed as one entry."""
-        taken, self._events = self._events, []
-        return taken
+        """Return the events since the last call, for who looks at each of them; see `take_records`."""
+        return list(decode_all(self.take_records()))
 
     def take_requests(self) -> list[tuple[int, events.MatchingRequested]]:
         """Return the requests to the shard since the last call: id (seq) and content, in order."""
@@ -109,7 +112,7 @@ class Clearing:
     def unanswered_requests(self) -> list[tuple[int, events.MatchingRequested]]:
         """Return every request without a counted answer, in order, to be sent again (PROTOCOL 4)."""
         pending = dict(self.state.vault_pending)
-        for account in self.state.accounts.values():
+        for account in self.state.liquidated.values():
             if account.liquidation is not None:
                 pending.update(account.liquidation.pending)
         return sorted(pending.items())
@@ -168,23 +171,32 @@ class Clearing:
     def count_records(self, now_ns: int, first_seq: int, records: bytes, shard: int = 0) -> None:
         """Count one entry of a shard's log as it stands there; see `on_matching`.
 
-        Nearly all of it is orders that come and go. They move no money, so they are not even decoded.
+        Nearly all of it is orders that come and go, which move no money, and trades that need no decision: the counter
+        books these, and stops at what is decided here.
         """
         self._at(now_ns)
         self._shard = shard
         seqs = self.state.matching_seqs
-        counted, seq = seqs[shard], first_seq - 1
-        for seq, (kind, account_id) in enumerate(heads(records), first_seq):
-            if seq <= counted:
-                continue
-            if kind in _RELEASES:
-                self.lines.note_released(account_id, shard)
-            elif kind in self._counts:
+        last_seq = first_seq + len(records) // RECORD_BYTES - 1
+        seq = max(first_seq, seqs[shard] + 1)
+        while seq <= last_seq:
+            seq = first_seq + self._counter.run(records, seq - first_seq, first_seq, shard)
+            self._take_booked()
+            if seq <= last_seq:
                 seqs[shard] = seq
-                self._counts[kind](decode(records, (seq - first_seq) * RECORD_BYTES), seq)
-        seqs[shard] = max(counted, seq)
+                fact = decode(records, (seq - first_seq) * RECORD_BYTES)
+                self._counts[kind_of(type(fact))](fact, seq)
+                seq += 1
+        seqs[shard] = max(seqs[shard], last_seq)
+        self._to_review.update(self._counter.review())
         self._review_touched()
         self.state.check_invariants()
+
+    def _take_booked(self) -> None:
+        booked = self._counter.take_events()
+        if booked:
+            self.last_seq += len(booked) // RECORD_BYTES
+            self._records.append(booked)
 
     def on_oracle(self, now_ns: int, first_seq: int, facts: Sequence[Event]) -> None:
         """Count one entry of the oracle's log; what was counted before is passed over (INV-090)."""
@@ -216,8 +228,6 @@ class Clearing:
 
     def _booked(self, account_ids: tuple[int, ...]) -> None:
         self._to_review.update(account_ids)
-        for account_id in account_ids:
-            self.lines.note_released(account_id, self._shard)
 
     def _on_sampled(self, fact: matching_events.BookSampled, _seq: int) -> None:
         self._emit(fact)
@@ -279,12 +289,11 @@ class Clearing:
         )
         if usable and not fact.stale:
             self._fresh.add(fact.instrument_id)
-        for account in self.state.holders(fact.instrument_id):
-            self._to_review.add(account.account_id)
+        if fact.instrument_id in self.state.instruments:
+            self._to_review.update(self.state.ledger.sweep(fact.instrument_id))
 
     def _open_gate_when_fresh(self) -> None:
-        held = {key for account in self.state.accounts.values() for key in account.positions}
-        if self.state.venue_is_open or not self._fresh or not held <= self._fresh:
+        if self.state.venue_is_open or not self._fresh or not self.state.ledger.held() <= self._fresh:
             return
         self._to_review.update(self.state.accounts)
         self._review_touched()
@@ -314,7 +323,7 @@ class Clearing:
     def _has_news(self, account: Account, liquidation: Liquidation) -> bool:
         # Its own fills and answers are no news: what is unfilled is tried again at the next mark.
         # Others may have closed its last position meanwhile.
-        return not account.positions or self.state.newest_mark_seq(account) > liquidation.mark_seq
+        return account.is_flat or self.state.newest_mark_seq(account) > liquidation.mark_seq
 
     def _tell_health(self, account: Account) -> None:
         value = self.state.value(account)

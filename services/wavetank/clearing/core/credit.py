@@ -63,18 +63,15 @@ class Standing:
 
 def standings(state: State, account: Account) -> list[Standing]:
     """Return how an account stands on each shard, at the last marks."""
-    equity = [
-        share.cash_micros - (share.hold.amount_micros if share.hold is not None else 0) for share in account.shares
+    stands = state.ledger.standings(account.row)
+    return [
+        Standing(
+            stand.equity_micros - (share.hold.amount_micros if share.hold is not None else 0),
+            stand.initial_micros,
+            tuple([LineRow(*row) for row in stand.rows]),
+        )
+        for stand, share in zip(stands, account.shares, strict=True)
     ]
-    initial = [0] * len(equity)
-    rows: list[list[LineRow]] = [[] for _ in equity]
-    for instrument, lots, cost_micros in state.legs(account):
-        mark = state.mark_ticks(account, instrument.instrument_id)
-        shard = instrument.shard
-        equity[shard] += lots * mark - cost_micros
-        initial[shard] += instrument.margin.initial_micros(abs(lots) * mark, instrument.max_leverage)
-        rows[shard].append(LineRow(instrument.instrument_id, lots, mark, instrument.max_leverage))
-    return [Standing(own, needed, tuple(listed)) for own, needed, listed in zip(equity, initial, rows, strict=True)]
 
 
 def budget_micros(stand: list[Standing], shard: int) -> int:
@@ -109,15 +106,9 @@ class Lines:
         self._state = state
         self.epoch = epoch
         self._number = 0
-        self._touched: set[int] = set()
         self._wanted: set[tuple[int, int]] = set()
         """Account and shard of lines that go out even if they say nothing new."""
         self._sent: dict[tuple[int, int], Line] = {}
-        self._committed: dict[tuple[int, int], int] = {}
-        """What an account had committed on a shard when that last acknowledged; forgotten as soon as it may be less.
-
-        An estimate, which a restart forgets: it spares asking for what is not there, and decides nothing else.
-        """
 
     @property
     def next_number(self) -> int:
@@ -126,35 +117,36 @@ class Lines:
 
     def touch(self, account_id: int) -> None:
         """Remember that an account's line has changed."""
-        self._touched.add(account_id)
+        self._state.ledger.touch(account_id)
 
     def touch_all(self, shard: int | None = None) -> None:
         """Remember that every account needs a line of a shard that said hello, else of all (PROTOCOL R10)."""
-        self._touched.update(self._state.accounts)
+        self._state.ledger.touch_all()
         shards = range(self._state.shards) if shard is None else (shard,)
         self._wanted.update((account_id, each) for account_id in self._state.accounts for each in shards)
 
     def note_committed(self, account_id: int, shard: int, committed_micros: int) -> None:
-        """Take note of what a shard said an account has committed there."""
-        self._committed[account_id, shard] = committed_micros
+        """Take note of what a shard said an account has committed there.
 
-    def note_released(self, account_id: int, shard: int) -> None:
-        """Take note that an account may have less committed on a shard than it said."""
-        self._committed.pop((account_id, shard), None)
+        An estimate, which a restart forgets, and a fill or the end of an order there too: it spares asking for what is
+        not there, and decides nothing else.
+        """
+        self._state.ledger.note_committed(account_id, shard, committed_micros)
 
     def spare_micros(self, account: Account, stand: list[Standing], shard: int) -> int:
         """Return what a shard can spare of an account's share, as far as clearing knows; 0 while part of it is held."""
         if account.shares[shard].hold is not None:
             return 0
-        committed = self._committed.get((account.account_id, shard), 0)
+        committed = self._state.ledger.committed(account.row, shard) or 0
         return max(0, stand[shard].equity_micros - max(committed, stand[shard].initial_micros))
 
     def take(self) -> list[Line]:
         """Return new lines for the accounts touched, lowered ones first (PROTOCOL R12)."""
         drafts = [
-            draft for account_id in sorted(self._touched) for draft in self._drafts(self._state.accounts[account_id])
+            draft
+            for account_id in self._state.ledger.take_touched()
+            for draft in self._drafts(self._state.accounts[account_id])
         ]
-        self._touched.clear()
         self._wanted.clear()
         drafts.sort(key=self._raised_micros)
         lines = []

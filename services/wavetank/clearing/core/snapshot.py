@@ -1,33 +1,31 @@
 """Snapshots: clearing's state as bytes, and back.
 
-JSON with sorted keys, so that equal states give equal bytes; the state hash is the hash of these
-bytes, and covers the logical state only: no epochs, no line numbers, no wall times (PROTOCOL 4).
+JSON with sorted keys and the ledger's rows in base64, so that equal states give equal bytes; the state hash is the hash
+of these bytes, and covers the logical state only: no epochs, no line numbers, no wall times (PROTOCOL 4).
 Restoring checks the version and the money before anybody uses the state.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationStage
+from wavetank.clearing.core.health import AccountKind, LiquidationStage
 from wavetank.clearing.core.state import (
     Account,
     ApiKey,
     Hold,
     Liquidation,
     Mark,
-    Position,
-    Share,
     ShareHold,
     State,
 )
 from wavetank.model.events.clearing import InstrumentListed, MarginTierListed, MatchingRequested
 from wavetank.model.events.matching import BookSampled
 from wavetank.model.instrument import Instrument
-from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import LineStatus
 from wavetank.model.record import decode, encode
 
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.model.record import Event
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 
 
 class SnapshotUnreadable(Exception):
@@ -62,12 +60,26 @@ def _book(text: str) -> BookSampled:
     return event
 
 
-def _account_out(account: Account) -> dict[str, Any]:
-    fields = asdict(account)
+def _account_out(account: Account) -> list[Any]:
+    """Return what of an account is not in the ledger; what most have none of stands behind, and only if it is there."""
+    shares = {
+        str(shard): [share.received_ns, asdict(share.hold) if share.hold is not None else None]
+        for shard, share in enumerate(account.shares)
+        if share.received_ns or share.hold is not None
+    }
+    rest: dict[str, Any] = {}
+    if shares:
+        rest["shares"] = shares
+    if account.hold is not None:
+        rest["hold"] = asdict(account.hold)
+    if account.cooldown_until_ns:
+        rest["cooldown_until_ns"] = {str(key): until for key, until in account.cooldown_until_ns.items()}
     liquidation = account.liquidation
     if liquidation is not None:
-        fields["liquidation"]["pending"] = {str(key): _hex(event) for key, event in liquidation.pending.items()}
-    return fields
+        rest["liquidation"] = asdict(liquidation)
+        rest["liquidation"]["pending"] = {str(key): _hex(event) for key, event in liquidation.pending.items()}
+    head = [account.account_id, account.name, int(account.kind), int(account.line_status)]
+    return [*head, rest] if rest else head
 
 
 def _ints(table: dict[str, Any]) -> dict[int, Any]:
@@ -93,25 +105,21 @@ def _liquidation_in(fields: dict[str, Any]) -> Liquidation:
     )
 
 
-def _share_in(fields: dict[str, Any]) -> Share:
-    return Share(**{**fields, "hold": ShareHold(**fields["hold"]) if fields["hold"] else None})
-
-
-def _account_in(fields: dict[str, Any]) -> Account:
-    return Account(
-        account_id=fields["account_id"],
-        name=fields["name"],
-        kind=AccountKind(fields["kind"]),
-        cash_micros=fields["cash_micros"],
-        positions={int(key): Position(**value) for key, value in fields["positions"].items()},
-        shares=[_share_in(share) for share in fields["shares"]],
-        band=HealthBand(fields["band"]),
-        line_status=LineStatus(fields["line_status"]),
-        hold=Hold(**fields["hold"]) if fields["hold"] else None,
-        liquidation=_liquidation_in(fields["liquidation"]) if fields["liquidation"] else None,
-        last_instrument_id=fields["last_instrument_id"],
-        cooldown_until_ns=_ints(fields["cooldown_until_ns"]),
-    )
+def _account_in(state: State, fields: list[Any]) -> None:
+    account_id, name, kind, line_status, *rest = fields
+    account = state.open_row(account_id, name, AccountKind(kind))
+    account.line_status = LineStatus(line_status)
+    if not rest:
+        return
+    for shard, (received_ns, hold) in rest[0].get("shares", {}).items():
+        share = account.shares[int(shard)]
+        share.received_ns = received_ns
+        share.hold = ShareHold(**hold) if hold else None
+    if "hold" in rest[0]:
+        account.hold = Hold(**rest[0]["hold"])
+    account.cooldown_until_ns = _ints(rest[0].get("cooldown_until_ns", {}))
+    if "liquidation" in rest[0]:
+        state.liquidate(account, _liquidation_in(rest[0]["liquidation"]))
 
 
 def dump(state: State) -> bytes:
@@ -119,6 +127,7 @@ def dump(state: State) -> bytes:
     content = {
         "version": SNAPSHOT_VERSION,
         "accounts": [_account_out(state.accounts[key]) for key in sorted(state.accounts)],
+        "ledger": base64.b64encode(state.ledger.dump()).decode(),
         "instruments": [
             [_hex(event) for event in state.instruments[key].listing()] for key in sorted(state.instruments)
         ],
@@ -166,13 +175,16 @@ def load(data: bytes, settings: ClearingSettings) -> State:
         message = f"snapshot version {version}, this program reads {SNAPSHOT_VERSION}"
         raise SnapshotUnreadable(message)
     state = State(settings)
-    state.accounts = {fields["account_id"]: _account_in(fields) for fields in content["accounts"]}
     for texts in content["instruments"]:
         listed = [decode(bytes.fromhex(text)) for text in texts]
         heads = [event for event in listed if isinstance(event, InstrumentListed)]
         tiers = [event for event in listed if isinstance(event, MarginTierListed)]
-        state.instruments[heads[0].instrument_id] = Instrument.from_listing(heads[0], tiers)
-    state.marks = {int(key): Mark(**value) for key, value in content["marks"].items()}
+        state.take_listing(Instrument.from_listing(heads[0], tiers))
+    for key, value in content["marks"].items():
+        state.take_mark(int(key), Mark(**value))
+    state.ledger.restore(base64.b64decode(content["ledger"]), content["shards"])
+    for fields in content["accounts"]:
+        _account_in(state, fields)
     state.books = {int(key): _book(text) for key, text in content["books"].items()}
     state.api_keys = {
         key: ApiKey(account_id, bytes.fromhex(secret), scopes)
@@ -191,20 +203,5 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     state.vault_pending = {int(key): _request(text) for key, text in content["vault_pending"].items()}
     state.vault_next_step_ns = _ints(content["vault_next_step_ns"])
     state.deposited_micros = content["deposited_micros"]
-    _add_up(state)
     state.check_invariants()
     return state
-
-
-def _add_up(state: State) -> None:
-    for account in state.accounts.values():
-        shared = sum(share.cash_micros for share in account.shares)
-        if shared != account.cash_micros or len(account.shares) != state.shards:
-            message = f"account {account.account_id} has cash {account.cash_micros}, its shares {shared}"
-            raise InvariantBroken(message)
-        state.conserved_micros += account.cash_micros
-        for instrument_id, position in account.positions.items():
-            state.conserved_micros -= position.cost_micros
-            totals, costs = state.total_lots, state.total_cost_micros
-            totals[instrument_id] = totals.get(instrument_id, 0) + position.lots
-            costs[instrument_id] = costs.get(instrument_id, 0) + position.cost_micros

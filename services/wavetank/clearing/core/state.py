@@ -13,13 +13,12 @@ from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationStage
-from wavetank.clearing.core.ledger import book_leg, wrap64
+from wavetank.clearing.core.ledger import Ledger
 from wavetank.clearing.core.valuation import Valuation, value_account
 from wavetank.model.events import clearing as events
 from wavetank.model.events.matching import BookSampled, MarkApplied
 from wavetank.model.ids import (
     BACKSTOP_VAULT_ID,
-    FEE_ACCOUNT_ID,
     FIRST_CLIENT_ACCOUNT_ID,
     INSURANCE_FUND_ID,
     ROUNDING_ACCOUNT_ID,
@@ -67,7 +66,6 @@ class ShareHold:
     """The shard has acknowledged; the rest of the withdrawal is waited for."""
 
 
-@dataclass(slots=True)
 class Share:
     """What an account has on one shard (PROTOCOL R3).
 
@@ -75,14 +73,31 @@ class Share:
     instrument's shard, so that no fill on one shard ever changes what may be committed on another.
     """
 
-    cash_micros: int = 0
-    counted_value_micros: int = 0
-    """Signed value of all its trades and transfers there, modulo 2^64 (PROTOCOL R2, Q)."""
-    counted_fees_micros: int = 0
-    """Its fees there, modulo 2^64 (F)."""
-    received_ns: int = 0
-    """When credit was last moved here from another shard; 0 for never."""
-    hold: ShareHold | None = None
+    __slots__ = ("_ledger", "_row", "_shard", "hold", "received_ns")
+
+    def __init__(self, ledger: Ledger, row: int, shard: int) -> None:
+        """Stand for a part of a row of the ledger."""
+        self._ledger = ledger
+        self._row = row
+        self._shard = shard
+        self.received_ns = 0
+        """When credit was last moved here from another shard; 0 for never."""
+        self.hold: ShareHold | None = None
+
+    @property
+    def cash_micros(self) -> int:
+        """Cash on the shard."""
+        return self._ledger.part(self._row, self._shard)[0]
+
+    @property
+    def counted_value_micros(self) -> int:
+        """Signed value of all its trades and transfers there, modulo 2^64 (PROTOCOL R2, Q)."""
+        return self._ledger.part(self._row, self._shard)[1]
+
+    @property
+    def counted_fees_micros(self) -> int:
+        """Its fees there, modulo 2^64 (F)."""
+        return self._ledger.part(self._row, self._shard)[2]
 
     @property
     def waits(self) -> bool:
@@ -122,25 +137,61 @@ class Liquidation:
     """Instruments in which lots were closed, in order of the first close."""
 
 
-@dataclass(slots=True)
 class Account:
-    """One account of the ledger."""
+    """One account; its money and its positions stand in a row of the ledger."""
 
-    account_id: int
-    name: str
-    kind: AccountKind
-    cash_micros: int = 0
-    positions: dict[int, Position] = field(default_factory=dict)
-    shares: list[Share] = field(default_factory=lambda: [Share()])
-    """By shard; their cash adds up to the account's."""
-    band: HealthBand = HealthBand.HEALTHY
-    line_status: LineStatus = LineStatus.NORMAL
-    hold: Hold | None = None
-    liquidation: Liquidation | None = None
-    last_instrument_id: int = 0
-    """Where it traded last; a deficit of an account that closed by itself arose there."""
-    cooldown_until_ns: dict[int, int] = field(default_factory=dict)
-    """By instrument, until when liquidation orders are for the whole position; a recovery does not end it."""
+    __slots__ = (
+        "_ledger",
+        "account_id",
+        "cooldown_until_ns",
+        "hold",
+        "kind",
+        "line_status",
+        "liquidation",
+        "name",
+        "row",
+        "shares",
+    )
+
+    def __init__(self, ledger: Ledger, row: int, account_id: int, name: str, kind: AccountKind) -> None:
+        """Stand for a row of the ledger."""
+        self._ledger = ledger
+        self.row = row
+        self.account_id = account_id
+        self.name = name
+        self.kind = kind
+        self.shares = [Share(ledger, row, shard) for shard in range(ledger.shards)]
+        """By shard; their cash adds up to the account's."""
+        self.line_status = LineStatus.NORMAL
+        self.hold: Hold | None = None
+        self.liquidation: Liquidation | None = None
+        self.cooldown_until_ns: dict[int, int] = {}
+        """By instrument, until when liquidation orders are for the whole position; a recovery does not end it."""
+
+    @property
+    def cash_micros(self) -> int:
+        """Cash on all shards together."""
+        return self._ledger.cash(self.row)
+
+    @property
+    def positions(self) -> dict[int, Position]:
+        """Its positions by instrument id, ascending, as they are now."""
+        return {key: Position(lots, cost) for key, lots, cost in self._ledger.positions(self.row)}
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it has no position."""
+        return not self._ledger.position_count(self.row)
+
+    @property
+    def band(self) -> HealthBand:
+        """Band that was told last."""
+        return HealthBand(self._ledger.band(self.row))
+
+    @property
+    def last_instrument_id(self) -> int:
+        """Where it traded last, or 0; a deficit of an account that closed by itself arose there."""
+        return self._ledger.last_instrument_id(self.row)
 
 
 @dataclass(slots=True)
@@ -163,15 +214,6 @@ class ApiKey:
     scopes: int
 
 
-def part_evenly(account: Account, amount_micros: int) -> None:
-    """Part an amount evenly among an account's shares; what does not divide goes to shard 0."""
-    shares = account.shares
-    each = amount_micros // len(shares)
-    for share in shares:
-        share.cash_micros += each
-    shares[0].cash_micros += amount_micros - each * len(shares)
-
-
 def _end_holds(account: Account) -> None:
     account.hold = None
     for share in account.shares:
@@ -185,7 +227,14 @@ class State:
     def __init__(self, settings: ClearingSettings) -> None:
         """Begin with nothing."""
         self.settings = settings
+        limits = settings.health
+        self.ledger = Ledger([(x.numerator, x.denominator) for x in (limits.warn, limits.reduce_only, limits.backstop)])
         self.accounts: dict[int, Account] = {}
+        """By id, ascending."""
+        self.names: set[str] = set()
+        """Of the accounts."""
+        self.liquidated: dict[int, Account] = {}
+        """Those in liquidation, by id; in no order."""
         self.instruments: dict[int, Instrument] = {}
         self.marks: dict[int, Mark] = {}
         self.books: dict[int, BookSampled] = {}
@@ -205,11 +254,6 @@ class State:
         self.vault_next_step_ns: dict[int, int] = {}
         self.deposited_micros = 0
         """Deposits less withdrawals."""
-        self.conserved_micros = 0
-        """Sum over all accounts of cash less cost; equals `deposited_micros` (INV-010)."""
-        self.total_lots: dict[int, int] = {}
-        """Sum of all positions by instrument; 0 after every transaction (INV-020)."""
-        self.total_cost_micros: dict[int, int] = {}
         self._listing: events.InstrumentListed | None = None
         self._tiers: list[events.MarginTierListed] = []
 
@@ -226,16 +270,14 @@ class State:
 
     def holders(self, instrument_id: int) -> Iterator[Account]:
         """Yield the accounts with a position in an instrument, by id."""
-        for account_id in sorted(self.accounts):
-            account = self.accounts[account_id]
-            if instrument_id in account.positions:
-                yield account
+        for account_id in self.ledger.holders(instrument_id):
+            yield self.accounts[account_id]
 
     def legs(self, account: Account) -> list[tuple[Instrument, int, int]]:
         """Return an account's positions by instrument id: instrument, lots, cost."""
         return [
-            (self.instruments[instrument_id], position.lots, position.cost_micros)
-            for instrument_id, position in sorted(account.positions.items())
+            (self.instruments[instrument_id], lots, cost)
+            for instrument_id, lots, cost in self.ledger.positions(account.row)
         ]
 
     def value(self, account: Account, marks: dict[int, int] | None = None) -> Valuation:
@@ -295,16 +337,44 @@ class State:
         settings = self.settings
         if not settings.fund_enabled:
             return 0
-        reserved = sum(
-            account.liquidation.reserve_micros for account in self.accounts.values() if account.liquidation is not None
-        )
         spent = sum(
             amount
             for time_ns, amount in self.fund_payments.get(instrument_id, ())
             if now_ns - time_ns < settings.fund_window_ns
         )
         fund = self.accounts[INSURANCE_FUND_ID].cash_micros
-        return max(0, min(fund - reserved, settings.fund_cap_micros - spent))
+        return max(0, min(fund - self.reserved_micros, settings.fund_cap_micros - spent))
+
+    @property
+    def reserved_micros(self) -> int:
+        """What the insurance fund has set aside for orders in flight."""
+        return sum(account.liquidation.reserve_micros for account in self.liquidated.values() if account.liquidation)
+
+    def open_row(self, account_id: int, name: str, kind: AccountKind) -> Account:
+        """Add an account; its row is a new one, unless the ledger has it."""
+        row = self.ledger.row_of_account(account_id)
+        account = self.accounts[account_id] = Account(self.ledger, row, account_id, name, kind)
+        self.names.add(name)
+        return account
+
+    def liquidate(self, account: Account, liquidation: Liquidation) -> None:
+        """Put an account into liquidation."""
+        account.liquidation = liquidation
+        self.liquidated[account.account_id] = account
+        self.ledger.watch(account.row, is_watched=True)
+
+    def take_mark(self, instrument_id: int, mark: Mark) -> None:
+        """Value positions in an instrument at a mark from now on."""
+        self.marks[instrument_id] = mark
+        if instrument_id in self.instruments:
+            self.ledger.mark(instrument_id, mark.mark_price_ticks)
+
+    def take_listing(self, instrument: Instrument) -> None:
+        """Take over an instrument."""
+        self.instruments[instrument.instrument_id] = instrument
+        self.ledger.list_instrument(instrument)
+        if instrument.instrument_id in self.marks:
+            self.ledger.mark(instrument.instrument_id, self.marks[instrument.instrument_id].mark_price_ticks)
 
     def check_invariants(self) -> None:
         """Check what must hold after every transaction.
@@ -313,16 +383,13 @@ class State:
             InvariantBroken: money or lots were made or lost (INV-010, INV-020).
 
         """
-        if self.conserved_micros != self.deposited_micros:
+        if self.ledger.conserved_micros != self.deposited_micros:
             message = (
-                f"INV-010: accounts hold {self.conserved_micros} micro-dollars, "
+                f"INV-010: accounts hold {self.ledger.conserved_micros} micro-dollars, "
                 f"deposits less withdrawals are {self.deposited_micros}"
             )
             raise InvariantBroken(message)
-        for instrument_id, lots in self.total_lots.items():
-            if lots:
-                message = f"INV-020: positions in instrument {instrument_id} sum to {lots} lots"
-                raise InvariantBroken(message)
+        self.ledger.check()
 
     # Events
 
@@ -358,24 +425,18 @@ class State:
 
     def _move_cash(self, account: Account, amount_micros: int, after_micros: int, instrument_id: int = 0) -> None:
         """Move cash in the share of an instrument's shard, or parted evenly among all shards if it has none."""
-        if instrument_id:
-            account.shares[self.shard_of(instrument_id)].cash_micros += amount_micros
-        else:
-            part_evenly(account, amount_micros)
-        self._add_cash(account, amount_micros, after_micros)
+        self.ledger.add_cash(account.row, amount_micros, instrument_id)
+        self._check_cash(account, after_micros)
 
-    def _add_cash(self, account: Account, amount_micros: int, after_micros: int) -> None:
-        account.cash_micros += amount_micros
-        self.conserved_micros += amount_micros
+    @staticmethod
+    def _check_cash(account: Account, after_micros: int) -> None:
         if account.cash_micros != after_micros:
             message = f"account {account.account_id} has cash {account.cash_micros}, the event says {after_micros}"
             raise InvariantBroken(message)
 
     @apply.register
     def _(self, event: events.AccountOpened, _seq: int, _now_ns: int) -> None:
-        account = Account(event.account_id, event.name.decode(), AccountKind(event.account_kind))
-        account.shares = [Share() for _ in range(self.shards)]
-        self.accounts[event.account_id] = account
+        self.open_row(event.account_id, event.name.decode(), AccountKind(event.account_kind))
         if event.account_id >= self.next_account_id:
             self.next_account_id = event.account_id + 1
 
@@ -393,13 +454,14 @@ class State:
         account = self._account(event.account_id)
         self.deposited_micros -= event.amount_micros
         unheld = event.amount_micros
-        for share in account.shares:
+        for shard, share in enumerate(account.shares):
             if share.hold is not None and share.hold.receiver_shard == events.WITHDRAWAL:
-                share.cash_micros -= share.hold.amount_micros
+                self.ledger.add_part(account.row, shard, -share.hold.amount_micros)
                 unheld -= share.hold.amount_micros
-        part_evenly(account, -unheld)
+        self.ledger.add_parts_evenly(account.row, -unheld)
         _end_holds(account)
-        self._add_cash(account, -event.amount_micros, event.cash_after_micros)
+        self.ledger.add_total(account.row, -event.amount_micros)
+        self._check_cash(account, event.cash_after_micros)
 
     @apply.register
     def _(self, event: events.WithdrawalRefused, _seq: int, _now_ns: int) -> None:
@@ -413,8 +475,9 @@ class State:
             raise InvariantBroken(message)
         self.shards += 1
         self.matching_seqs.append(0)
+        self.ledger.add_shard()
         for account in self.accounts.values():
-            account.shares.append(Share())
+            account.shares.append(Share(self.ledger, account.row, event.shard))
 
     @apply.register
     def _(self, event: events.ShareHeld, seq: int, _now_ns: int) -> None:
@@ -435,11 +498,11 @@ class State:
     @apply.register
     def _(self, event: events.ShareMoved, seq: int, now_ns: int) -> None:
         hold = self._hold(event.account_id, event.shard)
-        shares = self._account(event.account_id).shares
-        giver, receiver = shares[event.shard], shares[event.receiver_shard]
+        account = self._account(event.account_id)
+        giver, receiver = account.shares[event.shard], account.shares[event.receiver_shard]
         giver.hold = None
-        giver.cash_micros -= event.amount_micros
-        receiver.cash_micros += event.amount_micros
+        self.ledger.add_part(account.row, event.shard, -event.amount_micros)
+        self.ledger.add_part(account.row, event.receiver_shard, event.amount_micros)
         if event.amount_micros:
             receiver.received_ns = now_ns
         moved = (hold.receiver_shard, giver.cash_micros, receiver.cash_micros)
@@ -458,42 +521,26 @@ class State:
     @apply.register
     def _(self, event: events.FillBooked, seq: int, _now_ns: int) -> None:
         account = self._account(event.account_id)
-        position = account.positions.get(event.instrument_id) or Position(0, 0)
-        before = position.cost_micros
-        leg = book_leg(position.lots, before, event.delta_lots, event.value_micros)
+        leg = self.ledger.book(account.row, event.instrument_id, event.delta_lots, event.value_micros, event.fee_micros)
         booked = (leg.lots, leg.cost_micros, leg.realised_micros)
         if booked != (event.lots_after, event.cost_after_micros, event.realised_micros):
             message = f"event {seq} books {event}, the ledger says {leg}"
             raise InvariantBroken(message)
-        if leg.lots:
-            account.positions[event.instrument_id] = Position(leg.lots, leg.cost_micros)
-        else:
-            account.positions.pop(event.instrument_id, None)
-        realised = leg.realised_micros - event.fee_micros
-        self._move_cash(account, realised, event.cash_after_micros, event.instrument_id)
-        fees = self._account(FEE_ACCOUNT_ID)
-        self._move_cash(fees, event.fee_micros, fees.cash_micros + event.fee_micros)
-        self.conserved_micros -= leg.cost_micros - before
-        totals, costs = self.total_lots, self.total_cost_micros
-        totals[event.instrument_id] = totals.get(event.instrument_id, 0) + event.delta_lots
-        costs[event.instrument_id] = costs.get(event.instrument_id, 0) + leg.cost_micros - before
-        account.last_instrument_id = event.instrument_id
-        share = account.shares[self.shard_of(event.instrument_id)]
-        share.counted_value_micros = wrap64(share.counted_value_micros + event.value_micros)
-        share.counted_fees_micros = wrap64(share.counted_fees_micros + event.fee_micros)
+        self._check_cash(account, event.cash_after_micros)
         liquidation = account.liquidation
         if liquidation is not None and event.instrument_id not in liquidation.touched:
             liquidation.touched.append(event.instrument_id)
 
     @apply.register
     def _(self, event: MarkApplied, _seq: int, _now_ns: int) -> None:
-        self.marks[event.instrument_id] = Mark(
+        mark = Mark(
             event.mark_price_ticks,
             event.index_price_ticks,
             event.index_time_ns,
             event.oracle_seq,
             bool(event.stale),
         )
+        self.take_mark(event.instrument_id, mark)
 
     @apply.register
     def _(self, event: BookSampled, _seq: int, _now_ns: int) -> None:
@@ -536,7 +583,7 @@ class State:
 
     @apply.register
     def _(self, event: events.HealthBandChanged, _seq: int, _now_ns: int) -> None:
-        self._account(event.account_id).band = HealthBand(event.current)
+        self.ledger.set_band(self._account(event.account_id).row, HealthBand(event.current))
 
     @apply.register
     def _(self, event: events.LineStatusChanged, _seq: int, _now_ns: int) -> None:
@@ -548,9 +595,10 @@ class State:
         if account.liquidation is not None:
             message = f"account {event.account_id} is in liquidation already"
             raise InvariantBroken(message)
-        account.liquidation = Liquidation(event.liquidation_id)
-        if not account.positions and account.last_instrument_id:
-            account.liquidation.touched.append(account.last_instrument_id)
+        liquidation = Liquidation(event.liquidation_id)
+        if account.is_flat and account.last_instrument_id:
+            liquidation.touched.append(account.last_instrument_id)
+        self.liquidate(account, liquidation)
 
     @apply.register
     def _(self, event: events.LiquidationTested, _seq: int, now_ns: int) -> None:
@@ -612,7 +660,9 @@ class State:
     @apply.register
     def _(self, event: events.LiquidationEnded, _seq: int, _now_ns: int) -> None:
         self._liquidation(event.account_id, event.liquidation_id)
-        self._account(event.account_id).liquidation = None
+        account = self.liquidated.pop(event.account_id)
+        account.liquidation = None
+        self.ledger.watch(account.row, is_watched=False)
 
     @apply.register
     def _(self, event: events.WithdrawalsGated, _seq: int, _now_ns: int) -> None:
@@ -631,7 +681,7 @@ class State:
             raise InvariantBroken(message)
         self._tiers.append(event)
         if len(self._tiers) == head.tier_count:
-            self.instruments[head.instrument_id] = Instrument.from_listing(head, self._tiers)
+            self.take_listing(Instrument.from_listing(head, self._tiers))
             self._listing = None
 
     @apply.register

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def dispose(state: State, now_ns: int, emit: Callable[[Event], int]) -> None:
     """Send the vault's next disposal orders, by instrument, where a step is due."""
     vault = state.accounts.get(BACKSTOP_VAULT_ID)
-    if vault is None or vault.liquidation is not None or not vault.positions:
+    if vault is None or vault.liquidation is not None or vault.is_flat:
         return
     busy = {request.instrument_id for request in state.vault_pending.values()}
     value = state.value(vault)

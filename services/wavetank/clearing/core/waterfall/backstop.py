@@ -83,7 +83,7 @@ class BackstopStage:
         held = case.state.value(vault, case.liquidation.marks)
         underway = sum(
             abs(request.value_micros)
-            for account in case.state.accounts.values()
+            for account in case.state.liquidated.values()
             if account.liquidation is not None
             for request in account.liquidation.pending.values()
             if request.receiver_account_id == BACKSTOP_VAULT_ID

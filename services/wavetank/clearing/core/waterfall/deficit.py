@@ -43,11 +43,8 @@ def _cover_deficit(case: Case) -> None:
     state = case.state
     case.step(LiquidationStage.SOCIALISE, StepCause.DEFICIT, value_micros=-account.cash_micros)
     fund = state.accounts[INSURANCE_FUND_ID]
-    reserved = sum(
-        other.liquidation.reserve_micros for other in state.accounts.values() if other.liquidation is not None
-    )
     if state.settings.fund_enabled:
-        amount = min(-account.cash_micros, max(0, fund.cash_micros - reserved))
+        amount = min(-account.cash_micros, max(0, fund.cash_micros - state.reserved_micros))
         case.transfer_cash(fund, account, amount, CashCause.DEFICIT_FUND)
     for instrument_id in case.liquidation.touched:
         if account.cash_micros >= 0:

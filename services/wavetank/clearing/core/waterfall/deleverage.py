@@ -65,7 +65,7 @@ def promises(case: Case, instrument_id: int) -> dict[int, Promise]:
     must leave it its maintenance margin, as one alone must (LIQ-080).
     """
     promised: dict[int, Promise] = {}
-    for account in case.state.accounts.values():
+    for account in case.state.liquidated.values():
         liquidation = account.liquidation
         if liquidation is None or account is case.account:
             continue

@@ -55,7 +55,7 @@ class Waterfall:
         """Tell whether an account enters the waterfall now (LIQ-010, LIQ-030)."""
         if account.kind not in {AccountKind.CLIENT, AccountKind.BACKSTOP_VAULT}:
             return False
-        if not account.positions:
+        if account.is_flat:
             return account.cash_micros < 0
         return self._is_distressed(account, self._tested(account, now_ns))
 
@@ -121,7 +121,7 @@ class Waterfall:
     def _freeze(self, account: Account, now_ns: int) -> None:
         liquidation_id = self._case(account, now_ns).liquidation.liquidation_id
         value = self._tested(account, now_ns)
-        if not account.positions:
+        if account.is_flat:
             outcome = events.LiquidationOutcome.FLAT
         elif self._is_distressed(account, value):
             outcome = events.LiquidationOutcome.CONTINUES
@@ -159,7 +159,7 @@ class Waterfall:
             if account.positions.keys() - case.liquidation.marks.keys():
                 # The vault was handed another leg since its inputs were frozen.
                 self._freeze(account, now_ns)
-            if not account.positions:
+            if account.is_flat:
                 settle_flat(case)
                 self._end(case, events.LiquidationOutcome.FLAT)
             elif not self._is_distressed(account, case.value()):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def book_band(case: Case, value: Valuation) -> bool:
     """Tell whether the account is where orders in the book come first: 2/3 <= h < 1."""
-    return value.is_below_maintenance and not value.is_below_backstop and bool(case.account.positions)
+    return value.is_below_maintenance and not value.is_below_backstop and not case.account.is_flat
 
 
 def tradable_legs(case: Case, value: Valuation) -> list[LegValue]:

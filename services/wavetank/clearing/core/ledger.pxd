@@ -1,0 +1,102 @@
+"""C surface of `ledger`: rows of accounts, and the booking of legs onto them."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libcpp.unordered_map cimport unordered_map
+from libcpp.vector cimport vector
+
+from wavetank.model.margin cimport MarginTiers
+from wavetank.model.money cimport int128
+
+cdef enum:
+    # Numbers of `health.HealthBand`.
+    HEALTHY = 1
+    WARNED = 2
+    REDUCE_ONLY = 3
+    LIQUIDATION = 4
+    BACKSTOP = 5
+    BANKRUPT = 6
+
+cdef struct Holding:
+    int64_t lots
+    int64_t cost_micros
+    int32_t instrument_id
+    int32_t slot
+
+cdef struct Row:
+    int64_t account_id
+    int64_t cash_micros
+    # Its holdings, by instrument id, are `holdings[first : first + count]`; there is room for more.
+    int32_t first
+    int32_t count
+    int32_t room
+    int32_t last_instrument_id
+    uint8_t band
+    # Whether somebody must look at it after every fact; see `Ledger.watch`.
+    uint8_t is_watched
+    uint8_t is_reviewed
+    uint8_t is_touched
+
+# What an account has on one shard.
+cdef struct Part:
+    int64_t cash_micros
+    uint64_t value_micros
+    uint64_t fees_micros
+    # What the shard said is committed there, or UNKNOWN.
+    int64_t committed_micros
+
+cdef struct Listed:
+    int32_t instrument_id
+    int32_t shard
+    int64_t mark_ticks
+    int64_t max_leverage
+    MarginTiers* tiers
+    int64_t total_lots
+    int128 total_cost_micros
+    int64_t holders
+
+cdef struct LegBooked:
+    int64_t lots
+    int64_t cost_micros
+    int64_t realised_micros
+
+cdef struct Health:
+    int64_t equity_micros
+    int64_t maintenance_micros
+
+cdef struct Limit:
+    int64_t numerator
+    int64_t denominator
+
+cdef LegBooked book(int64_t lots, int64_t cost_micros, int64_t delta_lots, int64_t value_micros) except *
+
+cdef class Ledger:
+    cdef vector[Row] rows
+    cdef vector[Holding] holdings
+    cdef vector[Part] parts
+    cdef vector[Listed] listed
+    cdef vector[vector[int32_t]] free
+    cdef unordered_map[int64_t, int32_t] row_of
+    cdef unordered_map[int32_t, int32_t] slot_of
+    cdef vector[int32_t] touched
+    cdef readonly int shards
+    cdef int128 conserved
+    cdef Limit warn
+    cdef Limit reduce_only
+    cdef Limit backstop
+    cdef list tables
+    cdef int32_t fees_row
+
+    cdef int32_t open(self, int64_t account_id) except -1
+    cdef int32_t row(self, int64_t account_id) except -1
+    cdef int32_t slot(self, int32_t instrument_id) except -1
+    cdef Holding* find(self, int32_t row, int32_t instrument_id) noexcept
+    cdef Holding* made(self, int32_t row, int32_t slot) except NULL
+    cdef void drop(self, int32_t row, Holding* holding) noexcept
+    cdef LegBooked book_fill(
+        self, int32_t row, int32_t slot, int64_t delta_lots, int64_t value_micros, int64_t fee_micros
+    ) except *
+    cdef void part_evenly(self, int32_t row, int64_t amount_micros) noexcept
+    cdef Health health_of(self, int32_t row) noexcept
+    cdef int band_of(self, Health health) noexcept
+    cdef void touch_row(self, int32_t row) noexcept
+    cdef bint is_news(self, int32_t row) noexcept

@@ -1,0 +1,645 @@
+"""The ledger: one way to book a leg, one way to add money, and the rows that hold the outcome.
+
+Every change of a position, whether by trade, transfer or liquidation, is a leg `(delta lots, signed value)` booked by
+`book_leg`. Cost is kept beside cash, so a leg that opens moves no cash, and what a close realises is the exact
+difference between what came in and what the closed share had cost; rounding stays in the cost until the position is
+flat.
+
+Cash, cost and lots of all accounts stand in rows rather than in objects, because a mark that moves must be held against
+every account that has the instrument, and fills come by the thousand. Kept true: rows are in the order of account ids,
+and a row's holdings in that of instrument ids; what is booked leaves cash less cost, summed over all rows, where
+deposits and withdrawals put it; nothing here decides anything.
+"""
+
+from typing import NamedTuple
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy, memmove
+
+from wavetank.model.margin cimport MarginTable, initial_of, maintenance_of
+from wavetank.model.money cimport mul_div_trunc
+
+from wavetank.model.ids import FEE_ACCOUNT_ID
+from wavetank.model.invariant import InvariantBroken
+
+cdef enum:
+    UNKNOWN = -1
+    LEAST_ROOM = 2
+
+
+class Leg(NamedTuple):
+    """A booked leg: the position and the profit that it leaves behind."""
+
+    lots: int
+    cost_micros: int
+    realised_micros: int
+
+
+class Standing(NamedTuple):
+    """An account on one shard: part and unrealised gains, initial margin, (instrument, lots, mark, leverage) of each."""
+
+    equity_micros: int
+    initial_micros: int
+    rows: list
+
+
+cdef LegBooked book(int64_t lots, int64_t cost_micros, int64_t delta_lots, int64_t value_micros) except *:
+    """Book a leg onto a position; see `book_leg`."""
+    cdef LegBooked leg
+    cdef int64_t size, change, closed, closing_value, removed
+    leg.lots = lots + delta_lots
+    if lots == 0 or (lots > 0) == (delta_lots > 0):
+        leg.cost_micros = cost_micros + value_micros
+        leg.realised_micros = 0
+        return leg
+    size = lots if lots > 0 else -lots
+    change = delta_lots if delta_lots > 0 else -delta_lots
+    closed = size if size < change else change
+    closing_value = value_micros if closed == change else mul_div_trunc(value_micros, closed, change)
+    removed = cost_micros if closed == size else mul_div_trunc(cost_micros, closed, size)
+    leg.cost_micros = cost_micros - removed + (value_micros - closing_value)
+    leg.realised_micros = -closing_value - removed
+    return leg
+
+
+def book_leg(lots, cost_micros, delta_lots, value_micros):
+    """Book a leg onto a position.
+
+    Args:
+        lots: signed position before.
+        cost_micros: signed cost before.
+        delta_lots: signed change, not 0.
+        value_micros: signed value of the change, positive for a buy.
+
+    Returns:
+        The position after, and what was realised; cash grows by that.
+
+    Source: PROTOCOL 1. `cash - cost` changes by exactly `-value_micros`, whatever is realised.
+
+    """
+    cdef LegBooked leg = book(lots, cost_micros, delta_lots, value_micros)
+    return Leg(leg.lots, leg.cost_micros, leg.realised_micros)
+
+
+def wrap64(value):
+    """Return a running sum modulo 2^64, as a signed 64-bit number.
+
+    The shard and clearing compare their sums of values and fees in this form (PROTOCOL R5).
+    """
+    return <int64_t><uint64_t>(value & 0xFFFF_FFFF_FFFF_FFFF)
+
+
+def funding_payment(lots, index_price_ticks, funding_rate_e12):
+    """Return what a holder receives of a funding tick, in micro-dollars; negative is paid.
+
+    The payer's amount rounds up and the receiver's down, which is the floor of the signed amount
+    received (FUND-030).
+    """
+    return -lots * index_price_ticks * funding_rate_e12 // 10**12
+
+
+cdef int64_t mark_or_entry(Listed* listed, Holding* holding) noexcept:
+    """Return the mark of a holding; before the first one a position stands at its entry."""
+    cdef int64_t lots, cost, entry
+    if listed.mark_ticks > 0:
+        return listed.mark_ticks
+    lots = holding.lots if holding.lots > 0 else -holding.lots
+    cost = holding.cost_micros if holding.cost_micros > 0 else -holding.cost_micros
+    entry = cost // lots
+    return entry if entry > 1 else 1
+
+
+cdef object wide(int128 value):
+    return (<int64_t>(value >> 64)) * (1 << 64) + <object><uint64_t>value
+
+
+cdef class Ledger:
+    """All accounts' cash, parts and positions.
+
+    Args:
+        limits: where the bands end, as (numerator, denominator) of warn, reduce-only and backstop.
+
+    A row is what `open` returns for an account; it never changes. Amounts are micro-dollars.
+
+    """
+
+    def __init__(self, limits):
+        self.shards = 1
+        self.tables = []
+        self.free.resize(8)
+        self.fees_row = UNKNOWN
+        (
+            (self.warn.numerator, self.warn.denominator),
+            (self.reduce_only.numerator, self.reduce_only.denominator),
+            (self.backstop.numerator, self.backstop.denominator),
+        ) = limits
+
+    # Rows
+
+    def row_of_account(self, int64_t account_id):
+        """Return an account's row, a new one if it has none.
+
+        Raises:
+            InvariantBroken: account ids do not ascend.
+
+        """
+        if self.row_of.count(account_id):
+            return self.row_of[account_id]
+        return self.open(account_id)
+
+    cdef int32_t open(self, int64_t account_id) except -1:
+        cdef Row row
+        cdef Part part
+        if self.rows.size() and self.rows.back().account_id >= account_id:
+            raise InvariantBroken(f"account {account_id} opens after {self.rows.back().account_id}")
+        row.account_id = account_id
+        row.cash_micros = 0
+        row.first = row.count = row.room = row.last_instrument_id = 0
+        row.band = HEALTHY
+        row.is_watched = row.is_reviewed = row.is_touched = 0
+        part.cash_micros = 0
+        part.value_micros = part.fees_micros = 0
+        part.committed_micros = UNKNOWN
+        self.rows.push_back(row)
+        for _ in range(self.shards):
+            self.parts.push_back(part)
+        cdef int32_t at = <int32_t>self.rows.size() - 1
+        self.row_of[account_id] = at
+        if account_id == FEE_ACCOUNT_ID:
+            self.fees_row = at
+        return at
+
+    cdef int32_t row(self, int64_t account_id) except -1:
+        found = self.row_of.find(account_id)
+        if found == self.row_of.end():
+            raise InvariantBroken(f"account {account_id} does not exist")
+        return self.row_of[account_id]
+
+    def add_shard(self):
+        """Give every account an empty part on one more shard."""
+        cdef vector[Part] wider
+        cdef Part empty
+        cdef size_t row
+        cdef int shard
+        empty.cash_micros = 0
+        empty.value_micros = empty.fees_micros = 0
+        empty.committed_micros = UNKNOWN
+        wider.reserve(self.rows.size() * (self.shards + 1))
+        for row in range(self.rows.size()):
+            for shard in range(self.shards):
+                wider.push_back(self.parts[row * self.shards + shard])
+            wider.push_back(empty)
+        self.parts.swap(wider)
+        self.shards += 1
+
+    def list_instrument(self, instrument):
+        """Take over an instrument, or its new margin table."""
+        cdef Listed listed
+        cdef MarginTable table = instrument.margin
+        cdef int32_t instrument_id = instrument.instrument_id
+        cdef int32_t slot
+        if self.slot_of.count(instrument_id):
+            slot = self.slot_of[instrument_id]
+            self.tables[slot] = table
+            self.listed[slot].tiers = &table.tiers
+            self.listed[slot].max_leverage = instrument.max_leverage
+            return
+        listed.instrument_id = instrument_id
+        listed.shard = instrument.shard
+        listed.mark_ticks = 0
+        listed.max_leverage = instrument.max_leverage
+        listed.tiers = &table.tiers
+        listed.total_lots = 0
+        listed.total_cost_micros = 0
+        listed.holders = 0
+        self.tables.append(table)
+        self.slot_of[instrument_id] = <int32_t>self.listed.size()
+        self.listed.push_back(listed)
+
+    cdef int32_t slot(self, int32_t instrument_id) except -1:
+        if not self.slot_of.count(instrument_id):
+            raise InvariantBroken(f"instrument {instrument_id} is not listed")
+        return self.slot_of[instrument_id]
+
+    def mark(self, int32_t instrument_id, int64_t mark_price_ticks):
+        """Value positions in an instrument at this mark from now on."""
+        self.listed[self.slot(instrument_id)].mark_ticks = mark_price_ticks
+
+    # Money
+
+    def cash(self, int32_t row):
+        """Return an account's cash."""
+        return self.rows[row].cash_micros
+
+    def part(self, int32_t row, int32_t shard):
+        """Return an account's (cash, counted value, counted fees) on a shard; the sums are modulo 2^64."""
+        cdef Part* part = &self.parts[row * self.shards + shard]
+        return part.cash_micros, <int64_t>part.value_micros, <int64_t>part.fees_micros
+
+    def add_cash(self, int32_t row, int64_t amount_micros, int32_t instrument_id):
+        """Move cash in or out, on the shard of an instrument, or parted evenly among all if that is 0."""
+        if instrument_id:
+            self.parts[row * self.shards + self.listed[self.slot(instrument_id)].shard].cash_micros += amount_micros
+        else:
+            self.part_evenly(row, amount_micros)
+        self.rows[row].cash_micros += amount_micros
+        self.conserved += amount_micros
+
+    def add_part(self, int32_t row, int32_t shard, int64_t amount_micros):
+        """Move an account's cash on one shard alone; what moves so sums to 0 or follows by `add_total`."""
+        self.parts[row * self.shards + shard].cash_micros += amount_micros
+
+    def add_parts_evenly(self, int32_t row, int64_t amount_micros):
+        """Part an amount evenly among an account's shards alone; what does not divide goes to shard 0."""
+        self.part_evenly(row, amount_micros)
+
+    def add_total(self, int32_t row, int64_t amount_micros):
+        """Move an account's cash without its parts, which moved before."""
+        self.rows[row].cash_micros += amount_micros
+        self.conserved += amount_micros
+
+    cdef void part_evenly(self, int32_t row, int64_t amount_micros) noexcept:
+        cdef int64_t each = amount_micros // self.shards
+        cdef int shard
+        for shard in range(self.shards):
+            self.parts[row * self.shards + shard].cash_micros += each
+        self.parts[row * self.shards].cash_micros += amount_micros - each * self.shards
+
+    def committed(self, int32_t row, int32_t shard):
+        """Return what a shard said that an account has committed there, or None if that may be less by now."""
+        cdef int64_t committed = self.parts[row * self.shards + shard].committed_micros
+        if committed == UNKNOWN:
+            return None
+        return committed
+
+    def note_committed(self, int64_t account_id, int32_t shard, committed_micros):
+        """Take note of what a shard said; None forgets it."""
+        cdef int32_t row = self.row(account_id)
+        self.parts[row * self.shards + shard].committed_micros = (
+            UNKNOWN if committed_micros is None else committed_micros
+        )
+
+    @property
+    def conserved_micros(self):
+        """Sum over all accounts of cash less cost (INV-010)."""
+        return wide(self.conserved)
+
+    # Positions
+
+    cdef Holding* find(self, int32_t row, int32_t instrument_id) noexcept:
+        cdef Row* of = &self.rows[row]
+        cdef int32_t at
+        for at in range(of.first, of.first + of.count):
+            if self.holdings[at].instrument_id == instrument_id:
+                return &self.holdings[at]
+        return NULL
+
+    cdef Holding* made(self, int32_t row, int32_t slot) except NULL:
+        """Make room for a holding and return it, at 0."""
+        cdef Row* of = &self.rows[row]
+        cdef int32_t room, first, at, order = 0
+        if of.count == of.room:
+            room = 2 * of.room if of.room else LEAST_ROOM
+            while (LEAST_ROOM << order) < room:
+                order += 1
+            if order >= <int32_t>self.free.size():
+                raise InvariantBroken(f"account {of.account_id} has {of.count} positions, more than the ledger keeps")
+            if self.free[order].size():
+                first = self.free[order].back()
+                self.free[order].pop_back()
+            else:
+                first = <int32_t>self.holdings.size()
+                self.holdings.resize(self.holdings.size() + room)
+            if of.room:
+                memcpy(&self.holdings[first], &self.holdings[of.first], of.count * sizeof(Holding))
+                self.free[order - 1].push_back(of.first)
+            of.first = first
+            of.room = room
+        cdef int32_t instrument_id = self.listed[slot].instrument_id
+        at = of.first + of.count
+        while at > of.first and self.holdings[at - 1].instrument_id > instrument_id:
+            self.holdings[at] = self.holdings[at - 1]
+            at -= 1
+        self.holdings[at].lots = self.holdings[at].cost_micros = 0
+        self.holdings[at].instrument_id = instrument_id
+        self.holdings[at].slot = slot
+        of.count += 1
+        self.listed[slot].holders += 1
+        return &self.holdings[at]
+
+    cdef void drop(self, int32_t row, Holding* holding) noexcept:
+        cdef Row* of = &self.rows[row]
+        cdef size_t behind = &self.holdings[of.first + of.count - 1] - holding
+        self.listed[holding.slot].holders -= 1
+        memmove(holding, holding + 1, behind * sizeof(Holding))
+        of.count -= 1
+
+    cdef LegBooked book_fill(
+        self, int32_t row, int32_t slot, int64_t delta_lots, int64_t value_micros, int64_t fee_micros
+    ) except *:
+        """Book one side of a trade or transfer: position, cash, fee account, sums; the one place where lots change."""
+        cdef Listed* listed = &self.listed[slot]
+        cdef Holding* holding = self.find(row, listed.instrument_id)
+        cdef int64_t lots = 0, cost = 0
+        if holding != NULL:
+            lots, cost = holding.lots, holding.cost_micros
+        cdef LegBooked leg = book(lots, cost, delta_lots, value_micros)
+        if leg.lots == 0:
+            if holding != NULL:
+                self.drop(row, holding)
+        else:
+            if holding == NULL:
+                holding = self.made(row, slot)
+            holding.lots = leg.lots
+            holding.cost_micros = leg.cost_micros
+        cdef int64_t gained = leg.realised_micros - fee_micros
+        cdef Part* part = &self.parts[row * self.shards + listed.shard]
+        part.cash_micros += gained
+        part.value_micros += <uint64_t>value_micros
+        part.fees_micros += <uint64_t>fee_micros
+        part.committed_micros = UNKNOWN
+        self.rows[row].cash_micros += gained
+        self.rows[row].last_instrument_id = listed.instrument_id
+        self.rows[self.fees_row].cash_micros += fee_micros
+        self.part_evenly(self.fees_row, fee_micros)
+        self.conserved += leg.realised_micros - (leg.cost_micros - cost)
+        listed.total_lots += delta_lots
+        listed.total_cost_micros += leg.cost_micros - cost
+        self.touch_row(row)
+        return leg
+
+    def book(self, int32_t row, int32_t instrument_id, delta_lots, value_micros, fee_micros):
+        """Book one side of a trade or transfer onto an account; return the leg.
+
+        Raises:
+            InvariantBroken: the instrument is not listed.
+            OverflowError: the cost does not fit 64 bits.
+
+        """
+        cdef LegBooked leg = self.book_fill(row, self.slot(instrument_id), delta_lots, value_micros, fee_micros)
+        return Leg(leg.lots, leg.cost_micros, leg.realised_micros)
+
+    def position(self, int32_t row, int32_t instrument_id):
+        """Return an account's (lots, cost) in an instrument; (0, 0) for none."""
+        cdef Holding* holding = self.find(row, instrument_id)
+        if holding == NULL:
+            return 0, 0
+        return holding.lots, holding.cost_micros
+
+    def positions(self, int32_t row):
+        """Return an account's (instrument id, lots, cost), by instrument id."""
+        cdef Row* of = &self.rows[row]
+        cdef int32_t at
+        return [
+            (self.holdings[at].instrument_id, self.holdings[at].lots, self.holdings[at].cost_micros)
+            for at in range(of.first, of.first + of.count)
+        ]
+
+    def position_count(self, int32_t row):
+        """Return in how many instruments an account has a position."""
+        return self.rows[row].count
+
+    def last_instrument_id(self, int32_t row):
+        """Return where an account traded last, or 0."""
+        return self.rows[row].last_instrument_id
+
+    def holders(self, int32_t instrument_id):
+        """Return the ids of the accounts with a position in an instrument, ascending."""
+        cdef size_t row
+        if not self.slot_of.count(instrument_id):
+            return []
+        return [
+            self.rows[row].account_id
+            for row in range(self.rows.size())
+            if self.find(<int32_t>row, instrument_id) != NULL
+        ]
+
+    def held(self):
+        """Return the ids of the instruments in which somebody has a position."""
+        cdef size_t slot
+        return {self.listed[slot].instrument_id for slot in range(self.listed.size()) if self.listed[slot].holders}
+
+    def total_lots(self):
+        """Return the sum of all positions by instrument; all are 0 after a transaction (INV-020)."""
+        cdef size_t slot
+        return {self.listed[slot].instrument_id: self.listed[slot].total_lots for slot in range(self.listed.size())}
+
+    def total_cost_micros(self):
+        """Return the cost of all positions by instrument (INV-030)."""
+        cdef size_t slot
+        return {
+            self.listed[slot].instrument_id: wide(self.listed[slot].total_cost_micros)
+            for slot in range(self.listed.size())
+        }
+
+    def check(self):
+        """Check that positions sum to zero in every instrument.
+
+        Raises:
+            InvariantBroken: they do not (INV-020).
+
+        """
+        cdef size_t slot
+        for slot in range(self.listed.size()):
+            if self.listed[slot].total_lots:
+                raise InvariantBroken(
+                    f"INV-020: positions in instrument {self.listed[slot].instrument_id} sum to"
+                    f" {self.listed[slot].total_lots} lots"
+                )
+
+    # Health
+
+    cdef Health health_of(self, int32_t row) noexcept:
+        """Return equity and maintenance margin at the last marks (MRGN-010, MRGN-020)."""
+        cdef Row* of = &self.rows[row]
+        cdef Health health
+        cdef Holding* holding
+        cdef Listed* listed
+        cdef int64_t mark, value
+        cdef int32_t at
+        health.equity_micros = of.cash_micros
+        health.maintenance_micros = 0
+        for at in range(of.first, of.first + of.count):
+            holding = &self.holdings[at]
+            listed = &self.listed[holding.slot]
+            mark = mark_or_entry(listed, holding)
+            value = holding.lots * mark
+            health.equity_micros += value - holding.cost_micros
+            health.maintenance_micros += maintenance_of(listed.tiers, value if value > 0 else -value)
+        return health
+
+    cdef int band_of(self, Health health) noexcept:
+        """Return the band of equity / maintenance margin; see `valuation.health_band`."""
+        cdef int128 equity = health.equity_micros, maintenance = health.maintenance_micros
+        if equity < 0:
+            return BANKRUPT
+        if self.backstop.denominator * equity < self.backstop.numerator * maintenance:
+            return BACKSTOP
+        if equity < maintenance:
+            return LIQUIDATION
+        if self.reduce_only.denominator * equity < self.reduce_only.numerator * maintenance:
+            return REDUCE_ONLY
+        if self.warn.denominator * equity < self.warn.numerator * maintenance:
+            return WARNED
+        return HEALTHY
+
+    def health(self, int32_t row):
+        """Return an account's (equity, maintenance margin) at the last marks."""
+        cdef Health health = self.health_of(row)
+        return health.equity_micros, health.maintenance_micros
+
+    def band(self, int32_t row):
+        """Return the band that was told of an account last."""
+        return self.rows[row].band
+
+    def set_band(self, int32_t row, int band):
+        """Remember the band that was told of an account."""
+        self.rows[row].band = <uint8_t>band
+
+    def watch(self, int32_t row, bint is_watched):
+        """Have an account reviewed after each fact that concerns it, and its trades booked one by one."""
+        self.rows[row].is_watched = is_watched
+
+    cdef bint is_news(self, int32_t row) noexcept:
+        """Tell whether an account must be reviewed: it is watched, in distress, or its band is not the one told."""
+        cdef int band
+        if self.rows[row].is_watched:
+            return True
+        band = self.band_of(self.health_of(row))
+        return band != self.rows[row].band or band >= LIQUIDATION
+
+    def sweep(self, int32_t instrument_id):
+        """Return the ids of those holders of an instrument that must be reviewed, ascending; all holders are touched.
+
+        It is asked whenever a mark has moved, so it looks at every account that has the instrument.
+        """
+        cdef size_t row
+        found = []
+        for row in range(self.rows.size()):
+            if self.rows[row].count and self.find(<int32_t>row, instrument_id) != NULL:
+                self.touch_row(<int32_t>row)
+                if self.is_news(<int32_t>row):
+                    found.append(self.rows[row].account_id)
+        return found
+
+    def standings(self, int32_t row):
+        """Return how an account stands on each shard, at the last marks, holds not taken off."""
+        cdef Row* of = &self.rows[row]
+        cdef Holding* holding
+        cdef Listed* listed
+        cdef int64_t mark, value
+        cdef int32_t at, shard
+        cdef vector[int64_t] equity, initial
+        for shard in range(self.shards):
+            equity.push_back(self.parts[row * self.shards + shard].cash_micros)
+            initial.push_back(0)
+        lines = [[] for _ in range(self.shards)]
+        for at in range(of.first, of.first + of.count):
+            holding = &self.holdings[at]
+            listed = &self.listed[holding.slot]
+            mark = mark_or_entry(listed, holding)
+            value = holding.lots * mark
+            equity[listed.shard] += value - holding.cost_micros
+            initial[listed.shard] += initial_of(listed.tiers, value if value > 0 else -value, listed.max_leverage)
+            lines[listed.shard].append((holding.instrument_id, holding.lots, mark, listed.max_leverage))
+        return [Standing(equity[shard], initial[shard], lines[shard]) for shard in range(self.shards)]
+
+    # Lines
+
+    cdef void touch_row(self, int32_t row) noexcept:
+        if not self.rows[row].is_touched:
+            self.rows[row].is_touched = 1
+            self.touched.push_back(row)
+
+    def touch(self, int64_t account_id):
+        """Remember that an account's credit line has changed."""
+        self.touch_row(self.row(account_id))
+
+    def touch_all(self):
+        """Remember that every account's credit line has changed."""
+        cdef size_t row
+        for row in range(self.rows.size()):
+            self.touch_row(<int32_t>row)
+
+    def take_touched(self):
+        """Return the ids of the accounts touched since the last call, ascending."""
+        cdef int32_t row
+        ids = []
+        for row in self.touched:
+            self.rows[row].is_touched = 0
+            ids.append(self.rows[row].account_id)
+        self.touched.clear()
+        ids.sort()
+        return ids
+
+    # Bytes
+
+    def dump(self):
+        """Return all rows as bytes: equal ledgers give equal bytes, and `restore` reads them."""
+        cdef bytearray out = bytearray()
+        cdef int64_t head[4]
+        cdef int64_t values[3]
+        cdef size_t row
+        cdef int32_t at, shard
+        cdef Row* of
+        for row in range(self.rows.size()):
+            of = &self.rows[row]
+            head[0], head[1], head[2] = of.account_id, of.cash_micros, of.count
+            head[3] = (<int64_t>of.last_instrument_id << 8) | of.band
+            out += (<char*>head)[: sizeof(head)]
+            for shard in range(self.shards):
+                values[0] = self.parts[row * self.shards + shard].cash_micros
+                values[1] = <int64_t>self.parts[row * self.shards + shard].value_micros
+                values[2] = <int64_t>self.parts[row * self.shards + shard].fees_micros
+                out += (<char*>values)[: sizeof(values)]
+            for at in range(of.first, of.first + of.count):
+                values[0] = self.holdings[at].instrument_id
+                values[1], values[2] = self.holdings[at].lots, self.holdings[at].cost_micros
+                out += (<char*>values)[: sizeof(values)]
+        return bytes(out)
+
+    def restore(self, const uint8_t[::1] data, int shards):
+        """Read what `dump` wrote into a ledger that has instruments and no accounts.
+
+        Raises:
+            InvariantBroken: the bytes end amid a row, or an account's parts are not its cash.
+
+        """
+        cdef size_t at = 0, size = data.shape[0]
+        cdef int64_t head[4]
+        cdef int64_t values[3]
+        cdef int64_t parted
+        cdef int32_t row, shard
+        cdef Holding* holding
+        while self.shards < shards:
+            self.add_shard()
+        while at < size:
+            if size - at < sizeof(head) + shards * sizeof(values):
+                raise InvariantBroken("the ledger's bytes end amid an account")
+            memcpy(head, &data[at], sizeof(head))
+            at += sizeof(head)
+            row = self.open(head[0])
+            self.rows[row].cash_micros = head[1]
+            self.rows[row].last_instrument_id = <int32_t>(head[3] >> 8)
+            self.rows[row].band = <uint8_t>(head[3] & 0xFF)
+            self.conserved += head[1]
+            parted = 0
+            for shard in range(shards):
+                memcpy(values, &data[at], sizeof(values))
+                at += sizeof(values)
+                self.parts[row * self.shards + shard].cash_micros = values[0]
+                self.parts[row * self.shards + shard].value_micros = <uint64_t>values[1]
+                self.parts[row * self.shards + shard].fees_micros = <uint64_t>values[2]
+                parted += values[0]
+            if parted != head[1]:
+                raise InvariantBroken(f"account {head[0]} has cash {head[1]}, its parts {parted}")
+            if head[2] < 0 or (size - at) // sizeof(values) < <size_t>head[2]:
+                raise InvariantBroken("the ledger's bytes end amid an account's positions")
+            for _ in range(head[2]):
+                memcpy(values, &data[at], sizeof(values))
+                at += sizeof(values)
+                holding = self.made(row, self.slot(<int32_t>values[0]))
+                holding.lots, holding.cost_micros = values[1], values[2]
+                self.conserved -= values[2]
+                self.listed[holding.slot].total_lots += values[1]
+                self.listed[holding.slot].total_cost_micros += values[2]
