@@ -68,7 +68,7 @@ def test_rows_are_valued_as_single_accounts_are(
             lambda key, held=held: at.get(key, held[key][1]),  # type: ignore[misc]
         )
         row = ledger.row_of_account(number)
-        assert ledger.health(row) == (value.equity_micros, value.maintenance_micros)
+        assert ledger.health(row, {}) == (value.equity_micros, value.maintenance_micros)
         if value.band != HealthBand.HEALTHY:
             for instrument_id in held:
                 alarmed[instrument_id].add(number)
@@ -215,7 +215,7 @@ def test_worked_example_of_bands() -> None:
     ledger.add_cash(row, 10_749, 0)
     ledger.book(row, 1, 100, 20_000, 0)
     ledger.mark(1, 100)
-    assert ledger.health(row) == (749, 500)
+    assert ledger.health(row, {}) == (749, 500)
     assert Fraction(749, 500) < Fraction(3, 2)
     assert ledger.sweep(1) == [100]
     ledger.add_cash(row, 1, 0)

@@ -18,6 +18,7 @@ from wavetank.clearing.core.credit import Lines
 from wavetank.clearing.core.health import AccountKind, HealthBand
 from wavetank.clearing.core.shares import Shares
 from wavetank.clearing.core.state import State
+from wavetank.clearing.core.valuation import health_band
 from wavetank.clearing.core.vault import dispose
 from wavetank.clearing.core.waterfall.driver import Waterfall
 from wavetank.model.events import clearing as events
@@ -326,16 +327,17 @@ class Clearing:
         return account.is_flat or self.state.newest_mark_seq(account) > liquidation.mark_seq
 
     def _tell_health(self, account: Account) -> None:
-        value = self.state.value(account)
-        if value.band != account.band:
+        equity, maintenance = self.state.health(account)
+        band = health_band(equity, maintenance, self.state.settings.health)
+        if band != account.band:
             self._emit(
                 events.HealthBandChanged(
                     instrument_id=0,
                     account_id=account.account_id,
-                    equity_micros=value.equity_micros,
-                    maintenance_margin_micros=value.maintenance_micros,
+                    equity_micros=equity,
+                    maintenance_margin_micros=maintenance,
                     previous=int(account.band),
-                    current=int(value.band),
+                    current=int(band),
                 )
             )
         status = self._line_status(account)

@@ -395,6 +395,12 @@ cdef class Ledger:
             for at in range(of.first, of.first + of.count)
         ]
 
+    def instruments_of(self, int32_t row):
+        """Return the ids of the instruments in which an account has a position, ascending."""
+        cdef Row* of = &self.rows[row]
+        cdef int32_t at
+        return [self.holdings[at].instrument_id for at in range(of.first, of.first + of.count)]
+
     def position_count(self, int32_t row):
         """Return in how many instruments an account has a position."""
         return self.rows[row].count
@@ -483,10 +489,58 @@ cdef class Ledger:
             return WARNED
         return HEALTHY
 
-    def health(self, int32_t row):
-        """Return an account's (equity, maintenance margin) at the last marks."""
-        cdef Health health = self.health_of(row)
-        return health.equity_micros, health.maintenance_micros
+    def health(self, int32_t row, dict marks):
+        """Return an account's (equity, maintenance margin); see `value`."""
+        cdef Row* of = &self.rows[row]
+        cdef Holding* holding
+        cdef Listed* listed
+        cdef Health health
+        cdef int64_t value
+        cdef int32_t at
+        if not marks:
+            health = self.health_of(row)
+            return health.equity_micros, health.maintenance_micros
+        cdef int64_t equity = of.cash_micros, maintenance = 0
+        for at in range(of.first, of.first + of.count):
+            holding = &self.holdings[at]
+            listed = &self.listed[holding.slot]
+            given = marks.get(holding.instrument_id)
+            value = holding.lots * (mark_or_entry(listed, holding) if given is None else <int64_t>given)
+            equity += value - holding.cost_micros
+            maintenance += maintenance_of(listed.tiers, value if value > 0 else -value)
+        return equity, maintenance
+
+    def value(self, int32_t row, dict marks):
+        """Value an account at given marks, and where there is none at the last ones.
+
+        Returns:
+            Equity, maintenance margin, initial margin, notional, and of each position by instrument id (instrument id,
+            lots, mark, notional, unrealised gain, maintenance margin). An account's leverage is the instrument's
+            largest (MRGN-010, MRGN-020).
+
+        """
+        cdef Row* of = &self.rows[row]
+        cdef Holding* holding
+        cdef Listed* listed
+        cdef int64_t equity = of.cash_micros, maintenance = 0, initial = 0, total = 0
+        cdef int64_t mark, notional, gain, needed
+        cdef int32_t at
+        legs = []
+        for at in range(of.first, of.first + of.count):
+            holding = &self.holdings[at]
+            listed = &self.listed[holding.slot]
+            given = marks.get(holding.instrument_id)
+            mark = mark_or_entry(listed, holding) if given is None else given
+            notional = holding.lots * mark
+            gain = notional - holding.cost_micros
+            notional = notional if notional > 0 else -notional
+            needed = maintenance_of(listed.tiers, notional)
+            equity += gain
+            maintenance += needed
+            initial += initial_of(listed.tiers, notional, listed.max_leverage)
+            total += notional
+            legs.append((holding.instrument_id, holding.lots, mark, notional, gain, needed))
+        return equity, maintenance, initial, total, legs
 
     def band(self, int32_t row):
         """Return the band that was told of an account last."""

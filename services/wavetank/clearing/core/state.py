@@ -8,13 +8,13 @@ raises `InvariantBroken`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import singledispatchmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationStage
 from wavetank.clearing.core.ledger import Ledger
-from wavetank.clearing.core.valuation import Valuation, value_account
+from wavetank.clearing.core.valuation import LegValue, Valuation
 from wavetank.model.events import clearing as events
 from wavetank.model.events.matching import BookSampled, MarkApplied
 from wavetank.model.ids import (
@@ -221,6 +221,20 @@ def _end_holds(account: Account) -> None:
             share.hold = None
 
 
+_Handler = Callable[["State", Any, int, int], None]
+_APPLIES: dict[type, _Handler] = {}
+
+
+def _applies(*kinds: type) -> Callable[[_Handler], _Handler]:
+    """Let a method apply events of these kinds."""
+
+    def note(handler: _Handler) -> _Handler:
+        _APPLIES.update(dict.fromkeys(kinds, handler))
+        return handler
+
+    return note
+
+
 class State:
     """Everything clearing knows, in terms of the rules."""
 
@@ -235,6 +249,10 @@ class State:
         """Of the accounts."""
         self.liquidated: dict[int, Account] = {}
         """Those in liquidation, by id; in no order."""
+        self.reserved_micros = 0
+        """What the insurance fund has set aside for orders in flight."""
+        self.handed_micros = 0
+        """Value at mark of the legs that the backstop vault was asked to take over and has not yet."""
         self.instruments: dict[int, Instrument] = {}
         self.marks: dict[int, Mark] = {}
         self.books: dict[int, BookSampled] = {}
@@ -282,13 +300,13 @@ class State:
 
     def value(self, account: Account, marks: dict[int, int] | None = None) -> Valuation:
         """Value an account at frozen marks, else at the last ones."""
+        equity, maintenance, initial, notional, legs = self.ledger.value(account.row, marks or {})
+        made = tuple([LegValue(*leg) for leg in legs])
+        return Valuation(equity, maintenance, initial, notional, made, self.settings.health)
 
-        def mark_of(instrument_id: int) -> int:
-            if marks is not None and instrument_id in marks:
-                return marks[instrument_id]
-            return self.mark_ticks(account, instrument_id)
-
-        return value_account(account.cash_micros, self.legs(account), mark_of, self.settings.health)
+    def health(self, account: Account, marks: dict[int, int] | None = None) -> tuple[int, int]:
+        """Return an account's equity and maintenance margin at frozen marks, else at the last ones."""
+        return self.ledger.health(account.row, marks or {})
 
     def mark_ticks(self, account: Account, instrument_id: int) -> int:
         """Return the mark at which one of an account's positions is valued.
@@ -299,8 +317,8 @@ class State:
         mark = self.marks.get(instrument_id)
         if mark is not None:
             return mark.mark_price_ticks
-        position = account.positions[instrument_id]
-        return max(1, abs(position.cost_micros) // abs(position.lots))
+        lots, cost = self.ledger.position(account.row, instrument_id)
+        return max(1, abs(cost) // abs(lots))
 
     def is_valid(self, instrument_id: int, now_ns: int) -> bool:
         """Tell whether an instrument's mark may be used to liquidate (ORCL-030, LIQ-010)."""
@@ -319,18 +337,19 @@ class State:
         """
         marks: dict[int, int] = {}
         stale = []
-        for instrument_id, position in sorted(account.positions.items()):
+        for instrument_id, lots, _ in self.ledger.positions(account.row):
             price = self.mark_ticks(account, instrument_id)
             if not self.is_valid(instrument_id, now_ns):
                 stale.append(instrument_id)
                 margin = price * self.settings.stale_uncertainty_ppm // 10**6
-                price = price + margin if position.lots > 0 else max(1, price - margin)
+                price = price + margin if lots > 0 else max(1, price - margin)
             marks[instrument_id] = price
         return marks, stale
 
     def newest_mark_seq(self, account: Account) -> int:
         """Return the seq in the oracle's log of the newest mark of an account's legs, or 0."""
-        return max((self.marks[key].oracle_seq for key in account.positions if key in self.marks), default=0)
+        held = self.ledger.instruments_of(account.row)
+        return max([self.marks[key].oracle_seq for key in held if key in self.marks], default=0)
 
     def fund_available(self, instrument_id: int, now_ns: int) -> int:
         """Return what the insurance fund may pay for an instrument now (LIQ-070)."""
@@ -345,11 +364,6 @@ class State:
         fund = self.accounts[INSURANCE_FUND_ID].cash_micros
         return max(0, min(fund - self.reserved_micros, settings.fund_cap_micros - spent))
 
-    @property
-    def reserved_micros(self) -> int:
-        """What the insurance fund has set aside for orders in flight."""
-        return sum(account.liquidation.reserve_micros for account in self.liquidated.values() if account.liquidation)
-
     def open_row(self, account_id: int, name: str, kind: AccountKind) -> Account:
         """Add an account; its row is a new one, unless the ledger has it."""
         row = self.ledger.row_of_account(account_id)
@@ -360,6 +374,12 @@ class State:
     def liquidate(self, account: Account, liquidation: Liquidation) -> None:
         """Put an account into liquidation."""
         account.liquidation = liquidation
+        self.reserved_micros += liquidation.reserve_micros
+        self.handed_micros += sum(
+            abs(request.value_micros)
+            for request in liquidation.pending.values()
+            if request.receiver_account_id == BACKSTOP_VAULT_ID
+        )
         self.liquidated[account.account_id] = account
         self.ledger.watch(account.row, is_watched=True)
 
@@ -393,7 +413,6 @@ class State:
 
     # Events
 
-    @singledispatchmethod
     def apply(self, event: Event, seq: int, now_ns: int) -> None:
         """Apply one event.
 
@@ -406,8 +425,11 @@ class State:
             InvariantBroken: the event contradicts the state.
 
         """
-        message = f"event {seq} at {now_ns}: {type(event).__name__} is none of clearing's"
-        raise InvariantBroken(message)
+        handler = _APPLIES.get(type(event))
+        if handler is None:
+            message = f"event {seq} at {now_ns}: {type(event).__name__} is none of clearing's"
+            raise InvariantBroken(message)
+        handler(self, event, seq, now_ns)
 
     def _account(self, account_id: int) -> Account:
         account = self.accounts.get(account_id)
@@ -415,6 +437,10 @@ class State:
             message = f"account {account_id} does not exist"
             raise InvariantBroken(message)
         return account
+
+    def _reserve(self, liquidation: Liquidation, amount_micros: int) -> None:
+        self.reserved_micros += amount_micros - liquidation.reserve_micros
+        liquidation.reserve_micros = amount_micros
 
     def _liquidation(self, account_id: int, liquidation_id: int) -> Liquidation:
         liquidation = self._account(account_id).liquidation
@@ -434,22 +460,22 @@ class State:
             message = f"account {account.account_id} has cash {account.cash_micros}, the event says {after_micros}"
             raise InvariantBroken(message)
 
-    @apply.register
+    @_applies(events.AccountOpened)
     def _(self, event: events.AccountOpened, _seq: int, _now_ns: int) -> None:
         self.open_row(event.account_id, event.name.decode(), AccountKind(event.account_kind))
         if event.account_id >= self.next_account_id:
             self.next_account_id = event.account_id + 1
 
-    @apply.register
+    @_applies(events.Deposited)
     def _(self, event: events.Deposited, _seq: int, _now_ns: int) -> None:
         self.deposited_micros += event.amount_micros
         self._move_cash(self._account(event.account_id), event.amount_micros, event.cash_after_micros)
 
-    @apply.register
+    @_applies(events.WithdrawalHeld)
     def _(self, event: events.WithdrawalHeld, _seq: int, _now_ns: int) -> None:
         self._account(event.account_id).hold = Hold(event.amount_micros, event.line_epoch, event.line_number)
 
-    @apply.register
+    @_applies(events.Withdrawn)
     def _(self, event: events.Withdrawn, _seq: int, _now_ns: int) -> None:
         account = self._account(event.account_id)
         self.deposited_micros -= event.amount_micros
@@ -463,12 +489,12 @@ class State:
         self.ledger.add_total(account.row, -event.amount_micros)
         self._check_cash(account, event.cash_after_micros)
 
-    @apply.register
+    @_applies(events.WithdrawalRefused)
     def _(self, event: events.WithdrawalRefused, _seq: int, _now_ns: int) -> None:
         if event.was_held:
             _end_holds(self._account(event.account_id))
 
-    @apply.register
+    @_applies(events.ShardOpened)
     def _(self, event: events.ShardOpened, seq: int, _now_ns: int) -> None:
         if event.shard != self.shards:
             message = f"event {seq}: shard {event.shard} opens, the next is {self.shards}"
@@ -479,7 +505,7 @@ class State:
         for account in self.accounts.values():
             account.shares.append(Share(self.ledger, account.row, event.shard))
 
-    @apply.register
+    @_applies(events.ShareHeld)
     def _(self, event: events.ShareHeld, seq: int, _now_ns: int) -> None:
         share = self._account(event.account_id).shares[event.shard]
         if share.hold is not None:
@@ -489,13 +515,13 @@ class State:
             event.amount_micros, event.least_micros, event.line_epoch, event.line_number, event.receiver_shard
         )
 
-    @apply.register
+    @_applies(events.ShareConfirmed)
     def _(self, event: events.ShareConfirmed, _seq: int, _now_ns: int) -> None:
         hold = self._hold(event.account_id, event.shard)
         hold.amount_micros = event.amount_micros
         hold.is_confirmed = True
 
-    @apply.register
+    @_applies(events.ShareMoved)
     def _(self, event: events.ShareMoved, seq: int, now_ns: int) -> None:
         hold = self._hold(event.account_id, event.shard)
         account = self._account(event.account_id)
@@ -518,7 +544,7 @@ class State:
             raise InvariantBroken(message)
         return hold
 
-    @apply.register
+    @_applies(events.FillBooked)
     def _(self, event: events.FillBooked, seq: int, _now_ns: int) -> None:
         account = self._account(event.account_id)
         leg = self.ledger.book(account.row, event.instrument_id, event.delta_lots, event.value_micros, event.fee_micros)
@@ -531,7 +557,7 @@ class State:
         if liquidation is not None and event.instrument_id not in liquidation.touched:
             liquidation.touched.append(event.instrument_id)
 
-    @apply.register
+    @_applies(MarkApplied)
     def _(self, event: MarkApplied, _seq: int, _now_ns: int) -> None:
         mark = Mark(
             event.mark_price_ticks,
@@ -542,11 +568,11 @@ class State:
         )
         self.take_mark(event.instrument_id, mark)
 
-    @apply.register
+    @_applies(BookSampled)
     def _(self, event: BookSampled, _seq: int, _now_ns: int) -> None:
         self.books[event.instrument_id] = event
 
-    @apply.register
+    @_applies(events.FundingTickBooked)
     def _(self, event: events.FundingTickBooked, seq: int, _now_ns: int) -> None:
         expected = self.funding_ticks.get(event.instrument_id, 0) + 1
         if event.tick != expected:
@@ -557,12 +583,12 @@ class State:
         rounding = self._account(ROUNDING_ACCOUNT_ID)
         self._move_cash(rounding, event.rounding_micros, rounding.cash_micros + event.rounding_micros)
 
-    @apply.register
+    @_applies(events.FundingBooked)
     def _(self, event: events.FundingBooked, _seq: int, _now_ns: int) -> None:
         account = self._account(event.account_id)
         self._move_cash(account, event.payment_micros, event.cash_after_micros, event.instrument_id)
 
-    @apply.register
+    @_applies(events.CashTransferred)
     def _(self, event: events.CashTransferred, _seq: int, now_ns: int) -> None:
         payer = self._account(event.account_id)
         receiver = self._account(event.receiver_account_id)
@@ -571,7 +597,7 @@ class State:
         if event.cause in {events.CashCause.FUND_TOP_UP, events.CashCause.DEFICIT_FUND}:
             liquidation = self._liquidation(receiver.account_id, event.liquidation_id)
             liquidation.fund_paid_micros += event.amount_micros
-            liquidation.reserve_micros = max(0, liquidation.reserve_micros - event.amount_micros)
+            self._reserve(liquidation, max(0, liquidation.reserve_micros - event.amount_micros))
             window = self.settings.fund_window_ns
             recent = self.fund_payments.get(event.instrument_id, [])
             self.fund_payments[event.instrument_id] = [
@@ -581,15 +607,15 @@ class State:
             liquidation = self._liquidation(payer.account_id, event.liquidation_id)
             liquidation.fund_paid_micros -= event.amount_micros
 
-    @apply.register
+    @_applies(events.HealthBandChanged)
     def _(self, event: events.HealthBandChanged, _seq: int, _now_ns: int) -> None:
         self.ledger.set_band(self._account(event.account_id).row, HealthBand(event.current))
 
-    @apply.register
+    @_applies(events.LineStatusChanged)
     def _(self, event: events.LineStatusChanged, _seq: int, _now_ns: int) -> None:
         self._account(event.account_id).line_status = LineStatus(event.status)
 
-    @apply.register
+    @_applies(events.LiquidationStarted)
     def _(self, event: events.LiquidationStarted, _seq: int, _now_ns: int) -> None:
         account = self._account(event.account_id)
         if account.liquidation is not None:
@@ -600,7 +626,7 @@ class State:
             liquidation.touched.append(account.last_instrument_id)
         self.liquidate(account, liquidation)
 
-    @apply.register
+    @_applies(events.LiquidationTested)
     def _(self, event: events.LiquidationTested, _seq: int, now_ns: int) -> None:
         account = self._account(event.account_id)
         liquidation = self._liquidation(event.account_id, event.liquidation_id)
@@ -612,7 +638,7 @@ class State:
             liquidation.unfilled = False
             liquidation.depth_limited = False
 
-    @apply.register
+    @_applies(events.LiquidationStepped)
     def _(self, event: events.LiquidationStepped, _seq: int, now_ns: int) -> None:
         account = self._account(event.account_id)
         liquidation = account.liquidation
@@ -626,11 +652,11 @@ class State:
         if event.cause == events.StepCause.DEPTH_LIMITED:
             liquidation.depth_limited = True
         if liquidation.stage == LiquidationStage.INSURANCE:
-            liquidation.reserve_micros = event.reserve_micros
+            self._reserve(liquidation, event.reserve_micros)
             if instrument_id not in liquidation.insured:
                 liquidation.insured.append(instrument_id)
 
-    @apply.register
+    @_applies(events.MatchingRequested)
     def _(self, event: events.MatchingRequested, seq: int, now_ns: int) -> None:
         if event.liquidation_id == 0:
             self.vault_pending[seq] = event
@@ -638,42 +664,46 @@ class State:
             self.vault_next_step_ns[event.instrument_id] = step_ns
         else:
             self._liquidation(event.account_id, event.liquidation_id).pending[seq] = event
+            if event.receiver_account_id == BACKSTOP_VAULT_ID:
+                self.handed_micros += abs(event.value_micros)
 
-    @apply.register
+    @_applies(events.MatchingAnswered)
     def _(self, event: events.MatchingAnswered, _seq: int, _now_ns: int) -> None:
         if event.liquidation_id == 0:
             del self.vault_pending[event.request_seq]
             return
         liquidation = self._liquidation(event.account_id, event.liquidation_id)
         request = liquidation.pending.pop(event.request_seq)
-        liquidation.reserve_micros = 0
+        if request.receiver_account_id == BACKSTOP_VAULT_ID:
+            self.handed_micros -= abs(request.value_micros)
+        self._reserve(liquidation, 0)
         liquidation.unfilled = event.done_lots < abs(request.size_lots)
         if request.receiver_account_id == BACKSTOP_VAULT_ID and event.done_lots and request.receiver_may_increase:
             liquidation.vault_took = True
 
-    @apply.register(events.AdlRanked)
-    @apply.register(events.Deleveraged)
+    @_applies(events.AdlRanked, events.Deleveraged)
     def _(self, _event: Event, _seq: int, _now_ns: int) -> None:
         # Told for the record: the legs they speak of are booked by their own events.
         return
 
-    @apply.register
+    @_applies(events.LiquidationEnded)
     def _(self, event: events.LiquidationEnded, _seq: int, _now_ns: int) -> None:
         self._liquidation(event.account_id, event.liquidation_id)
         account = self.liquidated.pop(event.account_id)
+        self._reserve(self._liquidation(event.account_id, event.liquidation_id), 0)
         account.liquidation = None
         self.ledger.watch(account.row, is_watched=False)
 
-    @apply.register
+    @_applies(events.WithdrawalsGated)
     def _(self, event: events.WithdrawalsGated, _seq: int, _now_ns: int) -> None:
         self.gated_until_ns = event.until_ns
 
-    @apply.register
+    @_applies(events.InstrumentListed)
     def _(self, event: events.InstrumentListed, _seq: int, _now_ns: int) -> None:
         self._listing = event
         self._tiers = []
 
-    @apply.register
+    @_applies(events.MarginTierListed)
     def _(self, event: events.MarginTierListed, seq: int, _now_ns: int) -> None:
         head = self._listing
         if head is None or head.instrument_id != event.instrument_id:
@@ -684,16 +714,16 @@ class State:
             self.take_listing(Instrument.from_listing(head, self._tiers))
             self._listing = None
 
-    @apply.register
+    @_applies(events.ApiKeyCreated)
     def _(self, event: events.ApiKeyCreated, _seq: int, _now_ns: int) -> None:
         self.api_keys[event.key_id.decode()] = ApiKey(
             event.account_id, event.secret_sha256.ljust(32, b"\0"), event.scopes
         )
 
-    @apply.register
+    @_applies(events.ApiKeyRevoked)
     def _(self, event: events.ApiKeyRevoked, _seq: int, _now_ns: int) -> None:
         self.api_keys.pop(event.key_id.decode(), None)
 
-    @apply.register
+    @_applies(events.VenueGateMoved)
     def _(self, event: events.VenueGateMoved, _seq: int, _now_ns: int) -> None:
         self.venue_is_open = bool(event.is_open)

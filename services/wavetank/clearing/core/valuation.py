@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wavetank.clearing.core.health import HealthBand
 from wavetank.model.money import mul_div_floor
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from wavetank.model.margin import MarginTable
 
 
-@dataclass(frozen=True, slots=True)
-class LegValue:
+class LegValue(NamedTuple):
     """One position at a mark; money in micro-dollars."""
 
     instrument_id: int
@@ -44,8 +43,7 @@ class HealthLimits:
 DEFAULT_LIMITS = HealthLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class Valuation:
+class Valuation(NamedTuple):
     """An account at given marks; money in micro-dollars."""
 
     equity_micros: int

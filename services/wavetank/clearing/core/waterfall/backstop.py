@@ -81,14 +81,7 @@ class BackstopStage:
             return StepCause.VAULT_OFF
         vault = case.state.accounts[BACKSTOP_VAULT_ID]
         held = case.state.value(vault, case.liquidation.marks)
-        underway = sum(
-            abs(request.value_micros)
-            for account in case.state.liquidated.values()
-            if account.liquidation is not None
-            for request in account.liquidation.pending.values()
-            if request.receiver_account_id == BACKSTOP_VAULT_ID
-        )
-        taken = held.notional_micros + underway + value.notional_micros
+        taken = held.notional_micros + case.state.handed_micros + value.notional_micros
         if vault.liquidation is not None or taken > case.settings.vault_cap_micros:
             return StepCause.VAULT_CAP
         return None

@@ -53,6 +53,10 @@ class Case:
         """Value the account at the frozen marks."""
         return self.state.value(self.account, self.liquidation.marks)
 
+    def health(self) -> tuple[int, int]:
+        """Return the account's equity and maintenance margin at the frozen marks."""
+        return self.state.health(self.account, self.liquidation.marks)
+
     def relieved_micros(self, leg: LegValue, closed_lots: int) -> int:
         """Return the maintenance margin that closing part of a leg relieves at the frozen mark."""
         instrument = self.state.instruments[leg.instrument_id]
@@ -85,7 +89,7 @@ class Case:
         reserve_micros: int = 0,
     ) -> None:
         """Say what a stage does, or why it passes."""
-        value = self.value()
+        equity, maintenance = self.health()
         self.emit(
             events.LiquidationStepped(
                 instrument_id=leg.instrument_id if leg is not None else 0,
@@ -94,8 +98,8 @@ class Case:
                 delta_lots=delta_lots,
                 price_ticks=price_ticks,
                 value_micros=value_micros,
-                equity_micros=value.equity_micros,
-                maintenance_margin_micros=value.maintenance_micros,
+                equity_micros=equity,
+                maintenance_margin_micros=maintenance,
                 reserve_micros=reserve_micros,
                 stage=int(stage),
                 cause=int(cause),
@@ -185,14 +189,14 @@ class Stage(Protocol):
 
 def wait(case: Case) -> None:
     """Let a case wait for the next mark."""
-    value = case.value()
+    equity, maintenance = case.health()
     case.emit(
         events.LiquidationTested(
             instrument_id=0,
             account_id=case.account.account_id,
             liquidation_id=case.liquidation.liquidation_id,
-            equity_micros=value.equity_micros,
-            maintenance_margin_micros=value.maintenance_micros,
+            equity_micros=equity,
+            maintenance_margin_micros=maintenance,
             mark_seq=case.state.newest_mark_seq(case.account),
             funding_seq=case.state.funding_seq,
             book_seq=case.state.matching_seq,

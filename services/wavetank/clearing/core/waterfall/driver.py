@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wavetank.clearing.core.state import Account, State
-    from wavetank.clearing.core.valuation import Valuation
     from wavetank.model.record import Event
 
 
@@ -57,18 +56,18 @@ class Waterfall:
             return False
         if account.is_flat:
             return account.cash_micros < 0
-        return self._is_distressed(account, self._tested(account, now_ns))
+        return self._is_distressed(account, *self._tested(account, now_ns))
 
-    def _tested(self, account: Account, now_ns: int) -> Valuation:
+    def _tested(self, account: Account, now_ns: int) -> tuple[int, int]:
         marks, _ = self._state.testing_marks(account, now_ns)
-        return self._state.value(account, marks)
+        return self._state.health(account, marks)
 
     @staticmethod
-    def _is_distressed(account: Account, value: Valuation) -> bool:
+    def _is_distressed(account: Account, equity_micros: int, maintenance_micros: int) -> bool:
         # The vault has no margin to keep: it gives its legs away only when its money is gone.
         if account.kind == AccountKind.BACKSTOP_VAULT:
-            return value.equity_micros < 0
-        return value.is_below_maintenance
+            return equity_micros < 0
+        return equity_micros < maintenance_micros
 
     def start(self, account: Account, now_ns: int) -> None:
         """Freeze an account and have its orders cancelled (LIQ-030)."""
@@ -120,10 +119,10 @@ class Waterfall:
 
     def _freeze(self, account: Account, now_ns: int) -> None:
         liquidation_id = self._case(account, now_ns).liquidation.liquidation_id
-        value = self._tested(account, now_ns)
+        equity, maintenance = self._tested(account, now_ns)
         if account.is_flat:
             outcome = events.LiquidationOutcome.FLAT
-        elif self._is_distressed(account, value):
+        elif self._is_distressed(account, equity, maintenance):
             outcome = events.LiquidationOutcome.CONTINUES
         else:
             outcome = events.LiquidationOutcome.RECOVERED
@@ -132,8 +131,8 @@ class Waterfall:
                 instrument_id=0,
                 account_id=account.account_id,
                 liquidation_id=liquidation_id,
-                equity_micros=value.equity_micros,
-                maintenance_margin_micros=value.maintenance_micros,
+                equity_micros=equity,
+                maintenance_margin_micros=maintenance,
                 mark_seq=self._state.newest_mark_seq(account),
                 funding_seq=self._state.funding_seq,
                 book_seq=self._state.matching_seq,
@@ -156,13 +155,13 @@ class Waterfall:
         while account.liquidation is not None:
             if case.liquidation.pending or case.liquidation.waits:
                 return
-            if account.positions.keys() - case.liquidation.marks.keys():
+            if set(self._state.ledger.instruments_of(account.row)) - case.liquidation.marks.keys():
                 # The vault was handed another leg since its inputs were frozen.
                 self._freeze(account, now_ns)
             if account.is_flat:
                 settle_flat(case)
                 self._end(case, events.LiquidationOutcome.FLAT)
-            elif not self._is_distressed(account, case.value()):
+            elif not self._is_distressed(account, *case.health()):
                 self._end(case, events.LiquidationOutcome.RECOVERED)
             elif account.kind == AccountKind.BACKSTOP_VAULT:
                 self._deleverage.act(case)
@@ -170,14 +169,14 @@ class Waterfall:
                 any(stage.act(case) for stage in self._stages)
 
     def _end(self, case: Case, outcome: events.LiquidationOutcome) -> None:
-        value = self._state.value(case.account)
+        equity, maintenance = self._state.health(case.account)
         self._emit(
             events.LiquidationEnded(
                 instrument_id=0,
                 account_id=case.account.account_id,
                 liquidation_id=case.liquidation.liquidation_id,
-                equity_micros=value.equity_micros,
-                maintenance_margin_micros=value.maintenance_micros,
+                equity_micros=equity,
+                maintenance_margin_micros=maintenance,
                 outcome=int(outcome),
             )
         )
