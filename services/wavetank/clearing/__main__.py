@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import sys
 
@@ -100,6 +101,8 @@ async def main(config: ClearingConfig, process: Process) -> None:
         append_timeout=config.append_timeout_ms / 1_000,
     )
     recovery = await recover(config, log)
+    # What was recovered stays; looking through it for garbage would stop the venue for longer the more accounts it has.
+    gc.freeze()
     _check_shards(config, recovery.state.shards)
     clock.advance_to(max(log.last_now_ns, recovery.now_ns))
     core = Clearing(config.core_settings(), epoch=log.epoch, state=recovery.state, last_seq=log.last_seq)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from wavetank.cli.bench_clearing import clearing
 from wavetank.cli.bench_engine import engine
 from wavetank.cli.options import AsJson
 from wavetank.cli.recovery_bench import recovery
@@ -33,11 +34,13 @@ def bench() -> None:
     Examples:
       wavetank bench wire
       wavetank bench engine --workload book_ops.bin.gz
+      wavetank bench clearing
       wavetank bench recovery
     """
 
 
 app.command("engine")(engine)
+app.command("clearing")(clearing)
 app.command("recovery")(recovery)
 
 

@@ -4,9 +4,6 @@ The measuring stands beside the engine, in a process of its own; this command st
 true: standard output holds the figures only, and the workload stands beside them.
 """
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from wavetank.cli.failure import CommandFailed, ExitCode
+from wavetank.cli.bench_child import measured
 from wavetank.cli.options import AsJson
 from wavetank.cli.screen import print_json, results
 
@@ -44,19 +41,9 @@ def engine(
       wavetank bench engine --workload book_ops.bin.gz
       wavetank bench engine --workload book_ops.bin.gz --batch 1 --json
     """
-    command = [sys.executable, "-m", "wavetank.matching.bench", "--workload", str(workload), "--batch", str(batch)]
-    command += ["--opening", str(opening), "--accounts", str(accounts), "--runs", str(runs)]
-    if memory:
-        command.append("--memory")
-    # What it says of its progress goes where this command's own would go.
-    child = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-    if child.returncode != 0:
-        raise CommandFailed(
-            f"{workload}: the measuring ended with code {child.returncode}",
-            hint="What it said stands above.",
-            code=ExitCode.USAGE if child.returncode == ExitCode.USAGE else ExitCode.FAILED,
-        )
-    report = json.loads(child.stdout)
+    arguments = ["--workload", str(workload), "--batch", str(batch), "--opening", str(opening)]
+    arguments += ["--accounts", str(accounts), "--runs", str(runs), *(["--memory"] if memory else [])]
+    report = measured("wavetank.matching.bench", arguments, what=str(workload))
     if as_json:
         print_json(report)
     else:

@@ -8,15 +8,14 @@ uncounted fills together never exceed the account's equity: no fill elsewhere ca
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from wavetank.clearing.core.state import Account, State
     from wavetank.model.orders import LineStatus
 
 
-@dataclass(frozen=True, slots=True)
-class LineRow:
+class LineRow(NamedTuple):
     """One instrument of a line: the counted position and what its margin is charged at."""
 
     instrument_id: int
@@ -25,8 +24,7 @@ class LineRow:
     leverage: int
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A credit line (PROTOCOL R2); money in micro-dollars, sums modulo 2^64."""
 
     account_id: int
@@ -45,8 +43,7 @@ class Line:
     shard: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How an account stands on one shard; micro-dollars."""
 
     equity_micros: int
