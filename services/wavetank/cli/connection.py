@@ -18,8 +18,10 @@ from wavetank.v1 import (
     api_key_pb2_grpc,
     directory_pb2,
     directory_pb2_grpc,
+    instrument_pb2,
     market_data_pb2_grpc,
     matching_control_pb2_grpc,
+    operator_pb2_grpc,
     oracle_control_pb2_grpc,
     order_entry_pb2_grpc,
 )
@@ -78,7 +80,25 @@ class VenueConnection:
         self.market_data = market_data_pb2_grpc.MarketDataServiceStub(self._shards[0])
         self.accounts = account_pb2_grpc.AccountServiceStub(self._channels["clearing"])
         self.keys = api_key_pb2_grpc.ApiKeyServiceStub(self._channels["clearing"])
+        self.operator = operator_pb2_grpc.OperatorServiceStub(self._channels["clearing"])
         self.faults = oracle_control_pb2_grpc.OracleControlServiceStub(self._channels["oracle"])
+
+    def instrument(self, symbol: str) -> instrument_pb2.Instrument:
+        """Return an instrument by its symbol, in capitals or not.
+
+        Raises:
+            CommandFailed: no such instrument is listed, or the directory cannot be read.
+
+        """
+        listed = self.call(self.directory.GetDirectory, directory_pb2.GetDirectoryRequest()).instruments
+        for one in listed:
+            if one.symbol.upper() == symbol.upper():
+                return one
+        raise CommandFailed(
+            f"no instrument {symbol!r}",
+            hint=f"listed are: {', '.join(one.symbol for one in listed) or 'none'}",
+            code=ExitCode.USAGE,
+        )
 
     def market_data_of(self, instrument_id: int) -> market_data_pb2_grpc.MarketDataServiceStub:
         """Return the market data of the shard that trades an instrument.

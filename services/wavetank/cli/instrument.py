@@ -10,11 +10,10 @@ from typing import Annotated
 import typer
 
 from wavetank.cli.connection import VenueConnection
-from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.cli.options import DIRECTORY, AsJson, Directory
 from wavetank.cli.run_directory import RunDirectory
 from wavetank.cli.screen import print_json, results
-from wavetank.v1 import directory_pb2, instrument_pb2, matching_control_pb2
+from wavetank.v1 import instrument_pb2, matching_control_pb2
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -73,15 +72,7 @@ def set_state(
       wavetank instrument BTC state trading --json
     """
     with VenueConnection(RunDirectory(directory).running()) as connection:
-        listed = connection.call(connection.directory.GetDirectory, directory_pb2.GetDirectoryRequest()).instruments
-        symbols = {one.symbol.upper(): one for one in listed}
-        found = symbols.get(str(context.obj).upper())
-        if found is None:
-            raise CommandFailed(
-                f"no instrument {context.obj!r}",
-                hint=f"listed are: {', '.join(one.symbol for one in listed) or 'none'}",
-                code=ExitCode.USAGE,
-            )
+        found = connection.instrument(str(context.obj))
         request = matching_control_pb2.SetInstrumentStateRequest(
             instrument_id=found.instrument_id,
             state=instrument_pb2.InstrumentState.Value(f"INSTRUMENT_STATE_{state.name}"),

@@ -12,8 +12,9 @@ from typer.testing import CliRunner, Result
 from tests.eventually import eventually
 from wavetank.cli.app import app
 from wavetank.cli.connection import VenueConnection
+from wavetank.cli.failure import CommandFailed
 from wavetank.cli.venue import VenueProcess
-from wavetank.v1 import directory_pb2, instrument_pb2, market_data_pb2, order_entry_pb2
+from wavetank.v1 import account_pb2, directory_pb2, instrument_pb2, market_data_pb2, order_entry_pb2
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -115,6 +116,51 @@ def test_an_instrument_is_halted_and_trades_again(venue: VenueProcess) -> None:
     assert (halted["instrument"], halted["state"], halted["previous_state"]) == ("ETH", "halted", "trading")
     again = told(venue, "instrument", "eth", "state", "trading")
     assert (again["previous_state"], again["seq"] > halted["seq"]) == ("halted", True)
+
+
+def test_the_operator_steers_and_the_trail_says_who(venue: VenueProcess) -> None:
+    before = told(venue, "operator", "top-up", "1k", "--note", "spare")["fund_micros"]
+    assert told(venue, "operator", "top-up", "2k", "--note", "more")["fund_micros"] == before + 2_000_000_000
+    # SOL's tiers are 20 and, from 70 million on, 10; a second later the shard and the directory know the new ones.
+    preview = told(venue, "operator", "margin", "sol", "--tier", "0:15", "--preview")
+    assert (preview["instrument"], preview["falling"], preview["preview"]) == ("SOL", 0, True)
+    told(venue, "operator", "margin", "sol", "--tier", "0:15", "--tier", "70m:10", "--note", "stress")
+
+    def leverages() -> list[int]:
+        with VenueConnection(venue.file) as connection:
+            return [tier.max_leverage for tier in connection.instrument("SOL").margin_tiers]
+
+    assert eventually(lambda: leverages() == [15, 10], timeout=10.0)
+    told(venue, "operator", "margin", "sol", "--tier", "0:20", "--tier", "70m:10", "--note", "calm")
+    account_id = open_account(venue, "leaver")
+    told(venue, "operator", "withdrawals", "pause", "--note", "look first")
+    with VenueConnection(venue.file) as connection, pytest.raises(CommandFailed, match="WITHDRAWALS_GATED"):
+        connection.call(
+            connection.accounts.Withdraw, account_pb2.WithdrawRequest(account_id=account_id, amount_micros=1)
+        )
+    told(venue, "operator", "withdrawals", "resume", "--note", "looked")
+    with VenueConnection(venue.file) as connection:
+        connection.call(
+            connection.accounts.Withdraw, account_pb2.WithdrawRequest(account_id=account_id, amount_micros=1)
+        )
+    trail = told(venue, "operator", "trail")
+    assert [(one["action"], one["note"]) for one in trail[-6:]] == [
+        ("top_up_fund", "spare"),
+        ("top_up_fund", "more"),
+        ("change_margin", "stress"),
+        ("change_margin", "calm"),
+        ("pause_withdrawals", "look first"),
+        ("resume_withdrawals", "looked"),
+    ]
+    assert all(one["author"] for one in trail)
+    assert "paused withdrawals: look first" in run(venue, "operator", "trail").output
+
+
+def test_new_margins_need_a_reason_or_a_preview(venue: VenueProcess) -> None:
+    assert run(venue, "operator", "margin", "sol", "--tier", "0:15").exit_code == 2
+    assert run(venue, "operator", "margin", "sol", "--tier", "15", "--preview").exit_code == 2
+    refused = run(venue, "operator", "margin", "sol", "--tier", "5:15", "--preview")
+    assert (refused.exit_code, "begins at notional 0" in refused.output) == (4, True)
 
 
 def test_a_fault_is_set_listed_and_cleared(venue: VenueProcess) -> None:

@@ -122,12 +122,7 @@ class Bank:
             Refused: ACCOUNT_UNKNOWN, AMOUNT_OUT_OF_RANGE.
 
         """
-        account = self.account(account_id)
-        self._check_amount(amount_micros)
-        after = account.cash_micros + amount_micros
-        if abs(after) > MAX_AMOUNT_MICROS * 1_000:
-            message = f"the account would hold {after} micro-dollars, more than the ledger keeps"
-            raise Refused(Reason.AMOUNT_OUT_OF_RANGE, after, MAX_AMOUNT_MICROS * 1_000, message)
+        after = self.check_deposit(account_id, amount_micros)
         self._emit(
             events.Deposited(
                 instrument_id=0,
@@ -136,7 +131,22 @@ class Bank:
                 cash_after_micros=after,
             )
         )
-        return account
+        return self._state.accounts[account_id]
+
+    def check_deposit(self, account_id: int, amount_micros: int) -> int:
+        """Return what an account would have after a deposit.
+
+        Raises:
+            Refused: ACCOUNT_UNKNOWN, AMOUNT_OUT_OF_RANGE.
+
+        """
+        account = self.account(account_id)
+        self._check_amount(amount_micros)
+        after = account.cash_micros + amount_micros
+        if abs(after) > MAX_AMOUNT_MICROS * 1_000:
+            message = f"the account would hold {after} micro-dollars, more than the ledger keeps"
+            raise Refused(Reason.AMOUNT_OUT_OF_RANGE, after, MAX_AMOUNT_MICROS * 1_000, message)
+        return after
 
     def withdraw(self, account_id: int, amount_micros: int, now_ns: int) -> None:
         """Hold an amount; it is paid when the shards that give it have acknowledged lower lines (PROTOCOL R8).
@@ -159,6 +169,9 @@ class Bank:
         if now_ns < self._state.gated_until_ns:
             message = "withdrawals are gated after a deficit; try again later"
             raise Refused(Reason.WITHDRAWALS_GATED, now_ns, self._state.gated_until_ns, message)
+        if self._state.withdrawals_are_paused:
+            message = "the operator has paused withdrawals; try again later"
+            raise Refused(Reason.WITHDRAWALS_GATED, 1, 0, message)
         if account.liquidation is not None:
             message = "the account is being liquidated"
             raise Refused(Reason.ACCOUNT_FROZEN, 1, 0, message)
@@ -240,7 +253,8 @@ class Bank:
         part = min(hold.amount_micros, max(0, uncommitted))
         missing = hold.amount_micros - part
         others = self._parts(account, missing) if missing else []
-        gated = now_ns < self._state.gated_until_ns or account.liquidation is not None
+        state = self._state
+        gated = now_ns < state.gated_until_ns or state.withdrawals_are_paused or account.liquidation is not None
         free = free_margin_micros(self._state, account)
         if others is None or gated or withdrawal.amount_micros > free:
             reason = Reason.WITHDRAWALS_GATED if gated else Reason.WITHDRAWAL_EXCEEDS_FREE_MARGIN

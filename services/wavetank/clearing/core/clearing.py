@@ -16,6 +16,7 @@ from wavetank.clearing.core.booking import Booking
 from wavetank.clearing.core.counting import Counter
 from wavetank.clearing.core.credit import Lines
 from wavetank.clearing.core.health import AccountKind, HealthBand
+from wavetank.clearing.core.operator import Operator
 from wavetank.clearing.core.shares import Shares
 from wavetank.clearing.core.state import State
 from wavetank.clearing.core.valuation import health_band
@@ -63,6 +64,7 @@ class Clearing:
         self.booking = Booking(self.state, self._emit, self.waterfall)
         self.shares = Shares(self.state, self._emit, self.lines)
         self.bank = Bank(self.state, self._emit, self.lines, self.shares)
+        self.operator = Operator(self.state, self._emit, self.bank, self._review_holders)
         self._shard = 0
         """The shard whose facts are being counted."""
         self._fresh: set[int] = set()
@@ -292,6 +294,10 @@ class Clearing:
             self._fresh.add(fact.instrument_id)
         if fact.instrument_id in self.state.instruments:
             self._to_review.update(self.state.ledger.sweep(fact.instrument_id))
+
+    def _review_holders(self, instrument_id: int) -> None:
+        self._to_review.update(self.state.ledger.sweep(instrument_id))
+        self._review_touched()
 
     def _open_gate_when_fresh(self) -> None:
         if self.state.venue_is_open or not self._fresh or not self.state.ledger.held() <= self._fresh:

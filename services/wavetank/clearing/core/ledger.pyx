@@ -542,6 +542,30 @@ cdef class Ledger:
             legs.append((holding.instrument_id, holding.lots, mark, notional, gain, needed))
         return equity, maintenance, initial, total, legs
 
+    def with_table(self, int32_t instrument_id, MarginTable table):
+        """Return what another margin table of an instrument would mean to its holders, at the last marks.
+
+        Returns:
+            By account id: (account id, equity, maintenance margin now, maintenance margin with the table).
+
+        """
+        cdef size_t row
+        cdef Holding* holding
+        cdef Health health
+        cdef int64_t value, after
+        found = []
+        for row in range(self.rows.size()):
+            holding = self.find(<int32_t>row, instrument_id)
+            if holding == NULL:
+                continue
+            health = self.health_of(<int32_t>row)
+            value = holding.lots * mark_or_entry(&self.listed[holding.slot], holding)
+            value = value if value > 0 else -value
+            after = health.maintenance_micros - maintenance_of(self.listed[holding.slot].tiers, value)
+            after += maintenance_of(&table.tiers, value)
+            found.append((self.rows[row].account_id, health.equity_micros, health.maintenance_micros, after))
+        return found
+
     def band(self, int32_t row):
         """Return the band that was told of an account last."""
         return self.rows[row].band

@@ -143,6 +143,7 @@ def dump(state: State) -> bytes:
         "shards": state.shards,
         "next_account_id": state.next_account_id,
         "gated_until_ns": state.gated_until_ns,
+        "withdrawals_are_paused": state.withdrawals_are_paused,
         "venue_is_open": state.venue_is_open,
         "fund_payments": {str(key): value for key, value in state.fund_payments.items()},
         "vault_pending": {str(key): _hex(event) for key, event in state.vault_pending.items()},
@@ -196,6 +197,7 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     state.shards = content["shards"]
     state.next_account_id = content["next_account_id"]
     state.gated_until_ns = content["gated_until_ns"]
+    state.withdrawals_are_paused = content["withdrawals_are_paused"]
     state.venue_is_open = content["venue_is_open"]
     state.fund_payments = {
         int(key): [(time_ns, amount) for time_ns, amount in value] for key, value in content["fund_payments"].items()

@@ -265,6 +265,8 @@ class State:
         """By shard, seq of its log up to which it was counted."""
         self.next_account_id = FIRST_CLIENT_ACCOUNT_ID
         self.gated_until_ns = 0
+        self.withdrawals_are_paused = False
+        """By the operator."""
         self.venue_is_open = False
         self.fund_payments: dict[int, list[tuple[int, int]]] = {}
         """What the fund paid lately: by instrument, (venue time, amount)."""
@@ -727,3 +729,10 @@ class State:
     @_applies(events.VenueGateMoved)
     def _(self, event: events.VenueGateMoved, _seq: int, _now_ns: int) -> None:
         self.venue_is_open = bool(event.is_open)
+
+    @_applies(events.OperatorActed)
+    def _(self, event: events.OperatorActed, _seq: int, _now_ns: int) -> None:
+        if event.action == events.OperatorAction.PAUSE_WITHDRAWALS:
+            self.withdrawals_are_paused = True
+        elif event.action == events.OperatorAction.RESUME_WITHDRAWALS:
+            self.withdrawals_are_paused = False

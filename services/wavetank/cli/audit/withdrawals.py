@@ -1,4 +1,4 @@
-"""Withdrawals: never while gated, never of an account in liquidation; `shares` looks at the shards (LIQ-110)."""
+"""Withdrawals: never while gated or paused, nor of an account in liquidation; `shares` looks at shards (LIQ-110)."""
 
 from collections.abc import Callable, Container
 
@@ -24,9 +24,11 @@ class Withdrawals:
         self._ledger = ledger
         self._in_liquidation = in_liquidation
         self._gated_until_ns = 0
+        self._are_paused = False
         self._now_ns = 0
         self._handlers: dict[type, Callable[..., None]] = {
             events.WithdrawalsGated: self._gated,
+            events.OperatorActed: self._steered,
             events.WithdrawalHeld: self._held,
             events.Withdrawn: self._withdrawn,
             events.WithdrawalRefused: self._refused,
@@ -44,10 +46,17 @@ class Withdrawals:
 
     def _expect_free(self, account_id: int) -> None:
         self._expect(self._now_ns >= self._gated_until_ns, "no withdrawal while they are gated")
+        self._expect(not self._are_paused, "no withdrawal while the operator has paused them")
         self._expect(account_id not in self._in_liquidation, "no withdrawal of an account in liquidation")
 
     def _gated(self, event: events.WithdrawalsGated) -> None:
         self._gated_until_ns = event.until_ns
+
+    def _steered(self, event: events.OperatorActed) -> None:
+        if event.action == events.OperatorAction.PAUSE_WITHDRAWALS:
+            self._are_paused = True
+        elif event.action == events.OperatorAction.RESUME_WITHDRAWALS:
+            self._are_paused = False
 
     def _held(self, event: events.WithdrawalHeld) -> None:
         account = self._ledger.account(event.account_id)

@@ -28,6 +28,8 @@ from wavetank.model.events.clearing import (
     MarginTierListed,
     MatchingAnswered,
     MatchingRequested,
+    OperatorActed,
+    OperatorAction,
     ShardOpened,
     ShareConfirmed,
     ShareHeld,
@@ -273,3 +275,14 @@ def _key_revoked(_say: Speaker, event: ApiKeyRevoked) -> str:
 @TELLERS.of(VenueGateMoved)
 def _venue_gate(_say: Speaker, event: VenueGateMoved) -> str:
     return "clearing opened the venue" if event.is_open else "clearing closed the venue until prices are fresh"
+
+
+@TELLERS.of(OperatorActed)
+def _operator(say: Speaker, event: OperatorActed) -> str:
+    what = {
+        OperatorAction.CHANGE_MARGIN: f"changed the margins of {say.symbol(event.instrument_id)}",
+        OperatorAction.PAUSE_WITHDRAWALS: "paused withdrawals",
+        OperatorAction.RESUME_WITHDRAWALS: "let withdrawals go on",
+        OperatorAction.TOP_UP_FUND: f"gave the insurance fund {show_dollars(event.amount_micros)}",
+    }[OperatorAction(event.action)]
+    return f"key {event.author.decode(errors='replace')} {what}: {event.note.decode(errors='replace')}"

@@ -21,8 +21,8 @@ cdef enum:
 # Times a price below 2^31 it fits 63 bits.
 cdef int64_t MOST_PLAIN_LOTS = (<int64_t>1 << 32) - 1
 
-# What margin and fees of open orders rest on.
-FIXED = ("instrument_id", "size_decimals", "tiers", "taker_fee_ppm")
+# What the values and fees of open orders rest on; margins are worked out anew.
+FIXED = ("instrument_id", "size_decimals", "taker_fee_ppm")
 
 
 def _check_bounds(instrument):

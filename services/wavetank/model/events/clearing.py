@@ -512,3 +512,30 @@ class ShareMoved:
     receiver_cash_after_micros: int
     shard: int
     receiver_shard: int
+
+
+class OperatorAction(IntEnum):
+    """What an operator did."""
+
+    CHANGE_MARGIN = 1
+    """The instrument's listing follows with its new tiers."""
+    PAUSE_WITHDRAWALS = 2
+    RESUME_WITHDRAWALS = 3
+    TOP_UP_FUND = 4
+    """The deposit follows."""
+
+
+@record(250, "16s64sqB")
+@dataclass(frozen=True, slots=True)
+class OperatorActed:
+    """A person moved one of the venue's controls; what it changed follows in the same entry."""
+
+    instrument_id: int
+    account_id: int
+    """The account whose money moved, or 0."""
+    author: bytes
+    """Public part of the key it was done with."""
+    note: bytes
+    """Why, in the person's words."""
+    amount_micros: int
+    action: int

@@ -5,6 +5,7 @@ import pytest
 from tests.unit.matching.core.desk import ALICE, BOB, BUY, CAROL, IOC, REDUCE_ONLY, SELL, Desk
 from wavetank.matching.core.credit import CreditRow, LedgersDisagree
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.model.margin import MarginTier
 from wavetank.model.orders import LineStatus, OrderState
 from wavetank.model.reason import Reason
 
@@ -187,3 +188,18 @@ def test_loss_is_released_with_its_lots(desk: Desk) -> None:
     assert desk.engine.committed(ALICE) == 5_000 + 200 + 4
     desk.cancel(ALICE, order_id)
     assert desk.engine.committed(ALICE) == 4_000
+
+
+@pytest.mark.spec("MRGN-020")
+def test_other_margin_tiers_count_at_once_for_what_stands_open(desk: Desk) -> None:
+    desk.line(ALICE, 20_045)
+    desk.place(ALICE, BUY, 100, 1_000)
+    # A tenth of 100,000 and the fee of 45; with leverage 5 a fifth, which is all that was granted.
+    assert desk.engine.committed(ALICE) == 10_045
+    desk.relist(tiers=(MarginTier(0, 5),))
+    assert desk.engine.committed(ALICE) == 20_045
+    assert desk.place(ALICE, BUY, 1, 1_000).reason == Reason.CREDIT_EXCEEDED
+    desk.relist(tiers=(MarginTier(0, 10),))
+    assert desk.engine.committed(ALICE) == 10_045
+    # 99 more: 19,900 of margin and 90 of fees.
+    assert desk.place(ALICE, BUY, 99, 1_000).reason == 0

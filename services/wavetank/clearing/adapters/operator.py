@@ -1,0 +1,125 @@
+"""OperatorService: an administrator moves the venue's controls, and every move is written down with its author."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from wavetank.clearing.core.operator import Author
+from wavetank.model.margin import MarginTier
+from wavetank.model.reason import Reason
+from wavetank.runtime.errors import VenueError
+from wavetank.runtime.principal import Scope, principal, require
+from wavetank.v1 import account_pb2, instrument_pb2, operator_pb2, operator_pb2_grpc
+
+if TYPE_CHECKING:
+    from wavetank.clearing.core.clearing import Clearing
+    from wavetank.clearing.core.operator import MarginChange
+    from wavetank.clearing.service import ClearingService
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+SHOWN_ACCOUNTS = 100
+_MOST_PPM = 1_000_000
+_MOST_NOTIONAL_MICROS = 2**55
+
+
+def _author(note: str) -> Author:
+    who = principal()
+    require(who, Scope.ADMIN)
+    return Author(who.key_id, note)
+
+
+def _tier(message: instrument_pb2.MarginTier) -> MarginTier:
+    if not 0 <= message.lower_notional_micros < _MOST_NOTIONAL_MICROS:
+        raise VenueError(
+            Reason.MALFORMED,
+            f"a margin tier begins at 0 to {_MOST_NOTIONAL_MICROS - 1} micro-dollars",
+            was=message.lower_notional_micros,
+            allowed=_MOST_NOTIONAL_MICROS - 1,
+        )
+    if not 0 <= message.maintenance_margin_ppm <= _MOST_PPM:
+        raise VenueError(
+            Reason.MALFORMED,
+            f"a maintenance rate is at most {_MOST_PPM} parts per million",
+            was=message.maintenance_margin_ppm,
+            allowed=_MOST_PPM,
+        )
+    return MarginTier(message.lower_notional_micros, message.max_leverage, message.maintenance_margin_ppm)
+
+
+class OperatorServicer(operator_pb2_grpc.OperatorServiceServicer):
+    """Serves the controls."""
+
+    def __init__(self, service: ClearingService) -> None:
+        """Serve for `service`."""
+        self._service = service
+
+    async def ChangeMargin(  # noqa: N802 - the contract's name.
+        self, request: operator_pb2.ChangeMarginRequest, _context: Context
+    ) -> operator_pb2.ChangeMarginResponse:
+        """Put new margin tiers into force, or tell what they would do."""
+        author = _author(request.note)
+        tiers = [_tier(message) for message in request.margin_tiers]
+
+        def preview(core: Clearing) -> operator_pb2.ChangeMarginResponse:
+            return _change_message(core.operator.preview_margin(request.instrument_id, tiers), core.last_seq)
+
+        def change(core: Clearing, _now_ns: int) -> operator_pb2.ChangeMarginResponse:
+            return _change_message(core.operator.change_margin(request.instrument_id, tiers, author), core.last_seq)
+
+        answer: operator_pb2.ChangeMarginResponse
+        answer = await (self._service.ask(preview) if request.preview else self._service.request(change))
+        return answer
+
+    async def PauseWithdrawals(  # noqa: N802 - the contract's name.
+        self, request: operator_pb2.PauseWithdrawalsRequest, _context: Context
+    ) -> operator_pb2.PauseWithdrawalsResponse:
+        """Pause withdrawals, or let them go on."""
+        author = _author(request.note)
+
+        def pause(core: Clearing, _now_ns: int) -> int:
+            core.operator.pause_withdrawals(author, paused=request.paused)
+            return core.last_seq
+
+        return operator_pb2.PauseWithdrawalsResponse(seq=await self._service.request(pause))
+
+    async def TopUpFund(  # noqa: N802 - the contract's name.
+        self, request: operator_pb2.TopUpFundRequest, _context: Context
+    ) -> operator_pb2.TopUpFundResponse:
+        """Give the insurance fund money."""
+        author = _author(request.note)
+
+        def top_up(core: Clearing, _now_ns: int) -> tuple[int, int]:
+            return core.operator.top_up_fund(request.amount_micros, author), core.last_seq
+
+        cash_micros, seq = await self._service.request(top_up)
+        return operator_pb2.TopUpFundResponse(cash_micros=cash_micros, seq=seq)
+
+
+def _change_message(change: MarginChange, seq: int) -> operator_pb2.ChangeMarginResponse:
+    return operator_pb2.ChangeMarginResponse(
+        previous_margin_tiers=[
+            instrument_pb2.MarginTier(
+                lower_notional_micros=tier.lower_notional_micros,
+                max_leverage=tier.max_leverage,
+                maintenance_margin_ppm=tier.maintenance_ppm,
+            )
+            for tier in change.previous
+        ],
+        affected_accounts=[
+            operator_pb2.AffectedAccount(
+                account_id=each.account_id,
+                equity_micros=each.equity_micros,
+                maintenance_margin_micros=each.maintenance_micros,
+                new_maintenance_margin_micros=each.new_maintenance_micros,
+                health_band=account_pb2.HealthBand.ValueType(each.band),
+                new_health_band=account_pb2.HealthBand.ValueType(each.new_band),
+            )
+            for each in change.affected[:SHOWN_ACCOUNTS]
+        ],
+        affected_count=len(change.affected),
+        falling_count=change.falling,
+        seq=seq,
+    )

@@ -1,0 +1,121 @@
+"""The operator's controls: each leaves its author and what it changed in one entry, or changes nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
+from wavetank.clearing.core.bank import Refused
+from wavetank.clearing.core.health import HealthBand
+from wavetank.clearing.core.operator import Affected, Author
+from wavetank.model.events.clearing import (
+    Deposited,
+    InstrumentListed,
+    LiquidationStarted,
+    MarginTierListed,
+    OperatorActed,
+    OperatorAction,
+    WithdrawalHeld,
+    WithdrawalRefused,
+)
+from wavetank.model.ids import INSURANCE_FUND_ID
+from wavetank.model.margin import MarginTier
+from wavetank.model.reason import Reason
+
+ANN = Author("k-ann", "stress")
+TIGHT = [MarginTier(0, 5), MarginTier(150_000_000 * MICROS, 2)]
+
+
+def crowd() -> tuple[Scene, list[int]]:
+    """Return three accounts long 1 BTC at 100,000 dollars, with 9, 11 and 16 thousand; a maker sold it to them."""
+    scene = Scene()
+    accounts = [scene.open(dollars) for dollars in (9_000, 11_000, 16_000)]
+    maker = scene.open(10_000_000)
+    scene.mark(BTC, 1_000_000)
+    for account_id in accounts:
+        scene.trade(BTC, account_id, maker, 100_000, 1_000_000)
+    return scene, accounts
+
+
+@pytest.mark.spec("MRGN-020")
+def test_a_preview_tells_who_would_fall_and_changes_nothing() -> None:
+    scene, (a, b, c) = crowd()
+    # 100,000 at 1/80 needs 1,250; at 1/10 it needs 10,000: 9,000 falls, 11,000 is below 1.2, 16,000 is above 1.5 still.
+    change = scene.core.operator.preview_margin(BTC, TIGHT)
+    assert change.affected == (
+        Affected(a, 9_000 * MICROS, 1_250 * MICROS, 10_000 * MICROS, HealthBand.HEALTHY, HealthBand.LIQUIDATION),
+        Affected(b, 11_000 * MICROS, 1_250 * MICROS, 10_000 * MICROS, HealthBand.HEALTHY, HealthBand.REDUCE_ONLY),
+    )
+    assert change.falling == 1
+    assert c not in {each.account_id for each in change.affected}
+    assert change.previous == scene.instruments[0].tiers
+    assert scene.keep() == []
+
+
+@pytest.mark.spec("MRGN-020", "LIQ-030")
+def test_new_tiers_count_at_once_and_whom_they_hit_is_liquidated() -> None:
+    scene, (a, b, c) = crowd()
+    scene.core.operator.change_margin(BTC, TIGHT, ANN)
+    said = scene.keep()
+    assert said[0] == OperatorActed(BTC, 0, b"k-ann", b"stress", 0, OperatorAction.CHANGE_MARGIN)
+    assert [type(event) for event in said[1:4]] == [InstrumentListed, MarginTierListed, MarginTierListed]
+    assert [event.account_id for event in said if isinstance(event, LiquidationStarted)] == [a]
+    assert scene.account(b).band is HealthBand.REDUCE_ONLY
+    assert scene.account(c).band is HealthBand.HEALTHY
+    assert scene.state.value(scene.account(c)).maintenance_micros == 10_000 * MICROS
+    scene.assert_recoverable()
+
+
+def test_bad_tiers_an_unknown_instrument_and_a_missing_reason_are_refused() -> None:
+    scene, _ = crowd()
+    operator = scene.core.operator
+    cases = [
+        (99, TIGHT, ANN, Reason.INSTRUMENT_UNKNOWN),
+        (BTC, [], ANN, Reason.MALFORMED),
+        (BTC, [MarginTier(5, 10)], ANN, Reason.MALFORMED),
+        (BTC, [MarginTier(0, 1_001)], ANN, Reason.MALFORMED),
+        (BTC, [MarginTier(0, 0)], ANN, Reason.MALFORMED),
+        (BTC, TIGHT, Author("k-ann", ""), Reason.MALFORMED),
+        (BTC, TIGHT, Author("k-ann", "x" * 65), Reason.MALFORMED),
+        (BTC, TIGHT, Author("k-ann", "two\nlines"), Reason.MALFORMED),
+    ]
+    for instrument_id, tiers, author, reason in cases:
+        with pytest.raises(Refused) as refusal:
+            operator.change_margin(instrument_id, tiers, author)
+        assert refusal.value.reason is reason
+    assert scene.keep() == []
+
+
+@pytest.mark.spec("LIQ-110")
+def test_paused_withdrawals_are_refused_also_those_that_were_held() -> None:
+    scene = Scene()
+    a = scene.open(1_000)
+    scene.mark(ETH, 400_000)
+    scene.core.bank.withdraw(a, 100 * MICROS, scene.now_ns)
+    scene.keep()
+    number = scene.last(WithdrawalHeld).line_number
+    scene.core.operator.pause_withdrawals(ANN, paused=True)
+    scene.keep()
+    scene.credit_applied(a, number, 0)
+    assert scene.last(WithdrawalRefused).reason == Reason.WITHDRAWALS_GATED
+    assert scene.cash(a) == 1_000 * MICROS
+    with pytest.raises(Refused, match="operator has paused"):
+        scene.core.bank.withdraw(a, 1, scene.now_ns)
+    scene.assert_recoverable()
+    scene.core.operator.pause_withdrawals(ANN, paused=False)
+    scene.core.bank.withdraw(a, 1, scene.now_ns)
+
+
+@pytest.mark.spec("INV-010")
+def test_a_top_up_is_a_deposit_with_an_author() -> None:
+    scene = Scene(fund_micros=5)
+    assert scene.core.operator.top_up_fund(7, ANN) == 12
+    said = scene.keep()
+    assert [type(event) for event in said] == [OperatorActed, Deposited]
+    assert said[1].account_id == INSURANCE_FUND_ID
+    for amount in (0, -1, 10**15 + 1):
+        with pytest.raises(Refused) as refusal:
+            scene.core.operator.top_up_fund(amount, ANN)
+        assert refusal.value.reason is Reason.AMOUNT_OUT_OF_RANGE
+    assert scene.keep() == []
+    scene.assert_recoverable()
