@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
+from wavetank.model.events.clearing import AdlPolicyKind
 from wavetank.runtime.settings import ServiceSettings, environment
 
 
@@ -36,6 +37,8 @@ class ClearingConfig(ServiceSettings):
     fund_cap_micros: Annotated[int, Field(ge=0)] = 1_000_000 * 10**6
     partial_above_micros: Annotated[int, Field(ge=0)] = 100_000 * 10**6
     liquidation_fee_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 5_000
+    adl_policy: Literal["hyperliquid", "bitmex", "pro_rata", "min_max_leverage"] = "hyperliquid"
+    """Whom auto-deleveraging asks, and for how much."""
     snapshot_every_events: Annotated[int, Field(ge=100)] = 50_000
     tick_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
     """Wall time after which timers are looked at although nothing arrived."""
@@ -72,5 +75,6 @@ class ClearingConfig(ServiceSettings):
             fund_cap_micros=self.fund_cap_micros,
             partial_above_micros=self.partial_above_micros,
             liquidation_fee_ppm=self.liquidation_fee_ppm,
+            adl_policy=AdlPolicyKind[self.adl_policy.upper()],
             share_dwell_ns=clock.at_least_wall(self.share_dwell_ns, SECOND_NS // 10),
         )

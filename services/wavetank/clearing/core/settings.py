@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from wavetank.clearing.core.valuation import DEFAULT_LIMITS, HealthLimits
+from wavetank.model.events.clearing import AdlPolicyKind
 
 SECOND_NS = 1_000_000_000
 MICROS = 1_000_000
@@ -49,6 +50,8 @@ class ClearingSettings:
     fund_cap_micros: int = 1_000_000 * MICROS
     """Most the fund pays per instrument and window (LIQ-070)."""
     fund_window_ns: int = 3_600 * SECOND_NS
+    adl_policy: AdlPolicyKind = AdlPolicyKind.HYPERLIQUID
+    """Whom auto-deleveraging asks, and for how much (LIQ-080)."""
     gate_ns: int = 300 * SECOND_NS
     """Withdrawals are gated this long after a deficit (LIQ-110)."""
     withdrawal_floor_ppm: int = 100_000

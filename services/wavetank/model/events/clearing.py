@@ -73,6 +73,19 @@ class StepCause(IntEnum):
     COOLDOWN_WAIT = 16
 
 
+class AdlPolicyKind(IntEnum):
+    """Whom auto-deleveraging asks, and for how much (LIQ-080)."""
+
+    HYPERLIQUID = 1
+    """Profit ratio times leverage, one after the other."""
+    BITMEX = 2
+    """Profit per cent times effective leverage, one after the other."""
+    PRO_RATA = 3
+    """Everybody by size."""
+    MIN_MAX_LEVERAGE = 4
+    """The most levered come down to one common leverage."""
+
+
 @record(201, "32sB")
 @dataclass(frozen=True, slots=True)
 class AccountOpened:

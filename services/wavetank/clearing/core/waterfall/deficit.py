@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import LiquidationStage
+from wavetank.clearing.core.waterfall.policies.ranking import whole_parts
 from wavetank.model.events.clearing import CashCause, StepCause, WithdrawalsGated
 from wavetank.model.ids import (
     BACKSTOP_VAULT_ID,
@@ -79,8 +80,4 @@ def haircut(gains: list[int], missing_micros: int) -> list[int]:
     total = sum(gains)
     if total <= missing_micros:
         return list(gains)
-    shares = [missing_micros * gain // total for gain in gains]
-    by_remainder = sorted(range(len(gains)), key=lambda index: (-(missing_micros * gains[index] % total), index))
-    for index in by_remainder[: missing_micros - sum(shares)]:
-        shares[index] += 1
-    return shares
+    return whole_parts([missing_micros * gain for gain in gains], total)

@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.waterfall.case import wait
-from wavetank.clearing.core.waterfall.policies import (
-    AdlPolicy,
-    Candidate,
-    rank,
-    split_value,
-)
+from wavetank.clearing.core.waterfall.policies.candidate import AdlPolicy, Candidate, Score, rank
+from wavetank.clearing.core.waterfall.policies.ranking import split_value
 from wavetank.model.events.clearing import AdlRanked, StepCause
 from wavetank.model.orders import CommandKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from fractions import Fraction
 
     from wavetank.clearing.core.state import Account
     from wavetank.clearing.core.valuation import LegValue, Valuation
     from wavetank.clearing.core.waterfall.case import Case
+
+
+_MOST_SHOWN = 2**62
 
 
 def loss_bound(case: Case, value: Valuation, leg: LegValue) -> Callable[[int], int]:
@@ -168,7 +166,7 @@ class DeleverageStage:
             )
         return candidates
 
-    def _last_resort(self, case: Case, leg: LegValue) -> list[tuple[Fraction, Candidate]]:
+    def _last_resort(self, case: Case, leg: LegValue) -> list[tuple[Score, Candidate]]:
         """Return everybody on the other side: a close at mark costs them nothing."""
         everybody = [
             Candidate(
@@ -187,19 +185,15 @@ class DeleverageStage:
         self,
         case: Case,
         leg: LegValue,
-        ranking: list[tuple[Fraction, Candidate]],
+        ranking: list[tuple[Score, Candidate]],
         *,
         at_mark: bool,
     ) -> bool:
-        remaining = abs(leg.lots)
-        asked = []
-        for _, candidate in ranking:
-            lots = min(remaining, candidate.capacity_lots)
-            asked.append(lots)
-            remaining -= lots
-        total = sum(asked)
+        candidates = [candidate for _, candidate in ranking]
+        total = min(abs(leg.lots), sum(candidate.capacity_lots for candidate in candidates))
         if total == 0:
             return False
+        asked = self.policy.allot(candidates, total)
         sign = 1 if leg.lots > 0 else -1
         value = case.value()
         due = sign * total * leg.mark_price_ticks if at_mark else case.bankruptcy_value(value, leg, sign * total)
@@ -217,7 +211,7 @@ class DeleverageStage:
                     instrument_id=leg.instrument_id,
                     account_id=candidate.account_id,
                     liquidation_id=case.liquidation.liquidation_id,
-                    score_e9=min(2**62, score.numerator * 10**9 // score.denominator),
+                    score_e9=_shown(score),
                     position_lots=candidate.lots,
                     capacity_lots=candidate.capacity_lots,
                     delta_lots=sign * lots,
@@ -235,3 +229,8 @@ class DeleverageStage:
                     receiver_may_increase=False,
                 )
         return True
+
+
+def _shown(score: Score) -> int:
+    """Return a score in units of 10^-9, rounded down, within what a record holds."""
+    return max(-_MOST_SHOWN, min(_MOST_SHOWN, score.numerator * 10**9 // score.denominator))

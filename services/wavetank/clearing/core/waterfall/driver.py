@@ -19,7 +19,7 @@ from wavetank.clearing.core.waterfall.deleverage import DeleverageStage
 from wavetank.clearing.core.waterfall.full import FullStage
 from wavetank.clearing.core.waterfall.insurance import InsuranceStage
 from wavetank.clearing.core.waterfall.partial import PartialStage
-from wavetank.clearing.core.waterfall.policies import HyperliquidPolicy
+from wavetank.clearing.core.waterfall.policies.choice import policy_of
 from wavetank.model.events import clearing as events
 from wavetank.model.orders import CommandKind, LineStatus
 
@@ -39,7 +39,7 @@ class Waterfall:
         self._state = state
         self._emit = emit
         self._next_seq = next_seq
-        self._deleverage = DeleverageStage(HyperliquidPolicy())
+        self._deleverage = DeleverageStage(policy_of(state.settings.adl_policy))
         self._stages: tuple[Stage, ...] = (
             PartialStage(),
             FullStage(),
