@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -64,7 +65,7 @@ def level_of(found: list[Candidate], lots: int, part: AdlPolicyKind) -> dict[int
         else:
             bends |= {Fraction(size, each.equity_micros), Fraction(size - each.capacity_lots, each.equity_micros)}
     ordered = sorted(bends)
-    for low, high in zip(ordered, ordered[1:], strict=False):
+    for low, high in pairwise(ordered):
         first, last = total(low), total(high)
         if min(first, last) <= lots <= max(first, last) and first != last:
             return at(low + (high - low) * (lots - first) / (last - first))
@@ -86,7 +87,7 @@ def test_parts_add_up_within_capacities_and_follow_the_policy(
     assert scores == sorted(scores)
     if kind in {AdlPolicyKind.HYPERLIQUID, AdlPolicyKind.BITMEX}:
         # Whoever is asked for anything stands behind nobody who has anything left to give.
-        gave = [part for part in parts.values()]
+        gave = list(parts.values())
         left = [capacity[key] - part for key, part in parts.items()]
         assert not any(left[at] and any(gave[at + 1 :]) for at in range(len(gave)))
     else:
