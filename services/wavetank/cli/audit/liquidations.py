@@ -23,6 +23,7 @@ from wavetank.cli.audit.cases import (
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Account, Ledger
 from wavetank.cli.audit.margins import PPM, Worth, bankruptcy_value, shares_of_loss
+from wavetank.cli.audit.overshoot import Overshoot
 from wavetank.model.events import clearing as events
 from wavetank.model.events.clearing import CashCause, LiquidationOutcome, StepCause
 from wavetank.model.events.matching import MarkApplied
@@ -46,6 +47,7 @@ class Liquidations:
         """Requests to the shard that are not counted as answered, by seq."""
         self.started = 0
         self.unjudged = 0
+        self.overshoot = Overshoot()
         self._findings = findings
         self._ledger = ledger
         self._applied: dict[int, MarkApplied] = {}
@@ -74,6 +76,7 @@ class Liquidations:
         """Judge an event against the ledger as it stands before the event."""
         self._seq = seq
         self._now_ns = now_ns
+        self.overshoot.take(event)
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
