@@ -103,9 +103,7 @@ class Overshoot:
                 continue
             least = _least_micros(leg.rankings, total)
             found += [
-                Victim(
-                    liquidation_id, instrument_id, account, lots, leg.given_up[account], int(least * lots // total)
-                )
+                Victim(liquidation_id, instrument_id, account, lots, leg.given_up[account], int(least * lots // total))
                 for account, lots in sorted(leg.lots.items())
             ]
         return found

@@ -43,6 +43,11 @@ def loss_bound(case: Case, value: Valuation, leg: LegValue) -> Callable[[int], i
     return bound
 
 
+def may_be_victim(account: Account, value: Valuation) -> bool:
+    """Tell whether an account may be asked to give up lots at V: sound, with equity, and not in liquidation itself."""
+    return account.liquidation is None and value.equity_micros > 0 and not value.is_below_maintenance
+
+
 @dataclass(frozen=True, slots=True)
 class Promise:
     """What an account was already asked to give up for other liquidations and has not yet given."""
@@ -151,7 +156,7 @@ class DeleverageStage:
         promised = promises(case, leg.instrument_id)
         for account in DeleverageStage._opposite(case, leg):
             value = case.state.value(account, case.liquidation.marks)
-            if account.liquidation is not None or value.equity_micros <= 0 or value.is_below_maintenance:
+            if not may_be_victim(account, value):
                 continue
             position = account.positions[leg.instrument_id]
             candidates.append(
