@@ -34,6 +34,8 @@ EXPLANATIONS: dict[int, str] = {
     events.StepCause.DEFICIT: "the account is flat and owes money",
     events.StepCause.VAULT_DISPOSAL: "the backstop vault disposes of a part",
     events.StepCause.COOLDOWN_WAIT: "soon after a slice the next one must wait",
+    events.StepCause.STAGE_OFF: "this stage is switched off",
+    events.StepCause.LARGE_POSITION_WHOLE: "slices are switched off, so the whole position is closed",
 }
 
 

@@ -8,7 +8,7 @@ is refused raises `Refused` and changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from wavetank.clearing.core.bank import Bank
@@ -16,7 +16,7 @@ from wavetank.clearing.core.booking import Booking
 from wavetank.clearing.core.credit import Lines
 from wavetank.clearing.core.health import AccountKind, HealthBand
 from wavetank.clearing.core.shares import Shares
-from wavetank.clearing.core.state import State
+from wavetank.clearing.core.state import State, WaterfallTerms
 from wavetank.clearing.core.vault import dispose
 from wavetank.clearing.core.waterfall.driver import Waterfall
 from wavetank.model.events import clearing as events
@@ -142,6 +142,9 @@ class Clearing:
         self._at(now_ns)
         for shard in range(self.state.shards, shards):
             self._emit(events.ShardOpened(instrument_id=0, account_id=0, shard=shard))
+        terms = WaterfallTerms.of(self.state.settings)
+        if terms != self.state.waterfall:
+            self._emit(events.WaterfallSet(instrument_id=0, account_id=0, **asdict(terms)))
         self.bank.open_venue_accounts(fund_deposit_micros)
         for instrument in instruments:
             if instrument.instrument_id not in self.state.instruments:

@@ -23,6 +23,7 @@ from wavetank.clearing.core.state import (
     Share,
     ShareHold,
     State,
+    WaterfallTerms,
 )
 from wavetank.model.events.clearing import InstrumentListed, MarginTierListed, MatchingRequested
 from wavetank.model.events.matching import BookSampled
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.model.record import Event
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 
 
 class SnapshotUnreadable(Exception):
@@ -138,6 +139,7 @@ def dump(state: State) -> bytes:
         "fund_payments": {str(key): value for key, value in state.fund_payments.items()},
         "vault_pending": {str(key): _hex(event) for key, event in state.vault_pending.items()},
         "vault_next_step_ns": {str(key): at for key, at in state.vault_next_step_ns.items()},
+        "waterfall": asdict(state.waterfall),
         "deposited_micros": state.deposited_micros,
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
@@ -190,6 +192,7 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     }
     state.vault_pending = {int(key): _request(text) for key, text in content["vault_pending"].items()}
     state.vault_next_step_ns = _ints(content["vault_next_step_ns"])
+    state.waterfall = WaterfallTerms(**content["waterfall"])
     state.deposited_micros = content["deposited_micros"]
     _add_up(state)
     state.check_invariants()

@@ -154,6 +154,20 @@ class Mark:
     is_stale: bool
 
 
+@dataclass(frozen=True, slots=True)
+class WaterfallTerms:
+    """How the waterfall is set; see `WaterfallSet`."""
+
+    stages_off: int = 0
+    insurance_first: int = 0
+    adl_policy: int = events.AdlPolicyKind.HYPERLIQUID
+
+    @classmethod
+    def of(cls, settings: ClearingSettings) -> WaterfallTerms:
+        """Return the terms that settings ask for."""
+        return cls(settings.stages_off, int(settings.insurance_first), int(settings.adl_policy))
+
+
 @dataclass(slots=True)
 class ApiKey:
     """An API key: whose it is and what it allows."""
@@ -203,6 +217,8 @@ class State:
         """What the fund paid lately: by instrument, (venue time, amount)."""
         self.vault_pending: dict[int, events.MatchingRequested] = {}
         self.vault_next_step_ns: dict[int, int] = {}
+        self.waterfall = WaterfallTerms()
+        """How the waterfall is set, as the log says."""
         self.deposited_micros = 0
         """Deposits less withdrawals."""
         self.conserved_micros = 0
@@ -295,16 +311,21 @@ class State:
         settings = self.settings
         if not settings.fund_enabled:
             return 0
-        reserved = sum(
-            account.liquidation.reserve_micros for account in self.accounts.values() if account.liquidation is not None
-        )
+        reserved = reserved_here = 0
+        for account in self.accounts.values():
+            liquidation = account.liquidation
+            if liquidation is not None and liquidation.reserve_micros:
+                reserved += liquidation.reserve_micros
+                # One order is in flight at a time, so the reserve is for its instrument.
+                if any(request.instrument_id == instrument_id for request in liquidation.pending.values()):
+                    reserved_here += liquidation.reserve_micros
         spent = sum(
             amount
             for time_ns, amount in self.fund_payments.get(instrument_id, ())
             if now_ns - time_ns < settings.fund_window_ns
         )
         fund = self.accounts[INSURANCE_FUND_ID].cash_micros
-        return max(0, min(fund - reserved, settings.fund_cap_micros - spent))
+        return max(0, min(fund - reserved, settings.fund_cap_micros - spent - reserved_here))
 
     def check_invariants(self) -> None:
         """Check what must hold after every transaction.
@@ -579,7 +600,7 @@ class State:
             liquidation.depth_limited = True
         if liquidation.stage == LiquidationStage.INSURANCE:
             liquidation.reserve_micros = event.reserve_micros
-            if instrument_id not in liquidation.insured:
+            if instrument_id and instrument_id not in liquidation.insured:
                 liquidation.insured.append(instrument_id)
 
     @apply.register
@@ -608,6 +629,10 @@ class State:
     def _(self, _event: Event, _seq: int, _now_ns: int) -> None:
         # Told for the record: the legs they speak of are booked by their own events.
         return
+
+    @apply.register
+    def _(self, event: events.WaterfallSet, _seq: int, _now_ns: int) -> None:
+        self.waterfall = WaterfallTerms(event.stages_off, event.insurance_first, event.adl_policy)
 
     @apply.register
     def _(self, event: events.LiquidationEnded, _seq: int, _now_ns: int) -> None:

@@ -6,6 +6,7 @@ from wavetank.cli.times import show_instant
 from wavetank.model.events.clearing import (
     WITHDRAWAL,
     AccountOpened,
+    AdlPolicyKind,
     AdlRanked,
     ApiKeyCreated,
     ApiKeyRevoked,
@@ -34,6 +35,7 @@ from wavetank.model.events.clearing import (
     ShareMoved,
     StepCause,
     VenueGateMoved,
+    WaterfallSet,
     WithdrawalHeld,
     WithdrawalRefused,
     WithdrawalsGated,
@@ -237,6 +239,16 @@ def _liquidation_ended(say: Speaker, event: LiquidationEnded) -> str:
     return (
         f"liquidation {event.liquidation_id} of {say.account(event.account_id)} ended: "
         f"{named(event.outcome, LiquidationOutcome)}, equity {show_dollars(event.equity_micros)}"
+    )
+
+
+@TELLERS.of(WaterfallSet)
+def _waterfall_set(_say: Speaker, event: WaterfallSet) -> str:
+    off = [name for stage, name in enumerate(STAGES) if event.stages_off >> stage & 1]
+    order = "the fund before the vault" if event.insurance_first else "the vault before the fund"
+    return (
+        f"waterfall set: {', '.join(off) or 'no stage'} off, {order}, deleveraging by "
+        f"{named(event.adl_policy, AdlPolicyKind)}"
     )
 
 

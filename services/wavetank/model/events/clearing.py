@@ -71,6 +71,8 @@ class StepCause(IntEnum):
     DEFICIT = 14
     VAULT_DISPOSAL = 15
     COOLDOWN_WAIT = 16
+    STAGE_OFF = 17
+    LARGE_POSITION_WHOLE = 18
 
 
 class AdlPolicyKind(IntEnum):
@@ -525,3 +527,18 @@ class ShareMoved:
     receiver_cash_after_micros: int
     shard: int
     receiver_shard: int
+
+
+@record(245, "HBB")
+@dataclass(frozen=True, slots=True)
+class WaterfallSet:
+    """The waterfall is set otherwise from here on; before the first of these all stages are on, in their order."""
+
+    instrument_id: int
+    account_id: int
+    stages_off: int
+    """Stage n is bit n."""
+    insurance_first: int
+    """Whether the fund is asked before the vault."""
+    adl_policy: int
+    """An `AdlPolicyKind`."""

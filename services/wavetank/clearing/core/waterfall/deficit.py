@@ -50,7 +50,9 @@ def _cover_deficit(case: Case) -> None:
     if state.settings.fund_enabled:
         amount = min(-account.cash_micros, max(0, fund.cash_micros - reserved))
         case.transfer_cash(fund, account, amount, CashCause.DEFICIT_FUND)
-    for instrument_id in case.liquidation.touched:
+    if account.cash_micros < 0 and not state.settings.socialise_enabled:
+        case.step(LiquidationStage.SOCIALISE, StepCause.STAGE_OFF)
+    for instrument_id in case.liquidation.touched if state.settings.socialise_enabled else ():
         if account.cash_micros >= 0:
             break
         _socialise(case, instrument_id)

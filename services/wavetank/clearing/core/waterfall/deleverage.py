@@ -126,6 +126,10 @@ class DeleverageStage:
 
     def act(self, case: Case) -> bool:
         """Act; see `Stage`."""
+        if not case.settings.adl_enabled:
+            case.step(LiquidationStage.DELEVERAGE, StepCause.STAGE_OFF)
+            wait(case)
+            return True
         if not case.all_marks_valid():
             case.step(LiquidationStage.DELEVERAGE, StepCause.PRICE_STALE)
             wait(case)

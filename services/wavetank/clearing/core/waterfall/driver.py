@@ -40,13 +40,14 @@ class Waterfall:
         self._emit = emit
         self._next_seq = next_seq
         self._deleverage = DeleverageStage(policy_of(state.settings.adl_policy))
-        self._stages: tuple[Stage, ...] = (
-            PartialStage(),
-            FullStage(),
-            BackstopStage(),
-            InsuranceStage(),
-            self._deleverage,
-        )
+        stages: dict[LiquidationStage, Stage] = {
+            LiquidationStage.PARTIAL: PartialStage(),
+            LiquidationStage.FULL: FullStage(),
+            LiquidationStage.BACKSTOP: BackstopStage(),
+            LiquidationStage.INSURANCE: InsuranceStage(),
+            LiquidationStage.DELEVERAGE: self._deleverage,
+        }
+        self._stages = tuple(stages[stage] for stage in state.settings.stage_order)
 
     def _case(self, account: Account, now_ns: int) -> Case:
         return Case(self._state, account, now_ns, self._emit)
