@@ -53,6 +53,8 @@ class ClearingConfig(ServiceSettings):
     liquidation_fee_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 5_000
     adl_policy: Literal["hyperliquid", "bitmex", "pro_rata", "min_max_leverage"] = "hyperliquid"
     """Whom auto-deleveraging asks, and for how much."""
+    cascade_window_ns: Annotated[int, Field(ge=0)] = 10 * SECOND_NS
+    """A liquidation that starts so soon after another's trade belongs to its cascade."""
     snapshot_every_events: Annotated[int, Field(ge=100)] = 50_000
     tick_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
     """Wall time after which timers are looked at although nothing arrived."""
@@ -102,5 +104,6 @@ class ClearingConfig(ServiceSettings):
             partial_above_micros=self.partial_above_micros,
             liquidation_fee_ppm=self.liquidation_fee_ppm,
             adl_policy=AdlPolicyKind[self.adl_policy.upper()],
+            cascade_window_ns=self.cascade_window_ns,
             share_dwell_ns=clock.at_least_wall(self.share_dwell_ns, SECOND_NS // 10),
         )

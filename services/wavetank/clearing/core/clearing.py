@@ -202,10 +202,11 @@ class Clearing:
         self.state.check_invariants()
 
     def on_tick(self, now_ns: int) -> None:
-        """Let time pass: the gate, the vault's disposals."""
+        """Let time pass: the gate, cascades that have ended, the vault's disposals."""
         self._at(now_ns)
         if 0 < self.state.gated_until_ns <= self._now_ns:
             self._emit(events.WithdrawalsGated(instrument_id=0, account_id=0, until_ns=0))
+        self.waterfall.end_cascades(self._now_ns)
         dispose(self.state, self._now_ns, self._emit)
 
     def _on_rejected(self, fact: matching_events.OrderRejected, _seq: int) -> None:

@@ -90,6 +90,8 @@ class ClearingSettings:
     """Whom auto-deleveraging asks, and for how much (LIQ-080)."""
     gate_ns: int = 300 * SECOND_NS
     """Withdrawals are gated this long after a deficit (LIQ-110)."""
+    cascade_window_ns: int = 10 * SECOND_NS
+    """A liquidation that starts so soon after another's trade belongs to its cascade (LIQ-120)."""
     withdrawal_floor_ppm: int = 100_000
     """A withdrawal leaves at least this share of the notional (MRGN-060)."""
     share_dwell_ns: int = SECOND_NS // 10

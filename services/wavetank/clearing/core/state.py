@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
+from wavetank.clearing.core.cascades import Cascades, Link
 from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationStage
 from wavetank.clearing.core.ledger import book_leg, wrap64
 from wavetank.clearing.core.valuation import Valuation, value_account
@@ -26,7 +27,7 @@ from wavetank.model.ids import (
 )
 from wavetank.model.instrument import Instrument
 from wavetank.model.invariant import InvariantBroken
-from wavetank.model.orders import LineStatus
+from wavetank.model.orders import CommandKind, LineStatus, OrderFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +121,9 @@ class Liquidation:
     """The backstop vault took legs over, so what cash is left follows them."""
     touched: list[int] = field(default_factory=list)
     """Instruments in which lots were closed, in order of the first close."""
+    cascade_id: int = 0
+    generation: int = 0
+    """Its place in that cascade (LIQ-120)."""
 
 
 @dataclass(slots=True)
@@ -217,6 +221,7 @@ class State:
         """What the fund paid lately: by instrument, (venue time, amount)."""
         self.vault_pending: dict[int, events.MatchingRequested] = {}
         self.vault_next_step_ns: dict[int, int] = {}
+        self.cascades = Cascades()
         self.waterfall = WaterfallTerms()
         """How the waterfall is set, as the log says."""
         self.deposited_micros = 0
@@ -301,6 +306,12 @@ class State:
                 price = price + margin if position.lots > 0 else max(1, price - margin)
             marks[instrument_id] = price
         return marks, stale
+
+    @staticmethod
+    def fallen_instruments(account: Account) -> list[int]:
+        """Return the instruments that an account fell in: those it holds, else where it traded last."""
+        last = account.last_instrument_id
+        return sorted(account.positions) or ([last] if last else [])
 
     def newest_mark_seq(self, account: Account) -> int:
         """Return the seq in the oracle's log of the newest mark of an account's legs, or 0."""
@@ -477,7 +488,7 @@ class State:
         return hold
 
     @apply.register
-    def _(self, event: events.FillBooked, seq: int, _now_ns: int) -> None:
+    def _(self, event: events.FillBooked, seq: int, now_ns: int) -> None:
         account = self._account(event.account_id)
         position = account.positions.get(event.instrument_id) or Position(0, 0)
         before = position.cost_micros
@@ -503,11 +514,31 @@ class State:
         share.counted_value_micros = wrap64(share.counted_value_micros + event.value_micros)
         share.counted_fees_micros = wrap64(share.counted_fees_micros + event.fee_micros)
         liquidation = account.liquidation
-        if liquidation is not None and event.instrument_id not in liquidation.touched:
-            liquidation.touched.append(event.instrument_id)
+        if liquidation is not None:
+            if event.instrument_id not in liquidation.touched:
+                liquidation.touched.append(event.instrument_id)
+            if liquidation.cascade_id:
+                self._count_in_cascade(event, liquidation, now_ns)
+
+    def _count_in_cascade(self, event: events.FillBooked, liquidation: Liquidation, now_ns: int) -> None:
+        """Count a fill that a liquidation asked for; what its orders met before they were cancelled is none."""
+        cascade_id, generation = liquidation.cascade_id, liquidation.generation
+        is_trade = event.role == events.FillRole.TAKER and bool(event.flags & OrderFlag.LIQUIDATION)
+        is_transfer = event.role == events.FillRole.TRANSFER and any(
+            request.command == CommandKind.TRANSFER and request.instrument_id == event.instrument_id
+            for request in liquidation.pending.values()
+        )
+        if is_trade or is_transfer:
+            self.cascades.close(cascade_id, generation, event.value_micros, now_ns)
+        if is_trade:
+            book = self.books.get(event.instrument_id)
+            depth = 0 if book is None else (book.ask_depth_lots if event.delta_lots > 0 else book.bid_depth_lots)
+            link = Link(cascade_id, generation, event.instrument_id, event.trade_id)
+            self.cascades.trade(link, abs(event.delta_lots), depth, now_ns)
 
     @apply.register
     def _(self, event: MarkApplied, _seq: int, _now_ns: int) -> None:
+        self.cascades.mark(event.instrument_id, event.mark_price_ticks, event.index_price_ticks)
         self.marks[event.instrument_id] = Mark(
             event.mark_price_ticks,
             event.index_price_ticks,
@@ -635,8 +666,26 @@ class State:
         self.waterfall = WaterfallTerms(event.stages_off, event.insurance_first, event.adl_policy)
 
     @apply.register
-    def _(self, event: events.LiquidationEnded, _seq: int, _now_ns: int) -> None:
-        self._liquidation(event.account_id, event.liquidation_id)
+    def _(self, event: events.CascadeJoined, _seq: int, now_ns: int) -> None:
+        liquidation = self._liquidation(event.account_id, event.liquidation_id)
+        liquidation.cascade_id, liquidation.generation = event.cascade_id, event.generation
+        instruments = self.fallen_instruments(self._account(event.account_id))
+        window_ns = self.settings.cascade_window_ns
+        self.cascades.join(event.cascade_id, event.generation, instruments, now_ns, window_ns)
+        for instrument_id in instruments:
+            mark = self.marks.get(instrument_id)
+            if mark is not None:
+                self.cascades.mark(instrument_id, mark.mark_price_ticks, mark.index_price_ticks)
+
+    @apply.register
+    def _(self, event: events.CascadeEnded, _seq: int, _now_ns: int) -> None:
+        self.cascades.end(event.cascade_id)
+
+    @apply.register
+    def _(self, event: events.LiquidationEnded, _seq: int, now_ns: int) -> None:
+        liquidation = self._liquidation(event.account_id, event.liquidation_id)
+        if liquidation.cascade_id:
+            self.cascades.leave(liquidation.cascade_id, now_ns)
         self._account(event.account_id).liquidation = None
 
     @apply.register

@@ -7,6 +7,7 @@ rest on such a leg are not judged, and a note says how many.
 
 from collections.abc import Callable
 
+from wavetank.cli.audit.cascades import CascadeSums
 from wavetank.cli.audit.cases import (
     BACKSTOP,
     CANCEL,
@@ -49,6 +50,7 @@ class Liquidations:
         self.started = 0
         self.unjudged = 0
         self.overshoot = Overshoot()
+        self.cascades = CascadeSums(findings, self.cases)
         self._findings = findings
         self._ledger = ledger
         self._applied: dict[int, MarkApplied] = {}
@@ -80,6 +82,7 @@ class Liquidations:
         self._seq = seq
         self._now_ns = now_ns
         self.overshoot.take(event)
+        self.cascades.take(event)
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)

@@ -10,6 +10,8 @@ from wavetank.model.events.clearing import (
     AdlRanked,
     ApiKeyCreated,
     ApiKeyRevoked,
+    CascadeEnded,
+    CascadeJoined,
     CashCause,
     CashTransferred,
     Deleveraged,
@@ -239,6 +241,30 @@ def _liquidation_ended(say: Speaker, event: LiquidationEnded) -> str:
     return (
         f"liquidation {event.liquidation_id} of {say.account(event.account_id)} ended: "
         f"{named(event.outcome, LiquidationOutcome)}, equity {show_dollars(event.equity_micros)}"
+    )
+
+
+@TELLERS.of(CascadeJoined)
+def _cascade_joined(say: Speaker, event: CascadeJoined) -> str:
+    if event.parent_trade_id:
+        why = f"after trade {event.parent_trade_id} in {say.symbol(event.instrument_id)}"
+    elif event.instrument_id:
+        why = f"with others in {say.symbol(event.instrument_id)}"
+    else:
+        why = "as the first"
+    return (
+        f"liquidation {event.liquidation_id} of {say.account(event.account_id)} is in cascade {event.cascade_id}, "
+        f"generation {event.generation}, {why}"
+    )
+
+
+@TELLERS.of(CascadeEnded)
+def _cascade_ended(_say: Speaker, event: CascadeEnded) -> str:
+    return (
+        f"cascade {event.cascade_id} ended: {event.liquidations} liquidations in {event.generations} generations closed "
+        f"{show_dollars(event.notional_micros)}, {show_ratio(event.multiplier_ppm * 10**6)} times what the first "
+        f"generation did, {show_ratio(event.depth_consumed_ppm * 10**6)} of the depth consumed, mark and index at most "
+        f"{show_ratio(event.peak_gap_ppm * 10**6)} apart"
     )
 
 

@@ -542,3 +542,45 @@ class WaterfallSet:
     """Whether the fund is asked before the vault."""
     adl_policy: int
     """An `AdlPolicyKind`."""
+
+
+@record(246, "qqqqi")
+@dataclass(frozen=True, slots=True)
+class CascadeJoined:
+    """A liquidation belongs to a cascade (LIQ-120)."""
+
+    instrument_id: int
+    """Where the trace was found that links it; 0 for the first of a cascade."""
+    account_id: int
+    liquidation_id: int
+    cascade_id: int
+    """From 1, without gaps."""
+    mark_seq: int
+    """Seq in the oracle's log of the newest mark of its positions: the move that it fell with."""
+    parent_trade_id: int
+    """The liquidation trade that it follows; 0 when it fell with the others of its generation."""
+    generation: int
+    """1, or one more than that of the liquidation whose trade it follows."""
+
+
+@record(247, "qqqqqqqii")
+@dataclass(frozen=True, slots=True)
+class CascadeEnded:
+    """No liquidation of a cascade is under way, and none followed within the window (LIQ-120)."""
+
+    instrument_id: int
+    account_id: int
+    cascade_id: int
+    began_ns: int
+    notional_micros: int
+    """All that its liquidations closed."""
+    first_notional_micros: int
+    """The first generation's part of it."""
+    multiplier_ppm: int
+    """All by the first generation's, rounded down; 0 when that closed nothing."""
+    depth_consumed_ppm: int
+    """Each fill in the book as a share of the depth it met, summed."""
+    peak_gap_ppm: int
+    """Largest distance of mark and index, of the index."""
+    liquidations: int
+    generations: int
