@@ -261,10 +261,10 @@ def _cascade_joined(say: Speaker, event: CascadeJoined) -> str:
 @TELLERS.of(CascadeEnded)
 def _cascade_ended(_say: Speaker, event: CascadeEnded) -> str:
     return (
-        f"cascade {event.cascade_id} ended: {event.liquidations} liquidations in {event.generations} generations closed "
-        f"{show_dollars(event.notional_micros)}, {show_ratio(event.multiplier_ppm * 10**6)} times what the first "
-        f"generation did, {show_ratio(event.depth_consumed_ppm * 10**6)} of the depth consumed, mark and index at most "
-        f"{show_ratio(event.peak_gap_ppm * 10**6)} apart"
+        f"cascade {event.cascade_id} ended: {event.liquidations} liquidations in {event.generations} generations "
+        f"closed {show_dollars(event.notional_micros)}, {show_ratio(event.multiplier_ppm * 10**6)} times what the "
+        f"first generation did, {show_ratio(event.depth_consumed_ppm * 10**6)} of the depth consumed, mark and index "
+        f"at most {show_ratio(event.peak_gap_ppm * 10**6)} apart"
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -467,7 +468,7 @@ def test_cascades_pass_as_they_are() -> None:
         (c.CascadeEnded, {"generations": 9}),
     ],
 )
-def test_a_cascade_that_does_not_add_up_is_named(kind: type, values: dict[str, object]) -> None:
+def test_a_cascade_that_does_not_add_up_is_named(kind: type, values: dict[str, Any]) -> None:
     assert rules_of(audit_batches(changed(long_day(), kind, **values))) == {"LIQ-120"}
 
 
