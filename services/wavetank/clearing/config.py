@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
+from wavetank.model.events.clearing import AdlPolicyKind
 from wavetank.runtime.settings import ServiceSettings, environment
 
 
@@ -34,8 +36,25 @@ class ClearingConfig(ServiceSettings):
     vault_cap_micros: Annotated[int, Field(ge=0)] = 50_000_000 * 10**6
     fund_enabled: bool = True
     fund_cap_micros: Annotated[int, Field(ge=0)] = 1_000_000 * 10**6
+    stage_order: tuple[Literal["partial", "full", "backstop", "insurance", "deleverage"], ...] = (
+        "partial",
+        "full",
+        "backstop",
+        "insurance",
+        "deleverage",
+    )
+    """The waterfall's stages behind the cancels, a JSON list; only backstop and insurance may change places."""
+    partial_enabled: bool = True
+    full_enabled: bool = True
+    insurance_enabled: bool = True
+    adl_enabled: bool = True
+    socialise_enabled: bool = True
     partial_above_micros: Annotated[int, Field(ge=0)] = 100_000 * 10**6
     liquidation_fee_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 5_000
+    adl_policy: Literal["hyperliquid", "bitmex", "pro_rata", "min_max_leverage"] = "hyperliquid"
+    """Whom auto-deleveraging asks, and for how much."""
+    cascade_window_ns: Annotated[int, Field(ge=0)] = 10 * SECOND_NS
+    """A liquidation that starts so soon after another's trade belongs to its cascade."""
     snapshot_every_events: Annotated[int, Field(ge=100)] = 50_000
     tick_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
     """Wall time after which timers are looked at although nothing arrived."""
@@ -56,6 +75,12 @@ class ClearingConfig(ServiceSettings):
                 )
         return value
 
+    @model_validator(mode="after")
+    def _check_waterfall(self) -> Self:
+        # The rules say which settings of the waterfall go together; a refusal there is a fault here.
+        self.core_settings()
+        return self
+
     @property
     def shards(self) -> int:
         """How many matching shards there are."""
@@ -70,7 +95,15 @@ class ClearingConfig(ServiceSettings):
             vault_cap_micros=self.vault_cap_micros,
             fund_enabled=self.fund_enabled,
             fund_cap_micros=self.fund_cap_micros,
+            stage_order=tuple(LiquidationStage[name.upper()] for name in self.stage_order),
+            partial_enabled=self.partial_enabled,
+            full_enabled=self.full_enabled,
+            insurance_enabled=self.insurance_enabled,
+            adl_enabled=self.adl_enabled,
+            socialise_enabled=self.socialise_enabled,
             partial_above_micros=self.partial_above_micros,
             liquidation_fee_ppm=self.liquidation_fee_ppm,
+            adl_policy=AdlPolicyKind[self.adl_policy.upper()],
+            cascade_window_ns=self.cascade_window_ns,
             share_dwell_ns=clock.at_least_wall(self.share_dwell_ns, SECOND_NS // 10),
         )

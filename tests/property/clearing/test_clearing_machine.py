@@ -17,8 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.model.naive_ledger import FUND, NaiveLedger
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene, clients
 from wavetank.clearing.core.bank import Refused
-from wavetank.clearing.core.settings import ClearingSettings
+from wavetank.clearing.core.settings import STAGE_ORDERS, ClearingSettings
 from wavetank.model.events.clearing import (
+    AdlPolicyKind,
     CashCause,
     CashTransferred,
     Deleveraged,
@@ -35,6 +36,7 @@ from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID
 from wavetank.model.orders import CommandKind, Side
 
 if TYPE_CHECKING:
+    from wavetank.clearing.core.health import LiquidationStage
     from wavetank.model.record import Event
 
 INSTRUMENTS = st.sampled_from([BTC, ETH])
@@ -53,10 +55,33 @@ class ClearingMachine(RuleBasedStateMachine):
         vault_cap=st.sampled_from([0, 100_000, 50_000_000]),
         fund_dollars=st.sampled_from([0, 300, 5_000, 1_000_000]),
         fund_cap=st.sampled_from([500, 1_000_000]),
+        order=st.sampled_from(STAGE_ORDERS),
+        off=st.sampled_from(["", "", "partial", "full", "vault", "insurance", "adl", "socialise"]),
+        policy=st.sampled_from(AdlPolicyKind),
     )
-    def begin(self, data: st.DataObject, vault_cap: int, fund_dollars: int, fund_cap: int) -> None:
+    def begin(
+        self,
+        data: st.DataObject,
+        vault_cap: int,
+        fund_dollars: int,
+        fund_cap: int,
+        order: tuple[LiquidationStage, ...],
+        off: str,
+        policy: AdlPolicyKind,
+    ) -> None:
         self.scene = Scene(
-            settings=ClearingSettings(vault_cap_micros=vault_cap * MICROS, fund_cap_micros=fund_cap * MICROS),
+            settings=ClearingSettings(
+                vault_cap_micros=vault_cap * MICROS,
+                fund_cap_micros=fund_cap * MICROS,
+                stage_order=order,
+                adl_policy=policy,
+                partial_enabled=off != "partial",
+                full_enabled=off != "full",
+                vault_enabled=off != "vault",
+                insurance_enabled=off != "insurance",
+                adl_enabled=off != "adl",
+                socialise_enabled=off != "socialise",
+            ),
             fund_micros=fund_dollars * MICROS,
         )
         self.paper = NaiveLedger()
@@ -376,6 +401,38 @@ class ClearingMachine(RuleBasedStateMachine):
             assert liquidation.pending or liquidation.waits
             reserved += liquidation.reserve_micros
         assert 0 <= reserved <= self.scene.fund
+
+    @invariant()
+    def every_liquidation_is_in_a_cascade_that_runs(self) -> None:
+        if not hasattr(self, "paper"):
+            return
+        cascades = self.scene.state.cascades
+        under_way = dict.fromkeys(cascades.running, 0)
+        for account in self.scene.state.accounts.values():
+            if account.liquidation is not None:
+                under_way[account.liquidation.cascade_id] += 1
+        assert under_way == {key: cascade.under_way for key, cascade in cascades.running.items()}
+        assert {trace.cascade_id for trace in cascades.traces.values()} <= cascades.running.keys()
+
+    @invariant()
+    def no_instrument_takes_more_of_the_fund_than_its_cap(self) -> None:
+        if not hasattr(self, "paper"):
+            return
+        state, settings = self.scene.state, self.scene.settings
+        for instrument_id in START_TICKS:
+            promised = sum(
+                request.reserve_micros and account.liquidation.reserve_micros
+                for account in state.accounts.values()
+                if account.liquidation is not None
+                for request in account.liquidation.pending.values()
+                if request.instrument_id == instrument_id
+            )
+            paid = sum(
+                amount
+                for time_ns, amount in state.fund_payments.get(instrument_id, ())
+                if self.scene.now_ns - time_ns < settings.fund_window_ns
+            )
+            assert promised + paid <= settings.fund_cap_micros
 
     def teardown(self) -> None:
         if not hasattr(self, "paper"):

@@ -7,7 +7,7 @@ import pytest
 from tests.model.scripted_shard import MICROS, Scene
 from wavetank.clearing.core.bank import MAX_AMOUNT_MICROS, Refused
 from wavetank.clearing.core.health import AccountKind
-from wavetank.clearing.core.snapshot import SnapshotUnreadable, dump, load, state_hash
+from wavetank.clearing.core.snapshot import SNAPSHOT_VERSION, SnapshotUnreadable, dump, load, state_hash
 from wavetank.model.events.clearing import Deposited
 from wavetank.model.ids import BACKSTOP_VAULT_ID, DEBT_ACCOUNT_ID, INSURANCE_FUND_ID
 from wavetank.model.reason import Reason
@@ -134,6 +134,7 @@ def test_snapshots_are_read_back_or_refused() -> None:
     scene.open(5)
     data = dump(scene.state)
     assert state_hash(load(data, scene.settings)) == state_hash(scene.state)
-    for broken in (b"", b"[]", b"{}", data.replace(b'"version":3', b'"version":2')):
+    older = data.replace(f'"version":{SNAPSHOT_VERSION}'.encode(), b'"version":1')
+    for broken in (b"", b"[]", b"{}", older):
         with pytest.raises(SnapshotUnreadable):
             load(broken, scene.settings)

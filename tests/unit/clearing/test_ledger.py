@@ -8,7 +8,7 @@ from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
 from wavetank.clearing.core.ledger import Leg, book_leg, funding_payment, wrap64
 from wavetank.clearing.core.waterfall.backstop import disposal_lots
 from wavetank.clearing.core.waterfall.deficit import haircut
-from wavetank.clearing.core.waterfall.policies import split_value
+from wavetank.clearing.core.waterfall.policies.ranking import split_value
 from wavetank.model.events.clearing import Deposited, FillBooked, FundingBooked, FundingTickBooked
 from wavetank.model.events.oracle import FundingTicked
 from wavetank.model.ids import FEE_ACCOUNT_ID, ROUNDING_ACCOUNT_ID

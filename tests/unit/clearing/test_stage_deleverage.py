@@ -11,6 +11,7 @@ from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
 from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.model.events.clearing import (
+    AdlPolicyKind,
     AdlRanked,
     Deleveraged,
     LiquidationEnded,
@@ -36,9 +37,9 @@ def bankrupt(*shorts: tuple[int, int], mark_ticks: int = 940_000) -> tuple[Scene
     return scene, a, victims
 
 
-def with_a_bystander() -> tuple[Scene, int, tuple[int, int]]:
+def with_a_bystander(policy: AdlPolicyKind = AdlPolicyKind.HYPERLIQUID) -> tuple[Scene, int, tuple[int, int]]:
     """Return the bankrupt account facing x alone, and y, who is short 0.5 against somebody else."""
-    scene = Scene(settings=ClearingSettings(fund_enabled=False))
+    scene = Scene(settings=ClearingSettings(fund_enabled=False, adl_policy=policy))
     a, x, y, other = scene.open(5_000), scene.open(10_000), scene.open(1_000_000), scene.open(1_000_000)
     scene.mark(BTC, 1_000_000)
     scene.trade(BTC, a, x, 100_000, 1_000_000)
@@ -86,6 +87,32 @@ def test_the_ranking_is_logged_whole_with_those_who_are_not_needed() -> None:
     scene, _, (x, y) = with_a_bystander()
     assert [(line.account_id, line.delta_lots) for line in scene.all(AdlRanked)] == [(x, 100_000), (y, 0)]
     assert len(scene.requests()) == 1
+
+
+@pytest.mark.spec("LIQ-080")
+@pytest.mark.parametrize(
+    ("policy", "asked"),
+    [
+        # entry/equity: x 100,000/16,000 = 6.25, y 50,000/1,003,000.
+        (AdlPolicyKind.HYPERLIQUID, [100_000, 0]),
+        # Gain/entry x notional/equity: x 6 % x 5.875, y 6 % x 0.047.
+        (AdlPolicyKind.BITMEX, [100_000, 0]),
+        # 100,000 of 150,000 lots: two thirds of each.
+        (AdlPolicyKind.PRO_RATA, [66_667, 33_333]),
+        # x comes down from 5.875 to nothing before y, at 0.047, is met but for 1 part: 100,000 - L x 16,000 / 0.94
+        # + 50,000 - L x 1,003,000 / 0.94 = 100,000 gives L = 0.0461, x 99,214.9, y 785.1.
+        (AdlPolicyKind.MIN_MAX_LEVERAGE, [99_215, 785]),
+    ],
+)
+def test_the_policy_is_a_setting(policy: AdlPolicyKind, asked: list[int]) -> None:
+    scene, a, (x, y) = with_a_bystander(policy)
+    assert [(line.account_id, line.delta_lots) for line in scene.all(AdlRanked)] == list(
+        zip((x, y), asked, strict=True)
+    )
+    scene.transfer_all(a)
+    assert (scene.lots(x, BTC), scene.lots(y, BTC)) == (-100_000 + asked[0], -50_000 + asked[1])
+    assert scene.cash(a) == 0
+    scene.assert_recoverable()
 
 
 @pytest.mark.spec("LIQ-080")

@@ -97,9 +97,11 @@ def test_the_fund_pays_no_more_than_its_cap_in_a_window() -> None:
     scene, a, maker = golden(vault_enabled=False, fund_cap_micros=200 * MICROS)
     assert scene.state.fund_available(ETH, scene.now_ns) <= 200 * MICROS
     scene.filled(a, (maker, 200_000, 410_000))
-    # 124.718596 of 200 is spent in ETH; nothing in BTC, but for what is reserved of the fund.
+    # 124.718596 of 200 is spent in ETH. In BTC nothing is spent, but the order in flight sells at 91,676 or better,
+    # and its V is 91,875.281404: 199.281404 are set aside.
     assert scene.state.fund_available(ETH, scene.now_ns) == 75_281_404
-    assert scene.state.fund_available(BTC, scene.now_ns) == 200 * MICROS
+    assert scene.request(a)[1].reserve_micros == 199_281_404
+    assert scene.state.fund_available(BTC, scene.now_ns) == 718_596
     window = scene.settings.fund_window_ns
     assert scene.state.fund_available(ETH, scene.now_ns + window - SECOND_NS) == 75_281_404
     assert scene.state.fund_available(ETH, scene.now_ns + window) == 200 * MICROS
@@ -133,6 +135,27 @@ def test_two_liquidations_never_reserve_the_same_dollar() -> None:
     assert scene.fund == 1_000 * MICROS
     assert scene.state.fund_available(BTC, scene.now_ns) == 1_000 * MICROS
     assert scene.cash(a) == 0
+    scene.assert_recoverable()
+
+
+@pytest.mark.spec("LIQ-070", "INV-080")
+def test_two_liquidations_share_the_cap_of_their_instrument() -> None:
+    # Each misses 1,000 at 94,000 and asks for 1,500 of the cap; the fund itself has a million.
+    settings = ClearingSettings(vault_enabled=False, fund_cap_micros=1_500 * MICROS)
+    scene = Scene(settings=settings)
+    a, b, maker = scene.open(5_000), scene.open(5_000), scene.open(10_000_000)
+    scene.mark(BTC, 1_000_000)
+    for each in (a, b):
+        scene.trade(BTC, each, maker, 100_000, 1_000_000)
+    scene.mark(BTC, 940_000)
+    scene.cancelled(a)
+    scene.cancelled(b)
+    assert (scene.request(a)[1].reserve_micros, scene.request(b)[1].reserve_micros) == (1_500 * MICROS, 0)
+    # What is set aside for BTC takes nothing of ETH's cap.
+    assert scene.state.fund_available(ETH, scene.now_ns) == 1_500 * MICROS
+    # The first sells at 94,500: 500 are spent of the cap, the other 1,000 are free again.
+    scene.filled(a, (maker, 100_000, 945_000))
+    assert scene.state.fund_available(BTC, scene.now_ns) == 1_000 * MICROS
     scene.assert_recoverable()
 
 

@@ -32,7 +32,9 @@ from wavetank.clearing.core.waterfall.book_order import limit_inside
 from wavetank.clearing.core.waterfall.case import Case
 from wavetank.clearing.core.waterfall.deleverage import DeleverageStage
 from wavetank.clearing.core.waterfall.insurance import insurance_delta
-from wavetank.clearing.core.waterfall.policies import Candidate, HyperliquidPolicy, rank
+from wavetank.clearing.core.waterfall.policies.candidate import Candidate
+from wavetank.clearing.core.waterfall.policies.in_turn import HyperliquidPolicy, allot_in_turn
+from wavetank.clearing.core.waterfall.policies.ranking import falling_order
 from wavetank.model.events.clearing import AdlRanked, LiquidationStepped, StepCause
 from wavetank.model.events.matching import PositionTransferred
 from wavetank.model.ids import INSURANCE_FUND_ID
@@ -306,6 +308,18 @@ def test_deleveraging_closes_both_sides_at_the_bankruptcy_price(case: CaseFile) 
     assert quote[long] == (whole(str(expected["off_quote"]), MICROS), whole(str(expected["off_pos"]), coin))
 
 
+@each("BX-ADL-1")
+@pytest.mark.spec("LIQ-080")
+def test_the_queue_is_met_from_its_highest_score(case: CaseFile) -> None:
+    given = case["inputs"]
+    longs = given["longs"]
+    order = falling_order([long["rank_score"] for long in longs], [1] * len(longs))
+    queue = [Candidate(longs[at]["account"], longs[at]["qty"], 1, 1, 1, longs[at]["qty"]) for at in order]
+    asked = allot_in_turn(queue, given["liquidated_short"])
+    met = [[candidate.account_id, lots] for candidate, lots in zip(queue, asked, strict=True) if lots]
+    assert met == case["expected"]["deleveraged"]
+
+
 # The golden account: cash 10 000; long 1 BTC @100 000, mark 92 500; short 20 ETH @4 000, mark 4 050
 
 BTC_LISTED, ETH_LISTED, _ = default_instruments()
@@ -408,38 +422,6 @@ def test_a_liquidation_price_that_no_price_reaches_is_none() -> None:
     listed = instrument(0, MarginTier(0, 10))
     value = value_account(2 * MICROS, [(listed, 1, MICROS)], lambda _: MICROS)
     assert liquidation_price(value.legs[0], value.equity_micros, 0, listed.margin) is None
-
-
-@pytest.mark.spec("LIQ-080")
-def test_hyperliquid_ranks_the_most_profitable_and_levered_short_first() -> None:
-    # Long 30 at mark 70 is liquidated. Scores of shorts are entry/mark x notional/equity = cost/equity:
-    # A 2000/400 = 5, B 1800/2000 = 0.9, C 2250/300 = 7.5, D 1100/5000 = 0.22. C alone has 30 lots.
-    shorts = [
-        Candidate(1_000, -20, -20 * 100, 70, 400, 20),
-        Candidate(1_001, -20, -20 * 90, 70, 2_000, 20),
-        Candidate(1_002, -30, -30 * 75, 70, 300, 30),
-        Candidate(1_003, -10, -10 * 110, 70, 5_000, 10),
-    ]
-    ranking = rank(HyperliquidPolicy(), shorts)
-    assert [candidate.account_id for _, candidate in ranking] == [1_002, 1_000, 1_001, 1_003]
-    assert [score for score, _ in ranking] == [Fraction("7.5"), 5, Fraction("0.9"), Fraction("0.22")]
-    assert ranking[0][1].capacity_lots == 30
-
-
-@pytest.mark.spec("LIQ-080")
-def test_longs_rank_by_mark_over_entry_and_ties_go_to_the_lower_id() -> None:
-    # mark 80: (80/40) x (800/100) = 16 for both twins; (80/100) x (800/100) = 6.4 for the loser.
-    longs = [
-        Candidate(1_002, 10, 400, 80, 100, 10),
-        Candidate(1_001, 10, 400, 80, 100, 10),
-        Candidate(1_000, 10, 1_000, 80, 100, 10),
-    ]
-    ranking = rank(HyperliquidPolicy(), longs)
-    assert [(score, candidate.account_id) for score, candidate in ranking] == [
-        (16, 1_001),
-        (16, 1_002),
-        (Fraction("6.4"), 1_000),
-    ]
 
 
 def test_leg_of_an_unknown_instrument_is_an_error() -> None:

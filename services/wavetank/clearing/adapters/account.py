@@ -141,7 +141,10 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
 
         def call(core: Clearing) -> account_pb2.ListPositionsResponse:
             return account_pb2.ListPositionsResponse(
-                positions=position_messages(core.state, core.bank.account(account_id)), seq=core.last_seq
+                positions=position_messages(
+                    core.state, core.bank.account(account_id), with_adl_lights=request.with_adl_lights
+                ),
+                seq=core.last_seq,
             )
 
         answer: account_pb2.ListPositionsResponse = await self._service.ask(call)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
+from wavetank.clearing.core.adl_lights import adl_lights
 from wavetank.clearing.core.credit import withdrawable_micros
 from wavetank.clearing.core.valuation import liquidation_price
 from wavetank.model.events import clearing as events
@@ -33,6 +34,8 @@ EXPLANATIONS: dict[int, str] = {
     events.StepCause.DEFICIT: "the account is flat and owes money",
     events.StepCause.VAULT_DISPOSAL: "the backstop vault disposes of a part",
     events.StepCause.COOLDOWN_WAIT: "soon after a slice the next one must wait",
+    events.StepCause.STAGE_OFF: "this stage is switched off",
+    events.StepCause.LARGE_POSITION_WHOLE: "slices are switched off, so the whole position is closed",
 }
 
 
@@ -53,14 +56,15 @@ def account_message(state: State, account: Account) -> account_pb2.Account:
     )
 
 
-def position_messages(state: State, account: Account) -> list[account_pb2.Position]:
-    """Return an account's positions at the last marks, by instrument id."""
+def position_messages(state: State, account: Account, *, with_adl_lights: bool = False) -> list[account_pb2.Position]:
+    """Return an account's positions at the last marks, by instrument id; their lights rank all holders."""
     value = state.value(account)
     messages = []
     for leg in value.legs:
         others = value.maintenance_micros - leg.maintenance_micros
         instrument = state.instruments[leg.instrument_id]
         price = liquidation_price(leg, value.equity_micros, others, instrument.margin)
+        lights = adl_lights(state, leg.instrument_id).get(account.account_id, 0) if with_adl_lights else 0
         messages.append(
             account_pb2.Position(
                 instrument_id=leg.instrument_id,
@@ -70,6 +74,7 @@ def position_messages(state: State, account: Account) -> list[account_pb2.Positi
                 unrealised_micros=leg.unrealised_micros,
                 maintenance_margin_micros=leg.maintenance_micros,
                 liquidation_price="" if price is None else shown(price / instrument.ticks_per_dollar),
+                adl_lights=lights,
             )
         )
     return messages

@@ -8,7 +8,7 @@ is refused raises `Refused` and changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from wavetank.clearing.core.bank import Bank
@@ -18,7 +18,7 @@ from wavetank.clearing.core.credit import Lines
 from wavetank.clearing.core.health import AccountKind, HealthBand
 from wavetank.clearing.core.operator import Operator
 from wavetank.clearing.core.shares import Shares
-from wavetank.clearing.core.state import State
+from wavetank.clearing.core.state import State, WaterfallTerms
 from wavetank.clearing.core.valuation import health_band
 from wavetank.clearing.core.vault import dispose
 from wavetank.clearing.core.waterfall.driver import Waterfall
@@ -148,6 +148,9 @@ class Clearing:
         self._at(now_ns)
         for shard in range(self.state.shards, shards):
             self._emit(events.ShardOpened(instrument_id=0, account_id=0, shard=shard))
+        terms = WaterfallTerms.of(self.state.settings)
+        if terms != self.state.waterfall:
+            self._emit(events.WaterfallSet(instrument_id=0, account_id=0, **asdict(terms)))
         self.bank.open_venue_accounts(fund_deposit_micros)
         for instrument in instruments:
             if instrument.instrument_id not in self.state.instruments:
@@ -214,10 +217,11 @@ class Clearing:
         self.state.check_invariants()
 
     def on_tick(self, now_ns: int) -> None:
-        """Let time pass: the gate, the vault's disposals."""
+        """Let time pass: the gate, cascades that have ended, the vault's disposals."""
         self._at(now_ns)
         if 0 < self.state.gated_until_ns <= self._now_ns:
             self._emit(events.WithdrawalsGated(instrument_id=0, account_id=0, until_ns=0))
+        self.waterfall.end_cascades(self._now_ns)
         dispose(self.state, self._now_ns, self._emit)
 
     def _on_rejected(self, fact: matching_events.OrderRejected, _seq: int) -> None:

@@ -5,10 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.valuation import DEFAULT_LIMITS, HealthLimits
+from wavetank.model.events.clearing import AdlPolicyKind
 
 SECOND_NS = 1_000_000_000
 MICROS = 1_000_000
+
+STAGE_ORDERS = (
+    (
+        LiquidationStage.PARTIAL,
+        LiquidationStage.FULL,
+        LiquidationStage.BACKSTOP,
+        LiquidationStage.INSURANCE,
+        LiquidationStage.DELEVERAGE,
+    ),
+    (
+        LiquidationStage.PARTIAL,
+        LiquidationStage.FULL,
+        LiquidationStage.INSURANCE,
+        LiquidationStage.BACKSTOP,
+        LiquidationStage.DELEVERAGE,
+    ),
+)
+"""The orders of stages that the rules allow; the first is the default (INV-080)."""
+
+
+class SettingsRefused(ValueError):
+    """Settings that contradict a rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +45,12 @@ class ClearingSettings:
     """A mark whose index is older than this is stale (ORCL-030)."""
     stale_uncertainty_ppm: int = 50_000
     """Half-width of the range in which a stale price may really be (LIQ-010)."""
+    stage_order: tuple[LiquidationStage, ...] = STAGE_ORDERS[0]
+    """Order of the stages behind the cancels; one of `STAGE_ORDERS`."""
+    partial_enabled: bool = True
+    """When off, large positions go whole."""
+    full_enabled: bool = True
+    """When off, what is no slice waits."""
     partial_above_micros: int = 100_000 * MICROS
     """Positions with more notional are closed by a first slice (LIQ-040)."""
     partial_slice_ppm: int = 200_000
@@ -45,13 +75,62 @@ class ClearingSettings:
     vault_depth_share_ppm: int = 100_000
     """Largest share of the depth that one disposal may take."""
     vault_slippage_ppm: int = 100_000
+    insurance_enabled: bool = True
+    """When off, nothing is sold in the book below the backstop's limit."""
     fund_enabled: bool = True
+    """When off, the fund pays nothing, neither for a fill nor for a deficit."""
     fund_cap_micros: int = 1_000_000 * MICROS
     """Most the fund pays per instrument and window (LIQ-070)."""
     fund_window_ns: int = 3_600 * SECOND_NS
+    adl_enabled: bool = True
+    """When off, what the stages before leave is tried again at the next mark."""
+    socialise_enabled: bool = True
+    """When off, what the fund does not cover of a deficit is a debt at once."""
+    adl_policy: AdlPolicyKind = AdlPolicyKind.HYPERLIQUID
+    """Whom auto-deleveraging asks, and for how much (LIQ-080)."""
     gate_ns: int = 300 * SECOND_NS
     """Withdrawals are gated this long after a deficit (LIQ-110)."""
+    cascade_window_ns: int = 10 * SECOND_NS
+    """A liquidation that starts so soon after another's trade belongs to its cascade (LIQ-120)."""
     withdrawal_floor_ppm: int = 100_000
     """A withdrawal leaves at least this share of the notional (MRGN-060)."""
     share_dwell_ns: int = SECOND_NS // 10
     """A shard that was given credit of another gives none away for so long (PROTOCOL R9)."""
+
+    def __post_init__(self) -> None:
+        """Check what the rules do not leave open.
+
+        Raises:
+            SettingsRefused: an order of stages that no rule allows; nothing left that could close an account below the
+                backstop's limit; or fillable prices beyond bankruptcy (INV-080, LIQ-040).
+
+        """
+        if self.stage_order not in STAGE_ORDERS:
+            names = ", ".join(stage.name.lower() for stage in self.stage_order)
+            message = f"the stages {names}: only backstop and insurance may change places"
+            raise SettingsRefused(message)
+        if not (self.vault_enabled or self.insurance_enabled or self.adl_enabled):
+            message = "backstop, insurance and deleverage are all off: nothing closes an account below the limit"
+            raise SettingsRefused(message)
+        limit = self.health.backstop
+        if self.spread_to_maintenance <= 0 or self.spread_to_maintenance * (1 - limit) > limit:
+            message = f"a spread of {self.spread_to_maintenance}: above 0, and inside bankruptcy down to health {limit}"
+            raise SettingsRefused(message)
+
+    @property
+    def insurance_first(self) -> bool:
+        """Whether the fund is asked before the vault."""
+        return self.stage_order == STAGE_ORDERS[1]
+
+    @property
+    def stages_off(self) -> int:
+        """The stages that are off, as bits: stage n is bit n."""
+        switches = (
+            (LiquidationStage.PARTIAL, self.partial_enabled),
+            (LiquidationStage.FULL, self.full_enabled),
+            (LiquidationStage.BACKSTOP, self.vault_enabled),
+            (LiquidationStage.INSURANCE, self.insurance_enabled),
+            (LiquidationStage.DELEVERAGE, self.adl_enabled),
+            (LiquidationStage.SOCIALISE, self.socialise_enabled),
+        )
+        return sum(1 << stage for stage, is_on in switches if not is_on)

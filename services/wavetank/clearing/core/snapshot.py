@@ -13,6 +13,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from wavetank.clearing.core.cascades import Cascade, Cascades, Trace
 from wavetank.clearing.core.health import AccountKind, LiquidationStage
 from wavetank.clearing.core.state import (
     Account,
@@ -22,6 +23,7 @@ from wavetank.clearing.core.state import (
     Mark,
     ShareHold,
     State,
+    WaterfallTerms,
 )
 from wavetank.model.events.clearing import InstrumentListed, MarginTierListed, MatchingRequested
 from wavetank.model.events.matching import BookSampled
@@ -99,9 +101,20 @@ def _liquidation_in(fields: dict[str, Any]) -> Liquidation:
         depth_limited=fields["depth_limited"],
         fund_paid_micros=fields["fund_paid_micros"],
         reserve_micros=fields["reserve_micros"],
+        reserve_instrument_id=fields["reserve_instrument_id"],
         insured=fields["insured"],
         vault_took=fields["vault_took"],
         touched=fields["touched"],
+        cascade_id=fields["cascade_id"],
+        generation=fields["generation"],
+    )
+
+
+def _cascades_in(fields: dict[str, Any]) -> Cascades:
+    return Cascades(
+        last_id=fields["last_id"],
+        running={int(key): Cascade(**value) for key, value in fields["running"].items()},
+        traces={int(key): Trace(**value) for key, value in fields["traces"].items()},
     )
 
 
@@ -148,6 +161,8 @@ def dump(state: State) -> bytes:
         "fund_payments": {str(key): value for key, value in state.fund_payments.items()},
         "vault_pending": {str(key): _hex(event) for key, event in state.vault_pending.items()},
         "vault_next_step_ns": {str(key): at for key, at in state.vault_next_step_ns.items()},
+        "cascades": asdict(state.cascades),
+        "waterfall": asdict(state.waterfall),
         "deposited_micros": state.deposited_micros,
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
@@ -204,6 +219,8 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     }
     state.vault_pending = {int(key): _request(text) for key, text in content["vault_pending"].items()}
     state.vault_next_step_ns = _ints(content["vault_next_step_ns"])
+    state.cascades = _cascades_in(content["cascades"])
+    state.waterfall = WaterfallTerms(**content["waterfall"])
     state.deposited_micros = content["deposited_micros"]
     state.check_invariants()
     return state

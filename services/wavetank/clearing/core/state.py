@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from wavetank.clearing.core.cascades import Cascades, Link
 from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationStage
 from wavetank.clearing.core.ledger import Ledger
 from wavetank.clearing.core.valuation import LegValue, Valuation
@@ -25,7 +26,7 @@ from wavetank.model.ids import (
 )
 from wavetank.model.instrument import Instrument
 from wavetank.model.invariant import InvariantBroken
-from wavetank.model.orders import LineStatus
+from wavetank.model.orders import CommandKind, LineStatus, OrderFlag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,12 +130,17 @@ class Liquidation:
     """Paid by the insurance fund so far, less what was repaid."""
     reserve_micros: int = 0
     """Set aside by the fund for the order in flight."""
+    reserve_instrument_id: int = 0
+    """What that order closes, or the last one that had a reserve."""
     insured: list[int] = field(default_factory=list)
     """Instruments that went through the book with the fund's reserve at these marks."""
     vault_took: bool = False
     """The backstop vault took legs over, so what cash is left follows them."""
     touched: list[int] = field(default_factory=list)
     """Instruments in which lots were closed, in order of the first close."""
+    cascade_id: int = 0
+    generation: int = 0
+    """Its place in that cascade (LIQ-120)."""
 
 
 class Account:
@@ -205,6 +211,20 @@ class Mark:
     is_stale: bool
 
 
+@dataclass(frozen=True, slots=True)
+class WaterfallTerms:
+    """How the waterfall is set; see `WaterfallSet`."""
+
+    stages_off: int = 0
+    insurance_first: int = 0
+    adl_policy: int = events.AdlPolicyKind.HYPERLIQUID
+
+    @classmethod
+    def of(cls, settings: ClearingSettings) -> WaterfallTerms:
+        """Return the terms that settings ask for."""
+        return cls(settings.stages_off, int(settings.insurance_first), int(settings.adl_policy))
+
+
 @dataclass(slots=True)
 class ApiKey:
     """An API key: whose it is and what it allows."""
@@ -249,8 +269,8 @@ class State:
         """Of the accounts."""
         self.liquidated: dict[int, Account] = {}
         """Those in liquidation, by id; in no order."""
-        self.reserved_micros = 0
-        """What the insurance fund has set aside for orders in flight."""
+        self.reserved: dict[int, int] = {}
+        """What the insurance fund has set aside for orders in flight, by instrument."""
         self.handed_micros = 0
         """Value at mark of the legs that the backstop vault was asked to take over and has not yet."""
         self.instruments: dict[int, Instrument] = {}
@@ -272,6 +292,9 @@ class State:
         """What the fund paid lately: by instrument, (venue time, amount)."""
         self.vault_pending: dict[int, events.MatchingRequested] = {}
         self.vault_next_step_ns: dict[int, int] = {}
+        self.cascades = Cascades()
+        self.waterfall = WaterfallTerms()
+        """How the waterfall is set, as the log says."""
         self.deposited_micros = 0
         """Deposits less withdrawals."""
         self._listing: events.InstrumentListed | None = None
@@ -348,6 +371,12 @@ class State:
             marks[instrument_id] = price
         return marks, stale
 
+    @staticmethod
+    def fallen_instruments(account: Account) -> list[int]:
+        """Return the instruments that an account fell in: those it holds, else where it traded last."""
+        last = account.last_instrument_id
+        return sorted(account.positions) or ([last] if last else [])
+
     def newest_mark_seq(self, account: Account) -> int:
         """Return the seq in the oracle's log of the newest mark of an account's legs, or 0."""
         held = self.ledger.instruments_of(account.row)
@@ -364,7 +393,13 @@ class State:
             if now_ns - time_ns < settings.fund_window_ns
         )
         fund = self.accounts[INSURANCE_FUND_ID].cash_micros
-        return max(0, min(fund - self.reserved_micros, settings.fund_cap_micros - spent))
+        reserved_here = self.reserved.get(instrument_id, 0)
+        return max(0, min(fund - self.reserved_micros, settings.fund_cap_micros - spent - reserved_here))
+
+    @property
+    def reserved_micros(self) -> int:
+        """What the insurance fund has set aside for orders in flight."""
+        return sum(self.reserved.values())
 
     def open_row(self, account_id: int, name: str, kind: AccountKind) -> Account:
         """Add an account; its row is a new one, unless the ledger has it."""
@@ -376,7 +411,8 @@ class State:
     def liquidate(self, account: Account, liquidation: Liquidation) -> None:
         """Put an account into liquidation."""
         account.liquidation = liquidation
-        self.reserved_micros += liquidation.reserve_micros
+        where = liquidation.reserve_instrument_id
+        self.reserved[where] = self.reserved.get(where, 0) + liquidation.reserve_micros
         self.handed_micros += sum(
             abs(request.value_micros)
             for request in liquidation.pending.values()
@@ -440,8 +476,13 @@ class State:
             raise InvariantBroken(message)
         return account
 
-    def _reserve(self, liquidation: Liquidation, amount_micros: int) -> None:
-        self.reserved_micros += amount_micros - liquidation.reserve_micros
+    def _reserve(self, liquidation: Liquidation, amount_micros: int, instrument_id: int = 0) -> None:
+        """Set aside what the order in flight may cost the fund; it is for one instrument until it is answered."""
+        if instrument_id:
+            liquidation.reserve_instrument_id = instrument_id
+        where, change = liquidation.reserve_instrument_id, amount_micros - liquidation.reserve_micros
+        if change:
+            self.reserved[where] = self.reserved.get(where, 0) + change
         liquidation.reserve_micros = amount_micros
 
     def _liquidation(self, account_id: int, liquidation_id: int) -> Liquidation:
@@ -547,7 +588,7 @@ class State:
         return hold
 
     @_applies(events.FillBooked)
-    def _(self, event: events.FillBooked, seq: int, _now_ns: int) -> None:
+    def _(self, event: events.FillBooked, seq: int, now_ns: int) -> None:
         account = self._account(event.account_id)
         leg = self.ledger.book(account.row, event.instrument_id, event.delta_lots, event.value_micros, event.fee_micros)
         booked = (leg.lots, leg.cost_micros, leg.realised_micros)
@@ -556,11 +597,31 @@ class State:
             raise InvariantBroken(message)
         self._check_cash(account, event.cash_after_micros)
         liquidation = account.liquidation
-        if liquidation is not None and event.instrument_id not in liquidation.touched:
-            liquidation.touched.append(event.instrument_id)
+        if liquidation is not None:
+            if event.instrument_id not in liquidation.touched:
+                liquidation.touched.append(event.instrument_id)
+            if liquidation.cascade_id:
+                self._count_in_cascade(event, liquidation, now_ns)
+
+    def _count_in_cascade(self, event: events.FillBooked, liquidation: Liquidation, now_ns: int) -> None:
+        """Count a fill that a liquidation asked for; what its orders met before they were cancelled is none."""
+        cascade_id, generation = liquidation.cascade_id, liquidation.generation
+        is_trade = event.role == events.FillRole.TAKER and bool(event.flags & OrderFlag.LIQUIDATION)
+        is_transfer = event.role == events.FillRole.TRANSFER and any(
+            request.command == CommandKind.TRANSFER and request.instrument_id == event.instrument_id
+            for request in liquidation.pending.values()
+        )
+        if is_trade or is_transfer:
+            self.cascades.close(cascade_id, generation, event.value_micros, now_ns)
+        if is_trade:
+            book = self.books.get(event.instrument_id)
+            depth = 0 if book is None else (book.ask_depth_lots if event.delta_lots > 0 else book.bid_depth_lots)
+            link = Link(cascade_id, generation, event.instrument_id, event.trade_id)
+            self.cascades.trade(link, abs(event.delta_lots), depth, now_ns)
 
     @_applies(MarkApplied)
     def _(self, event: MarkApplied, _seq: int, _now_ns: int) -> None:
+        self.cascades.mark(event.instrument_id, event.mark_price_ticks, event.index_price_ticks)
         mark = Mark(
             event.mark_price_ticks,
             event.index_price_ticks,
@@ -654,8 +715,8 @@ class State:
         if event.cause == events.StepCause.DEPTH_LIMITED:
             liquidation.depth_limited = True
         if liquidation.stage == LiquidationStage.INSURANCE:
-            self._reserve(liquidation, event.reserve_micros)
-            if instrument_id not in liquidation.insured:
+            self._reserve(liquidation, event.reserve_micros, instrument_id)
+            if instrument_id and instrument_id not in liquidation.insured:
                 liquidation.insured.append(instrument_id)
 
     @_applies(events.MatchingRequested)
@@ -688,11 +749,33 @@ class State:
         # Told for the record: the legs they speak of are booked by their own events.
         return
 
+    @_applies(events.WaterfallSet)
+    def _(self, event: events.WaterfallSet, _seq: int, _now_ns: int) -> None:
+        self.waterfall = WaterfallTerms(event.stages_off, event.insurance_first, event.adl_policy)
+
+    @_applies(events.CascadeJoined)
+    def _(self, event: events.CascadeJoined, _seq: int, now_ns: int) -> None:
+        liquidation = self._liquidation(event.account_id, event.liquidation_id)
+        liquidation.cascade_id, liquidation.generation = event.cascade_id, event.generation
+        instruments = self.fallen_instruments(self._account(event.account_id))
+        window_ns = self.settings.cascade_window_ns
+        self.cascades.join(event.cascade_id, event.generation, instruments, now_ns, window_ns)
+        for instrument_id in instruments:
+            mark = self.marks.get(instrument_id)
+            if mark is not None:
+                self.cascades.mark(instrument_id, mark.mark_price_ticks, mark.index_price_ticks)
+
+    @_applies(events.CascadeEnded)
+    def _(self, event: events.CascadeEnded, _seq: int, _now_ns: int) -> None:
+        self.cascades.end(event.cascade_id)
+
     @_applies(events.LiquidationEnded)
-    def _(self, event: events.LiquidationEnded, _seq: int, _now_ns: int) -> None:
-        self._liquidation(event.account_id, event.liquidation_id)
+    def _(self, event: events.LiquidationEnded, _seq: int, now_ns: int) -> None:
+        liquidation = self._liquidation(event.account_id, event.liquidation_id)
+        if liquidation.cascade_id:
+            self.cascades.leave(liquidation.cascade_id, now_ns)
+        self._reserve(liquidation, 0)
         account = self.liquidated.pop(event.account_id)
-        self._reserve(self._liquidation(event.account_id, event.liquidation_id), 0)
         account.liquidation = None
         self.ledger.watch(account.row, is_watched=False)
 

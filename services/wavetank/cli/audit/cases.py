@@ -1,5 +1,6 @@
 """One liquidation as an audit follows it: what was frozen, asked, reserved and owed so far."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from wavetank.model.events import clearing as events
@@ -30,6 +31,18 @@ class Aim:
 
 
 @dataclass(slots=True)
+class Terms:
+    """How the venue says that its waterfall is set."""
+
+    stages_off: int = 0
+    insurance_first: bool = False
+
+    def is_off(self, stage: int) -> bool:
+        """Tell whether a stage is off."""
+        return bool(self.stages_off >> stage & 1)
+
+
+@dataclass(slots=True)
 class Case:
     """One liquidation."""
 
@@ -43,6 +56,8 @@ class Case:
     pending: dict[int, events.MatchingRequested] = field(default_factory=dict)
     insured: set[int] = field(default_factory=set)
     vault_refused: bool = False
+    insurance_off: bool = False
+    """The insurance stage said that it is off, at these marks."""
     reserve: int = 0
     fund_paid: int = 0
     last_gain: int = 0
@@ -53,3 +68,7 @@ class Case:
     loss_instrument: int = 0
     loss_shares: dict[int, int] = field(default_factory=dict)
     """What winners of the instrument have yet to pay of a deficit."""
+
+    def has_tried(self, held: Iterable[int]) -> bool:
+        """Tell whether the fund stood behind an order for each of these instruments, or its stage is off."""
+        return self.insurance_off or self.insured >= set(held)

@@ -37,6 +37,10 @@ class Rule(Enum):
     FEE_010 = ("FEE-010", "Fees: differences of ceil(rate × cumulative value); none for liquidation orders")
     LIQ_035 = ("LIQ-035", "Equity, margin and bankruptcy values recomputed at the frozen marks; splits exact")
     LIQ_110 = ("LIQ-110", "Withdrawals: never while gated, never before the shard answered, never of a held account")
+    LIQ_120 = (
+        "LIQ-120",
+        "Cascades: each liquidation linked to one that could lead to it; sums and multiplier recomputed",
+    )
     MRGN_050 = ("MRGN-050", "Credit: shares of the shards add up; one leaves a shard only after it answered")
     STATE = ("STATE", "The running services say what the logs say")
 

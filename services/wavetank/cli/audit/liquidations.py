@@ -7,6 +7,7 @@ rest on such a leg are not judged, and a note says how many.
 
 from collections.abc import Callable
 
+from wavetank.cli.audit.cascades import CascadeSums
 from wavetank.cli.audit.cases import (
     BACKSTOP,
     CANCEL,
@@ -19,10 +20,12 @@ from wavetank.cli.audit.cases import (
     VAULT_KIND,
     Aim,
     Case,
+    Terms,
 )
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Account, Ledger
 from wavetank.cli.audit.margins import PPM, Worth, bankruptcy_value, shares_of_loss
+from wavetank.cli.audit.overshoot import Overshoot
 from wavetank.model.events import clearing as events
 from wavetank.model.events.clearing import CashCause, LiquidationOutcome, StepCause
 from wavetank.model.events.matching import MarkApplied
@@ -46,9 +49,12 @@ class Liquidations:
         """Requests to the shard that are not counted as answered, by seq."""
         self.started = 0
         self.unjudged = 0
+        self.overshoot = Overshoot()
+        self.cascades = CascadeSums(findings, self.cases)
         self._findings = findings
         self._ledger = ledger
         self._applied: dict[int, MarkApplied] = {}
+        self._terms = Terms()
         self._now_ns = 0
         self._seq = 0
         self._owes_gate = False
@@ -56,6 +62,7 @@ class Liquidations:
         self._disposal: Aim | None = None
         self._handlers: dict[type, Callable[..., None]] = {
             MarkApplied: self._marked,
+            events.WaterfallSet: self._set,
             events.LiquidationStarted: self._started,
             events.LiquidationTested: self._tested,
             events.LiquidationStepped: self._stepped,
@@ -74,6 +81,8 @@ class Liquidations:
         """Judge an event against the ledger as it stands before the event."""
         self._seq = seq
         self._now_ns = now_ns
+        self.overshoot.take(event)
+        self.cascades.take(event)
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
@@ -116,6 +125,9 @@ class Liquidations:
     def _account(self, account_id: int) -> Account:
         return self._ledger.account(account_id)
 
+    def _set(self, event: events.WaterfallSet) -> None:
+        self._terms = Terms(event.stages_off, bool(event.insurance_first))
+
     # Beginning, test, end
 
     def _started(self, event: events.LiquidationStarted) -> None:
@@ -146,6 +158,7 @@ class Liquidations:
             case.was_tested = True
             case.insured.clear()
             case.vault_refused = False
+            case.insurance_off = False
         worth = self._worth(case)
         self._expect_worth(case, event.equity_micros, event.maintenance_margin_micros, worth)
         equity, maintenance = event.equity_micros, event.maintenance_margin_micros
@@ -212,7 +225,10 @@ class Liquidations:
         case.stage = event.stage
         if event.stage == BACKSTOP and event.delta_lots == 0:
             case.vault_refused = True
-        if event.stage == INSURANCE:
+        if event.cause == StepCause.STAGE_OFF:
+            self._expect(Rule.INV_080, self._terms.is_off(event.stage), f"stage {event.stage} to act, for it is on")
+            case.insurance_off = case.insurance_off or event.stage == INSURANCE
+        elif event.stage == INSURANCE:
             case.insured.add(event.instrument_id)
             case.reserve = event.reserve_micros
             self._fund_is_on = self._fund_is_on or event.reserve_micros > 0
@@ -222,6 +238,9 @@ class Liquidations:
             )
         # That the depth limits an order is said before the order's own step, of what was wanted; nothing is asked yet.
         if event.delta_lots and event.cause != StepCause.DEPTH_LIMITED:
+            self._expect(
+                Rule.INV_080, not self._terms.is_off(event.stage), f"stage {event.stage} to pass, for it is off"
+            )
             case.aim = self._aim(event)
             self._expect_value(case, event, worth)
 
@@ -247,13 +266,18 @@ class Liquidations:
         if stage in {PARTIAL, FULL}:
             holds, turn = in_book, "health of at least 2/3 and below 1"
         elif stage == BACKSTOP:
-            holds, turn = 3 * equity < 2 * maintenance and equity >= 0, "health below 2/3, and equity of at least 0"
+            held = self._account(case.account_id).holdings
+            tried = not self._terms.insurance_first or event.cause in _WAITS or case.has_tried(held)
+            holds, turn = (
+                3 * equity < 2 * maintenance and equity >= 0 and tried,
+                "health below 2/3, equity of at least 0",
+            )
         elif stage == INSURANCE:
-            passed = equity < 0 or case.vault_refused or bool(case.insured)
+            passed = equity < 0 or case.vault_refused or bool(case.insured) or self._terms.insurance_first
             holds, turn = 3 * equity < 2 * maintenance and passed, "health below 2/3, and the vault not able"
         elif stage == DELEVERAGE:
             held = self._account(case.account_id).holdings
-            tried = self._is_vault(case.account_id) or event.cause == StepCause.PRICE_STALE or case.insured >= set(held)
+            tried = self._is_vault(case.account_id) or event.cause == StepCause.PRICE_STALE or case.has_tried(held)
             holds, turn = equity < maintenance and tried, "the fund and the book tried first, for every leg"
         elif stage == SOCIALISE:
             account = self._account(case.account_id)
@@ -515,6 +539,7 @@ class Liquidations:
         case.loss_shares = {}
 
 
+_WAITS = {StepCause.PRICE_STALE, StepCause.UNFILLED}
 _BY_THE_ACCOUNT = {CashCause.LIQUIDATION_FEE, CashCause.FUND_REPAYMENT, CashCause.BACKSTOP}
 _OF_A_DEFICIT = {CashCause.DEFICIT_FUND, CashCause.DEFICIT_SOCIALISED, CashCause.DEFICIT_DEBT}
 _OTHER_PARTY: dict[int, int] = {

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from wavetank.cli.amounts import show_dollars
 from wavetank.cli.audit.auditor import Auditor
 from wavetank.cli.audit.findings import Findings, Offence, Rule
 
@@ -49,6 +50,19 @@ class OffenceReport:
 
 
 @dataclass(frozen=True, slots=True)
+class VictimReport:
+    """What one victim of auto-deleveraging gave up for one leg, against the mark; see `overshoot`."""
+
+    liquidation_id: int
+    instrument_id: int
+    account_id: int
+    lots: int
+    given_up_micros: int
+    least_micros: int
+    overshoot_micros: int
+
+
+@dataclass(frozen=True, slots=True)
 class AuditReport:
     """What an audit found; made of plain values, so that it can be written as JSON."""
 
@@ -64,6 +78,8 @@ class AuditReport:
     open_orders: int
     liquidations: int
     deposits_less_withdrawals_micros: int
+    victims: tuple[VictimReport, ...] = ()
+    """Who was deleveraged, for which leg, and what more it gave up than anybody had to."""
 
     def as_json(self) -> dict[str, object]:
         """Return the report as plain dictionaries and lists."""
@@ -97,6 +113,18 @@ def make_report(auditor: Auditor) -> AuditReport:
         open_orders=sum(len(shard.books.orders) for shard in auditor.shards.values()),
         liquidations=auditor.liquidations.started,
         deposits_less_withdrawals_micros=auditor.ledger.paid_in,
+        victims=tuple(
+            VictimReport(
+                victim.liquidation_id,
+                victim.instrument_id,
+                victim.account_id,
+                victim.lots,
+                victim.given_up_micros,
+                victim.least_micros,
+                victim.overshoot_micros,
+            )
+            for victim in auditor.liquidations.overshoot.victims()
+        ),
     )
 
 
@@ -123,6 +151,14 @@ def print_report(report: AuditReport, console: Console) -> None:
         f" {paid_in // MICROS:,}.{paid_in % MICROS:06d} USD",
         highlight=False,
     )
+    if report.victims:
+        given_up = show_dollars(sum(victim.given_up_micros for victim in report.victims))
+        overshoot = show_dollars(sum(victim.overshoot_micros for victim in report.victims))
+        console.print(
+            f"{len(report.victims):,} victims of deleveraging gave up {given_up} against the mark, {overshoot} more"
+            " than anybody had to",
+            highlight=False,
+        )
     for note in report.notes:
         console.print(Text(f"note: {note}", style="yellow"))
     _print_offences(report, console)

@@ -6,9 +6,12 @@ from wavetank.cli.times import show_instant
 from wavetank.model.events.clearing import (
     WITHDRAWAL,
     AccountOpened,
+    AdlPolicyKind,
     AdlRanked,
     ApiKeyCreated,
     ApiKeyRevoked,
+    CascadeEnded,
+    CascadeJoined,
     CashCause,
     CashTransferred,
     Deleveraged,
@@ -36,6 +39,7 @@ from wavetank.model.events.clearing import (
     ShareMoved,
     StepCause,
     VenueGateMoved,
+    WaterfallSet,
     WithdrawalHeld,
     WithdrawalRefused,
     WithdrawalsGated,
@@ -239,6 +243,40 @@ def _liquidation_ended(say: Speaker, event: LiquidationEnded) -> str:
     return (
         f"liquidation {event.liquidation_id} of {say.account(event.account_id)} ended: "
         f"{named(event.outcome, LiquidationOutcome)}, equity {show_dollars(event.equity_micros)}"
+    )
+
+
+@TELLERS.of(CascadeJoined)
+def _cascade_joined(say: Speaker, event: CascadeJoined) -> str:
+    if event.parent_trade_id:
+        why = f"after trade {event.parent_trade_id} in {say.symbol(event.instrument_id)}"
+    elif event.instrument_id:
+        why = f"with others in {say.symbol(event.instrument_id)}"
+    else:
+        why = "as the first"
+    return (
+        f"liquidation {event.liquidation_id} of {say.account(event.account_id)} is in cascade {event.cascade_id}, "
+        f"generation {event.generation}, {why}"
+    )
+
+
+@TELLERS.of(CascadeEnded)
+def _cascade_ended(_say: Speaker, event: CascadeEnded) -> str:
+    return (
+        f"cascade {event.cascade_id} ended: {event.liquidations} liquidations in {event.generations} generations "
+        f"closed {show_dollars(event.notional_micros)}, {show_ratio(event.multiplier_ppm * 10**6)} times what the "
+        f"first generation did, {show_ratio(event.depth_consumed_ppm * 10**6)} of the depth consumed, mark and index "
+        f"at most {show_ratio(event.peak_gap_ppm * 10**6)} apart"
+    )
+
+
+@TELLERS.of(WaterfallSet)
+def _waterfall_set(_say: Speaker, event: WaterfallSet) -> str:
+    off = [name for stage, name in enumerate(STAGES) if event.stages_off >> stage & 1]
+    order = "the fund before the vault" if event.insurance_first else "the vault before the fund"
+    return (
+        f"waterfall set: {', '.join(off) or 'no stage'} off, {order}, deleveraging by "
+        f"{named(event.adl_policy, AdlPolicyKind)}"
     )
 
 

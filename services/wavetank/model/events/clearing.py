@@ -71,6 +71,21 @@ class StepCause(IntEnum):
     DEFICIT = 14
     VAULT_DISPOSAL = 15
     COOLDOWN_WAIT = 16
+    STAGE_OFF = 17
+    LARGE_POSITION_WHOLE = 18
+
+
+class AdlPolicyKind(IntEnum):
+    """Whom auto-deleveraging asks, and for how much (LIQ-080)."""
+
+    HYPERLIQUID = 1
+    """Profit ratio times leverage, one after the other."""
+    BITMEX = 2
+    """Profit per cent times effective leverage, one after the other."""
+    PRO_RATA = 3
+    """Everybody by size."""
+    MIN_MAX_LEVERAGE = 4
+    """The most levered come down to one common leverage."""
 
 
 @record(201, "32sB")
@@ -512,6 +527,63 @@ class ShareMoved:
     receiver_cash_after_micros: int
     shard: int
     receiver_shard: int
+
+
+@record(245, "HBB")
+@dataclass(frozen=True, slots=True)
+class WaterfallSet:
+    """The waterfall is set otherwise from here on; before the first of these all stages are on, in their order."""
+
+    instrument_id: int
+    account_id: int
+    stages_off: int
+    """Stage n is bit n."""
+    insurance_first: int
+    """Whether the fund is asked before the vault."""
+    adl_policy: int
+    """An `AdlPolicyKind`."""
+
+
+@record(246, "qqqqi")
+@dataclass(frozen=True, slots=True)
+class CascadeJoined:
+    """A liquidation belongs to a cascade (LIQ-120)."""
+
+    instrument_id: int
+    """Where the trace was found that links it; 0 for the first of a cascade."""
+    account_id: int
+    liquidation_id: int
+    cascade_id: int
+    """From 1, without gaps."""
+    mark_seq: int
+    """Seq in the oracle's log of the newest mark of its positions: the move that it fell with."""
+    parent_trade_id: int
+    """The liquidation trade that it follows; 0 when it fell with the others of its generation."""
+    generation: int
+    """1, or one more than that of the liquidation whose trade it follows."""
+
+
+@record(247, "qqqqqqqii")
+@dataclass(frozen=True, slots=True)
+class CascadeEnded:
+    """No liquidation of a cascade is under way, and none followed within the window (LIQ-120)."""
+
+    instrument_id: int
+    account_id: int
+    cascade_id: int
+    began_ns: int
+    notional_micros: int
+    """All that its liquidations closed."""
+    first_notional_micros: int
+    """The first generation's part of it."""
+    multiplier_ppm: int
+    """All by the first generation's, rounded down; 0 when that closed nothing."""
+    depth_consumed_ppm: int
+    """Each fill in the book as a share of the depth it met, summed."""
+    peak_gap_ppm: int
+    """Largest distance of mark and index, of the index."""
+    liquidations: int
+    generations: int
 
 
 class OperatorAction(IntEnum):

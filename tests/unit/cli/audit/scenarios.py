@@ -71,11 +71,12 @@ def ruinous_day() -> Venue:
     return venue
 
 
-def random_day(seed: int, steps: int = 250) -> Venue:
+def random_day(seed: int, steps: int = 250, settings: ClearingSettings | None = None) -> Venue:
     """Eight accounts of all sizes, orders of all kinds, jumps of the price; what happens is the seed's."""
     rng = random.Random(seed)
-    settings = ClearingSettings(vault_enabled=seed % 2 == 0)
-    venue = Venue(settings, fund=rng.choice([1, 10, 1_000, 100_000]) * USD)
+    venue = Venue(
+        settings or ClearingSettings(vault_enabled=seed % 2 == 0), fund=rng.choice([1, 10, 1_000, 100_000]) * USD
+    )
     accounts = [venue.open(f"account {number}", rng.choice([300, 2_000, 20_000, 10**6]) * USD) for number in range(8)]
     mark = 1_000_000
     for _ in range(steps):

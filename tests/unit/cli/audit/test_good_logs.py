@@ -1,12 +1,15 @@
 """Logs that the cores wrote pass, whatever happened in them; the audit says what it looked at."""
 
+from typing import Any
+
 import pytest
 
 from tests.unit.cli.audit.scenarios import calm_day, random_day, ruinous_day
 from tests.unit.cli.audit.venue import audit_batches, audit_entries, encode_logs
+from wavetank.clearing.core.settings import STAGE_ORDERS, ClearingSettings
 from wavetank.cli.audit.findings import Rule
 from wavetank.cli.audit.report import make_report
-from wavetank.model.events.clearing import CashCause, CashTransferred
+from wavetank.model.events.clearing import AdlPolicyKind, CashCause, CashTransferred
 
 
 def test_a_calm_day_passes_and_is_counted() -> None:
@@ -39,6 +42,27 @@ def test_a_day_that_ends_in_a_debt_passes() -> None:
 def test_random_days_pass(seed: int) -> None:
     findings = audit_batches(random_day(seed).journal.batches)
     assert [(seed, offence.rule.id, offence.place, offence.expected) for offence in findings.offences] == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"stage_order": STAGE_ORDERS[1]},
+        {"partial_enabled": False, "partial_above_micros": 1_000_000_000},
+        {"full_enabled": False},
+        {"insurance_enabled": False, "vault_enabled": False},
+        {"adl_enabled": False, "vault_enabled": False},
+        {"socialise_enabled": False, "vault_enabled": False},
+        {"adl_policy": AdlPolicyKind.BITMEX, "vault_enabled": False},
+        {"adl_policy": AdlPolicyKind.PRO_RATA, "vault_enabled": False},
+        {"adl_policy": AdlPolicyKind.MIN_MAX_LEVERAGE, "vault_enabled": False},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("seed", [2, 4, 8])
+def test_random_days_pass_however_the_waterfall_is_set(seed: int, settings: dict[str, Any]) -> None:
+    findings = audit_batches(random_day(seed, settings=ClearingSettings(**settings)).journal.batches)
+    assert [(offence.rule.id, offence.place, offence.expected) for offence in findings.offences] == []
 
 
 def test_the_same_logs_are_judged_alike_in_any_order_of_sources() -> None:

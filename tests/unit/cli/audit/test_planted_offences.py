@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 
 from tests.unit.cli.audit.scenarios import calm_day, random_day, ruinous_day
 from tests.unit.cli.audit.venue import Batch, audit_batches, audit_entries, changed, encode_logs, without
+from wavetank.clearing.core.settings import STAGE_ORDERS, ClearingSettings
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.model.events import clearing as c
 from wavetank.model.events import matching as m
@@ -413,3 +415,66 @@ def test_a_log_that_ends_before_what_clearing_has_counted_is_named() -> None:
 
     findings = damaged(cut)
     assert any("a cursor into what matching-0 held before" in offence.expected for offence in findings.offences)
+
+
+def test_a_stage_that_acts_although_it_is_off_or_says_so_although_it_is_on_is_named() -> None:
+    settings = ClearingSettings(vault_enabled=False, insurance_enabled=False)
+    batches = random_day(2, settings=settings).journal.batches
+    # Insurance is 5, deleveraging 6; both act or pass, and the vault passes with a word of its own.
+    assert rules_of(audit_batches(changed(batches, c.WaterfallSet, stages_off=1 << 4))) == {"INV-080"}
+    assert rules_of(audit_batches(changed(batches, c.WaterfallSet, stages_off=(1 << 4) + (1 << 5) + (1 << 6)))) == {
+        "INV-080"
+    }
+
+
+def test_a_vault_that_is_asked_before_the_fund_against_the_set_order_is_named() -> None:
+    batches = random_day(2, settings=ClearingSettings(stage_order=STAGE_ORDERS[1])).journal.batches
+    assert audit_batches(batches).is_ok
+    # Without the word that the fund comes first, its orders come before the vault was asked.
+    assert rules_of(audit_batches(changed(batches, c.WaterfallSet, insurance_first=0))) == {"INV-080"}
+    # With that word and without the fund's first try, the vault does.
+    tried = without(batches, c.LiquidationStepped, lambda event: event.stage == 5)
+    assert "INV-080" in rules_of(audit_batches(tried))
+
+
+def long_day() -> list[Batch]:
+    """Return a random day with liquidations, after which enough time passes for every cascade to end."""
+    venue = random_day(8)
+    for _ in range(3):
+        venue.later(20)
+    return venue.journal.batches
+
+
+@pytest.mark.spec("LIQ-120")
+def test_cascades_pass_as_they_are() -> None:
+    findings = audit_batches(long_day())
+    assert findings.is_ok
+    assert findings.checks[Rule.LIQ_120] > 4
+
+
+@pytest.mark.spec("LIQ-120")
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (c.CascadeJoined, {"cascade_id": 7}),
+        (c.CascadeJoined, {"generation": 2}),
+        (c.CascadeJoined, {"parent_trade_id": 5}),
+        (c.CascadeJoined, {"liquidation_id": 1}),
+        (c.CascadeEnded, {"cascade_id": 7}),
+        (c.CascadeEnded, {"notional_micros": lambda event: event.notional_micros + 1}),
+        (c.CascadeEnded, {"first_notional_micros": lambda event: event.first_notional_micros + 1}),
+        (c.CascadeEnded, {"multiplier_ppm": lambda event: event.multiplier_ppm - 1}),
+        (c.CascadeEnded, {"liquidations": lambda event: event.liquidations + 1}),
+        (c.CascadeEnded, {"generations": 9}),
+    ],
+)
+def test_a_cascade_that_does_not_add_up_is_named(kind: type, values: dict[str, Any]) -> None:
+    assert rules_of(audit_batches(changed(long_day(), kind, **values))) == {"LIQ-120"}
+
+
+@pytest.mark.spec("LIQ-120")
+def test_a_cascade_that_ends_too_early_is_named() -> None:
+    batches = long_day()
+    ended = next(event for batch in batches for event in batch.events if isinstance(event, c.CascadeEnded))
+    planted = insert_before(copies(tuple(without(batches, c.CascadeEnded))), c.LiquidationEnded, ended)
+    assert "LIQ-120" in rules_of(audit_batches(planted))

@@ -217,6 +217,7 @@ class Position(_message.Message):
     UNREALISED_MICROS_FIELD_NUMBER: _builtins.int
     MAINTENANCE_MARGIN_MICROS_FIELD_NUMBER: _builtins.int
     LIQUIDATION_PRICE_FIELD_NUMBER: _builtins.int
+    ADL_LIGHTS_FIELD_NUMBER: _builtins.int
     instrument_id: _builtins.int
     """Instrument."""
     size_lots: _builtins.int
@@ -233,6 +234,10 @@ class Position(_message.Message):
     """Price at which the account's equity meets its maintenance margin, all else equal;
     a decimal with 8 digits, empty if there is none (UNIT-045).
     """
+    adl_lights: _builtins.int
+    """How near it is to auto-deleveraging (LIQ-080): 5 for the fifth of its side that is met first, 1 for the last; 0 if
+    that was not asked for, or if the account could not be asked to give.
+    """
     def __init__(
         self,
         *,
@@ -243,10 +248,11 @@ class Position(_message.Message):
         unrealised_micros: _builtins.int = ...,
         maintenance_margin_micros: _builtins.int = ...,
         liquidation_price: _builtins.str = ...,
+        adl_lights: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_micros", b"cost_micros", "instrument_id", b"instrument_id", "liquidation_price", b"liquidation_price", "maintenance_margin_micros", b"maintenance_margin_micros", "mark_price_ticks", b"mark_price_ticks", "size_lots", b"size_lots", "unrealised_micros", b"unrealised_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adl_lights", b"adl_lights", "cost_micros", b"cost_micros", "instrument_id", b"instrument_id", "liquidation_price", b"liquidation_price", "maintenance_margin_micros", b"maintenance_margin_micros", "mark_price_ticks", b"mark_price_ticks", "size_lots", b"size_lots", "unrealised_micros", b"unrealised_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -413,16 +419,20 @@ class ListPositionsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    WITH_ADL_LIGHTS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
     """Account, or 0 for the key's own."""
+    with_adl_lights: _builtins.bool
+    """Whether to tell `adl_lights` as well, for which all holders are ranked."""
     def __init__(
         self,
         *,
         account_id: _builtins.int = ...,
+        with_adl_lights: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "with_adl_lights", b"with_adl_lights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,7 +49,7 @@ class BackstopStage:
             case.step(LiquidationStage.BACKSTOP, StepCause.UNFILLED)
             wait(case)
             return True
-        if case.liquidation.insured:
+        if case.liquidation.insured and not case.settings.insurance_first:
             # The vault was asked for at these marks and could not; the insurance stage is at work.
             return False
         refusal = self._refusal(case, value)

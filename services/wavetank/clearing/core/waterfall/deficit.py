@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import LiquidationStage
+from wavetank.clearing.core.waterfall.policies.ranking import whole_parts
 from wavetank.model.events.clearing import CashCause, StepCause, WithdrawalsGated
 from wavetank.model.ids import (
     BACKSTOP_VAULT_ID,
@@ -46,7 +47,9 @@ def _cover_deficit(case: Case) -> None:
     if state.settings.fund_enabled:
         amount = min(-account.cash_micros, max(0, fund.cash_micros - state.reserved_micros))
         case.transfer_cash(fund, account, amount, CashCause.DEFICIT_FUND)
-    for instrument_id in case.liquidation.touched:
+    if account.cash_micros < 0 and not state.settings.socialise_enabled:
+        case.step(LiquidationStage.SOCIALISE, StepCause.STAGE_OFF)
+    for instrument_id in case.liquidation.touched if state.settings.socialise_enabled else ():
         if account.cash_micros >= 0:
             break
         _socialise(case, instrument_id)
@@ -76,8 +79,4 @@ def haircut(gains: list[int], missing_micros: int) -> list[int]:
     total = sum(gains)
     if total <= missing_micros:
         return list(gains)
-    shares = [missing_micros * gain // total for gain in gains]
-    by_remainder = sorted(range(len(gains)), key=lambda index: (-(missing_micros * gains[index] % total), index))
-    for index in by_remainder[: missing_micros - sum(shares)]:
-        shares[index] += 1
-    return shares
+    return whole_parts([missing_micros * gain for gain in gains], total)

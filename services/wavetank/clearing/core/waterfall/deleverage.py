@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.waterfall.case import wait
-from wavetank.clearing.core.waterfall.policies import (
-    AdlPolicy,
-    Candidate,
-    rank,
-    split_value,
-)
+from wavetank.clearing.core.waterfall.policies.candidate import AdlPolicy, Candidate, Score, rank
+from wavetank.clearing.core.waterfall.policies.ranking import split_value
 from wavetank.model.events.clearing import AdlRanked, StepCause
 from wavetank.model.orders import CommandKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from fractions import Fraction
 
     from wavetank.clearing.core.state import Account
     from wavetank.clearing.core.valuation import LegValue, Valuation
     from wavetank.clearing.core.waterfall.case import Case
+
+
+_MOST_SHOWN = 2**62
 
 
 def loss_bound(case: Case, value: Valuation, leg: LegValue) -> Callable[[int], int]:
@@ -43,6 +41,11 @@ def loss_bound(case: Case, value: Valuation, leg: LegValue) -> Callable[[int], i
         return -(-missing * lots * leg.mark_price_ticks * rate // whole) + slack
 
     return bound
+
+
+def may_be_victim(account: Account, value: Valuation) -> bool:
+    """Tell whether an account may be asked to give up lots at V: sound, with equity, and not in liquidation itself."""
+    return account.liquidation is None and value.equity_micros > 0 and not value.is_below_maintenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,10 @@ class DeleverageStage:
 
     def act(self, case: Case) -> bool:
         """Act; see `Stage`."""
+        if not case.settings.adl_enabled:
+            case.step(LiquidationStage.DELEVERAGE, StepCause.STAGE_OFF)
+            wait(case)
+            return True
         if not case.all_marks_valid():
             case.step(LiquidationStage.DELEVERAGE, StepCause.PRICE_STALE)
             wait(case)
@@ -153,7 +160,7 @@ class DeleverageStage:
         promised = promises(case, leg.instrument_id)
         for account in DeleverageStage._opposite(case, leg):
             value = case.state.value(account, case.liquidation.marks)
-            if account.liquidation is not None or value.equity_micros <= 0 or value.is_below_maintenance:
+            if not may_be_victim(account, value):
                 continue
             position = account.positions[leg.instrument_id]
             candidates.append(
@@ -168,7 +175,7 @@ class DeleverageStage:
             )
         return candidates
 
-    def _last_resort(self, case: Case, leg: LegValue) -> list[tuple[Fraction, Candidate]]:
+    def _last_resort(self, case: Case, leg: LegValue) -> list[tuple[Score, Candidate]]:
         """Return everybody on the other side: a close at mark costs them nothing."""
         everybody = [
             Candidate(
@@ -187,19 +194,15 @@ class DeleverageStage:
         self,
         case: Case,
         leg: LegValue,
-        ranking: list[tuple[Fraction, Candidate]],
+        ranking: list[tuple[Score, Candidate]],
         *,
         at_mark: bool,
     ) -> bool:
-        remaining = abs(leg.lots)
-        asked = []
-        for _, candidate in ranking:
-            lots = min(remaining, candidate.capacity_lots)
-            asked.append(lots)
-            remaining -= lots
-        total = sum(asked)
+        candidates = [candidate for _, candidate in ranking]
+        total = min(abs(leg.lots), sum(candidate.capacity_lots for candidate in candidates))
         if total == 0:
             return False
+        asked = self.policy.allot(candidates, total)
         sign = 1 if leg.lots > 0 else -1
         value = case.value()
         due = sign * total * leg.mark_price_ticks if at_mark else case.bankruptcy_value(value, leg, sign * total)
@@ -217,7 +220,7 @@ class DeleverageStage:
                     instrument_id=leg.instrument_id,
                     account_id=candidate.account_id,
                     liquidation_id=case.liquidation.liquidation_id,
-                    score_e9=min(2**62, score.numerator * 10**9 // score.denominator),
+                    score_e9=_shown(score),
                     position_lots=candidate.lots,
                     capacity_lots=candidate.capacity_lots,
                     delta_lots=sign * lots,
@@ -235,3 +238,8 @@ class DeleverageStage:
                     receiver_may_increase=False,
                 )
         return True
+
+
+def _shown(score: Score) -> int:
+    """Return a score in units of 10^-9, rounded down, within what a record holds."""
+    return max(-_MOST_SHOWN, min(_MOST_SHOWN, score.numerator * 10**9 // score.denominator))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wavetank.clearing.core.cascades import multiplier_ppm
 from wavetank.clearing.core.health import AccountKind, LiquidationStage
 from wavetank.clearing.core.waterfall.backstop import BackstopStage
 from wavetank.clearing.core.waterfall.case import Case, Stage
@@ -19,7 +20,7 @@ from wavetank.clearing.core.waterfall.deleverage import DeleverageStage
 from wavetank.clearing.core.waterfall.full import FullStage
 from wavetank.clearing.core.waterfall.insurance import InsuranceStage
 from wavetank.clearing.core.waterfall.partial import PartialStage
-from wavetank.clearing.core.waterfall.policies import HyperliquidPolicy
+from wavetank.clearing.core.waterfall.policies.choice import policy_of
 from wavetank.model.events import clearing as events
 from wavetank.model.orders import CommandKind, LineStatus
 
@@ -38,14 +39,15 @@ class Waterfall:
         self._state = state
         self._emit = emit
         self._next_seq = next_seq
-        self._deleverage = DeleverageStage(HyperliquidPolicy())
-        self._stages: tuple[Stage, ...] = (
-            PartialStage(),
-            FullStage(),
-            BackstopStage(),
-            InsuranceStage(),
-            self._deleverage,
-        )
+        self._deleverage = DeleverageStage(policy_of(state.settings.adl_policy))
+        stages: dict[LiquidationStage, Stage] = {
+            LiquidationStage.PARTIAL: PartialStage(),
+            LiquidationStage.FULL: FullStage(),
+            LiquidationStage.BACKSTOP: BackstopStage(),
+            LiquidationStage.INSURANCE: InsuranceStage(),
+            LiquidationStage.DELEVERAGE: self._deleverage,
+        }
+        self._stages = tuple(stages[stage] for stage in state.settings.stage_order)
 
     def _case(self, account: Account, now_ns: int) -> Case:
         return Case(self._state, account, now_ns, self._emit)
@@ -86,6 +88,18 @@ class Waterfall:
                 funding_seq=state.funding_seq,
                 book_seq=state.matching_seq,
                 matching_seq=state.matching_seq,
+            )
+        )
+        link = state.cascades.link(state.fallen_instruments(account), now_ns, state.settings.cascade_window_ns)
+        self._emit(
+            events.CascadeJoined(
+                instrument_id=link.instrument_id,
+                account_id=account.account_id,
+                liquidation_id=liquidation_id,
+                cascade_id=link.cascade_id,
+                mark_seq=state.newest_mark_seq(account),
+                parent_trade_id=link.trade_id,
+                generation=link.generation,
             )
         )
         if account.line_status != LineStatus.FROZEN:
@@ -180,3 +194,22 @@ class Waterfall:
                 outcome=int(outcome),
             )
         )
+
+    def end_cascades(self, now_ns: int) -> None:
+        """Report the cascades that have ended (LIQ-120)."""
+        for cascade in self._state.cascades.due(now_ns, self._state.settings.cascade_window_ns):
+            self._emit(
+                events.CascadeEnded(
+                    instrument_id=0,
+                    account_id=0,
+                    cascade_id=cascade.cascade_id,
+                    began_ns=cascade.began_ns,
+                    notional_micros=cascade.notional_micros,
+                    first_notional_micros=cascade.first_notional_micros,
+                    multiplier_ppm=multiplier_ppm(cascade.notional_micros, cascade.first_notional_micros),
+                    depth_consumed_ppm=cascade.depth_consumed_ppm,
+                    peak_gap_ppm=cascade.peak_gap_ppm,
+                    liquidations=cascade.liquidations,
+                    generations=cascade.generations,
+                )
+            )

@@ -27,6 +27,9 @@ class InsuranceStage:
         leg = choose_leg(case.state, legs)
         if leg is None:
             return False
+        if not case.settings.insurance_enabled:
+            case.step(LiquidationStage.INSURANCE, StepCause.STAGE_OFF)
+            return False
         available = case.state.fund_available(leg.instrument_id, case.now_ns)
         due = case.bankruptcy_value(value, leg, leg.lots)
         # V - proceeds <= available, for proceeds of lots * limit (a purchase's are negative).

@@ -81,6 +81,9 @@ class PartialStage:
             return True
         if leg.notional_micros <= case.settings.partial_above_micros:
             return False
+        if not case.settings.partial_enabled:
+            case.step(LiquidationStage.PARTIAL, StepCause.STAGE_OFF, leg=leg)
+            return False
         if case.now_ns < case.account.cooldown_until_ns.get(leg.instrument_id, 0):
             if not case.settings.cooldown_waits:
                 return False

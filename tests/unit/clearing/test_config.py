@@ -1,0 +1,54 @@
+"""How the environment sets the waterfall, and which settings are refused at the start."""
+
+from __future__ import annotations
+
+import pytest
+
+from wavetank.clearing.config import ClearingConfig
+from wavetank.clearing.core.health import LiquidationStage
+from wavetank.clearing.core.settings import ClearingSettings
+from wavetank.model.events.clearing import AdlPolicyKind
+from wavetank.runtime.settings import SettingsInvalid
+
+PREFIX = "WAVETANK_CLEARING_"
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> ClearingSettings:
+    monkeypatch.setenv(f"{PREFIX}INTERNAL_KEY", "internal-key-of-a-test")
+    for name, value in variables.items():
+        monkeypatch.setenv(f"{PREFIX}{name}", value)
+    return ClearingConfig.load().core_settings()
+
+
+def test_an_empty_environment_leaves_the_cores_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch) == ClearingSettings()
+
+
+@pytest.mark.spec("INV-080", "LIQ-080")
+def test_stages_and_policy_are_set_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(
+        monkeypatch,
+        STAGE_ORDER='["partial", "full", "insurance", "backstop", "deleverage"]',
+        ADL_POLICY="min_max_leverage",
+        PARTIAL_ENABLED="false",
+        SOCIALISE_ENABLED="0",
+    )
+    assert settings.insurance_first
+    assert settings.adl_policy is AdlPolicyKind.MIN_MAX_LEVERAGE
+    assert settings.stages_off == (1 << LiquidationStage.PARTIAL) + (1 << LiquidationStage.SOCIALISE)
+
+
+@pytest.mark.spec("INV-080")
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("STAGE_ORDER", '["full", "partial", "backstop", "insurance", "deleverage"]', "only backstop and insurance"),
+        ("STAGE_ORDER", '["cancel"]', "STAGE_ORDER"),
+        ("ADL_POLICY", "random", "ADL_POLICY"),
+    ],
+)
+def test_what_the_rules_do_not_allow_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, word: str
+) -> None:
+    with pytest.raises(SettingsInvalid, match=word):
+        load(monkeypatch, **{name: value})
