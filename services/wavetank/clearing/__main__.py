@@ -12,6 +12,7 @@ import structlog
 from wavetank.clearing.adapters.account import AccountServicer, Withdrawals
 from wavetank.clearing.adapters.account_events import AccountEvents
 from wavetank.clearing.adapters.api_key import ApiKeyServicer
+from wavetank.clearing.adapters.escalation import EscalationServicer
 from wavetank.clearing.adapters.fill_history import FillHistory
 from wavetank.clearing.adapters.instruments_file import listed_instruments
 from wavetank.clearing.adapters.operator import OperatorServicer
@@ -20,6 +21,7 @@ from wavetank.clearing.config import ClearingConfig
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.recovery import CLEARING_LOG, Recovery
 from wavetank.clearing.service import ClearingService
+from wavetank.runtime.clock import VenueClock
 from wavetank.runtime.directory import DirectoryServicer, endpoints_of
 from wavetank.runtime.grpc_server import GrpcServer
 from wavetank.runtime.log_entry import Position
@@ -34,7 +36,13 @@ from wavetank.runtime.registry import Registry
 from wavetank.runtime.settings import SettingsInvalid
 from wavetank.runtime.snapshot_keeper import SnapshotKeeper
 from wavetank.runtime.snapshots import SnapshotStore
-from wavetank.v1 import account_pb2_grpc, api_key_pb2_grpc, credit_pb2_grpc, operator_pb2_grpc
+from wavetank.v1 import (
+    account_pb2_grpc,
+    api_key_pb2_grpc,
+    credit_pb2_grpc,
+    escalation_pb2_grpc,
+    operator_pb2_grpc,
+)
 
 GATHER_MS = 5
 """Wall time in which facts gather: an account gets at most one line in it (PROTOCOL R12), and the shard, whose every
@@ -87,6 +95,20 @@ def _check_shards(config: ClearingConfig, opened: int) -> None:
             raise SettingsInvalid(
                 f"WAVETANK_CLEARING_SHARD_OF: {symbol} on shard {shard}; 0 to {config.shards - 1} is allowed"
             )
+
+
+def _add_desk(server: GrpcServer, service: ClearingService, account_events: AccountEvents, clock: VenueClock) -> None:
+    """Serve what people steer the venue by."""
+    server.add(
+        operator_pb2_grpc.add_OperatorServiceServicer_to_server,
+        OperatorServicer(service),
+        "wavetank.v1.OperatorService",
+    )
+    server.add(
+        escalation_pb2_grpc.add_EscalationServiceServicer_to_server,
+        EscalationServicer(service, account_events, clock),
+        "wavetank.v1.EscalationService",
+    )
 
 
 async def main(config: ClearingConfig, process: Process) -> None:
@@ -156,11 +178,7 @@ async def main(config: ClearingConfig, process: Process) -> None:
     server.add(
         api_key_pb2_grpc.add_ApiKeyServiceServicer_to_server, ApiKeyServicer(service), "wavetank.v1.ApiKeyService"
     )
-    server.add(
-        operator_pb2_grpc.add_OperatorServiceServicer_to_server,
-        OperatorServicer(service),
-        "wavetank.v1.OperatorService",
-    )
+    _add_desk(server, service, account_events, clock)
     credit = CreditServicer(service)
     server.add(credit_pb2_grpc.add_CreditServiceServicer_to_server, credit, "wavetank.v1.CreditService")
     stop_metrics = serve_metrics(config.metrics_port)

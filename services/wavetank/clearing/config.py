@@ -55,6 +55,12 @@ class ClearingConfig(ServiceSettings):
     """Whom auto-deleveraging asks, and for how much."""
     cascade_window_ns: Annotated[int, Field(ge=0)] = 10 * SECOND_NS
     """A liquidation that starts so soon after another's trade belongs to its cascade."""
+    escalation_wait_ns: Annotated[int, Field(ge=0, le=3_600 * SECOND_NS)] = 2 * SECOND_NS
+    """How long a liquidation waits for a person where the rules let one decide, before the default; 0 asks nobody."""
+    fund_low_micros: Annotated[int, Field(ge=0)] = 100_000 * 10**6
+    """With less in the insurance fund a person is asked."""
+    cascade_limit_ppm: Annotated[int, Field(ge=0)] = 5_000_000
+    """Above this multiplier of a running cascade a person is asked; 0 never asks."""
     snapshot_every_events: Annotated[int, Field(ge=100)] = 50_000
     tick_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
     """Wall time after which timers are looked at although nothing arrived."""
@@ -105,5 +111,8 @@ class ClearingConfig(ServiceSettings):
             liquidation_fee_ppm=self.liquidation_fee_ppm,
             adl_policy=AdlPolicyKind[self.adl_policy.upper()],
             cascade_window_ns=self.cascade_window_ns,
+            escalation_wait_ns=self.escalation_wait_ns,
+            fund_low_micros=self.fund_low_micros,
+            cascade_limit_ppm=self.cascade_limit_ppm,
             share_dwell_ns=clock.at_least_wall(self.share_dwell_ns, SECOND_NS // 10),
         )

@@ -18,6 +18,7 @@ from wavetank.v1 import (
     api_key_pb2_grpc,
     directory_pb2,
     directory_pb2_grpc,
+    escalation_pb2_grpc,
     instrument_pb2,
     market_data_pb2_grpc,
     matching_control_pb2_grpc,
@@ -34,6 +35,8 @@ _HINTS = {
     "SCOPE_MISSING": "`wavetank keys list` shows what each key may do",
     "ACCOUNT_UNKNOWN": "`wavetank accounts list` shows the accounts, `wavetank accounts open NAME` opens one",
     "KEY_NOT_FOUND": "`wavetank keys list` shows the keys",
+    "ESCALATION_UNKNOWN": "`wavetank escalations list` shows what can be decided",
+    "DECISION_NOT_OFFERED": "`wavetank escalations show ID` shows what it offers",
     "FAULT_UNKNOWN": "`wavetank fault list` shows the active faults",
     "UNAVAILABLE": "it may be starting again; `wavetank status` shows how the services are",
     "DEADLINE_EXCEEDED": "it may be starting again; `wavetank status` shows how the services are",
@@ -81,6 +84,7 @@ class VenueConnection:
         self.accounts = account_pb2_grpc.AccountServiceStub(self._channels["clearing"])
         self.keys = api_key_pb2_grpc.ApiKeyServiceStub(self._channels["clearing"])
         self.operator = operator_pb2_grpc.OperatorServiceStub(self._channels["clearing"])
+        self.escalations = escalation_pb2_grpc.EscalationServiceStub(self._channels["clearing"])
         self.faults = oracle_control_pb2_grpc.OracleControlServiceStub(self._channels["oracle"])
 
     def instrument(self, symbol: str) -> instrument_pb2.Instrument:

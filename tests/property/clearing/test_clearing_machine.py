@@ -17,7 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.model.naive_ledger import FUND, NaiveLedger
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene, clients
 from wavetank.clearing.core.bank import Refused
-from wavetank.clearing.core.settings import STAGE_ORDERS, ClearingSettings
+from wavetank.clearing.core.escalation import OFFERED
+from wavetank.clearing.core.operator import Author
+from wavetank.clearing.core.settings import SECOND_NS, STAGE_ORDERS, ClearingSettings
 from wavetank.model.events.clearing import (
     AdlPolicyKind,
     CashCause,
@@ -37,6 +39,7 @@ from wavetank.model.orders import CommandKind, Side
 
 if TYPE_CHECKING:
     from wavetank.clearing.core.health import LiquidationStage
+    from wavetank.clearing.core.state import Escalation
     from wavetank.model.record import Event
 
 INSTRUMENTS = st.sampled_from([BTC, ETH])
@@ -58,6 +61,7 @@ class ClearingMachine(RuleBasedStateMachine):
         order=st.sampled_from(STAGE_ORDERS),
         off=st.sampled_from(["", "", "partial", "full", "vault", "insurance", "adl", "socialise"]),
         policy=st.sampled_from(AdlPolicyKind),
+        wait=st.sampled_from([0, 0, 5]),
     )
     def begin(
         self,
@@ -68,6 +72,7 @@ class ClearingMachine(RuleBasedStateMachine):
         order: tuple[LiquidationStage, ...],
         off: str,
         policy: AdlPolicyKind,
+        wait: int,
     ) -> None:
         self.scene = Scene(
             settings=ClearingSettings(
@@ -81,6 +86,9 @@ class ClearingMachine(RuleBasedStateMachine):
                 insurance_enabled=off != "insurance",
                 adl_enabled=off != "adl",
                 socialise_enabled=off != "socialise",
+                escalation_wait_ns=wait * SECOND_NS,
+                fund_low_micros=10_000 * MICROS * (wait > 0),
+                cascade_limit_ppm=2_000_000 * (wait > 0),
             ),
             fund_micros=fund_dollars * MICROS,
         )
@@ -205,6 +213,25 @@ class ClearingMachine(RuleBasedStateMachine):
         self.scene.credit_applied(account, self.holds.pop(account), committed * MICROS)
         assert self.scene.account(account).hold is None
         self.follow()
+
+    @precondition(lambda self: any(self.undecided()))
+    @rule(data=st.data())
+    def a_person_decides(self, data: st.DataObject) -> None:
+        escalation = data.draw(st.sampled_from(self.undecided()))
+        decision = data.draw(st.sampled_from(OFFERED[escalation.kind]))
+        self.scene.core.decide(self.scene.now_ns, escalation.escalation_id, decision, Author("k-desk", "drawn"))
+        self.scene.keep()
+        if escalation.account_id:
+            assert self.scene.account(escalation.account_id).liquidation is None or self.goes_on(escalation.account_id)
+        self.follow()
+
+    def undecided(self) -> list[Escalation]:
+        return [each for _, each in sorted(self.scene.state.escalations.items()) if each.decision is None]
+
+    def goes_on(self, account_id: int) -> bool:
+        """Tell whether what was decided is done: something is under way, or it waits for a mark or another question."""
+        liquidation = self.scene.account(account_id).liquidation
+        return liquidation is not None and bool(liquidation.pending or liquidation.waits or liquidation.asks)
 
     @rule(seconds=st.sampled_from([1, 10, 31, 301]))
     def time_passes(self, seconds: int) -> None:
@@ -398,7 +425,7 @@ class ClearingMachine(RuleBasedStateMachine):
             if liquidation is None:
                 assert account.cash_micros >= 0 or account.positions or account.account_id < FIRST_CLIENT_ACCOUNT_ID
                 continue
-            assert liquidation.pending or liquidation.waits
+            assert liquidation.pending or liquidation.waits or liquidation.asks
             reserved += liquidation.reserve_micros
         assert 0 <= reserved <= self.scene.fund
 

@@ -19,6 +19,8 @@ from wavetank.v1 import account_pb2
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from wavetank.model.record import Event
+
 HELD_EVENTS = 200_000
 """Events held for those who resume, of all accounts together."""
 QUEUED_EVENTS = 10_000
@@ -119,6 +121,16 @@ class AccountEvents:
                     if message is not None:
                         listener.offer(message)
         self._last_seq = first_seq + len(records) // RECORD_BYTES - 1
+
+    def last(self, account_id: int, count: int) -> list[tuple[int, int, Event]]:
+        """Return the last events of an account, of all if it is 0, oldest first: seq, venue time and event."""
+        found: list[tuple[int, int, Event]] = []
+        for held in reversed(self._held):
+            if account_id in {0, held.account_id}:
+                found.append((held.seq, held.now_ns, decode(held.record)))
+                if len(found) == count:
+                    break
+        return found[::-1]
 
     async def listen(self, account_id: int, from_seq: int) -> AsyncGenerator[Message, None]:
         """Yield the account's events after `from_seq`, or from now on if that is 0.

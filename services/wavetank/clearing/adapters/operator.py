@@ -25,7 +25,13 @@ _MOST_PPM = 1_000_000
 _MOST_NOTIONAL_MICROS = 2**55
 
 
-def _author(note: str) -> Author:
+def author_of(note: str) -> Author:
+    """Return who makes the present call, for what an administrator alone may do.
+
+    Raises:
+        VenueError: the key has not that scope (SCOPE_MISSING).
+
+    """
     who = principal()
     require(who, Scope.ADMIN)
     return Author(who.key_id, note)
@@ -60,7 +66,7 @@ class OperatorServicer(operator_pb2_grpc.OperatorServiceServicer):
         self, request: operator_pb2.ChangeMarginRequest, _context: Context
     ) -> operator_pb2.ChangeMarginResponse:
         """Put new margin tiers into force, or tell what they would do."""
-        author = _author(request.note)
+        author = author_of(request.note)
         tiers = [_tier(message) for message in request.margin_tiers]
 
         def preview(core: Clearing) -> operator_pb2.ChangeMarginResponse:
@@ -77,7 +83,7 @@ class OperatorServicer(operator_pb2_grpc.OperatorServiceServicer):
         self, request: operator_pb2.PauseWithdrawalsRequest, _context: Context
     ) -> operator_pb2.PauseWithdrawalsResponse:
         """Pause withdrawals, or let them go on."""
-        author = _author(request.note)
+        author = author_of(request.note)
 
         def pause(core: Clearing, _now_ns: int) -> int:
             core.operator.pause_withdrawals(author, paused=request.paused)
@@ -89,7 +95,7 @@ class OperatorServicer(operator_pb2_grpc.OperatorServiceServicer):
         self, request: operator_pb2.TopUpFundRequest, _context: Context
     ) -> operator_pb2.TopUpFundResponse:
         """Give the insurance fund money."""
-        author = _author(request.note)
+        author = author_of(request.note)
 
         def top_up(core: Clearing, _now_ns: int) -> tuple[int, int]:
             return core.operator.top_up_fund(request.amount_micros, author), core.last_seq

@@ -15,6 +15,7 @@ from wavetank.clearing.core.bank import Bank
 from wavetank.clearing.core.booking import Booking
 from wavetank.clearing.core.counting import Counter
 from wavetank.clearing.core.credit import Lines
+from wavetank.clearing.core.escalation import Escalations
 from wavetank.clearing.core.health import AccountKind, HealthBand
 from wavetank.clearing.core.operator import Operator
 from wavetank.clearing.core.shares import Shares
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from wavetank.clearing.core.credit import Line
+    from wavetank.clearing.core.operator import Author
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.clearing.core.state import Account, Liquidation
     from wavetank.model.instrument import Instrument
@@ -65,6 +67,7 @@ class Clearing:
         self.shares = Shares(self.state, self._emit, self.lines)
         self.bank = Bank(self.state, self._emit, self.lines, self.shares)
         self.operator = Operator(self.state, self._emit, self.bank, self._review_holders)
+        self.escalations = Escalations(self.state, self._emit, self.operator, self._resume)
         self._shard = 0
         """The shard whose facts are being counted."""
         self._fresh: set[int] = set()
@@ -96,7 +99,10 @@ class Clearing:
         return self.last_seq
 
     def _at(self, now_ns: int) -> None:
+        """Let time come to an input's, which first ends the waits that last no longer (PROTOCOL 4)."""
         self._now_ns = max(self._now_ns, now_ns)
+        if self.state.escalations and self.escalations.expire(self._now_ns):
+            self._review_touched()
 
     def take_records(self) -> bytes:
         """Return the records of the events since the last call, to be committed as one entry."""
@@ -299,6 +305,21 @@ class Clearing:
         if fact.instrument_id in self.state.instruments:
             self._to_review.update(self.state.ledger.sweep(fact.instrument_id))
 
+    def _resume(self, account: Account) -> None:
+        self.waterfall.resume(account, self._now_ns)
+        self._to_review.add(account.account_id)
+
+    def decide(self, now_ns: int, escalation_id: int, decision: events.Decision, author: Author) -> None:
+        """Take a person's decision of an escalation, and let what waited for it go on (LIQ-090).
+
+        Raises:
+            Refused: ESCALATION_UNKNOWN, DECISION_NOT_OFFERED, MALFORMED.
+
+        """
+        self._at(now_ns)
+        self.escalations.decide(escalation_id, decision, author)
+        self._review_touched()
+
     def _review_holders(self, instrument_id: int) -> None:
         self._to_review.update(self.state.ledger.sweep(instrument_id))
         self._review_touched()
@@ -318,6 +339,7 @@ class Clearing:
             self._to_review.clear()
             for account_id in account_ids:
                 self._review(self.state.accounts[account_id])
+        self.escalations.look(self._now_ns)
 
     def _review(self, account: Account) -> None:
         self.lines.touch(account.account_id)

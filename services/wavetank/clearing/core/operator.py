@@ -117,7 +117,7 @@ class Operator:
             Refused: INSTRUMENT_UNKNOWN, MALFORMED.
 
         """
-        note = _checked_note(author)
+        note = checked_note(author)
         change = self.preview_margin(instrument_id, tiers)
         instrument = self._state.instruments[instrument_id]
         self._act(OperatorAction.CHANGE_MARGIN, author, note, instrument_id=instrument_id)
@@ -133,7 +133,7 @@ class Operator:
             Refused: MALFORMED.
 
         """
-        note = _checked_note(author)
+        note = checked_note(author)
         self._act(OperatorAction.PAUSE_WITHDRAWALS if paused else OperatorAction.RESUME_WITHDRAWALS, author, note)
 
     def top_up_fund(self, amount_micros: int, author: Author) -> int:
@@ -143,7 +143,7 @@ class Operator:
             Refused: AMOUNT_OUT_OF_RANGE, MALFORMED.
 
         """
-        note = _checked_note(author)
+        note = checked_note(author)
         self._bank.check_deposit(INSURANCE_FUND_ID, amount_micros)
         self._act(OperatorAction.TOP_UP_FUND, author, note, account_id=INSURANCE_FUND_ID, amount_micros=amount_micros)
         return self._bank.deposit(INSURANCE_FUND_ID, amount_micros).cash_micros
@@ -184,7 +184,13 @@ class Operator:
         )
 
 
-def _checked_note(author: Author) -> bytes:
+def checked_note(author: Author) -> bytes:
+    """Return why a person did something, as it stands in the log.
+
+    Raises:
+        Refused: MALFORMED.
+
+    """
     note = author.note.encode()
     if not 1 <= len(note) <= MAX_NOTE_BYTES or not author.note.isprintable():
         message = f"a note says why in 1 to {MAX_NOTE_BYTES} printable bytes, this one has {len(note)}"

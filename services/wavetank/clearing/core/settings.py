@@ -92,6 +92,12 @@ class ClearingSettings:
     """Withdrawals are gated this long after a deficit (LIQ-110)."""
     cascade_window_ns: int = 10 * SECOND_NS
     """A liquidation that starts so soon after another's trade belongs to its cascade (LIQ-120)."""
+    escalation_wait_ns: int = 0
+    """How long a liquidation waits for a person where the rules let one decide (LIQ-090); 0 asks nobody."""
+    fund_low_micros: int = 0
+    """With less in the insurance fund a person is asked."""
+    cascade_limit_ppm: int = 0
+    """Above this multiplier of a running cascade a person is asked; 0 never asks."""
     withdrawal_floor_ppm: int = 100_000
     """A withdrawal leaves at least this share of the notional (MRGN-060)."""
     share_dwell_ns: int = SECOND_NS // 10

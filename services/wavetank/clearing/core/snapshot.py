@@ -18,6 +18,7 @@ from wavetank.clearing.core.health import AccountKind, LiquidationStage
 from wavetank.clearing.core.state import (
     Account,
     ApiKey,
+    Escalation,
     Hold,
     Liquidation,
     Mark,
@@ -25,7 +26,13 @@ from wavetank.clearing.core.state import (
     State,
     WaterfallTerms,
 )
-from wavetank.model.events.clearing import InstrumentListed, MarginTierListed, MatchingRequested
+from wavetank.model.events.clearing import (
+    Decision,
+    EscalationKind,
+    InstrumentListed,
+    MarginTierListed,
+    MatchingRequested,
+)
 from wavetank.model.events.matching import BookSampled
 from wavetank.model.instrument import Instrument
 from wavetank.model.orders import LineStatus
@@ -105,6 +112,8 @@ def _liquidation_in(fields: dict[str, Any]) -> Liquidation:
         insured=fields["insured"],
         vault_took=fields["vault_took"],
         touched=fields["touched"],
+        decisions=_ints(fields["decisions"]),
+        asks=fields["asks"],
         cascade_id=fields["cascade_id"],
         generation=fields["generation"],
     )
@@ -116,6 +125,15 @@ def _cascades_in(fields: dict[str, Any]) -> Cascades:
         running={int(key): Cascade(**value) for key, value in fields["running"].items()},
         traces={int(key): Trace(**value) for key, value in fields["traces"].items()},
     )
+
+
+def _escalation_in(fields: dict[str, Any]) -> Escalation:
+    decision = fields["decision"]
+    return Escalation(**{
+        **fields,
+        "kind": EscalationKind(fields["kind"]),
+        "decision": Decision(decision) if decision is not None else None,
+    })  # fmt: skip
 
 
 def _account_in(state: State, fields: list[Any]) -> None:
@@ -156,6 +174,7 @@ def dump(state: State) -> bytes:
         "shards": state.shards,
         "next_account_id": state.next_account_id,
         "gated_until_ns": state.gated_until_ns,
+        "escalations": [asdict(escalation) for _, escalation in sorted(state.escalations.items())],
         "withdrawals_are_paused": state.withdrawals_are_paused,
         "venue_is_open": state.venue_is_open,
         "fund_payments": {str(key): value for key, value in state.fund_payments.items()},
@@ -212,6 +231,7 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     state.shards = content["shards"]
     state.next_account_id = content["next_account_id"]
     state.gated_until_ns = content["gated_until_ns"]
+    state.escalations = {fields["escalation_id"]: _escalation_in(fields) for fields in content["escalations"]}
     state.withdrawals_are_paused = content["withdrawals_are_paused"]
     state.venue_is_open = content["venue_is_open"]
     state.fund_payments = {

@@ -107,6 +107,26 @@ class Share:
 
 
 @dataclass(slots=True)
+class Escalation:
+    """What a person is asked about, until it is over (LIQ-090)."""
+
+    escalation_id: int
+    kind: events.EscalationKind
+    account_id: int
+    instrument_id: int
+    liquidation_id: int
+    """Of a cascade its id."""
+    raised_ns: int
+    deadline_ns: int
+    figure: int
+    """Micro-dollars at stake; of a cascade its multiplier in ppm."""
+    decision: events.Decision | None = None
+    author: str = ""
+    """Who decided; empty for the clock."""
+    note: str = ""
+
+
+@dataclass(slots=True)
 class Liquidation:
     """Where one account stands in the waterfall."""
 
@@ -141,6 +161,10 @@ class Liquidation:
     cascade_id: int = 0
     generation: int = 0
     """Its place in that cascade (LIQ-120)."""
+    decisions: dict[int, int] = field(default_factory=dict)
+    """What was decided of each kind of escalation; counts until it ends."""
+    asks: int = 0
+    """The escalation whose decision it waits for, or 0."""
 
 
 class Account:
@@ -285,6 +309,8 @@ class State:
         """By shard, seq of its log up to which it was counted."""
         self.next_account_id = FIRST_CLIENT_ACCOUNT_ID
         self.gated_until_ns = 0
+        self.escalations: dict[int, Escalation] = {}
+        """By id: those that are open, and those decided whose matter is not over."""
         self.withdrawals_are_paused = False
         """By the operator."""
         self.venue_is_open = False
@@ -819,3 +845,36 @@ class State:
             self.withdrawals_are_paused = True
         elif event.action == events.OperatorAction.RESUME_WITHDRAWALS:
             self.withdrawals_are_paused = False
+
+    @_applies(events.EscalationRaised)
+    def _(self, event: events.EscalationRaised, seq: int, now_ns: int) -> None:
+        self.escalations[seq] = Escalation(
+            seq,
+            events.EscalationKind(event.kind),
+            event.account_id,
+            event.instrument_id,
+            event.liquidation_id,
+            now_ns,
+            event.deadline_ns,
+            event.figure,
+        )
+        if event.account_id:
+            self._liquidation(event.account_id, event.liquidation_id).asks = seq
+
+    @_applies(events.EscalationDecided)
+    def _(self, event: events.EscalationDecided, seq: int, _now_ns: int) -> None:
+        escalation = self.escalations.get(event.escalation_id)
+        if escalation is None:
+            message = f"event {seq}: escalation {event.escalation_id} is decided and was not raised"
+            raise InvariantBroken(message)
+        escalation.decision = events.Decision(event.decision)
+        escalation.author, escalation.note = event.author.decode(), event.note.decode()
+        if event.account_id:
+            liquidation = self._liquidation(event.account_id, escalation.liquidation_id)
+            liquidation.decisions[int(escalation.kind)] = event.decision
+            if liquidation.asks == event.escalation_id:
+                liquidation.asks = 0
+
+    @_applies(events.EscalationEnded)
+    def _(self, event: events.EscalationEnded, _seq: int, _now_ns: int) -> None:
+        self.escalations.pop(event.escalation_id, None)

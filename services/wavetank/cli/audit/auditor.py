@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from wavetank.cli.audit.counting import Bookings, FundingTicks, Prices
+from wavetank.cli.audit.escalations import Escalations
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Ledger
 from wavetank.cli.audit.liquidations import Liquidations
@@ -70,6 +71,7 @@ class Auditor:
             for name in self.logs
             if name.startswith(MATCHING_PREFIX)
         }
+        self._escalations = Escalations(findings)
         self._withdrawals = Withdrawals(findings, self.ledger, self.liquidations.cases)
         self._shares = Shares(
             findings,
@@ -199,6 +201,7 @@ class Auditor:
         if handler is not None:
             handler(event)
         self.liquidations.before(seq, now_ns, event)
+        self._escalations.before(seq, now_ns, event)
         self._withdrawals.before(now_ns, event)
         self.ledger.apply(event)
         self._shares.apply(event)

@@ -14,8 +14,13 @@ from wavetank.model.events.clearing import (
     CascadeJoined,
     CashCause,
     CashTransferred,
+    Decision,
     Deleveraged,
     Deposited,
+    EscalationDecided,
+    EscalationEnded,
+    EscalationKind,
+    EscalationRaised,
     FillBooked,
     FillRole,
     FundingBooked,
@@ -324,3 +329,25 @@ def _operator(say: Speaker, event: OperatorActed) -> str:
         OperatorAction.TOP_UP_FUND: f"gave the insurance fund {show_dollars(event.amount_micros)}",
     }[OperatorAction(event.action)]
     return f"key {event.author.decode(errors='replace')} {what}: {event.note.decode(errors='replace')}"
+
+
+@TELLERS.of(EscalationRaised)
+def _escalation_raised(say: Speaker, event: EscalationRaised) -> str:
+    whom = say.account(event.account_id) if event.account_id else "the venue"
+    return (
+        f"a person is asked about {whom}: {named(event.kind, EscalationKind)}; the default is taken at"
+        f" {show_instant(event.deadline_ns)}"
+    )
+
+
+@TELLERS.of(EscalationDecided)
+def _escalation_decided(_say: Speaker, event: EscalationDecided) -> str:
+    if event.by_default:
+        return f"escalation {event.escalation_id}: nobody decided in time, {named(event.decision, Decision)}"
+    author, note = event.author.decode(errors="replace"), event.note.decode(errors="replace")
+    return f"escalation {event.escalation_id}: key {author} decided {named(event.decision, Decision)}: {note}"
+
+
+@TELLERS.of(EscalationEnded)
+def _escalation_ended(_say: Speaker, event: EscalationEnded) -> str:
+    return f"escalation {event.escalation_id} is over"

@@ -73,6 +73,8 @@ class StepCause(IntEnum):
     COOLDOWN_WAIT = 16
     STAGE_OFF = 17
     LARGE_POSITION_WHOLE = 18
+    HELD = 19
+    """A person decided to do nothing before the next mark (LIQ-090)."""
 
 
 class AdlPolicyKind(IntEnum):
@@ -611,3 +613,71 @@ class OperatorActed:
     """Why, in the person's words."""
     amount_micros: int
     action: int
+
+
+class EscalationKind(IntEnum):
+    """What a person is asked about (LIQ-090); numbers equal those of the wire's `EscalationKind`."""
+
+    PRICE_STALE = 1
+    """Every price must be valid for the next stage, and one is not."""
+    SLICE_EXCEEDS_DEPTH = 2
+    """An order would take more than its share of the book."""
+    DELEVERAGING = 3
+    """The next stage closes against others who did nothing wrong."""
+    FUND_LOW = 4
+    """The insurance fund has less than it should."""
+    CASCADE = 5
+    """A cascade has closed many times what it began with."""
+
+
+class Decision(IntEnum):
+    """What was decided of an escalation; numbers equal those of the wire's `Decision`."""
+
+    GO_ON = 1
+    """What the rules say next, as if the doubt were none."""
+    HOLD = 2
+    """Nothing before the next mark."""
+    WHOLE = 3
+    """The whole slice, whatever the depth."""
+    PAUSE_WITHDRAWALS = 4
+
+
+@record(251, "qqqB")
+@dataclass(frozen=True, slots=True)
+class EscalationRaised:
+    """A person is asked; its id is this event's seq. What it is about waits until then for the answer (LIQ-090)."""
+
+    instrument_id: int
+    account_id: int
+    """The account in liquidation, or 0."""
+    liquidation_id: int
+    deadline_ns: int
+    """Venue time at which the default is taken."""
+    figure: int
+    """Micro-dollars at stake; of a cascade its multiplier in ppm."""
+    kind: int
+
+
+@record(252, "q16s64sBB")
+@dataclass(frozen=True, slots=True)
+class EscalationDecided:
+    """A decision was taken, by a person or by the clock; a later one takes its place."""
+
+    instrument_id: int
+    account_id: int
+    escalation_id: int
+    author: bytes
+    """Public part of the key; empty for the clock."""
+    note: bytes
+    decision: int
+    by_default: int
+
+
+@record(253, "q")
+@dataclass(frozen=True, slots=True)
+class EscalationEnded:
+    """There is nothing left to decide: the liquidation or the cascade ended, or the fund has enough again."""
+
+    instrument_id: int
+    account_id: int
+    escalation_id: int

@@ -312,7 +312,15 @@ class WithdrawalPending(AmountRefused):
 
 
 class WithdrawalsGated(AmountRefused):
-    """Withdrawals are gated after a deficit (LIQ-110)."""
+    """Withdrawals are gated after a deficit, or paused by the operator (LIQ-110)."""
+
+
+class EscalationUnknown(NotFound):
+    """No escalation with this id can be decided any more (LIQ-090)."""
+
+
+class DecisionNotOffered(WavetankError):
+    """The escalation does not offer this decision, or it cannot be taken back any more (LIQ-090)."""
 
 
 # --- Prices and faults -----------------------------------------------------------------------------------------------
@@ -416,6 +424,8 @@ CLASS_OF_REASON: Final[dict[int, type[WavetankError]]] = {
     reason_pb2.REASON_WITHDRAWALS_GATED: WithdrawalsGated,
     reason_pb2.REASON_TRANSFER_CLIPPED: TransferClipped,
     reason_pb2.REASON_ACCOUNT_RESERVED: AccountReserved,
+    reason_pb2.REASON_ESCALATION_UNKNOWN: EscalationUnknown,
+    reason_pb2.REASON_DECISION_NOT_OFFERED: DecisionNotOffered,
     reason_pb2.REASON_PRICE_STALE: PriceStale,
     reason_pb2.REASON_PRICE_NOT_POSITIVE: PriceNotPositive,
     reason_pb2.REASON_FAULT_MALFORMED: FaultMalformed,

@@ -124,6 +124,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """A position transfer met a smaller position and was clipped to nothing (PROTOCOL R1)."""
     REASON_ACCOUNT_RESERVED: _Reason.ValueType  # 402
     """The account is owned by the venue and cannot be used by a client."""
+    REASON_ESCALATION_UNKNOWN: _Reason.ValueType  # 403
+    """No escalation with this id can be decided any more (LIQ-090)."""
+    REASON_DECISION_NOT_OFFERED: _Reason.ValueType  # 404
+    """The escalation does not offer this decision, or it cannot be taken back any more (LIQ-090)."""
     REASON_PRICE_STALE: _Reason.ValueType  # 500
     """The price is stale, so the action is not allowed (ORCL-030)."""
     REASON_PRICE_NOT_POSITIVE: _Reason.ValueType  # 501
@@ -248,6 +252,10 @@ REASON_TRANSFER_CLIPPED: Reason.ValueType  # 401
 """A position transfer met a smaller position and was clipped to nothing (PROTOCOL R1)."""
 REASON_ACCOUNT_RESERVED: Reason.ValueType  # 402
 """The account is owned by the venue and cannot be used by a client."""
+REASON_ESCALATION_UNKNOWN: Reason.ValueType  # 403
+"""No escalation with this id can be decided any more (LIQ-090)."""
+REASON_DECISION_NOT_OFFERED: Reason.ValueType  # 404
+"""The escalation does not offer this decision, or it cannot be taken back any more (LIQ-090)."""
 REASON_PRICE_STALE: Reason.ValueType  # 500
 """The price is stale, so the action is not allowed (ORCL-030)."""
 REASON_PRICE_NOT_POSITIVE: Reason.ValueType  # 501

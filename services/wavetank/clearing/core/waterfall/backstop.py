@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import LiquidationStage
-from wavetank.clearing.core.waterfall.case import wait
+from wavetank.clearing.core.waterfall.case import wait, wait_for_prices
 from wavetank.model.events.clearing import StepCause
 from wavetank.model.ids import BACKSTOP_VAULT_ID
 
@@ -41,8 +41,7 @@ class BackstopStage:
         if value.equity_micros < 0 or not value.is_below_backstop:
             return False
         if not case.all_marks_valid():
-            case.step(LiquidationStage.BACKSTOP, StepCause.PRICE_STALE)
-            wait(case)
+            wait_for_prices(case, LiquidationStage.BACKSTOP)
             return True
         if case.liquidation.stage == LiquidationStage.BACKSTOP and case.liquidation.unfilled:
             # The shard did not move all that was asked; asking again at once would not help.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from wavetank.clearing.core.escalation import default_of
 from wavetank.clearing.core.valuation import bankruptcy_value
 from wavetank.model.events import clearing as events
 from wavetank.model.invariant import InvariantBroken
@@ -74,8 +75,33 @@ class Case:
         )
 
     def all_marks_valid(self) -> bool:
-        """Tell whether every leg's mark was valid when frozen (LIQ-010)."""
-        return not self.liquidation.stale
+        """Tell whether every leg's mark was valid when frozen, or a person vouches for the others (LIQ-010)."""
+        return not self.liquidation.stale or self.prices_are_vouched_for
+
+    @property
+    def prices_are_vouched_for(self) -> bool:
+        """Whether a person has decided to go on at stale prices (LIQ-090)."""
+        return self.liquidation.decisions.get(events.EscalationKind.PRICE_STALE) == events.Decision.GO_ON
+
+    def ask(self, kind: events.EscalationKind, leg: LegValue | None = None) -> events.Decision | None:
+        """Return what was decided, or by default is; None if a person was asked and the case waits (LIQ-090)."""
+        decided = self.liquidation.decisions.get(kind)
+        if decided is not None:
+            return events.Decision(decided)
+        if not self.settings.escalation_wait_ns:
+            return default_of(kind)
+        value = self.value()
+        self.emit(
+            events.EscalationRaised(
+                instrument_id=leg.instrument_id if leg is not None else 0,
+                account_id=self.account.account_id,
+                liquidation_id=self.liquidation.liquidation_id,
+                deadline_ns=self.now_ns + self.settings.escalation_wait_ns,
+                figure=leg.notional_micros if leg is not None else value.notional_micros,
+                kind=int(kind),
+            )
+        )
+        return None
 
     def step(
         self,
@@ -185,6 +211,13 @@ class Stage(Protocol):
 
     def act(self, case: Case) -> bool:
         """Act on a case; return whether something is in flight or the case must wait."""
+
+
+def wait_for_prices(case: Case, stage: LiquidationStage) -> None:
+    """Wait for the next mark because a price is stale, unless a person is asked whether to go on."""
+    if case.ask(events.EscalationKind.PRICE_STALE) is not None:
+        case.step(stage, events.StepCause.PRICE_STALE)
+        wait(case)
 
 
 def wait(case: Case) -> None:

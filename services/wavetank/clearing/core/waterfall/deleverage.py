@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import LiquidationStage
-from wavetank.clearing.core.waterfall.case import wait
+from wavetank.clearing.core.waterfall.case import wait, wait_for_prices
 from wavetank.clearing.core.waterfall.policies.candidate import AdlPolicy, Candidate, Score, rank
 from wavetank.clearing.core.waterfall.policies.ranking import split_value
-from wavetank.model.events.clearing import AdlRanked, StepCause
+from wavetank.model.events.clearing import AdlRanked, Decision, EscalationKind, StepCause
 from wavetank.model.orders import CommandKind
 
 if TYPE_CHECKING:
@@ -131,7 +131,13 @@ class DeleverageStage:
             wait(case)
             return True
         if not case.all_marks_valid():
-            case.step(LiquidationStage.DELEVERAGE, StepCause.PRICE_STALE)
+            wait_for_prices(case, LiquidationStage.DELEVERAGE)
+            return True
+        decision = case.ask(EscalationKind.DELEVERAGING)
+        if decision is None:
+            return True
+        if decision is Decision.HOLD:
+            case.step(LiquidationStage.DELEVERAGE, StepCause.HELD)
             wait(case)
             return True
         value = case.value()

@@ -167,7 +167,7 @@ class Waterfall:
         """Let the stages act until something is in flight, the case waits, or it ends."""
         case = self._case(account, now_ns)
         while account.liquidation is not None:
-            if case.liquidation.pending or case.liquidation.waits:
+            if case.liquidation.pending or case.liquidation.waits or case.liquidation.asks:
                 return
             if set(self._state.ledger.instruments_of(account.row)) - case.liquidation.marks.keys():
                 # The vault was handed another leg since its inputs were frozen.
@@ -183,6 +183,14 @@ class Waterfall:
                 any(stage.act(case) for stage in self._stages)
 
     def _end(self, case: Case, outcome: events.LiquidationOutcome) -> None:
+        liquidation_id, account_id = case.liquidation.liquidation_id, case.account.account_id
+        for escalation in list(self._state.escalations.values()) if case.liquidation.decisions else ():
+            if (escalation.account_id, escalation.liquidation_id) == (account_id, liquidation_id):
+                self._emit(
+                    events.EscalationEnded(
+                        instrument_id=0, account_id=account_id, escalation_id=escalation.escalation_id
+                    )
+                )
         equity, maintenance = self._state.health(case.account)
         self._emit(
             events.LiquidationEnded(

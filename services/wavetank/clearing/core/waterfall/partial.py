@@ -12,8 +12,8 @@ from wavetank.clearing.core.waterfall.book_order import (
     depth_limit,
     limit_inside,
 )
-from wavetank.clearing.core.waterfall.case import wait
-from wavetank.model.events.clearing import StepCause
+from wavetank.clearing.core.waterfall.case import wait, wait_for_prices
+from wavetank.model.events.clearing import Decision, EscalationKind, StepCause
 
 if TYPE_CHECKING:
     from wavetank.clearing.core.valuation import LegValue, Valuation
@@ -27,7 +27,8 @@ def book_band(case: Case, value: Valuation) -> bool:
 
 def tradable_legs(case: Case, value: Valuation) -> list[LegValue]:
     """Return the legs whose marks were valid when frozen; only those trade (LIQ-010)."""
-    return [leg for leg in value.legs if leg.instrument_id not in case.liquidation.stale]
+    stale = [] if case.prices_are_vouched_for else case.liquidation.stale
+    return [leg for leg in value.legs if leg.instrument_id not in stale]
 
 
 def close_in_book(
@@ -35,6 +36,15 @@ def close_in_book(
 ) -> None:
     """Send a reduce-only IOC for part of a leg, limited by the fillable price (LIQ-040)."""
     limited = depth_limit(case.state, leg, lots, case.settings.depth_share_ppm)
+    decision = case.ask(EscalationKind.SLICE_EXCEEDS_DEPTH, leg) if limited < lots else Decision.GO_ON
+    if decision is None:
+        return
+    if decision is Decision.HOLD:
+        case.step(stage, StepCause.HELD, leg=leg)
+        wait(case)
+        return
+    if decision is Decision.WHOLE:
+        limited = lots
     if limited < lots:
         case.step(stage, StepCause.DEPTH_LIMITED, leg=leg, delta_lots=-lots if leg.lots > 0 else lots)
     price = limit_inside(
@@ -76,8 +86,7 @@ class PartialStage:
             return True
         leg = choose_leg(case.state, tradable_legs(case, value))
         if leg is None:
-            case.step(LiquidationStage.PARTIAL, StepCause.PRICE_STALE)
-            wait(case)
+            wait_for_prices(case, LiquidationStage.PARTIAL)
             return True
         if leg.notional_micros <= case.settings.partial_above_micros:
             return False
