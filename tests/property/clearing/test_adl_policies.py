@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from wavetank.clearing.core.waterfall.policies.candidate import AdlPolicy, Candidate, rank
 from wavetank.clearing.core.waterfall.policies.choice import policy_of
+from wavetank.cli.audit.rankings import Victim, asked_of, score
 from wavetank.model.events.clearing import AdlPolicyKind
 
 MARK = 70
@@ -103,3 +104,27 @@ def test_the_order_in_which_candidates_are_listed_decides_nothing(
     lots = data.draw(st.integers(0, sum(each.capacity_lots for each in found)))
     shuffled = data.draw(st.permutations(found))
     assert allotted(policy, shuffled, lots) == allotted(policy, found, lots)
+
+
+@given(found=candidates(), data=st.data(), kind=st.sampled_from(AdlPolicyKind))
+@pytest.mark.spec("LIQ-080")
+def test_the_auditor_comes_to_the_same_ranking_by_itself(
+    found: list[Candidate], data: st.DataObject, kind: AdlPolicyKind
+) -> None:
+    policy = policy_of(kind)
+    lots = data.draw(st.integers(0, sum(each.capacity_lots for each in found)))
+    ranking = [
+        Victim(
+            each.account_id,
+            abs(each.lots),
+            each.lots > 0,
+            each.cost_micros,
+            MARK,
+            each.equity_micros,
+            each.capacity_lots,
+        )
+        for _, each in rank(policy, found)
+    ]
+    assert ranking == sorted(ranking, key=lambda victim: (-score(kind, victim), victim.account_id))
+    if ranking:
+        assert asked_of(kind, ranking, lots) == allotted(policy, found, lots)

@@ -12,6 +12,7 @@ import pytest
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
 from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
+from wavetank.clearing.core.valuation import LegValue, bankruptcy_price, fillable_price
 from wavetank.model.events.clearing import (
     CashCause,
     CashTransferred,
@@ -430,3 +431,21 @@ def test_a_short_is_bought_back_from_above() -> None:
 
 def test_settings_are_in_venue_seconds() -> None:
     assert ClearingSettings().partial_cooldown_ns == 30 * SECOND_NS
+
+
+@pytest.mark.spec("LIQ-040", "LIQ-070")
+@pytest.mark.parametrize(
+    ("dollars", "inside"),
+    [
+        # Margin 1,000 for 1 BTC at 80,000. The limit is 1.5 x (1,000 - E) below the mark, bankruptcy E below it.
+        (667, True),  # 499.50 and 667
+        (601, True),  # 598.50 and 601
+        (600, True),  # both 600
+        (599, False),  # 601.50 and 599
+    ],
+)
+def test_the_fillable_price_is_inside_bankruptcy_down_to_a_health_of_three_fifths(dollars: int, inside: bool) -> None:
+    leg = LegValue(BTC, 100_000, 800_000, 80_000 * MICROS, 0, 1_000 * MICROS)
+    equity, maintenance = dollars * MICROS, 1_000 * MICROS
+    limit = fillable_price(leg, equity, maintenance, spread_to_maintenance=ClearingSettings().spread_to_maintenance)
+    assert (limit >= bankruptcy_price(leg, equity, maintenance)) is inside

@@ -630,9 +630,13 @@ class State:
                 self._count_in_cascade(event, liquidation, now_ns)
 
     def _count_in_cascade(self, event: events.FillBooked, liquidation: Liquidation, now_ns: int) -> None:
-        """Count a fill that a liquidation asked for; what its orders met before they were cancelled is none."""
+        """Count a fill that a liquidation asked for; what its orders met before they were cancelled is none.
+
+        Nor is a disposal that the vault had under way: its own liquidation asks for transfers alone.
+        """
         cascade_id, generation = liquidation.cascade_id, liquidation.generation
-        is_trade = event.role == events.FillRole.TAKER and bool(event.flags & OrderFlag.LIQUIDATION)
+        is_order = event.role == events.FillRole.TAKER and bool(event.flags & OrderFlag.LIQUIDATION)
+        is_trade = is_order and event.account_id != BACKSTOP_VAULT_ID
         is_transfer = event.role == events.FillRole.TRANSFER and any(
             request.command == CommandKind.TRANSFER and request.instrument_id == event.instrument_id
             for request in liquidation.pending.values()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from wavetank.cli.audit.cases import Case
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.model.events import clearing as events
+from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.orders import CommandKind, OrderFlag
 from wavetank.model.record import Event
 
@@ -90,7 +91,9 @@ class CascadeSums:
         cascade, case = self._cascades.get(cascade_id), self._cases.get(event.account_id)
         if cascade is None or case is None:
             return
-        is_trade = event.role == events.FillRole.TAKER and bool(event.flags & OrderFlag.LIQUIDATION)
+        # A disposal that a vault had under way is none of its liquidation's, which asks for transfers alone.
+        is_order = event.role == events.FillRole.TAKER and bool(event.flags & OrderFlag.LIQUIDATION)
+        is_trade = is_order and event.account_id != BACKSTOP_VAULT_ID
         is_transfer = event.role == events.FillRole.TRANSFER and any(
             request.command == CommandKind.TRANSFER and request.instrument_id == event.instrument_id
             for request in case.pending.values()

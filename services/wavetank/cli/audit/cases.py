@@ -36,6 +36,7 @@ class Terms:
 
     stages_off: int = 0
     insurance_first: bool = False
+    adl_policy: int = events.AdlPolicyKind.HYPERLIQUID
 
     def is_off(self, stage: int) -> bool:
         """Tell whether a stage is off."""
@@ -65,6 +66,8 @@ class Case:
     owed: int = 0
     """What the fund still owes for the last fill."""
     aim: Aim | None = None
+    at_mark: bool = False
+    """Its last deleveraging asked everybody, at mark."""
     loss_instrument: int = 0
     loss_shares: dict[int, int] = field(default_factory=dict)
     """What winners of the instrument have yet to pay of a deficit."""

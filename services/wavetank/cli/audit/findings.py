@@ -36,6 +36,7 @@ class Rule(Enum):
     ORD_060 = ("ORD-060", "Orders: ids unique, lots add up, exactly one terminal state")
     FEE_010 = ("FEE-010", "Fees: differences of ceil(rate × cumulative value); none for liquidation orders")
     LIQ_035 = ("LIQ-035", "Equity, margin and bankruptcy values recomputed at the frozen marks; splits exact")
+    LIQ_080 = ("LIQ-080", "Deleveraging: everybody ranked who may be, in the policy's order, and asked as it says")
     LIQ_090 = ("LIQ-090", "Escalations: nothing done while a person is asked; no clock too soon; every decision signed")
     LIQ_110 = ("LIQ-110", "Withdrawals: never while gated, never before the shard answered, never of a held account")
     LIQ_120 = (

@@ -26,6 +26,7 @@ from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Account, Ledger
 from wavetank.cli.audit.margins import PPM, Worth, bankruptcy_value, shares_of_loss
 from wavetank.cli.audit.overshoot import Overshoot
+from wavetank.cli.audit.rankings import Rankings
 from wavetank.model.events import clearing as events
 from wavetank.model.events.clearing import CashCause, LiquidationOutcome, StepCause
 from wavetank.model.events.matching import MarkApplied
@@ -51,6 +52,8 @@ class Liquidations:
         self.unjudged = 0
         self.overshoot = Overshoot()
         self.cascades = CascadeSums(findings, self.cases)
+        self._rankings = Rankings(findings, ledger)
+        self._ranked_for: Case | None = None
         self._findings = findings
         self._ledger = ledger
         self._applied: dict[int, MarkApplied] = {}
@@ -83,12 +86,16 @@ class Liquidations:
         self._now_ns = now_ns
         self.overshoot.take(event)
         self.cascades.take(event)
+        if self._rankings.is_open and not isinstance(event, events.AdlRanked):
+            self._judge_ranking()
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
 
     def end_entry(self) -> None:
         """Check what a decision may not leave half done."""
+        if self._rankings.is_open:
+            self._judge_ranking()
         for case in self.cases.values():
             self._close_aim(case)
             self._expect_topped_up(case)
@@ -126,7 +133,7 @@ class Liquidations:
         return self._ledger.account(account_id)
 
     def _set(self, event: events.WaterfallSet) -> None:
-        self._terms = Terms(event.stages_off, bool(event.insurance_first))
+        self._terms = Terms(event.stages_off, bool(event.insurance_first), event.adl_policy)
 
     # Beginning, test, end
 
@@ -242,6 +249,7 @@ class Liquidations:
                 Rule.INV_080, not self._terms.is_off(event.stage), f"stage {event.stage} to pass, for it is off"
             )
             case.aim = self._aim(event)
+            case.at_mark = event.cause == StepCause.NO_VICTIM_LEFT
             self._expect_value(case, event, worth)
 
     @staticmethod
@@ -398,10 +406,22 @@ class Liquidations:
             case.reserve = 0
 
     def _ranked(self, event: events.AdlRanked) -> None:
+        self._ranked_for = next(
+            (one for one in self.cases.values() if one.liquidation_id == event.liquidation_id), None
+        )
+        self._rankings.take(event)
         holding = self._account(event.account_id).holdings.get(event.instrument_id)
         lots = 0 if holding is None else holding.lots
         said = (event.position_lots, abs(event.delta_lots) <= event.capacity_lots <= abs(lots))
         self._expect(Rule.INV_080, said == (lots, True), f"{lots} lots held, and no more asked than can be given")
+
+    def _judge_ranking(self) -> None:
+        case = self._ranked_for
+        if case is None or case.is_uncertain:
+            self._rankings.drop()
+            return
+        policy, account_id = self._terms.adl_policy, case.account_id
+        self._rankings.close(policy, case.marks, account_id, self.cases.keys(), at_mark=case.at_mark)
 
     def _deleveraged(self, event: events.Deleveraged) -> None:
         case = next((one for one in self.cases.values() if one.liquidation_id == event.liquidation_id), None)

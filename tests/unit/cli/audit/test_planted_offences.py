@@ -478,3 +478,40 @@ def test_a_cascade_that_ends_too_early_is_named() -> None:
     ended = next(event for batch in batches for event in batch.events if isinstance(event, c.CascadeEnded))
     planted = insert_before(copies(tuple(without(batches, c.CascadeEnded))), c.LiquidationEnded, ended)
     assert "LIQ-120" in rules_of(audit_batches(planted))
+
+
+@cache
+def _levelled() -> tuple[Batch, ...]:
+    """Return a day on which the most levered of several victims come down to one level."""
+    settings = ClearingSettings(vault_enabled=False, adl_policy=c.AdlPolicyKind.MIN_MAX_LEVERAGE)
+    return tuple(random_day(4, settings=settings).journal.batches)
+
+
+@pytest.mark.spec("LIQ-080")
+def test_rankings_pass_under_the_policy_that_the_log_names_alone() -> None:
+    batches = copies(_levelled())
+    findings = audit_batches(batches)
+    assert findings.is_ok
+    assert findings.checks[Rule.LIQ_080] >= 6
+    for policy in set(c.AdlPolicyKind) - {c.AdlPolicyKind.MIN_MAX_LEVERAGE}:
+        assert rules_of(audit_batches(changed(batches, c.WaterfallSet, adl_policy=int(policy)))) == {"LIQ-080"}
+
+
+@pytest.mark.spec("LIQ-080")
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"rank": lambda event: event.rank + 1},
+        {"score_e9": lambda event: event.score_e9 + 1},
+        {"account_id": lambda event: event.account_id + 1},
+        {"delta_lots": lambda event: event.delta_lots - (1 if event.delta_lots > 0 else -1)},
+    ],
+)
+def test_a_line_of_a_ranking_that_is_not_due_is_named(values: dict[str, Any]) -> None:
+    planted = changed(copies(_levelled()), c.AdlRanked, lambda event: bool(event.delta_lots), **values)
+    assert "LIQ-080" in rules_of(audit_batches(planted))
+
+
+@pytest.mark.spec("LIQ-080")
+def test_a_victim_that_was_left_out_is_named() -> None:
+    assert "LIQ-080" in rules_of(audit_batches(without(copies(_levelled()), c.AdlRanked)))
