@@ -13,6 +13,7 @@ from wavetank.clearing.adapters.account_events import AccountEvents
 from wavetank.clearing.adapters.api_key import ApiKeyServicer
 from wavetank.clearing.adapters.fill_history import FillHistory
 from wavetank.clearing.adapters.instruments_file import listed_instruments
+from wavetank.clearing.adapters.risk import RiskServicer
 from wavetank.clearing.adapters.shard_stream import CreditServicer
 from wavetank.clearing.config import ClearingConfig
 from wavetank.clearing.core.clearing import Clearing
@@ -32,7 +33,7 @@ from wavetank.runtime.registry import Registry
 from wavetank.runtime.settings import SettingsInvalid
 from wavetank.runtime.snapshot_keeper import SnapshotKeeper
 from wavetank.runtime.snapshots import SnapshotStore
-from wavetank.v1 import account_pb2_grpc, api_key_pb2_grpc, credit_pb2_grpc
+from wavetank.v1 import account_pb2_grpc, api_key_pb2_grpc, credit_pb2_grpc, risk_pb2_grpc
 
 GATHER_MS = 5
 """Wall time in which facts gather: an account gets at most one line in it (PROTOCOL R12), and the shard, whose every
@@ -154,6 +155,7 @@ async def main(config: ClearingConfig, process: Process) -> None:
     )
     credit = CreditServicer(service)
     server.add(credit_pb2_grpc.add_CreditServiceServicer_to_server, credit, "wavetank.v1.CreditService")
+    server.add(risk_pb2_grpc.add_RiskServiceServicer_to_server, RiskServicer(service), "wavetank.v1.RiskService")
     stop_metrics = serve_metrics(config.metrics_port)
     async with asyncio.TaskGroup() as tasks:
         background = [

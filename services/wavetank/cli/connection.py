@@ -22,6 +22,7 @@ from wavetank.v1 import (
     matching_control_pb2_grpc,
     oracle_control_pb2_grpc,
     order_entry_pb2_grpc,
+    risk_pb2_grpc,
 )
 
 CALL_SECONDS = 10.0
@@ -78,6 +79,7 @@ class VenueConnection:
         self.market_data = market_data_pb2_grpc.MarketDataServiceStub(self._shards[0])
         self.accounts = account_pb2_grpc.AccountServiceStub(self._channels["clearing"])
         self.keys = api_key_pb2_grpc.ApiKeyServiceStub(self._channels["clearing"])
+        self.risk = risk_pb2_grpc.RiskServiceStub(self._channels["clearing"])
         self.faults = oracle_control_pb2_grpc.OracleControlServiceStub(self._channels["oracle"])
 
     def market_data_of(self, instrument_id: int) -> market_data_pb2_grpc.MarketDataServiceStub:
