@@ -7,6 +7,8 @@ Without a book, slippage is the price band, 10 % of the notional; margin relieve
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
@@ -27,7 +29,7 @@ def pair() -> Scene:
     return scene
 
 
-def large(**settings: int) -> Scene:
+def large(**settings: Any) -> Scene:  # noqa: ANN401 - a setting's value.
     """Return a scene with the large account, and a maker on the other side."""
     scene = Scene(settings=ClearingSettings(**settings))
     a, maker = scene.open(10_000), scene.open(10_000_000)
