@@ -55,7 +55,9 @@ def shock_ppm(text: str) -> int:
     return ppm
 
 
-Account = Annotated[int, typer.Argument(help="The account's id; `wavetank accounts list` shows them.")]
+Account = Annotated[
+    int, typer.Argument(metavar="ACCOUNT", help="The account's id; `wavetank accounts list` shows them.")
+]
 Shocks = Annotated[
     list[int] | None,
     typer.Option(

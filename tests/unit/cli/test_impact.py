@@ -2,6 +2,7 @@
 
 import statistics
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -88,11 +89,11 @@ def test_random_moments_come_from_the_seed_and_at_the_rate_that_was_asked_for() 
     assert moments == random_arrivals(7, per_second=50, seconds=200)
     assert moments != random_arrivals(8, per_second=50, seconds=200)
     assert moments == sorted(moments)
-    assert 0 < moments[0]
+    assert moments[0] > 0
     assert moments[-1] < 200
     # 10,000 are expected; the deviation of a Poisson count is its root, 100.
     assert abs(len(moments) - 10_000) < 500
-    gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
     # Of exponential gaps mean and deviation are one.
     assert statistics.stdev(gaps) == pytest.approx(statistics.mean(gaps), rel=0.05)
 
@@ -119,10 +120,14 @@ def test_a_wrong_command_line_says_what_is_wrong(arguments: str, said: str) -> N
     assert said in result.stderr
 
 
-@pytest.mark.parametrize("command", ["account 1", "compare 1", "venue", "contagion", "impact BTC", "unwind 1"])
-def test_without_a_venue_every_question_says_how_to_start_one(command: str, tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["risk", *command.split(), "--dir", str(tmp_path / "none")])
+@pytest.mark.parametrize(
+    ("command", "argument"),
+    [("account", "1"), ("compare", "1"), ("venue", ""), ("contagion", ""), ("impact", "BTC"), ("unwind", "1")],
+)
+def test_without_a_venue_every_question_says_how_to_start_one(command: str, argument: str, tmp_path: Path) -> None:
+    arguments = [argument] if argument else []
+    result = CliRunner().invoke(app, ["risk", command, *arguments, "--dir", str(tmp_path / "none")])
     assert (result.exit_code, result.stdout) == (3, "")
     assert "wavetank up" in result.stderr
-    page = CliRunner().invoke(app, ["risk", command.split()[0], "--help"])
-    assert f"wavetank risk {command.split()[0]}" in page.output
+    page = CliRunner().invoke(app, ["risk", command, "--help"])
+    assert f"wavetank risk {command}" in page.output
