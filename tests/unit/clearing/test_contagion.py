@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
+from tests.model.scripted_shard import BTC, ETH, MICROS, SOL, Scene
 from wavetank.clearing.core.contagion import ContagionRow, ForcedClose, contagion
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.what_if import ALL_TOGETHER, NO_SHOCK, Shock, view_of
 from wavetank.model.ids import BACKSTOP_VAULT_ID
+from wavetank.model.instrument import Instrument
+from wavetank.model.margin import MarginTier
 
 
 def pair() -> Scene:
@@ -63,6 +65,34 @@ def test_the_last_book_decides_the_order_as_if_it_had_moved_with_the_mark() -> N
     # 92,500 dollars of BTC; 2,500 covers the 1,600 of ETH.
     assert row.closes == (ForcedClose(BTC, 100_000, 92_500 * MICROS, 0),)
     assert row.elsewhere_micros == 0
+
+
+@pytest.mark.spec("RISK-020", "LIQ-050")
+def test_of_two_that_relieve_alike_the_lower_id_goes_first() -> None:
+    twins = tuple(
+        Instrument(instrument_id=each, symbol=symbol, size_decimals=5, tiers=(MarginTier(0, 40),))
+        for each, symbol in ((BTC, "BTC"), (ETH, "TWIN"), (SOL, "SOL"))
+    )
+    scene = Scene(instruments=twins)
+    a, maker = scene.open(2_000), scene.open(10_000_000)
+    for each in (BTC, ETH, SOL):
+        scene.mark(each, 1_000_000)
+    for each in (SOL, ETH, BTC):
+        scene.trade(each, a, maker, 30_000, 1_000_000)
+    # All at 98,600: 2,000 - 3 x 0.3 x 1,400 = 740 against 3 x 29,580 / 80 = 1,109.25, h = 0.667. Two legs: 739.50.
+    row = row_of(scene, Shock(ALL_TOGETHER, -14_000))
+    assert row.closes == (ForcedClose(BTC, 30_000, 29_580 * MICROS, 0),)
+
+
+@pytest.mark.spec("RISK-020", "LIQ-040")
+def test_a_slice_rounds_up_to_a_whole_lot() -> None:
+    scene = Scene()
+    a, maker = scene.open(10_000), scene.open(10_000_000)
+    scene.mark(BTC, 1_000_000)
+    scene.trade(BTC, a, maker, 399_999, 1_000_000)
+    # 98,500: a fifth of 399,999 lots is 79,999.8.
+    row = row_of(scene, Shock(BTC, -15_000))
+    assert row.closes == (ForcedClose(BTC, 80_000, 78_800 * MICROS, 0),)
 
 
 @pytest.mark.spec("RISK-020")

@@ -174,6 +174,20 @@ def test_the_venue_adds_its_clients_up() -> None:
 
 
 @pytest.mark.spec("RISK-010")
+def test_the_venues_own_positions_are_nobodys_risk() -> None:
+    scene, a, maker = golden()
+    # The vault takes both legs at mark, and the 1,500 that are left; the maker has the other side.
+    scene.transfer_all(a)
+    view = view_of(scene.state)
+    (now,) = venue_margins(view, [])
+    assert view.holdings[0].kind is AccountKind.BACKSTOP_VAULT
+    assert len(view.holdings[0].legs) == 2
+    assert now.notional_micros == 173_500 * MICROS
+    assert now.equity_micros == scene.state.value(scene.account(maker)).equity_micros
+    assert now.bands == {HealthBand.HEALTHY: 1}
+
+
+@pytest.mark.spec("RISK-010")
 def test_the_usual_grid_and_one_of_ones_own() -> None:
     assert chosen_shocks([]) == (-300_000, -200_000, -100_000, -50_000, 50_000, 100_000, 200_000, 300_000)
     assert chosen_shocks([20_000, -990_000, 1_000_000]) == (-990_000, 20_000, 1_000_000)
