@@ -38,6 +38,8 @@ _USUAL_NOTIONALS = (10_000 * _MICROS, 100_000 * _MICROS, 1_000_000 * _MICROS)
 """Sizes of an impact curve, if none are named, by what they are worth at the mark."""
 _USUAL_SHARES = (10, 4, 2, 1)
 """An account's position is unwound by a tenth, a quarter, half and whole."""
+_VENUE_SECONDS = 120.0
+"""A venue of many thousand accounts is walked through once for each shock."""
 _LONGEST_SECONDS = 3_600.0
 _MOST_PER_SECOND = 1_000.0
 
@@ -147,7 +149,7 @@ def venue_risk(
     with VenueConnection(RunDirectory(directory).running()) as connection:
         listed = listed_instruments(connection)
         request = risk_pb2.GetVenueRiskRequest(shocks_ppm=shocks or (), instrument_ids=_ids(instruments, listed))
-        answer = connection.call(connection.risk.GetVenueRisk, request)
+        answer = connection.call(connection.risk.GetVenueRisk, request, timeout=_VENUE_SECONDS)
     if as_json:
         print_json(message_document(answer, listed))
     else:
@@ -173,7 +175,7 @@ def contagion(
     with VenueConnection(RunDirectory(directory).running()) as connection:
         listed = listed_instruments(connection)
         request = risk_pb2.GetContagionRequest(shocks_ppm=shocks or (), instrument_ids=_ids(instruments, listed))
-        answer = connection.call(connection.risk.GetContagion, request)
+        answer = connection.call(connection.risk.GetContagion, request, timeout=_VENUE_SECONDS)
     if as_json:
         print_json(message_document(answer, listed))
     else:

@@ -68,6 +68,17 @@ def test_the_last_book_decides_the_order_as_if_it_had_moved_with_the_mark() -> N
 
 
 @pytest.mark.spec("RISK-020", "LIQ-050")
+def test_slippage_shrinks_with_the_mark_so_that_a_fall_alone_turns_no_order_round() -> None:
+    scene = pair()
+    # 1 BTC at 99,400 costs 600, and 1,250 / 600 = 2.083; 20 ETH at 4,038.75 cost 775, and 1,600 / 775 = 2.065.
+    scene.book(BTC, bid=999_900, ask=1_000_100, impact_bid=994_000, impact_ask=1_006_000, depth_lots=10**6)
+    scene.book(ETH, bid=399_990, ask=400_010, impact_bid=396_125, impact_ask=403_875, depth_lots=10**6)
+    # At 92,500 the same book costs 555: 1,156.25 / 555 is 2.083 as before, while against 600 it would be 1.927.
+    row = row_of(scene, Shock(BTC, -75_000))
+    assert row.closes == (ForcedClose(BTC, 100_000, 92_500 * MICROS, 0),)
+
+
+@pytest.mark.spec("RISK-020", "LIQ-050")
 def test_of_two_that_relieve_alike_the_lower_id_goes_first() -> None:
     twins = tuple(
         Instrument(instrument_id=each, symbol=symbol, size_decimals=5, tiers=(MarginTier(0, 40),))

@@ -25,7 +25,16 @@ from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import AccountKind
 from wavetank.clearing.core.waterfall.book_order import E6, most_relief, slippage_micros
-from wavetank.clearing.core.what_if import ALL_TOGETHER, NO_SHOCK, Holding, Shock, VenueView, value_gross
+from wavetank.clearing.core.what_if import (
+    ALL_TOGETHER,
+    NO_SHOCK,
+    Holding,
+    MarginSums,
+    Shock,
+    VenueView,
+    shocked_sums,
+    value_gross,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +96,7 @@ def forced_closes(
     )
 
 
-def _is_distressed(holding: Holding, value: Valuation) -> bool:
+def _is_distressed(holding: Holding, value: Valuation | MarginSums) -> bool:
     if holding.kind == AccountKind.BACKSTOP_VAULT:
         return value.equity_micros < 0
     return value.is_below_maintenance
@@ -125,18 +134,18 @@ def contagion(view: VenueView, shocks: Sequence[Shock]) -> list[ContagionRow]:
     Who is below margin at the present marks stands in every row; the first one tells how much that is.
     """
     holdings = [holding for holding in view.holdings if holding.legs]
-    present = [forced_closes(view, holding, holding.marks) for holding in holdings]
-    rows = [_summed(NO_SHOCK, present)]
-    for shock in shocks:
-        # Whoever holds nothing that moves must close what he must anyway.
-        closes = [
-            forced_closes(view, holding, shock.applied(holding.marks))
-            if any(map(shock.touches, holding.marks))
-            else now
-            for holding, now in zip(holdings, present, strict=True)
-        ]
-        rows.append(_summed(shock, closes))
-    return rows
+    present = [value_gross(holding, holding.marks, view.settings.health) for holding in holdings]
+    return [
+        _summed(shock, [_closes_after(view, *each, shock) for each in zip(holdings, present, strict=True)])
+        for shock in (NO_SHOCK, *shocks)
+    ]
+
+
+def _closes_after(view: VenueView, holding: Holding, present: Valuation, shock: Shock) -> tuple[ForcedClose, ...]:
+    # Most accounts close nothing, and their sums say so at once.
+    if not _is_distressed(holding, shocked_sums(holding, present, shock)):
+        return ()
+    return forced_closes(view, holding, shock.applied(holding.marks))
 
 
 def _summed(shock: Shock, closes_of: Sequence[tuple[ForcedClose, ...]]) -> ContagionRow:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.health import AccountKind
 from wavetank.clearing.core.ledger import book_leg
-from wavetank.clearing.core.valuation import bankruptcy_price, liquidation_price, value_account
+from wavetank.clearing.core.valuation import bankruptcy_price, health_band, liquidation_price, value_account
 from wavetank.model.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from fractions import Fraction
 
     from wavetank.clearing.core.health import HealthBand
     from wavetank.clearing.core.settings import ClearingSettings
@@ -49,16 +49,17 @@ class Shock:
 
     def touches(self, instrument_id: int) -> bool:
         """Tell whether an instrument's mark moves."""
-        return self.instrument_id in {ALL_TOGETHER, instrument_id}
+        return self.instrument_id in (ALL_TOGETHER, instrument_id)
+
+    def moved(self, mark_price_ticks: int) -> int:
+        """Return a mark that moves, in ticks: rounded half to even as every mark is, and at least 1 (RISK-010)."""
+        below, rest = divmod(mark_price_ticks * (E6 + self.shock_ppm), E6)
+        rounds_up = 2 * rest > E6 or (2 * rest == E6 and below % 2 == 1)
+        return max(1, below + rounds_up)
 
     def applied(self, marks: Mapping[int, int]) -> dict[int, int]:
-        """Return marks after the shock, in ticks: rounded half to even as every mark is, and at least 1 (RISK-010)."""
-        return {
-            instrument_id: max(1, round(Fraction(mark * (E6 + self.shock_ppm), E6)))
-            if self.touches(instrument_id)
-            else mark
-            for instrument_id, mark in marks.items()
-        }
+        """Return marks after the shock, by instrument, in ticks."""
+        return {each: self.moved(mark) if self.touches(each) else mark for each, mark in marks.items()}
 
 
 NO_SHOCK = Shock(ALL_TOGETHER, 0)
@@ -236,32 +237,63 @@ class VenueMarginAt:
     """Accounts with positions by band of health."""
 
 
+@dataclass(frozen=True, slots=True)
+class MarginSums:
+    """A holding's margin in sums; micro-dollars."""
+
+    equity_micros: int
+    initial_micros: int
+    maintenance_micros: int
+    notional_micros: int
+
+    @property
+    def is_below_maintenance(self) -> bool:
+        """Whether equity is below the maintenance margin, strictly."""
+        return self.equity_micros < self.maintenance_micros
+
+
+def shocked_sums(holding: Holding, present: Valuation, shock: Shock) -> MarginSums:
+    """Return what `value_gross` would say of a holding after a shock.
+
+    In the gross mode margins only add up, so whatever does not move counts as it is in `present`. A venue is walked
+    through once for each shock, and most of it does not move.
+    """
+    equity, maintenance = present.equity_micros, present.maintenance_micros
+    initial, notional = present.initial_micros, present.notional_micros
+    for (instrument, lots, _), now in zip(holding.legs, present.legs, strict=True):
+        if shock.touches(now.instrument_id):
+            mark, margin, leverage = shock.moved(now.mark_price_ticks), instrument.margin, instrument.max_leverage
+            moved = abs(lots) * mark
+            equity += lots * (mark - now.mark_price_ticks)
+            maintenance += margin.maintenance_micros(moved) - now.maintenance_micros
+            initial += margin.initial_micros(moved, leverage) - margin.initial_micros(now.notional_micros, leverage)
+            notional += moved - now.notional_micros
+    return MarginSums(equity, initial, maintenance, notional)
+
+
 def venue_margins(view: VenueView, shocks: Sequence[Shock]) -> list[VenueMarginAt]:
     """Return the clients' margins now, then after each shock (RISK-010)."""
     clients = [holding for holding in view.holdings if holding.kind == AccountKind.CLIENT]
+    present = [value_gross(holding, holding.marks, view.settings.health) for holding in clients]
+    return [
+        _summed(view, shock, clients, [shocked_sums(*each, shock) for each in zip(clients, present, strict=True)])
+        for shock in (NO_SHOCK, *shocks)
+    ]
+
+
+def _summed(view: VenueView, shock: Shock, clients: Sequence[Holding], sums: Sequence[MarginSums]) -> VenueMarginAt:
     limits = view.settings.health
-    present = [value_gross(holding, holding.marks, limits) for holding in clients]
-    rows = [_summed(NO_SHOCK, present)]
-    for shock in shocks:
-        # Whoever holds nothing that moves is what he was.
-        values = [
-            value_gross(holding, shock.applied(holding.marks), limits)
-            if any(map(shock.touches, holding.marks))
-            else now
-            for holding, now in zip(clients, present, strict=True)
-        ]
-        rows.append(_summed(shock, values))
-    return rows
-
-
-def _summed(shock: Shock, values: Sequence[Valuation]) -> VenueMarginAt:
     return VenueMarginAt(
         shock,
-        equity_micros=sum(value.equity_micros for value in values),
-        initial_micros=sum(value.initial_micros for value in values),
-        maintenance_micros=sum(value.maintenance_micros for value in values),
-        notional_micros=sum(value.notional_micros for value in values),
-        shortfall_micros=sum(max(0, value.maintenance_micros - value.equity_micros) for value in values),
-        deficit_micros=sum(max(0, -value.equity_micros) for value in values),
-        bands=Counter(value.band for value in values if value.legs),
+        equity_micros=sum(each.equity_micros for each in sums),
+        initial_micros=sum(each.initial_micros for each in sums),
+        maintenance_micros=sum(each.maintenance_micros for each in sums),
+        notional_micros=sum(each.notional_micros for each in sums),
+        shortfall_micros=sum(max(0, each.maintenance_micros - each.equity_micros) for each in sums),
+        deficit_micros=sum(max(0, -each.equity_micros) for each in sums),
+        bands=Counter(
+            health_band(each.equity_micros, each.maintenance_micros, limits)
+            for holding, each in zip(clients, sums, strict=True)
+            if holding.legs
+        ),
     )

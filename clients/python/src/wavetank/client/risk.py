@@ -283,35 +283,41 @@ class Risk:
             ),
         )
 
-    async def venue(self, *, shocks: Sequence[Number] = (), instruments: Sequence[str] = ()) -> VenueRisk:
+    async def venue(
+        self, *, shocks: Sequence[Number] = (), instruments: Sequence[str] = (), timeout: float | None = None
+    ) -> VenueRisk:
         """Return all clients' margins together, now and under shocks; needs scope `admin`.
 
         Args:
             shocks: shares of the mark.
             instruments: symbols that move alone, empty for all.
+            timeout: wall seconds, None for the client's own; many thousand accounts and many shocks take longer.
 
         Raises:
             InvalidRequest: shocks are too many, too large, 0, or named twice.
         """
         wire = self._connection.wire
         request = risk_pb2.GetVenueRiskRequest(shocks_ppm=_sizes(shocks), instrument_ids=wire.numbers(instruments))
-        answer = await self._connection.ask(self._stub.GetVenueRisk, request)
+        answer = await self._connection.ask(self._stub.GetVenueRisk, request, timeout)
         await self._connection.know(row.shock.instrument_id for row in answer.shocked if row.shock.instrument_id)
         return VenueRisk(now=_venue(answer.now, wire), shocked=tuple(_venue(row, wire) for row in answer.shocked))
 
-    async def contagion(self, *, shocks: Sequence[Number] = (), instruments: Sequence[str] = ()) -> Contagion:
+    async def contagion(
+        self, *, shocks: Sequence[Number] = (), instruments: Sequence[str] = (), timeout: float | None = None
+    ) -> Contagion:
         """Return what each shock would force accounts to close, there and elsewhere; needs scope `admin`.
 
         Args:
             shocks: shares of the mark.
             instruments: symbols that move alone, empty for all.
+            timeout: wall seconds, None for the client's own; many thousand accounts and many shocks take longer.
 
         Raises:
             InvalidRequest: shocks are too many, too large, 0, or named twice.
         """
         wire = self._connection.wire
         request = risk_pb2.GetContagionRequest(shocks_ppm=_sizes(shocks), instrument_ids=wire.numbers(instruments))
-        answer = await self._connection.ask(self._stub.GetContagion, request)
+        answer = await self._connection.ask(self._stub.GetContagion, request, timeout)
         await self._connection.know(close.instrument_id for row in (answer.now, *answer.rows) for close in row.closes)
         await self._connection.know(row.shock.instrument_id for row in answer.rows if row.shock.instrument_id)
         return Contagion(now=_row(answer.now, wire), rows=tuple(_row(row, wire) for row in answer.rows))
