@@ -199,9 +199,9 @@ def test_the_usual_grid_and_one_of_ones_own() -> None:
         Shock(ALL_TOGETHER, -10),
         Shock(ALL_TOGETHER, 10),
     ]
-    view = view_of(Scene().state)
-    assert chosen_instruments(view, []) == [BTC, ETH, SOL]
-    assert chosen_instruments(view, [SOL, BTC, SOL]) == [BTC, SOL]
+    listed = Scene().state.instruments
+    assert chosen_instruments(listed, []) == [BTC, ETH, SOL]
+    assert chosen_instruments(listed, [SOL, BTC, SOL]) == [BTC, SOL]
 
 
 @pytest.mark.spec("RISK-010")
@@ -224,5 +224,5 @@ def test_a_grid_outside_its_bounds_is_refused(asked: list[int], was: int, allowe
 @pytest.mark.spec("RISK-010")
 def test_an_instrument_that_is_not_listed_cannot_be_shocked() -> None:
     with pytest.raises(Refused) as refused:
-        chosen_instruments(view_of(Scene().state), [BTC, 9])
+        chosen_instruments(Scene().state.instruments, [BTC, 9])
     assert (refused.value.reason, refused.value.was) == (Reason.INSTRUMENT_UNKNOWN, 9)

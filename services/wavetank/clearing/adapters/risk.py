@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 
 from wavetank.clearing.adapters.wire import shown
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.contagion import ContagionRow, ForcedClose, contagion
 from wavetank.clearing.core.margin_schemes import SchemeAt, compare
 from wavetank.clearing.core.what_if import (
@@ -29,7 +28,6 @@ from wavetank.clearing.core.what_if import (
     venue_margins,
     view_of,
 )
-from wavetank.runtime.errors import VenueError
 from wavetank.runtime.principal import Scope, principal, require
 from wavetank.v1 import account_pb2, risk_pb2, risk_pb2_grpc
 
@@ -57,11 +55,11 @@ class RiskServicer(risk_pb2_grpc.RiskServiceServicer):
     ) -> risk_pb2.GetAccountRiskResponse:
         """Tell an account's margin now and under shocks."""
         account_id = require(principal(context), Scope.READ, request.account_id)
-        view, seq = await self._view(account_id)
+        view, sizes, seq = await self._account(account_id, request.shocks_ppm)
 
         def work() -> risk_pb2.GetAccountRiskResponse:
             (holding,) = view.holdings
-            now, *shocked = account_margins(view, holding, chosen_shocks(request.shocks_ppm))
+            now, *shocked = account_margins(view, holding, sizes)
             return risk_pb2.GetAccountRiskResponse(
                 account_id=account_id,
                 cash_micros=holding.cash_micros,
@@ -77,11 +75,10 @@ class RiskServicer(risk_pb2_grpc.RiskServiceServicer):
     ) -> risk_pb2.CompareMarginResponse:
         """Compare an account's book under several margin modes."""
         account_id = require(principal(context), Scope.READ, request.account_id)
-        view, seq = await self._view(account_id)
+        view, sizes, seq = await self._account(account_id, request.shocks_ppm)
 
         def work() -> risk_pb2.CompareMarginResponse:
             (holding,) = view.holdings
-            sizes = chosen_shocks(request.shocks_ppm)
             found = compare(view, holding, grid(sorted(holding.marks), sizes) if holding.legs else [])
             return risk_pb2.CompareMarginResponse(
                 account_id=account_id,
@@ -104,10 +101,10 @@ class RiskServicer(risk_pb2_grpc.RiskServiceServicer):
     ) -> risk_pb2.GetVenueRiskResponse:
         """Tell the clients' margins together now and under shocks (admin)."""
         require(principal(context), Scope.ADMIN)
-        view, seq = await self._view()
+        view, shocks, seq = await self._venue(request.instrument_ids, request.shocks_ppm)
 
         def work() -> risk_pb2.GetVenueRiskResponse:
-            now, *shocked = venue_margins(view, _shocks(view, request.instrument_ids, request.shocks_ppm))
+            now, *shocked = venue_margins(view, shocks)
             return risk_pb2.GetVenueRiskResponse(now=venue_message(now), shocked=map(venue_message, shocked), seq=seq)
 
         return await self._work(work)
@@ -117,33 +114,39 @@ class RiskServicer(risk_pb2_grpc.RiskServiceServicer):
     ) -> risk_pb2.GetContagionResponse:
         """Tell what each shock would force accounts to close (admin)."""
         require(principal(context), Scope.ADMIN)
-        view, seq = await self._view()
+        view, shocks, seq = await self._venue(request.instrument_ids, request.shocks_ppm)
 
         def work() -> risk_pb2.GetContagionResponse:
-            now, *rows = contagion(view, _shocks(view, request.instrument_ids, request.shocks_ppm))
+            now, *rows = contagion(view, shocks)
             return risk_pb2.GetContagionResponse(now=row_message(now), rows=map(row_message, rows), seq=seq)
 
         return await self._work(work)
 
-    async def _view(self, account_id: int | None = None) -> tuple[VenueView, int]:
-        """Return a view of one account, or of all, and the seq it is of."""
+    async def _account(self, account_id: int, sizes_ppm: Sequence[int]) -> tuple[VenueView, tuple[int, ...], int]:
+        """Return a view of one account, the sizes of its shocks, and the seq it is of."""
 
-        def call(core: Clearing) -> tuple[VenueView, int]:
-            accounts = None if account_id is None else [core.bank.account(account_id)]
-            return view_of(core.state, accounts), core.last_seq
+        def call(core: Clearing) -> tuple[VenueView, tuple[int, ...], int]:
+            sizes = chosen_shocks(sizes_ppm)
+            return view_of(core.state, [core.bank.account(account_id)]), sizes, core.last_seq
 
-        answer: tuple[VenueView, int] = await self._service.ask(call)
+        answer: tuple[VenueView, tuple[int, ...], int] = await self._service.ask(call)
+        return answer
+
+    async def _venue(
+        self, instrument_ids: Sequence[int], sizes_ppm: Sequence[int]
+    ) -> tuple[VenueView, list[Shock], int]:
+        """Return a view of the venue, the shocks it is asked about, and the seq it is of."""
+
+        def call(core: Clearing) -> tuple[VenueView, list[Shock], int]:
+            # A refusal costs nothing: the view of many accounts is taken last.
+            shocks = grid(chosen_instruments(core.state.instruments, instrument_ids), chosen_shocks(sizes_ppm))
+            return view_of(core.state), shocks, core.last_seq
+
+        answer: tuple[VenueView, list[Shock], int] = await self._service.ask(call)
         return answer
 
     async def _work(self, work: Callable[[], Answer]) -> Answer:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._worker, work)
-        except Refused as refusal:
-            raise VenueError(refusal.reason, str(refusal), was=refusal.was, allowed=refusal.allowed) from refusal
-
-
-def _shocks(view: VenueView, instrument_ids: Sequence[int], sizes_ppm: Sequence[int]) -> list[Shock]:
-    return grid(chosen_instruments(view, instrument_ids), chosen_shocks(sizes_ppm))
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
 
 def shock_message(shock: Shock) -> risk_pb2.Shock:

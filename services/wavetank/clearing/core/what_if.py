@@ -150,7 +150,7 @@ def chosen_shocks(asked: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(asked)) or USUAL_SHOCKS_PPM
 
 
-def chosen_instruments(view: VenueView, asked: Collection[int]) -> list[int]:
+def chosen_instruments(listed: Collection[int], asked: Collection[int]) -> list[int]:
     """Return the ids of the instruments to shock, ascending; all that are listed if none are asked for.
 
     Raises:
@@ -158,10 +158,10 @@ def chosen_instruments(view: VenueView, asked: Collection[int]) -> list[int]:
 
     """
     for instrument_id in asked:
-        if instrument_id not in view.instruments:
+        if instrument_id not in listed:
             message = f"instrument {instrument_id} is not listed"
             raise Refused(Reason.INSTRUMENT_UNKNOWN, instrument_id, 0, message)
-    return sorted(set(asked) or view.instruments.keys())
+    return sorted(set(asked) or listed)
 
 
 def grid(instrument_ids: Iterable[int], sizes_ppm: Sequence[int]) -> list[Shock]:
