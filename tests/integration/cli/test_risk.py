@@ -42,18 +42,22 @@ def pair(venue: VenueProcess) -> Iterator[tuple[int, int, int]]:
     maker, long = open_account(venue, "risk-maker"), open_account(venue, "risk-long")
     told(venue, "deposit", str(maker), "1m")
     price = on_grid(mark)
-    lots = 1_200_000 * DOLLAR // price
-    send(venue, maker, place(SELL, lots, price, instrument_id=SOL))
-    send(venue, long, place(BUY, lots, price, instrument_id=SOL))
+    wanted = 1_200_000 * DOLLAR // price
+    resting = send(venue, maker, place(SELL, wanted, price, instrument_id=SOL))
+    # What others had bid there before comes off; their orders are a few hundred lots.
+    taken = send(
+        venue,
+        long,
+        place(BUY, wanted, price, instrument_id=SOL, time_in_force=order_entry_pb2.TIME_IN_FORCE_IOC),
+    )
+    lots = taken.filled_lots
+    assert wanted - 1_000 <= resting.remaining_lots <= lots <= wanted
     eventually(lambda: held_lots(venue, long) == lots, 20.0)
     yield long, maker, lots
     # Nobody else shall find a book that these two left.
     with VenueConnection(venue.file) as connection:
-        for account_id in (long, maker):
-            request = order_entry_pb2.CancelAllOrdersRequest(
-                account_id=account_id, cancel_all=order_entry_pb2.CancelAllOrders()
-            )
-            connection.call(connection.orders.CancelAllOrders, request)
+        request = order_entry_pb2.CancelAllOrdersRequest(account_id=maker, cancel_all=order_entry_pb2.CancelAllOrders())
+        connection.call(connection.orders.CancelAllOrders, request)
 
 
 def held_lots(venue: VenueProcess, account_id: int) -> int:
