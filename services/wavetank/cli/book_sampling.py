@@ -75,18 +75,18 @@ async def sample_books(directory: Path, curves: Mapping[str, ImpactCurve], momen
 
 
 class _Reader:
-    """Reads a subscription, whose books follow, and notes whether it is connected."""
+    """Reads a subscription, whose books follow, and notes which of its streams are lost at present."""
 
     def __init__(self, market: Subscription) -> None:
         self._market = market
-        self.is_connected = True
+        self.lost: set[str] = set()
 
     async def run(self) -> None:
         async for event in self._market:
             if isinstance(event, Disconnected):
-                self.is_connected = False
+                self.lost.add(event.stream)
             elif isinstance(event, Reconnected):
-                self.is_connected = True
+                self.lost.discard(event.stream)
 
 
 async def _until_known(market: Subscription, symbols: Mapping[str, ImpactCurve]) -> None:
@@ -107,7 +107,7 @@ async def _look(
         await asyncio.sleep(max(0.0, beginning + moment - clock.time()))
         for symbol, curve in curves.items():
             book = market.books.get(symbol)
-            if book is None or not book.seq or not reader.is_connected:
+            if book is None or not book.seq or reader.lost:
                 unknown += 1
             else:
                 curve.add(state_of(book))
