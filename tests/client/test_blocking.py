@@ -28,6 +28,7 @@ from wavetank.client.account import Account
 from wavetank.client.admin import Admin
 from wavetank.client.market_data import MarketData
 from wavetank.client.order_entry import Orders
+from wavetank.client.risk import Risk
 from wavetank.client.session import Session
 from wavetank.v1 import account_pb2, market_data_pb2
 
@@ -87,6 +88,7 @@ def test_subscriptions_and_pages(peer: ScriptedVenue) -> None:
         (Orders, blocking.BlockingOrders),
         (Account, blocking.BlockingAccount),
         (Admin, blocking.BlockingAdmin),
+        (Risk, blocking.BlockingRisk),
         (MarketData, blocking.BlockingMarketData),
         (Session, blocking.BlockingSession),
         (Venue, blocking.Client),

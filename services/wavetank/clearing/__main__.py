@@ -16,6 +16,7 @@ from wavetank.clearing.adapters.escalation import EscalationServicer
 from wavetank.clearing.adapters.fill_history import FillHistory
 from wavetank.clearing.adapters.instruments_file import listed_instruments
 from wavetank.clearing.adapters.operator import OperatorServicer
+from wavetank.clearing.adapters.risk import RiskServicer
 from wavetank.clearing.adapters.shard_stream import CreditServicer
 from wavetank.clearing.config import ClearingConfig
 from wavetank.clearing.core.clearing import Clearing
@@ -42,6 +43,7 @@ from wavetank.v1 import (
     credit_pb2_grpc,
     escalation_pb2_grpc,
     operator_pb2_grpc,
+    risk_pb2_grpc,
 )
 
 GATHER_MS = 5
@@ -98,7 +100,8 @@ def _check_shards(config: ClearingConfig, opened: int) -> None:
 
 
 def _add_desk(server: GrpcServer, service: ClearingService, account_events: AccountEvents, clock: VenueClock) -> None:
-    """Serve what people steer the venue by."""
+    """Serve what people watch and steer the venue by."""
+    server.add(risk_pb2_grpc.add_RiskServiceServicer_to_server, RiskServicer(service), "wavetank.v1.RiskService")
     server.add(
         operator_pb2_grpc.add_OperatorServiceServicer_to_server,
         OperatorServicer(service),

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Entry] = {
     "demo": Entry("wavetank.cli.demo.command", RUN, "Watch five bots through a storm, and read the report."),
     "status": Entry("wavetank.cli.status", LOOK, "Services, instruments, prices, faults at a glance."),
     "log": Entry("wavetank.cli.log", LOOK, "Read what happened, in plain words: why was I filled?"),
+    "risk": Entry("wavetank.cli.risk", LOOK, "What would be: margins under shocks, contagion, cost to get out."),
     "accounts": Entry("wavetank.cli.accounts", USE, "Open and list accounts."),
     "deposit": Entry("wavetank.cli.deposit", USE, "Give an account play money."),
     "keys": Entry("wavetank.cli.keys", USE, "Make, list and revoke API keys."),

@@ -25,6 +25,7 @@ from wavetank.v1 import (
     operator_pb2_grpc,
     oracle_control_pb2_grpc,
     order_entry_pb2_grpc,
+    risk_pb2_grpc,
 )
 
 CALL_SECONDS = 10.0
@@ -85,6 +86,7 @@ class VenueConnection:
         self.keys = api_key_pb2_grpc.ApiKeyServiceStub(self._channels["clearing"])
         self.operator = operator_pb2_grpc.OperatorServiceStub(self._channels["clearing"])
         self.escalations = escalation_pb2_grpc.EscalationServiceStub(self._channels["clearing"])
+        self.risk = risk_pb2_grpc.RiskServiceStub(self._channels["clearing"])
         self.faults = oracle_control_pb2_grpc.OracleControlServiceStub(self._channels["oracle"])
 
     def instrument(self, symbol: str) -> instrument_pb2.Instrument:

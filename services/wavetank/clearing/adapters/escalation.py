@@ -70,7 +70,7 @@ class EscalationServicer(escalation_pb2_grpc.EscalationServiceServicer):
                 maintenance_margin_micros=card.maintenance_micros,
                 positions=position_messages(state, account) if account is not None else [],
                 shocks=[
-                    escalation_pb2.Shock(
+                    escalation_pb2.ShockedHealth(
                         shock_ppm=each.shock_ppm,
                         equity_micros=each.equity_micros,
                         maintenance_margin_micros=each.maintenance_micros,

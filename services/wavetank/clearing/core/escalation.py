@@ -53,7 +53,7 @@ def can_be_replaced(escalation: Escalation) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Shock:
+class ShockedHealth:
     """An account's health if each of its marks moved against it; micro-dollars."""
 
     shock_ppm: int
@@ -74,7 +74,7 @@ class Card:
     """Gross notional of the account, or of all accounts in liquidation."""
     equity_micros: int
     maintenance_micros: int
-    shocks: tuple[Shock, ...]
+    shocks: tuple[ShockedHealth, ...]
 
 
 def card_of(state: State, escalation: Escalation) -> Card:
@@ -93,7 +93,7 @@ def card_of(state: State, escalation: Escalation) -> Card:
             )
             for leg in value.legs
         }
-        shocks.append(Shock(shock, *state.health(account, marks)))
+        shocks.append(ShockedHealth(shock, *state.health(account, marks)))
     return Card(
         escalation, offered, value.notional_micros, value.equity_micros, value.maintenance_micros, tuple(shocks)
     )

@@ -35,6 +35,7 @@ from wavetank.client.market_data import USUAL_CHANNELS, Channel, MarketData, Sub
 from wavetank.client.order_book import OrderBook
 from wavetank.client.order_entry import CREDIT_RETRIES, Orders
 from wavetank.client.orders import Acknowledgement, Command, Order
+from wavetank.client.risk import Risk
 from wavetank.client.session import Session
 from wavetank.client.shard_session import Results
 from wavetank.client.venue import DEFAULT_TIMEOUT_SECONDS, Venue, connect
@@ -286,6 +287,19 @@ class BlockingAdmin:
     set_instrument_state = _Blocking(Admin.set_instrument_state)
 
 
+class BlockingRisk:
+    """`Risk`, waited for."""
+
+    def __init__(self, loop: _LoopThread, inner: Risk) -> None:
+        self.loop = loop
+        self.inner = inner
+
+    account = _Blocking(Risk.account)
+    compare = _Blocking(Risk.compare)
+    venue = _Blocking(Risk.venue)
+    contagion = _Blocking(Risk.contagion)
+
+
 class BlockingMarketData:
     """`MarketData`, waited for."""
 
@@ -401,6 +415,7 @@ class Client:
         self.account = BlockingAccount(self.loop, self.inner.account)
         self.market_data = BlockingMarketData(self.loop, self.inner.market_data)
         self.admin = BlockingAdmin(self.loop, self.inner.admin)
+        self.risk = BlockingRisk(self.loop, self.inner.risk)
 
     refresh = _Blocking(Venue.refresh)
 

@@ -17,6 +17,7 @@ from wavetank.client.instrument import Instrument
 from wavetank.client.market_data import MarketData
 from wavetank.client.order_entry import CREDIT_RETRIES, Orders
 from wavetank.client.orders import Acknowledgement
+from wavetank.client.risk import Risk
 from wavetank.client.session import Session
 from wavetank.client.streams import Following
 from wavetank.v1 import oracle_pb2, oracle_pb2_grpc
@@ -69,6 +70,7 @@ class Venue:
         account: the key's own account; `account.of(id)` for another.
         market_data: subscriptions and books.
         admin: accounts, keys, pushed prices, faults; needs scope `admin`.
+        risk: what would be, of an account or of the venue.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -77,6 +79,7 @@ class Venue:
         self.account = Account(connection)
         self.market_data = MarketData(connection)
         self.admin = Admin(connection)
+        self.risk = Risk(connection)
 
     @property
     def directory(self) -> Directory:

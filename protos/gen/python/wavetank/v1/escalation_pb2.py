@@ -25,35 +25,35 @@ _sym_db = _symbol_database.Default()
 from wavetank.v1 import account_pb2 as wavetank_dot_v1_dot_account__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cwavetank/v1/escalation.proto\x12\x0bwavetank.v1\x1a\x19wavetank/v1/account.proto\"T\n\x05Shock\x12\x11\n\tshock_ppm\x18\x01 \x01(\x03\x12\x15\n\requity_micros\x18\x02 \x01(\x03\x12!\n\x19maintenance_margin_micros\x18\x03 \x01(\x03\"i\n\nVenueEvent\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x15\n\revent_time_ns\x18\x02 \x01(\x03\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\naccount_id\x18\x04 \x01(\x03\x12\x15\n\rinstrument_id\x18\x05 \x01(\x05\"\x80\x03\n\nEscalation\x12\x15\n\rescalation_id\x18\x01 \x01(\x03\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.wavetank.v1.EscalationKind\x12\x12\n\naccount_id\x18\x03 \x01(\x03\x12\x15\n\rinstrument_id\x18\x04 \x01(\x05\x12\x16\n\x0eliquidation_id\x18\x05 \x01(\x03\x12\x16\n\x0eraised_time_ns\x18\x06 \x01(\x03\x12\x13\n\x0b\x64\x65\x61\x64line_ns\x18\x07 \x01(\x03\x12\x0e\n\x06\x66igure\x18\x08 \x01(\x03\x12&\n\x07offered\x18\t \x03(\x0e\x32\x15.wavetank.v1.Decision\x12(\n\tsuggested\x18\n \x01(\x0e\x32\x15.wavetank.v1.Decision\x12\'\n\x08\x64\x65\x63ision\x18\x0b \x01(\x0e\x32\x15.wavetank.v1.Decision\x12\x0e\n\x06\x61uthor\x18\x0c \x01(\t\x12\x0c\n\x04note\x18\r \x01(\t\x12\x17\n\x0f\x63\x61n_be_replaced\x18\x0e \x01(\x08\"\x18\n\x16ListEscalationsRequest\"W\n\x17ListEscalationsResponse\x12,\n\x0b\x65scalations\x18\x01 \x03(\x0b\x32\x17.wavetank.v1.Escalation\x12\x0e\n\x06now_ns\x18\x02 \x01(\x03\"-\n\x14GetEscalationRequest\x12\x15\n\rescalation_id\x18\x01 \x01(\x03\"\xa3\x02\n\x15GetEscalationResponse\x12+\n\nescalation\x18\x01 \x01(\x0b\x32\x17.wavetank.v1.Escalation\x12\x17\n\x0f\x65xposure_micros\x18\x02 \x01(\x03\x12\x15\n\requity_micros\x18\x03 \x01(\x03\x12!\n\x19maintenance_margin_micros\x18\x04 \x01(\x03\x12(\n\tpositions\x18\x05 \x03(\x0b\x32\x15.wavetank.v1.Position\x12\"\n\x06shocks\x18\x06 \x03(\x0b\x32\x12.wavetank.v1.Shock\x12,\n\x0blast_events\x18\x07 \x03(\x0b\x32\x17.wavetank.v1.VenueEvent\x12\x0e\n\x06now_ns\x18\x08 \x01(\x03\"g\n\x17\x44\x65\x63ideEscalationRequest\x12\x15\n\rescalation_id\x18\x01 \x01(\x03\x12\'\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32\x15.wavetank.v1.Decision\x12\x0c\n\x04note\x18\x03 \x01(\t\"\'\n\x18\x44\x65\x63ideEscalationResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03*\xd8\x01\n\x0e\x45scalationKind\x12\x1f\n\x1b\x45SCALATION_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45SCALATION_KIND_PRICE_STALE\x10\x01\x12\'\n#ESCALATION_KIND_SLICE_EXCEEDS_DEPTH\x10\x02\x12 \n\x1c\x45SCALATION_KIND_DELEVERAGING\x10\x03\x12\x1c\n\x18\x45SCALATION_KIND_FUND_LOW\x10\x04\x12\x1b\n\x17\x45SCALATION_KIND_CASCADE\x10\x05*\x7f\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x45\x43ISION_GO_ON\x10\x01\x12\x11\n\rDECISION_HOLD\x10\x02\x12\x12\n\x0e\x44\x45\x43ISION_WHOLE\x10\x03\x12\x1e\n\x1a\x44\x45\x43ISION_PAUSE_WITHDRAWALS\x10\x04\x32\xaa\x02\n\x11\x45scalationService\x12\\\n\x0fListEscalations\x12#.wavetank.v1.ListEscalationsRequest\x1a$.wavetank.v1.ListEscalationsResponse\x12V\n\rGetEscalation\x12!.wavetank.v1.GetEscalationRequest\x1a\".wavetank.v1.GetEscalationResponse\x12_\n\x10\x44\x65\x63ideEscalation\x12$.wavetank.v1.DecideEscalationRequest\x1a%.wavetank.v1.DecideEscalationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cwavetank/v1/escalation.proto\x12\x0bwavetank.v1\x1a\x19wavetank/v1/account.proto\"\\\n\rShockedHealth\x12\x11\n\tshock_ppm\x18\x01 \x01(\x03\x12\x15\n\requity_micros\x18\x02 \x01(\x03\x12!\n\x19maintenance_margin_micros\x18\x03 \x01(\x03\"i\n\nVenueEvent\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x15\n\revent_time_ns\x18\x02 \x01(\x03\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\naccount_id\x18\x04 \x01(\x03\x12\x15\n\rinstrument_id\x18\x05 \x01(\x05\"\x80\x03\n\nEscalation\x12\x15\n\rescalation_id\x18\x01 \x01(\x03\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.wavetank.v1.EscalationKind\x12\x12\n\naccount_id\x18\x03 \x01(\x03\x12\x15\n\rinstrument_id\x18\x04 \x01(\x05\x12\x16\n\x0eliquidation_id\x18\x05 \x01(\x03\x12\x16\n\x0eraised_time_ns\x18\x06 \x01(\x03\x12\x13\n\x0b\x64\x65\x61\x64line_ns\x18\x07 \x01(\x03\x12\x0e\n\x06\x66igure\x18\x08 \x01(\x03\x12&\n\x07offered\x18\t \x03(\x0e\x32\x15.wavetank.v1.Decision\x12(\n\tsuggested\x18\n \x01(\x0e\x32\x15.wavetank.v1.Decision\x12\'\n\x08\x64\x65\x63ision\x18\x0b \x01(\x0e\x32\x15.wavetank.v1.Decision\x12\x0e\n\x06\x61uthor\x18\x0c \x01(\t\x12\x0c\n\x04note\x18\r \x01(\t\x12\x17\n\x0f\x63\x61n_be_replaced\x18\x0e \x01(\x08\"\x18\n\x16ListEscalationsRequest\"W\n\x17ListEscalationsResponse\x12,\n\x0b\x65scalations\x18\x01 \x03(\x0b\x32\x17.wavetank.v1.Escalation\x12\x0e\n\x06now_ns\x18\x02 \x01(\x03\"-\n\x14GetEscalationRequest\x12\x15\n\rescalation_id\x18\x01 \x01(\x03\"\xab\x02\n\x15GetEscalationResponse\x12+\n\nescalation\x18\x01 \x01(\x0b\x32\x17.wavetank.v1.Escalation\x12\x17\n\x0f\x65xposure_micros\x18\x02 \x01(\x03\x12\x15\n\requity_micros\x18\x03 \x01(\x03\x12!\n\x19maintenance_margin_micros\x18\x04 \x01(\x03\x12(\n\tpositions\x18\x05 \x03(\x0b\x32\x15.wavetank.v1.Position\x12*\n\x06shocks\x18\x06 \x03(\x0b\x32\x1a.wavetank.v1.ShockedHealth\x12,\n\x0blast_events\x18\x07 \x03(\x0b\x32\x17.wavetank.v1.VenueEvent\x12\x0e\n\x06now_ns\x18\x08 \x01(\x03\"g\n\x17\x44\x65\x63ideEscalationRequest\x12\x15\n\rescalation_id\x18\x01 \x01(\x03\x12\'\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32\x15.wavetank.v1.Decision\x12\x0c\n\x04note\x18\x03 \x01(\t\"\'\n\x18\x44\x65\x63ideEscalationResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03*\xd8\x01\n\x0e\x45scalationKind\x12\x1f\n\x1b\x45SCALATION_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45SCALATION_KIND_PRICE_STALE\x10\x01\x12\'\n#ESCALATION_KIND_SLICE_EXCEEDS_DEPTH\x10\x02\x12 \n\x1c\x45SCALATION_KIND_DELEVERAGING\x10\x03\x12\x1c\n\x18\x45SCALATION_KIND_FUND_LOW\x10\x04\x12\x1b\n\x17\x45SCALATION_KIND_CASCADE\x10\x05*\x7f\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x45\x43ISION_GO_ON\x10\x01\x12\x11\n\rDECISION_HOLD\x10\x02\x12\x12\n\x0e\x44\x45\x43ISION_WHOLE\x10\x03\x12\x1e\n\x1a\x44\x45\x43ISION_PAUSE_WITHDRAWALS\x10\x04\x32\xaa\x02\n\x11\x45scalationService\x12\\\n\x0fListEscalations\x12#.wavetank.v1.ListEscalationsRequest\x1a$.wavetank.v1.ListEscalationsResponse\x12V\n\rGetEscalation\x12!.wavetank.v1.GetEscalationRequest\x1a\".wavetank.v1.GetEscalationResponse\x12_\n\x10\x44\x65\x63ideEscalation\x12$.wavetank.v1.DecideEscalationRequest\x1a%.wavetank.v1.DecideEscalationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wavetank.v1.escalation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ESCALATIONKIND']._serialized_start=1255
-  _globals['_ESCALATIONKIND']._serialized_end=1471
-  _globals['_DECISION']._serialized_start=1473
-  _globals['_DECISION']._serialized_end=1600
-  _globals['_SHOCK']._serialized_start=72
-  _globals['_SHOCK']._serialized_end=156
-  _globals['_VENUEEVENT']._serialized_start=158
-  _globals['_VENUEEVENT']._serialized_end=263
-  _globals['_ESCALATION']._serialized_start=266
-  _globals['_ESCALATION']._serialized_end=650
-  _globals['_LISTESCALATIONSREQUEST']._serialized_start=652
-  _globals['_LISTESCALATIONSREQUEST']._serialized_end=676
-  _globals['_LISTESCALATIONSRESPONSE']._serialized_start=678
-  _globals['_LISTESCALATIONSRESPONSE']._serialized_end=765
-  _globals['_GETESCALATIONREQUEST']._serialized_start=767
-  _globals['_GETESCALATIONREQUEST']._serialized_end=812
-  _globals['_GETESCALATIONRESPONSE']._serialized_start=815
-  _globals['_GETESCALATIONRESPONSE']._serialized_end=1106
-  _globals['_DECIDEESCALATIONREQUEST']._serialized_start=1108
-  _globals['_DECIDEESCALATIONREQUEST']._serialized_end=1211
-  _globals['_DECIDEESCALATIONRESPONSE']._serialized_start=1213
-  _globals['_DECIDEESCALATIONRESPONSE']._serialized_end=1252
-  _globals['_ESCALATIONSERVICE']._serialized_start=1603
-  _globals['_ESCALATIONSERVICE']._serialized_end=1901
+  _globals['_ESCALATIONKIND']._serialized_start=1271
+  _globals['_ESCALATIONKIND']._serialized_end=1487
+  _globals['_DECISION']._serialized_start=1489
+  _globals['_DECISION']._serialized_end=1616
+  _globals['_SHOCKEDHEALTH']._serialized_start=72
+  _globals['_SHOCKEDHEALTH']._serialized_end=164
+  _globals['_VENUEEVENT']._serialized_start=166
+  _globals['_VENUEEVENT']._serialized_end=271
+  _globals['_ESCALATION']._serialized_start=274
+  _globals['_ESCALATION']._serialized_end=658
+  _globals['_LISTESCALATIONSREQUEST']._serialized_start=660
+  _globals['_LISTESCALATIONSREQUEST']._serialized_end=684
+  _globals['_LISTESCALATIONSRESPONSE']._serialized_start=686
+  _globals['_LISTESCALATIONSRESPONSE']._serialized_end=773
+  _globals['_GETESCALATIONREQUEST']._serialized_start=775
+  _globals['_GETESCALATIONREQUEST']._serialized_end=820
+  _globals['_GETESCALATIONRESPONSE']._serialized_start=823
+  _globals['_GETESCALATIONRESPONSE']._serialized_end=1122
+  _globals['_DECIDEESCALATIONREQUEST']._serialized_start=1124
+  _globals['_DECIDEESCALATIONREQUEST']._serialized_end=1227
+  _globals['_DECIDEESCALATIONRESPONSE']._serialized_start=1229
+  _globals['_DECIDEESCALATIONRESPONSE']._serialized_end=1268
+  _globals['_ESCALATIONSERVICE']._serialized_start=1619
+  _globals['_ESCALATIONSERVICE']._serialized_end=1917
 # @@protoc_insertion_point(module_scope)

@@ -89,7 +89,7 @@ DECISION_PAUSE_WITHDRAWALS: Decision.ValueType  # 4
 Global___Decision: _TypeAlias = Decision  # noqa: Y015
 
 @_typing.final
-class Shock(_message.Message):
+class ShockedHealth(_message.Message):
     """An account's health if each of its marks moved against it by so much."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -116,7 +116,7 @@ class Shock(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Shock: _TypeAlias = Shock  # noqa: Y015
+Global___ShockedHealth: _TypeAlias = ShockedHealth  # noqa: Y015
 
 @_typing.final
 class VenueEvent(_message.Message):
@@ -330,7 +330,7 @@ class GetEscalationResponse(_message.Message):
         """The account's positions."""
 
     @_builtins.property
-    def shocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Shock]:
+    def shocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShockedHealth]:
         """The account's health under three shocks."""
 
     @_builtins.property
@@ -345,7 +345,7 @@ class GetEscalationResponse(_message.Message):
         equity_micros: _builtins.int = ...,
         maintenance_margin_micros: _builtins.int = ...,
         positions: _abc.Iterable[_account_pb2.Position] | None = ...,
-        shocks: _abc.Iterable[Global___Shock] | None = ...,
+        shocks: _abc.Iterable[Global___ShockedHealth] | None = ...,
         last_events: _abc.Iterable[Global___VenueEvent] | None = ...,
         now_ns: _builtins.int = ...,
     ) -> None: ...

@@ -12,25 +12,30 @@ from typing import TYPE_CHECKING
 from wavetank.model.money import round_down_to_grid, round_up_to_grid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from wavetank.clearing.core.state import State
     from wavetank.clearing.core.valuation import LegValue
+    from wavetank.model.events.matching import BookSampled
+    from wavetank.model.instrument import Instrument
 
 E6 = 10**6
 
 
 def expected_slippage_micros(state: State, leg: LegValue) -> int:
-    """Return what closing a leg would cost against its mark, at the book's impact price.
+    """Return what closing a leg would cost against its mark, at the book's impact price."""
+    return slippage_micros(leg, state.books.get(leg.instrument_id), state.instruments[leg.instrument_id])
 
-    A book too thin for the impact notional counts as the whole price band away.
+
+def slippage_micros(leg: LegValue, book: BookSampled | None, instrument: Instrument) -> int:
+    """Return what closing a leg would cost against its mark in a book, at least 1 micro-dollar.
+
+    A book too thin for the impact notional, or none, counts as the whole price band away.
     """
     size = abs(leg.lots)
-    book = state.books.get(leg.instrument_id)
     impact_e6 = 0 if book is None else (book.impact_bid_e6 if leg.lots > 0 else book.impact_ask_e6)
     if impact_e6 == 0:
-        band_ppm = state.instruments[leg.instrument_id].price_band_ppm
-        return max(1, size * leg.mark_price_ticks * band_ppm // E6)
+        return max(1, size * leg.mark_price_ticks * instrument.price_band_ppm // E6)
     distance_e6 = leg.mark_price_ticks * E6 - impact_e6
     if leg.lots < 0:
         distance_e6 = -distance_e6
@@ -39,10 +44,15 @@ def expected_slippage_micros(state: State, leg: LegValue) -> int:
 
 def choose_leg(state: State, legs: Sequence[LegValue]) -> LegValue | None:
     """Return the leg that relieves most margin per expected slippage (LIQ-050); ties: lower id."""
+    return most_relief(legs, lambda leg: expected_slippage_micros(state, leg))
+
+
+def most_relief(legs: Sequence[LegValue], slippage_of: Callable[[LegValue], int]) -> LegValue | None:
+    """Return the leg that relieves most margin per slippage, compared exactly; ties: the earlier one."""
     best: LegValue | None = None
     best_slippage = 1
     for leg in legs:
-        slippage = expected_slippage_micros(state, leg)
+        slippage = slippage_of(leg)
         if best is None or (leg.maintenance_micros * best_slippage > best.maintenance_micros * slippage):
             best, best_slippage = leg, slippage
     return best

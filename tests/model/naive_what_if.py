@@ -1,0 +1,92 @@
+"""What-if and contagion on paper: Fractions, dictionaries, one account after the other, no cleverness."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from tests.model.margin import initial_micros, maintenance_micros
+from wavetank.model.instrument import Instrument
+
+
+@dataclass
+class PaperAccount:
+    """Cash, and by instrument id signed lots and what they cost."""
+
+    cash: int
+    lots: dict[int, int] = field(default_factory=dict)
+    cost: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass
+class PaperVenue:
+    """Instruments, present marks, and by instrument the impact prices (bid, ask) in ticks, 0 for none."""
+
+    instruments: dict[int, Instrument]
+    marks: dict[int, int]
+    impact: dict[int, tuple[int, int]]
+    accounts: list[PaperAccount]
+    large: int
+    """Notional above which a leg is closed by a slice first."""
+    slice_share: Fraction
+
+    def shocked(self, instrument_id: int, ppm: int) -> dict[int, int]:
+        """Return the marks after a shock of one instrument, or of all for 0."""
+        marks = dict(self.marks)
+        for each, mark in self.marks.items():
+            if instrument_id in {0, each}:
+                exact = mark * (1 + Fraction(ppm, 10**6))
+                below = math.floor(exact)
+                rest = exact - below
+                up = rest > Fraction(1, 2) or (rest == Fraction(1, 2) and below % 2 == 1)
+                marks[each] = max(1, below + int(up))
+        return marks
+
+    def equity(self, account: PaperAccount, marks: dict[int, int]) -> int:
+        return account.cash + sum(lots * marks[each] - account.cost[each] for each, lots in account.lots.items())
+
+    def maintenance(self, lots: dict[int, int], marks: dict[int, int]) -> int:
+        return sum(maintenance_micros(self.instruments[each], lots[each], marks[each]) for each in lots)
+
+    def initial(self, account: PaperAccount, marks: dict[int, int]) -> int:
+        return sum(
+            initial_micros(self.instruments[each], lots, marks[each], self.instruments[each].tiers[0].max_leverage)
+            for each, lots in account.lots.items()
+        )
+
+    def slippage(self, each: int, lots: int, marks: dict[int, int]) -> int:
+        """Return what closing costs against the mark, in the book as sampled and then moved with the mark."""
+        mark = self.marks[each]
+        price = self.impact[each][0 if lots > 0 else 1]
+        worst = Fraction(mark * self.instruments[each].price_band_ppm, 10**6)
+        distance = worst if price == 0 else Fraction(mark - price) * (1 if lots > 0 else -1)
+        here = max(1, math.floor(abs(lots) * distance))
+        return max(1, math.floor(Fraction(here * marks[each], mark)))
+
+    def closes(self, account: PaperAccount, marks: dict[int, int]) -> dict[int, tuple[int, int]]:
+        """Return by instrument the lots that an account must close: in the book, and because h fell below 2/3."""
+        equity = self.equity(account, marks)
+        left = dict(account.lots)
+        sold: dict[int, int] = {}
+        taken: dict[int, int] = {}
+        while left:
+            needed = self.maintenance(left, marks)
+            if equity >= needed:
+                break
+            if Fraction(equity, needed) < Fraction(2, 3):
+                taken = {each: abs(lots) for each, lots in left.items()}
+                break
+            relief = {
+                each: Fraction(self.maintenance({each: lots}, marks), self.slippage(each, lots, marks))
+                for each, lots in left.items()
+            }
+            best = min(relief, key=lambda each: (-relief[each], each))
+            size = abs(left[best])
+            if best not in sold and size * marks[best] > self.large:
+                size = math.ceil(size * self.slice_share)
+            sold[best] = sold.get(best, 0) + size
+            left[best] -= size if left[best] > 0 else -size
+            if left[best] == 0:
+                del left[best]
+        return {each: (sold.get(each, 0), taken.get(each, 0)) for each in sold.keys() | taken.keys()}
