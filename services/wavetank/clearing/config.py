@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from wavetank.clearing.core.fees import DAY_NS, VENUE_REBATES, VENUE_TIERS, FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
 from wavetank.runtime.settings import ServiceSettings, environment
 
@@ -44,6 +45,13 @@ class ClearingConfig(ServiceSettings):
     time."""
     answer_timeout_ms: Annotated[int, Field(ge=10, le=60_000)] = 5_000
     """Wall time after which a caller is told that the outcome is unknown."""
+    fee_tiers: tuple[tuple[int, int, int], ...] = VENUE_TIERS
+    """Volume above which a tier begins, its taker and its maker rate in ppm; a JSON list of lists, lowest first."""
+    fee_rebates: tuple[tuple[int, int], ...] = VENUE_REBATES
+    """Part of all that makers traded, in ppm, above which a rebate begins, and the maker rate; as the tiers."""
+    fee_window_days: Annotated[int, Field(ge=1, le=366)] = 14
+    fee_day_ns: Annotated[int, Field(ge=SECOND_NS)] = DAY_NS
+    """How long a day of the fees' window lasts, so that minutes can stand for days."""
 
     @field_validator("bootstrap_key")
     @classmethod
@@ -55,6 +63,19 @@ class ClearingConfig(ServiceSettings):
                     "a key is <key_id>.<secret>, the id of at most 16 characters and the secret of 16 or more"
                 )
         return value
+
+    @model_validator(mode="after")
+    def _check_fees(self) -> ClearingConfig:
+        self._fee_schedule()
+        return self
+
+    def _fee_schedule(self) -> FeeSchedule:
+        return FeeSchedule(
+            tiers=tuple(FeeTier(*tier) for tier in self.fee_tiers),
+            rebates=tuple(MakerRebate(*rebate) for rebate in self.fee_rebates),
+            window_days=self.fee_window_days,
+            day_ns=self.fee_day_ns,
+        )
 
     @property
     def shards(self) -> int:
@@ -73,4 +94,5 @@ class ClearingConfig(ServiceSettings):
             partial_above_micros=self.partial_above_micros,
             liquidation_fee_ppm=self.liquidation_fee_ppm,
             share_dwell_ns=clock.at_least_wall(self.share_dwell_ns, SECOND_NS // 10),
+            fees=self._fee_schedule(),
         )

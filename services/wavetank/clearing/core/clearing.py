@@ -35,7 +35,11 @@ if TYPE_CHECKING:
     from wavetank.model.instrument import Instrument
     from wavetank.model.record import Event
 
-_RELEASES = {kind_of(matching_events.OrderCancelled), kind_of(matching_events.OrderAmended)}
+_RELEASES = {
+    kind_of(matching_events.OrderCancelled),
+    kind_of(matching_events.OrderAmended),
+    kind_of(matching_events.FeeRatesApplied),
+}
 """Kinds of which only the account matters."""
 
 
@@ -95,6 +99,12 @@ class Clearing:
 
     def _at(self, now_ns: int) -> None:
         self._now_ns = max(self._now_ns, now_ns)
+        day = self.state.fees.day_to_begin(self._now_ns)
+        if day is not None:
+            # Before anything of the new day is counted (FEE-010).
+            self._emit(day)
+            for change in list(self.state.fees.reviews()):
+                self._emit(change)
 
     def take_events(self) -> list[Event]:
         """Return the events since the last call, to be committed as one entry."""
@@ -143,6 +153,9 @@ class Clearing:
         for shard in range(self.state.shards, shards):
             self._emit(events.ShardOpened(instrument_id=0, account_id=0, shard=shard))
         self.bank.open_venue_accounts(fund_deposit_micros)
+        if self.state.fees.schedule != self.state.settings.fees:
+            for event in self.state.settings.fees.listing():
+                self._emit(event)
         for instrument in instruments:
             if instrument.instrument_id not in self.state.instruments:
                 shard = (placed or {}).get(instrument.symbol, self._emptiest_shard())

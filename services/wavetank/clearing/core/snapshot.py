@@ -12,6 +12,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from wavetank.clearing.core.fees import Fees
 from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationStage
 from wavetank.clearing.core.state import (
     Account,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.model.record import Event
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 
 
 class SnapshotUnreadable(Exception):
@@ -139,6 +140,7 @@ def dump(state: State) -> bytes:
         "vault_pending": {str(key): _hex(event) for key, event in state.vault_pending.items()},
         "vault_next_step_ns": {str(key): at for key, at in state.vault_next_step_ns.items()},
         "deposited_micros": state.deposited_micros,
+        "fees": state.fees.dump(),
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
@@ -191,6 +193,7 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     state.vault_pending = {int(key): _request(text) for key, text in content["vault_pending"].items()}
     state.vault_next_step_ns = _ints(content["vault_next_step_ns"])
     state.deposited_micros = content["deposited_micros"]
+    state.fees = Fees.load(content["fees"])
     _add_up(state)
     state.check_invariants()
     return state

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
+from wavetank.clearing.core.fees import Fees
 from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationStage
 from wavetank.clearing.core.ledger import book_leg, wrap64
 from wavetank.clearing.core.valuation import Valuation, value_account
@@ -210,6 +211,7 @@ class State:
         self.total_lots: dict[int, int] = {}
         """Sum of all positions by instrument; 0 after every transaction (INV-020)."""
         self.total_cost_micros: dict[int, int] = {}
+        self.fees = Fees()
         self._listing: events.InstrumentListed | None = None
         self._tiers: list[events.MarginTierListed] = []
 
@@ -456,7 +458,7 @@ class State:
         return hold
 
     @apply.register
-    def _(self, event: events.FillBooked, seq: int, _now_ns: int) -> None:
+    def _(self, event: events.FillBooked, seq: int, now_ns: int) -> None:
         account = self._account(event.account_id)
         position = account.positions.get(event.instrument_id) or Position(0, 0)
         before = position.cost_micros
@@ -478,6 +480,7 @@ class State:
         totals[event.instrument_id] = totals.get(event.instrument_id, 0) + event.delta_lots
         costs[event.instrument_id] = costs.get(event.instrument_id, 0) + leg.cost_micros - before
         account.last_instrument_id = event.instrument_id
+        self.fees.count(event, now_ns)
         share = account.shares[self.shard_of(event.instrument_id)]
         share.counted_value_micros = wrap64(share.counted_value_micros + event.value_micros)
         share.counted_fees_micros = wrap64(share.counted_fees_micros + event.fee_micros)
@@ -647,3 +650,20 @@ class State:
     @apply.register
     def _(self, event: events.VenueGateMoved, _seq: int, _now_ns: int) -> None:
         self.venue_is_open = bool(event.is_open)
+
+    @apply.register(events.FeeScheduleSet)
+    @apply.register(events.FeeTierSet)
+    @apply.register(events.MakerRebateSet)
+    def _(
+        self, event: events.FeeScheduleSet | events.FeeTierSet | events.MakerRebateSet, _seq: int, _now_ns: int
+    ) -> None:
+        self.fees.listed(event)
+
+    @apply.register
+    def _(self, event: events.FeeDayBegan, _seq: int, _now_ns: int) -> None:
+        self.fees.began(event)
+
+    @apply.register
+    def _(self, event: events.FeeRatesChanged, _seq: int, _now_ns: int) -> None:
+        self._account(event.account_id)
+        self.fees.changed(event)

@@ -1,8 +1,8 @@
 """Sentences of the events of clearing's log."""
 
 from wavetank.cli.amounts import show_dollars, show_ratio
-from wavetank.cli.sentences.words import Speaker, Tellers, named
-from wavetank.cli.times import show_instant
+from wavetank.cli.sentences.words import Speaker, Tellers, named, show_rate
+from wavetank.cli.times import show_duration, show_instant
 from wavetank.model.events.clearing import (
     WITHDRAWAL,
     AccountOpened,
@@ -13,6 +13,10 @@ from wavetank.model.events.clearing import (
     CashTransferred,
     Deleveraged,
     Deposited,
+    FeeDayBegan,
+    FeeRatesChanged,
+    FeeScheduleSet,
+    FeeTierSet,
     FillBooked,
     FillRole,
     FundingBooked,
@@ -25,6 +29,7 @@ from wavetank.model.events.clearing import (
     LiquidationStarted,
     LiquidationStepped,
     LiquidationTested,
+    MakerRebateSet,
     MarginTierListed,
     MatchingAnswered,
     MatchingRequested,
@@ -273,3 +278,44 @@ def _key_revoked(_say: Speaker, event: ApiKeyRevoked) -> str:
 @TELLERS.of(VenueGateMoved)
 def _venue_gate(_say: Speaker, event: VenueGateMoved) -> str:
     return "clearing opened the venue" if event.is_open else "clearing closed the venue until prices are fresh"
+
+
+@TELLERS.of(FeeScheduleSet)
+def _fees_set(_say: Speaker, event: FeeScheduleSet) -> str:
+    return (
+        f"fees go by {event.tier_count} tiers and {event.rebate_count} rebates, over {event.window_days} days of "
+        f"{show_duration(event.day_ns)}"
+    )
+
+
+@TELLERS.of(FeeTierSet)
+def _tier_set(_say: Speaker, event: FeeTierSet) -> str:
+    return (
+        f"fee tier {event.tier}: above {show_dollars(event.above_micros)} takers pay "
+        f"{show_rate(event.taker_fee_ppm)}, makers {show_rate(event.maker_fee_ppm)}"
+    )
+
+
+@TELLERS.of(MakerRebateSet)
+def _rebate_set(_say: Speaker, event: MakerRebateSet) -> str:
+    return (
+        f"rebate {event.rebate}: above {show_ratio(event.above_share_ppm * 10**6)} of what makers trade they pay "
+        f"{show_rate(event.maker_fee_ppm)}"
+    )
+
+
+@TELLERS.of(FeeDayBegan)
+def _fee_day(_say: Speaker, event: FeeDayBegan) -> str:
+    return (
+        f"a day of fees began at {show_instant(event.began_ns)}; makers traded "
+        f"{show_dollars(event.venue_volume_micros)} since {show_instant(event.window_began_ns)}"
+    )
+
+
+@TELLERS.of(FeeRatesChanged)
+def _rates_changed(say: Speaker, event: FeeRatesChanged) -> str:
+    return (
+        f"{say.account(event.account_id)} traded {show_dollars(event.volume_micros)}, "
+        f"{show_dollars(event.maker_volume_micros)} of it as maker, and pays {show_rate(event.taker_fee_ppm)} and "
+        f"{show_rate(event.maker_fee_ppm)} (tier {event.tier}, rebate {event.rebate})"
+    )

@@ -512,3 +512,80 @@ class ShareMoved:
     receiver_cash_after_micros: int
     shard: int
     receiver_shard: int
+
+
+@record(260, "qqq")
+@dataclass(frozen=True, slots=True)
+class FeeDayBegan:
+    """A day began for the fees: what was traded before `window_began_ns` no longer counts (FEE-010)."""
+
+    instrument_id: int
+    account_id: int
+    began_ns: int
+    """Venue time at which the day began."""
+    window_began_ns: int
+    venue_volume_micros: int
+    """What makers traded from there until the day began: every trade once."""
+
+
+@record(261, "qqqqBB")
+@dataclass(frozen=True, slots=True)
+class FeeRatesChanged:
+    """An account pays other rates from here on, for what it traded in the window (FEE-010)."""
+
+    instrument_id: int
+    account_id: int
+    taker_fee_ppm: int
+    """`NO_OWN_RATE_PPM` where the instrument's applies; else the lower of the two does."""
+    maker_fee_ppm: int
+    volume_micros: int
+    """What it traded in the window, taking and making."""
+    maker_volume_micros: int
+    """What its resting orders traded."""
+    tier: int
+    """Tier by volume; 0 is below the first."""
+    rebate: int
+    """Rebate by its share of what makers traded; 0 is none."""
+
+
+@record(262, "qHBB")
+@dataclass(frozen=True, slots=True)
+class FeeScheduleSet:
+    """Rates go by another schedule from the next day on; its tiers and rebates follow, from the lowest up (FEE-010)."""
+
+    instrument_id: int
+    account_id: int
+    day_ns: int
+    """How long a day lasts."""
+    window_days: int
+    tier_count: int
+    rebate_count: int
+
+
+@record(263, "qqqB")
+@dataclass(frozen=True, slots=True)
+class FeeTierSet:
+    """One tier of the schedule set before it."""
+
+    instrument_id: int
+    account_id: int
+    above_micros: int
+    """Begins where the volume of the window is larger."""
+    taker_fee_ppm: int
+    maker_fee_ppm: int
+    tier: int
+    """From 1."""
+
+
+@record(264, "qqB")
+@dataclass(frozen=True, slots=True)
+class MakerRebateSet:
+    """One rebate of the schedule set before it."""
+
+    instrument_id: int
+    account_id: int
+    above_share_ppm: int
+    """Begins where the maker's part of all that makers traded is larger."""
+    maker_fee_ppm: int
+    rebate: int
+    """From 1."""
