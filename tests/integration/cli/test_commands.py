@@ -73,6 +73,8 @@ def test_status_shows_a_healthy_venue(venue: VenueProcess) -> None:
     assert [service["name"] for service in seen["services"]] == ["matching-0", "clearing", "oracle"]
     assert all(service["healthy"] and service["epoch"] >= 1 and service["pid"] for service in seen["services"])
     assert [instrument["symbol"] for instrument in seen["instruments"]] == ["BTC", "ETH", "SOL"]
+    # The rate that the running interval would pay if it ended now (FUND-020).
+    assert all(instrument["funding"].endswith("% per 1h 00m") for instrument in seen["instruments"])
     assert seen["faults"] == []
     assert seen["redis"]["append_only_file"]
     shown = run(venue, "status")

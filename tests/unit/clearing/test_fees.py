@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.model.scripted_shard import BTC, MICROS, Scene
+from wavetank.clearing.adapters.shard_stream import line_message
+from wavetank.clearing.adapters.wire import account_message, event_message
 from wavetank.clearing.core.fees import DAY_NS, FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.settings import ClearingSettings
+from wavetank.matching.wire import credit_line
 from wavetank.model.events.clearing import (
     FeeDayBegan,
     FeeRatesChanged,
@@ -15,6 +18,7 @@ from wavetank.model.events.clearing import (
     MakerRebateSet,
 )
 from wavetank.model.fees import NO_OWN_RATE_PPM, NO_OWN_RATES, FeeRates
+from wavetank.v1 import account_pb2
 
 MILLION = 1_000_000
 """Lots of BTC worth a million dollars at a price of 1,000,000 ticks: one tick times one lot is a micro-dollar."""
@@ -239,3 +243,29 @@ def test_the_line_carries_the_accounts_rates() -> None:
     assert lines[a].fee_rates == FeeRates(400, 120)
     # All that makers traded was b's.
     assert lines[b].fee_rates == FeeRates(400, -30)
+
+
+@pytest.mark.spec("FEE-010")
+def test_a_rate_of_the_accounts_own_is_on_the_wire_and_the_instruments_is_not() -> None:
+    scene, a, b, _ = scene_of()
+    scene.trade(BTC, a, b, 2 * MILLION, PRICE)
+    to_day(scene, 1)
+    scene.trade(BTC, a, b, 1, PRICE)
+    told = {line.account_id: line_message(line) for line in scene.core.take_lines()}
+    # Two million are below the first tier, but b made all that was made.
+    assert not told[a].HasField("taker_fee_ppm")
+    assert not told[b].HasField("taker_fee_ppm")
+    assert told[b].maker_fee_ppm == -30
+    assert credit_line(told[a]).fee_rates == NO_OWN_RATES
+    assert credit_line(told[b]).fee_rates == FeeRates(NO_OWN_RATE_PPM, -30)
+    assert account_message(scene.state, scene.account(b)).fees == account_pb2.AccountFees(
+        maker_fee_ppm=-30, volume_micros=2 * MILLION * PRICE, maker_volume_micros=2 * MILLION * PRICE,
+        today_volume_micros=PRICE,
+    )  # fmt: skip
+    message = event_message(7, 9, scene.last(FeeRatesChanged))
+    assert message == account_pb2.StreamAccountEventsResponse(
+        seq=7, event_time_ns=9,
+        fee_rates=account_pb2.FeeRatesChanged(
+            maker_fee_ppm=-30, volume_micros=2 * MILLION * PRICE, maker_volume_micros=2 * MILLION * PRICE
+        ),
+    )  # fmt: skip

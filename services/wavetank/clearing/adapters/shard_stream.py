@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import grpc
 import structlog
 
-from wavetank.model.fees import NO_OWN_RATE_PPM
+from wavetank.clearing.adapters.wire import own_rate
 from wavetank.model.orders import CommandKind
 from wavetank.model.reason import Reason
 from wavetank.runtime.errors import VenueError
@@ -28,7 +28,7 @@ MAX_WAITING = 100_000
 
 def line_message(line: Line) -> credit_pb2.CreditUpdate:
     """Return a line as it stands on the wire."""
-    update = credit_pb2.CreditUpdate(
+    return credit_pb2.CreditUpdate(
         account_id=line.account_id,
         line_epoch=line.line_epoch,
         line_number=line.line_number,
@@ -49,12 +49,9 @@ def line_message(line: Line) -> credit_pb2.CreditUpdate:
         ],
         mark_time_ns=line.mark_time_ns,
         elsewhere_micros=line.elsewhere_micros,
+        taker_fee_ppm=own_rate(line.fee_rates.taker_fee_ppm),
+        maker_fee_ppm=own_rate(line.fee_rates.maker_fee_ppm),
     )
-    if line.fee_rates.taker_fee_ppm != NO_OWN_RATE_PPM:
-        update.taker_fee_ppm = line.fee_rates.taker_fee_ppm
-    if line.fee_rates.maker_fee_ppm != NO_OWN_RATE_PPM:
-        update.maker_fee_ppm = line.fee_rates.maker_fee_ppm
-    return update
 
 
 def request_message(seq: int, request: MatchingRequested) -> credit_pb2.ConnectResponse:
