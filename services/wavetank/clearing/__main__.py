@@ -11,6 +11,7 @@ import structlog
 from wavetank.clearing.adapters.account import AccountServicer, Withdrawals
 from wavetank.clearing.adapters.account_events import AccountEvents
 from wavetank.clearing.adapters.api_key import ApiKeyServicer
+from wavetank.clearing.adapters.control import ClearingControlServicer
 from wavetank.clearing.adapters.fill_history import FillHistory
 from wavetank.clearing.adapters.instruments_file import listed_instruments
 from wavetank.clearing.adapters.shard_stream import CreditServicer
@@ -32,7 +33,7 @@ from wavetank.runtime.registry import Registry
 from wavetank.runtime.settings import SettingsInvalid
 from wavetank.runtime.snapshot_keeper import SnapshotKeeper
 from wavetank.runtime.snapshots import SnapshotStore
-from wavetank.v1 import account_pb2_grpc, api_key_pb2_grpc, credit_pb2_grpc
+from wavetank.v1 import account_pb2_grpc, api_key_pb2_grpc, clearing_control_pb2_grpc, credit_pb2_grpc
 
 GATHER_MS = 5
 """Wall time in which facts gather: an account gets at most one line in it (PROTOCOL R12), and the shard, whose every
@@ -151,6 +152,11 @@ async def main(config: ClearingConfig, process: Process) -> None:
     )
     server.add(
         api_key_pb2_grpc.add_ApiKeyServiceServicer_to_server, ApiKeyServicer(service), "wavetank.v1.ApiKeyService"
+    )
+    server.add(
+        clearing_control_pb2_grpc.add_ClearingControlServiceServicer_to_server,
+        ClearingControlServicer(service),
+        "wavetank.v1.ClearingControlService",
     )
     credit = CreditServicer(service)
     server.add(credit_pb2_grpc.add_CreditServiceServicer_to_server, credit, "wavetank.v1.CreditService")

@@ -16,6 +16,7 @@ from wavetank.cli.run_directory import VenueFile
 from wavetank.v1 import (
     account_pb2_grpc,
     api_key_pb2_grpc,
+    clearing_control_pb2_grpc,
     directory_pb2,
     directory_pb2_grpc,
     market_data_pb2_grpc,
@@ -78,6 +79,7 @@ class VenueConnection:
         self.market_data = market_data_pb2_grpc.MarketDataServiceStub(self._shards[0])
         self.accounts = account_pb2_grpc.AccountServiceStub(self._channels["clearing"])
         self.keys = api_key_pb2_grpc.ApiKeyServiceStub(self._channels["clearing"])
+        self.clearing_control = clearing_control_pb2_grpc.ClearingControlServiceStub(self._channels["clearing"])
         self.faults = oracle_control_pb2_grpc.OracleControlServiceStub(self._channels["oracle"])
 
     def market_data_of(self, instrument_id: int) -> market_data_pb2_grpc.MarketDataServiceStub:

@@ -11,10 +11,11 @@ import typer
 
 from wavetank.cli.connection import VenueConnection
 from wavetank.cli.failure import CommandFailed, ExitCode
-from wavetank.cli.options import DIRECTORY, AsJson, Directory
+from wavetank.cli.options import DIRECTORY, AsJson, Directory, duration
 from wavetank.cli.run_directory import RunDirectory
 from wavetank.cli.screen import print_json, results
-from wavetank.v1 import directory_pb2, instrument_pb2, matching_control_pb2
+from wavetank.cli.times import show_duration
+from wavetank.v1 import clearing_control_pb2, directory_pb2, instrument_pb2, matching_control_pb2
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -47,12 +48,13 @@ def instrument(
     context: typer.Context,
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Which instrument.")],
 ) -> None:
-    """Move an instrument from one state to another.
+    """Move an instrument from one state to another, or change its terms.
 
     Examples:
       wavetank instrument BTC state halted
       wavetank instrument BTC state auction     (then `... state trading` trades at one price)
       wavetank instrument ETH state reduce-only --json
+      wavetank instrument BTC funding 10m
     """
     context.obj = symbol
 
@@ -73,15 +75,7 @@ def set_state(
       wavetank instrument BTC state trading --json
     """
     with VenueConnection(RunDirectory(directory).running()) as connection:
-        listed = connection.call(connection.directory.GetDirectory, directory_pb2.GetDirectoryRequest()).instruments
-        symbols = {one.symbol.upper(): one for one in listed}
-        found = symbols.get(str(context.obj).upper())
-        if found is None:
-            raise CommandFailed(
-                f"no instrument {context.obj!r}",
-                hint=f"listed are: {', '.join(one.symbol for one in listed) or 'none'}",
-                code=ExitCode.USAGE,
-            )
+        found = _find(connection, str(context.obj))
         request = matching_control_pb2.SetInstrumentStateRequest(
             instrument_id=found.instrument_id,
             state=instrument_pb2.InstrumentState.Value(f"INSTRUMENT_STATE_{state.name}"),
@@ -95,3 +89,49 @@ def set_state(
     results().print(f"[green]{found.symbol}[/] was {previous} and is {state}: {MEANINGS[state]}")
     if state is State.AUCTION:
         results().print(f"  trade at one price with [cyan]wavetank instrument {found.symbol} state trading[/]")
+
+
+@app.command("funding")
+def set_funding_interval(
+    context: typer.Context,
+    interval: Annotated[
+        int, typer.Argument(parser=duration, metavar="TIME", help="Venue time between two payments, a second to a day.")
+    ],
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Set how often funding is paid, from now on.
+
+    An interval below an hour stands for one: it pays the rate of an hour.
+
+    Examples:
+      wavetank instrument BTC funding 10m
+      wavetank instrument BTC funding 1h --json
+    """
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        found = _find(connection, str(context.obj))
+        request = clearing_control_pb2.SetFundingIntervalRequest(
+            instrument_id=found.instrument_id, funding_interval_ns=interval
+        )
+        answer = connection.call(connection.clearing_control.SetFundingInterval, request)
+    if as_json:
+        document = {"funding_interval_ns": interval, "previous_interval_ns": answer.previous_interval_ns}
+        print_json({"instrument": found.symbol, **document, "seq": answer.seq})
+        return
+    results().print(
+        f"[green]{found.symbol}[/] pays funding every {show_duration(interval)}; it was every "
+        f"{show_duration(answer.previous_interval_ns)}"
+    )
+
+
+def _find(connection: VenueConnection, symbol: str) -> instrument_pb2.Instrument:
+    listed = connection.call(connection.directory.GetDirectory, directory_pb2.GetDirectoryRequest()).instruments
+    symbols = {one.symbol.upper(): one for one in listed}
+    found = symbols.get(symbol.upper())
+    if found is None:
+        raise CommandFailed(
+            f"no instrument {symbol!r}",
+            hint=f"listed are: {', '.join(one.symbol for one in listed) or 'none'}",
+            code=ExitCode.USAGE,
+        )
+    return found

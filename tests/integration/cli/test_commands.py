@@ -119,6 +119,22 @@ def test_an_instrument_is_halted_and_trades_again(venue: VenueProcess) -> None:
     assert (again["previous_state"], again["seq"] > halted["seq"]) == ("halted", True)
 
 
+def test_a_funding_interval_is_set_and_every_service_follows(venue: VenueProcess) -> None:
+    answer = told(venue, "instrument", "sol", "funding", "10m")
+    assert (answer["instrument"], answer["previous_interval_ns"]) == ("SOL", 3_600_000_000_000)
+
+    def shown() -> bool:
+        funding = {each["symbol"]: each["funding"] for each in told(venue, "status")["instruments"]}
+        return bool(funding["SOL"].endswith("% per 10m 00s") and funding["BTC"].endswith("% per 1h 00m"))
+
+    eventually(shown, 10.0)
+    taken_over = "oracle prices SOL from here on, with funding every 10m 00s"
+    eventually(lambda: taken_over in run(venue, "log").stdout, 10.0)
+    refused = run(venue, "instrument", "sol", "funding", "25h")
+    assert refused.exit_code == 4
+    told(venue, "instrument", "sol", "funding", "1h")
+
+
 def test_a_fault_is_set_listed_and_cleared(venue: VenueProcess) -> None:
     fault = told(venue, "fault", "set", "lag", "eth", "--lag", "30s", "--consumer", "clearing")
     assert (fault["kind"], fault["instruments"], fault["consumers"], fault["lag_ns"]) == (

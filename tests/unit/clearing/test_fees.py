@@ -14,8 +14,7 @@ from wavetank.model.events.clearing import (
     FeeDayBegan,
     FeeRatesChanged,
     FeeScheduleSet,
-    FeeTierSet,
-    MakerRebateSet,
+    FeeStepSet,
 )
 from wavetank.model.fees import NO_OWN_RATE_PPM, NO_OWN_RATES, FeeRates
 from wavetank.v1 import account_pb2
@@ -216,8 +215,9 @@ def test_what_a_liquidation_takes_earns_no_tier_but_what_its_makers_trade_does()
 def test_the_log_says_by_which_schedule_rates_go() -> None:
     scene, *_ = scene_of()
     assert scene.last(FeeScheduleSet) == FeeScheduleSet(0, 0, DAY_NS, 14, 6, 3)
-    assert scene.all(FeeTierSet)[0] == FeeTierSet(0, 0, 5_000_000 * MICROS, 400, 120, 1)
-    assert scene.all(MakerRebateSet)[2] == MakerRebateSet(0, 0, 30_000, -30, 3)
+    steps = scene.all(FeeStepSet)
+    assert (len(steps), steps[0]) == (9, FeeStepSet(0, 0, 5_000_000 * MICROS, 0, 400, 120, 1, 0))
+    assert steps[8] == FeeStepSet(0, 0, 0, 30_000, NO_OWN_RATE_PPM, -30, 3, 1)
     # The same one again is no news; another one is, and no tiers at all are a schedule too.
     scene.restart()
     assert len(scene.all(FeeScheduleSet)) == 1

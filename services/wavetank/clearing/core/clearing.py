@@ -17,6 +17,7 @@ from wavetank.clearing.core.credit import Lines
 from wavetank.clearing.core.health import AccountKind, HealthBand
 from wavetank.clearing.core.shares import Shares
 from wavetank.clearing.core.state import State
+from wavetank.clearing.core.terms import Terms
 from wavetank.clearing.core.vault import dispose
 from wavetank.clearing.core.waterfall.driver import Waterfall
 from wavetank.model.events import clearing as events
@@ -68,6 +69,7 @@ class Clearing:
         self.booking = Booking(self.state, self._emit, self.waterfall)
         self.shares = Shares(self.state, self._emit, self.lines)
         self.bank = Bank(self.state, self._emit, self.lines, self.shares)
+        self.terms = Terms(self.state, self._emit)
         self._shard = 0
         """The shard whose facts are being counted."""
         self._fresh: set[int] = set()

@@ -18,11 +18,10 @@ from wavetank.model.events.clearing import (
     FeeDayBegan,
     FeeRatesChanged,
     FeeScheduleSet,
-    FeeTierSet,
+    FeeStepSet,
     FillRole,
-    MakerRebateSet,
 )
-from wavetank.model.fees import LARGEST_FEE_PPM, NO_OWN_RATES, FeeRates
+from wavetank.model.fees import LARGEST_FEE_PPM, NO_OWN_RATE_PPM, NO_OWN_RATES, FeeRates
 from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID
 from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import OrderFlag
@@ -113,8 +112,11 @@ class FeeSchedule:
         """Return the events that set the schedule."""
         return [
             FeeScheduleSet(0, 0, self.day_ns, self.window_days, len(self.tiers), len(self.rebates)),
-            *(FeeTierSet(0, 0, *tier, number) for number, tier in enumerate(self.tiers, 1)),
-            *(MakerRebateSet(0, 0, *rebate, number) for number, rebate in enumerate(self.rebates, 1)),
+            *(FeeStepSet(0, 0, tier[0], 0, *tier[1:], number, 0) for number, tier in enumerate(self.tiers, 1)),
+            *(
+                FeeStepSet(0, 0, 0, share_ppm, NO_OWN_RATE_PPM, maker_ppm, number, 1)
+                for number, (share_ppm, maker_ppm) in enumerate(self.rebates, 1)
+            ),
         ]
 
     def tier_of(self, volume_micros: int) -> int:
@@ -168,8 +170,9 @@ class Fees:
     """Days of the window, by the venue time of their first fill."""
     _window: dict[int, list[int]] = field(default_factory=dict)
     """Sums over them."""
-    _listed: list[FeeScheduleSet | FeeTierSet | MakerRebateSet] = field(default_factory=list)
-    """Of a schedule that is being set, what has come so far."""
+    _head: FeeScheduleSet | None = None
+    """A schedule that is being set, until its last step has come."""
+    _steps: list[FeeStepSet] = field(default_factory=list)
 
     # Questions
 
@@ -203,7 +206,7 @@ class Fees:
 
     # Changes
 
-    def listed(self, event: FeeScheduleSet | FeeTierSet | MakerRebateSet) -> None:
+    def scheduled(self, event: FeeScheduleSet | FeeStepSet) -> None:
         """Take a part of a schedule over; once it is whole it is the one to go by.
 
         Raises:
@@ -211,29 +214,23 @@ class Fees:
 
         """
         if isinstance(event, FeeScheduleSet):
-            self._listed = []
-        elif not self._listed:
+            self._head, self._steps = event, []
+        else:
+            self._steps.append(event)
+        head = self._head
+        if head is None:
             message = f"{event} belongs to no schedule"
             raise InvariantBroken(message)
-        self._listed.append(event)
-        head = self._listed[0]
-        assert isinstance(head, FeeScheduleSet), "a schedule's parts stand behind its head"
-        if len(self._listed) == 1 + head.tier_count + head.rebate_count:
+        if len(self._steps) == head.tier_count + head.rebate_count:
+            tiers = [step for step in self._steps if not step.is_rebate]
+            rebates = [step for step in self._steps if step.is_rebate]
             self.schedule = FeeSchedule(
-                tiers=tuple(
-                    FeeTier(part.above_micros, part.taker_fee_ppm, part.maker_fee_ppm)
-                    for part in self._listed
-                    if isinstance(part, FeeTierSet)
-                ),
-                rebates=tuple(
-                    MakerRebate(part.above_share_ppm, part.maker_fee_ppm)
-                    for part in self._listed
-                    if isinstance(part, MakerRebateSet)
-                ),
+                tiers=tuple(FeeTier(step.above_micros, step.taker_fee_ppm, step.maker_fee_ppm) for step in tiers),
+                rebates=tuple(MakerRebate(step.above_share_ppm, step.maker_fee_ppm) for step in rebates),
                 window_days=head.window_days,
                 day_ns=head.day_ns,
             )
-            self._listed = []
+            self._head, self._steps = None, []
 
     def count(self, event: FillBooked, now_ns: int) -> None:
         """Count a fill of a client's order; what a liquidation takes and what is transferred counts for nobody."""

@@ -608,8 +608,9 @@ class State:
 
     @apply.register(events.AdlRanked)
     @apply.register(events.Deleveraged)
+    @apply.register(events.FundingIntervalSet)
     def _(self, _event: Event, _seq: int, _now_ns: int) -> None:
-        # Told for the record: the legs they speak of are booked by their own events.
+        # Told for the record: the legs and the listing they speak of come by their own events.
         return
 
     @apply.register
@@ -652,12 +653,9 @@ class State:
         self.venue_is_open = bool(event.is_open)
 
     @apply.register(events.FeeScheduleSet)
-    @apply.register(events.FeeTierSet)
-    @apply.register(events.MakerRebateSet)
-    def _(
-        self, event: events.FeeScheduleSet | events.FeeTierSet | events.MakerRebateSet, _seq: int, _now_ns: int
-    ) -> None:
-        self.fees.listed(event)
+    @apply.register(events.FeeStepSet)
+    def _(self, event: events.FeeScheduleSet | events.FeeStepSet, _seq: int, _now_ns: int) -> None:
+        self.fees.scheduled(event)
 
     @apply.register
     def _(self, event: events.FeeDayBegan, _seq: int, _now_ns: int) -> None:

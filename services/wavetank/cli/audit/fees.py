@@ -38,8 +38,8 @@ class FeeRates:
         """Begin before the first schedule."""
         self._findings = findings
         self._schedule: events.FeeScheduleSet | None = None
-        self._tiers: list[events.FeeTierSet] = []
-        self._rebates: list[events.MakerRebateSet] = []
+        self._tiers: list[events.FeeStepSet] = []
+        self._rebates: list[events.FeeStepSet] = []
         self._days: list[Day] = []
         self._today: Day | None = None
         self._began_ns = 0
@@ -53,10 +53,8 @@ class FeeRates:
         match event:
             case events.FeeScheduleSet():
                 self._schedule, self._tiers, self._rebates = event, [], []
-            case events.FeeTierSet():
-                self._tiers.append(event)
-            case events.MakerRebateSet():
-                self._rebates.append(event)
+            case events.FeeStepSet():
+                (self._rebates if event.is_rebate else self._tiers).append(event)
             case events.FillBooked():
                 self._filled(now_ns, event)
             case events.FeeDayBegan():

@@ -16,10 +16,11 @@ from wavetank.model.events.clearing import (
     FeeDayBegan,
     FeeRatesChanged,
     FeeScheduleSet,
-    FeeTierSet,
+    FeeStepSet,
     FillBooked,
     FillRole,
     FundingBooked,
+    FundingIntervalSet,
     FundingTickBooked,
     HealthBandChanged,
     InstrumentListed,
@@ -29,7 +30,6 @@ from wavetank.model.events.clearing import (
     LiquidationStarted,
     LiquidationStepped,
     LiquidationTested,
-    MakerRebateSet,
     MarginTierListed,
     MatchingAnswered,
     MatchingRequested,
@@ -288,19 +288,24 @@ def _fees_set(_say: Speaker, event: FeeScheduleSet) -> str:
     )
 
 
-@TELLERS.of(FeeTierSet)
-def _tier_set(_say: Speaker, event: FeeTierSet) -> str:
+@TELLERS.of(FeeStepSet)
+def _fee_step_set(_say: Speaker, event: FeeStepSet) -> str:
+    if event.is_rebate:
+        return (
+            f"rebate {event.number}: above {show_ratio(event.above_share_ppm * 10**6)} of what makers trade they pay "
+            f"{show_rate(event.maker_fee_ppm)}"
+        )
     return (
-        f"fee tier {event.tier}: above {show_dollars(event.above_micros)} takers pay "
+        f"fee tier {event.number}: above {show_dollars(event.above_micros)} takers pay "
         f"{show_rate(event.taker_fee_ppm)}, makers {show_rate(event.maker_fee_ppm)}"
     )
 
 
-@TELLERS.of(MakerRebateSet)
-def _rebate_set(_say: Speaker, event: MakerRebateSet) -> str:
+@TELLERS.of(FundingIntervalSet)
+def _interval_set(say: Speaker, event: FundingIntervalSet) -> str:
     return (
-        f"rebate {event.rebate}: above {show_ratio(event.above_share_ppm * 10**6)} of what makers trade they pay "
-        f"{show_rate(event.maker_fee_ppm)}"
+        f"funding of {say.symbol(event.instrument_id)} is paid every {show_duration(event.funding_interval_ns)}, no "
+        f"longer every {show_duration(event.previous_interval_ns)}; set by key {event.key_id.decode()}"
     )
 
 

@@ -562,30 +562,34 @@ class FeeScheduleSet:
     rebate_count: int
 
 
-@record(263, "qqqB")
+@record(263, "qqqqBB")
 @dataclass(frozen=True, slots=True)
-class FeeTierSet:
-    """One tier of the schedule set before it."""
+class FeeStepSet:
+    """One tier or one rebate of the schedule set before it."""
 
     instrument_id: int
     account_id: int
     above_micros: int
-    """Begins where the volume of the window is larger."""
+    """A tier begins where the volume of the window is larger; 0 for a rebate."""
+    above_share_ppm: int
+    """A rebate begins where the maker's part of all that makers traded is larger; 0 for a tier."""
     taker_fee_ppm: int
+    """`NO_OWN_RATE_PPM` for a rebate."""
     maker_fee_ppm: int
-    tier: int
-    """From 1."""
+    number: int
+    """Which tier, or which rebate, from 1."""
+    is_rebate: int
 
 
-@record(264, "qqB")
+@record(264, "qq16s")
 @dataclass(frozen=True, slots=True)
-class MakerRebateSet:
-    """One rebate of the schedule set before it."""
+class FundingIntervalSet:
+    """Somebody set the time between two funding payments; the instrument's listing follows anew (FUND-020)."""
 
     instrument_id: int
     account_id: int
-    above_share_ppm: int
-    """Begins where the maker's part of all that makers traded is larger."""
-    maker_fee_ppm: int
-    rebate: int
-    """From 1."""
+    """Account of the key; 0 for none."""
+    previous_interval_ns: int
+    funding_interval_ns: int
+    key_id: bytes
+    """The author: public part of the key that asked."""

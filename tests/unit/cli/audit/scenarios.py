@@ -92,6 +92,7 @@ def busy_days() -> Venue:
     venue.order(alice, SELL, 1_000_000, 100)
     venue.later(10)
     venue.order(bob, BUY, 1_000_000, 50)
+    venue.set_funding_interval(600 * SECOND_NS)
     venue.later(60)
     venue.order(bob, BUY, 1_000_000, 50)
     venue.sample()

@@ -321,8 +321,10 @@ BUSY: dict[str, Plant] = {
     "a day is passed over": lambda b: without(b, c.FeeDayBegan),
     "a window is longer": lambda b: changed(b, c.FeeDayBegan, window_began_ns=lambda e: e.window_began_ns - 10**10),
     "makers traded something else": lambda b: changed(b, c.FeeDayBegan, venue_volume_micros=1),
-    "a threshold is another": lambda b: changed(b, c.FeeTierSet, above_micros=10**10),
-    "a share is another": lambda b: changed(b, c.MakerRebateSet, lambda e: e.rebate == 2, above_share_ppm=10**6),
+    "a threshold is another": lambda b: changed(b, c.FeeStepSet, above_micros=10**10),
+    "a share is another": lambda b: changed(
+        b, c.FeeStepSet, lambda e: e.above_share_ppm == 250_000, above_share_ppm=10**6
+    ),
     "a shard charges what was never granted": lambda b: changed(b, m.FeeRatesApplied, taker_fee_ppm=1),
     "a shard charges what it was not told to": lambda b: without(b, m.FeeRatesApplied, lambda e: e.account_id == BOB),
 }
@@ -333,6 +335,12 @@ BUSY: dict[str, Plant] = {
 def test_an_offence_against_the_fees_is_named(name: str) -> None:
     findings = audit_batches(BUSY[name](copies(_busy())))
     assert Rule.FEE_010.id in rules_of(findings)
+
+
+@pytest.mark.spec("INV-040")
+def test_a_funding_interval_that_nobody_set_is_named() -> None:
+    findings = audit_batches(without(copies(_busy()), c.FundingIntervalSet))
+    assert Rule.INV_040.id in rules_of(findings)
 
 
 @pytest.mark.spec("INV-010", "INV-020", "INV-030", "INV-040", "INV-050", "INV-090")
