@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from wavetank.clearing.adapters.shard_stream import line_message, request_message
 from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.clearing import Clearing
+from wavetank.clearing.core.fees import FeeSchedule, FeeTier
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import dump, load, state_hash
 from wavetank.clearing.core.state import State
@@ -24,7 +25,7 @@ from wavetank.matching.core import commands
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.matching.wire import credit_line, request_command
-from wavetank.model.events.clearing import Deposited, ShareMoved, Withdrawn
+from wavetank.model.events.clearing import Deposited, FeeRatesChanged, ShareMoved, Withdrawn
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
 from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
@@ -39,7 +40,14 @@ if TYPE_CHECKING:
 SHARDS = 2
 PRICE = 100
 ENGINE = EngineSettings(credit_ttl_ns=10**6)
-CLEARING = ClearingSettings(share_dwell_ns=4, stale_after_ns=10**9, vault_step_ns=50)
+# Days pass all the time, and rates fall and never rise again: they follow what was traded since the beginning.
+FEES = FeeSchedule(
+    tiers=(FeeTier(2_000, 7_000, 4_000), FeeTier(20_000, 3_333, 0), FeeTier(100_000, 2_000, -1_500)),
+    rebates=(),
+    window_days=366,
+    day_ns=10,
+)
+CLEARING = ClearingSettings(share_dwell_ns=4, stale_after_ns=10**9, vault_step_ns=50, fees=FEES)
 # Wide limits, high fees and a second tier: what is tested is credit, not the limits.
 INSTRUMENTS = tuple(
     Instrument(
@@ -254,6 +262,8 @@ class Schedule:
                 self.seen["withdrawals"] += 1
             case ShareMoved():
                 self.seen["moves" if event.amount_micros else "returned moves"] += 1
+            case FeeRatesChanged():
+                self.seen["fee rates"] += 1
             case _:
                 pass
 

@@ -28,6 +28,7 @@ from tests.model.matching_inputs import (
     Wait,
     has,
 )
+from wavetank.model.fees import NO_OWN_RATE_PPM, NO_OWN_RATES, FeeRates
 from wavetank.model.orders import InstrumentState, LineStatus
 
 
@@ -111,4 +112,22 @@ def random_line(shard: Shard, random: Random, account_id: int) -> Line:
         acknowledge=random.random() < 0.2,
         age_ns=0 if random.random() < 0.95 else BEAT_NS * random.randint(0, 20),
         number_back=2 if random.random() < 0.1 else 0,
+        fee_rates=random_rates(shard, random, account_id),
+    )
+
+
+def random_rates(shard: Shard, random: Random, account_id: int) -> FeeRates:
+    """Return the account's rates, now and then others: above and below the instruments', and rebates."""
+    account = shard.accounts.get(account_id)
+    if account is not None and random.random() < 0.7:
+        return account.rates
+    return random.choice(
+        (
+            NO_OWN_RATES,
+            FeeRates(1_000, 300),
+            FeeRates(2_600, -900),
+            FeeRates(0, -5_000),
+            FeeRates(NO_OWN_RATE_PPM, -1_500),
+            FeeRates(99_999, 99_999),
+        )
     )

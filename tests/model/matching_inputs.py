@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tests.model.matching import Ask, Shard
 from wavetank.matching.core.credit import CreditLine, CreditRow
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.model.fees import NO_OWN_RATES, FeeRates
 from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
 from wavetank.model.orders import InstrumentState, LineStatus
@@ -112,6 +113,7 @@ class Line:
     acknowledge: bool
     age_ns: int
     number_back: int
+    fee_rates: FeeRates = NO_OWN_RATES
 
     def line(self, shard: Shard, now: int, lines_sent: int) -> CreditLine:
         account = shard.accounts.get(self.account_id)
@@ -136,6 +138,7 @@ class Line:
             acknowledge=self.acknowledge,
             rows=tuple(rows),
             mark_time_ns=now - self.age_ns,
+            fee_rates=self.fee_rates,
         )
 
 

@@ -37,6 +37,7 @@ def test_at_a_constant_price_equity_covers_what_both_shards_have_committed(first
     # A schedule in which nothing happens proves nothing.
     assert min(seen["accepted"], seen["moves"], seen["withdrawals"], seen["clearing restarts"]) > 0
     assert min(seen["CREDIT_ELSEWHERE"], seen["shard restarts"], seen["stray lines"], seen["cut streams"]) > 0
+    assert seen["fee rates"] > count // 4
 
 
 @pytest.mark.spec("MRGN-050")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from wavetank.clearing.core.fees import DAY_NS, VENUE_REBATES, VENUE_TIERS, FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
 from wavetank.model.events.clearing import AdlPolicyKind
@@ -69,6 +70,13 @@ class ClearingConfig(ServiceSettings):
     time."""
     answer_timeout_ms: Annotated[int, Field(ge=10, le=60_000)] = 5_000
     """Wall time after which a caller is told that the outcome is unknown."""
+    fee_tiers: tuple[tuple[int, int, int], ...] = VENUE_TIERS
+    """Volume above which a tier begins, its taker and its maker rate in ppm; a JSON list of lists, lowest first."""
+    fee_rebates: tuple[tuple[int, int], ...] = VENUE_REBATES
+    """Part of all that makers traded, in ppm, above which a rebate begins, and the maker rate; as the tiers."""
+    fee_window_days: Annotated[int, Field(ge=1, le=366)] = 14
+    fee_day_ns: Annotated[int, Field(ge=SECOND_NS)] = DAY_NS
+    """How long a day of the fees' window lasts, so that minutes can stand for days."""
 
     @field_validator("bootstrap_key")
     @classmethod
@@ -86,6 +94,18 @@ class ClearingConfig(ServiceSettings):
         # The rules say which settings of the waterfall go together; a refusal there is a fault here.
         self.core_settings()
         return self
+
+    def _check_fees(self) -> ClearingConfig:
+        self._fee_schedule()
+        return self
+
+    def _fee_schedule(self) -> FeeSchedule:
+        return FeeSchedule(
+            tiers=tuple(FeeTier(*tier) for tier in self.fee_tiers),
+            rebates=tuple(MakerRebate(*rebate) for rebate in self.fee_rebates),
+            window_days=self.fee_window_days,
+            day_ns=self.fee_day_ns,
+        )
 
     @property
     def shards(self) -> int:
@@ -115,4 +135,5 @@ class ClearingConfig(ServiceSettings):
             fund_low_micros=self.fund_low_micros,
             cascade_limit_ppm=self.cascade_limit_ppm,
             share_dwell_ns=clock.at_least_wall(self.share_dwell_ns, SECOND_NS // 10),
+            fees=self._fee_schedule(),
         )

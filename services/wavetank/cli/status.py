@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
-from wavetank.cli.amounts import show_price, show_size
+from wavetank.cli.amounts import show_price, show_ratio, show_size
 from wavetank.cli.connection import VenueConnection, is_healthy
 from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.cli.fault import describe_fault
@@ -22,7 +22,7 @@ from wavetank.cli.logs import CLEARING, MATCHING_PREFIX, ORACLE, entries_backwar
 from wavetank.cli.options import DIRECTORY, AsJson, Directory
 from wavetank.cli.run_directory import RunDirectory, VenueFile
 from wavetank.cli.screen import print_json, results
-from wavetank.cli.times import show_instant
+from wavetank.cli.times import show_duration, show_instant
 from wavetank.v1 import account_pb2, directory_pb2, instrument_pb2, market_data_pb2, oracle_control_pb2
 from wavetank.v1.log_pb2 import Inputs
 
@@ -58,6 +58,8 @@ class InstrumentStatus:
     bid: str
     ask: str
     open_interest: str
+    funding: str
+    """Rate predicted for the running interval, as a percentage; positive when longs pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,7 @@ def _instrument_status(connection: VenueConnection, instrument: instrument_pb2.I
         bid=level(answer.book.bids),
         ask=level(answer.book.asks),
         open_interest=show_size(prices.open_interest_lots, decimals),
+        funding=f"{show_ratio(prices.funding_rate_e12)} per {show_duration(instrument.funding_interval_ns)}",
     )
 
 
@@ -230,11 +233,11 @@ def _show(seen: VenueStatus, console: Console) -> None:
         services.add_row(service.name, pid, service.address, health, str(service.epoch), str(service.seq), behind)
     console.print(services)
     prices = Table(title="instruments", title_justify="left")
-    for heading in ("symbol", "index", "mark", "bid", "ask", "open interest"):
+    for heading in ("symbol", "index", "mark", "bid", "ask", "open interest", "predicted funding"):
         prices.add_column(heading, justify="left" if heading == "symbol" else "right")
     for row in seen.instruments:
         mark = f"{row.mark} [red]stale[/]" if row.stale else row.mark
-        prices.add_row(row.symbol, row.index, mark, row.bid, row.ask, row.open_interest)
+        prices.add_row(row.symbol, row.index, mark, row.bid, row.ask, row.open_interest, row.funding)
     console.print(prices)
     accounts = "unknown" if seen.accounts is None else str(seen.accounts)
     kept = "append-only file on" if seen.redis.get("append_only_file") else "no append-only file"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wavetank.matching.core import commands as packed
 from wavetank.matching.core.credit import CreditLine, CreditRow
+from wavetank.model.fees import NO_OWN_RATE_PPM, FeeRates
 from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import LineStatus
 from wavetank.v1 import credit_pb2
@@ -35,6 +36,10 @@ def credit_line(update: credit_pb2.CreditUpdate) -> CreditLine:
             CreditRow(row.instrument_id, row.position_lots, row.margin_price_ticks, row.leverage) for row in update.rows
         ),
         mark_time_ns=update.mark_time_ns,
+        fee_rates=FeeRates(
+            update.taker_fee_ppm if update.HasField("taker_fee_ppm") else NO_OWN_RATE_PPM,
+            update.maker_fee_ppm if update.HasField("maker_fee_ppm") else NO_OWN_RATE_PPM,
+        ),
     )
 
 

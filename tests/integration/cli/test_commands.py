@@ -74,6 +74,8 @@ def test_status_shows_a_healthy_venue(venue: VenueProcess) -> None:
     assert [service["name"] for service in seen["services"]] == ["matching-0", "clearing", "oracle"]
     assert all(service["healthy"] and service["epoch"] >= 1 and service["pid"] for service in seen["services"])
     assert [instrument["symbol"] for instrument in seen["instruments"]] == ["BTC", "ETH", "SOL"]
+    # The rate that the running interval would pay if it ended now (FUND-020).
+    assert all(instrument["funding"].endswith("% per 1h 00m") for instrument in seen["instruments"])
     assert seen["faults"] == []
     assert seen["redis"]["append_only_file"]
     shown = run(venue, "status")
@@ -161,6 +163,22 @@ def test_new_margins_need_a_reason_or_a_preview(venue: VenueProcess) -> None:
     assert run(venue, "operator", "margin", "sol", "--tier", "15", "--preview").exit_code == 2
     refused = run(venue, "operator", "margin", "sol", "--tier", "5:15", "--preview")
     assert (refused.exit_code, "begins at notional 0" in refused.output) == (4, True)
+
+
+def test_a_funding_interval_is_set_and_every_service_follows(venue: VenueProcess) -> None:
+    answer = told(venue, "instrument", "sol", "funding", "10m")
+    assert (answer["instrument"], answer["previous_interval_ns"]) == ("SOL", 3_600_000_000_000)
+
+    def shown() -> bool:
+        funding = {each["symbol"]: each["funding"] for each in told(venue, "status")["instruments"]}
+        return bool(funding["SOL"].endswith("% per 10m 00s") and funding["BTC"].endswith("% per 1h 00m"))
+
+    eventually(shown, 10.0)
+    taken_over = "oracle prices SOL from here on, with funding every 10m 00s"
+    eventually(lambda: taken_over in run(venue, "log").stdout, 10.0)
+    refused = run(venue, "instrument", "sol", "funding", "25h")
+    assert refused.exit_code == 4
+    told(venue, "instrument", "sol", "funding", "1h")
 
 
 def test_a_fault_is_set_listed_and_cleared(venue: VenueProcess) -> None:

@@ -27,7 +27,7 @@ def loss(shard: Shard, order: Order) -> int:
     if order.waits:
         return 0
     beyond = order.price - order.margin_price if order.side == BUY else order.margin_price - order.price
-    rest_fee_e6 = order.remaining * order.price * shard.instruments[order.instrument_id].taker_fee_ppm
+    rest_fee_e6 = order.remaining * order.price * shard.rates(order.account_id, order.instrument_id).taker_fee_ppm
     fee = rounded_up(order.fee_e6 + rest_fee_e6, 10**6) - rounded_up(order.fee_e6, 10**6)
     return order.remaining * max(0, beyond) + fee
 

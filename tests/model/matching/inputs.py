@@ -64,6 +64,9 @@ def apply_credit(shard: Shard, now: int, line: CreditLine) -> bool:
     elif account.line is None or line.as_of_seq >= account.first_uncounted:
         account.first_uncounted = line.as_of_seq + 1
     account.line = line
+    if line.fee_rates != account.rates:
+        account.rates = line.fee_rates
+        shard.emit(events.FeeRatesApplied(0, line.account_id, *line.fee_rates))
     if line.acknowledge:
         account.floor = number
         shard.emit(events.CreditApplied(0, line.account_id, *number, credit.committed(shard, line.account_id)))

@@ -38,10 +38,11 @@ def part(shard: Shard, maker: Order, taker: Order, mode: int) -> None:
 
 def trade(shard: Shard, maker: Order, taker: Order, lots: int, price: int, *, auction: bool = False) -> None:
     """Let two orders trade, with everything that follows from it."""
-    instrument = shard.instruments[taker.instrument_id]
     shard.trades_made += 1
-    maker_fee = fill(shard, maker, lots, price, instrument.maker_fee_ppm)
-    taker_fee = fill(shard, taker, lots, price, 0 if taker.liquidates else instrument.taker_fee_ppm)
+    maker_rate = shard.rates(maker.account_id, maker.instrument_id).maker_fee_ppm
+    taker_rate = 0 if taker.liquidates else shard.rates(taker.account_id, taker.instrument_id).taker_fee_ppm
+    maker_fee = fill(shard, maker, lots, price, maker_rate)
+    taker_fee = fill(shard, taker, lots, price, taker_rate)
     shard.last_prices[taker.instrument_id] = price
     shard.emit(
         events.Traded(

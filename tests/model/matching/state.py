@@ -9,6 +9,7 @@ from operator import attrgetter
 from tests.model.matching.commands import Ask
 from wavetank.matching.core.credit import CreditLine
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.model.fees import NO_OWN_RATES, FeeRates
 from wavetank.model.instrument import Instrument
 from wavetank.model.orders import OrderFlag, OrderState, SelfTradePrevention
 from wavetank.model.reason import Reason
@@ -128,6 +129,8 @@ class Account:
     remembered: list[Order] = field(default_factory=list)
     history: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     """(seq, instrument, lots, value, fee) of every change of a position."""
+    rates: FeeRates = NO_OWN_RATES
+    """Of its own (FEE-010)."""
     deadline: int = 0
     """When its dead-man switch fires; 0 while it is off."""
 
@@ -200,6 +203,14 @@ class Shard:
         """Return the lots by which orders of a side can reduce the position at most."""
         position = self.position(account_id, instrument_id)
         return max(0, position if side == SELL else -position)
+
+    def rates(self, account_id: int, instrument_id: int) -> FeeRates:
+        """Return what an account pays in an instrument: the lower of the instrument's rates and its own (FEE-010)."""
+        instrument = self.instruments[instrument_id]
+        own = self.accounts[account_id].rates if account_id in self.accounts else NO_OWN_RATES
+        return FeeRates(
+            min(instrument.taker_fee_ppm, own.taker_fee_ppm), min(instrument.maker_fee_ppm, own.maker_fee_ppm)
+        )
 
     def open_interest(self, instrument_id: int) -> int:
         return sum(max(0, account.positions.get(instrument_id, 0)) for account in self.accounts.values())

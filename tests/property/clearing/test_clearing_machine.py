@@ -14,10 +14,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.model.naive_fees import DAY_SECONDS, REBATES, TIERS, WINDOW_DAYS, NaiveFees
 from tests.model.naive_ledger import FUND, NaiveLedger
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene, clients
 from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.escalation import OFFERED
+from wavetank.clearing.core.fees import FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.operator import Author
 from wavetank.clearing.core.settings import SECOND_NS, STAGE_ORDERS, ClearingSettings
 from wavetank.model.events.clearing import (
@@ -44,6 +46,12 @@ if TYPE_CHECKING:
 
 INSTRUMENTS = st.sampled_from([BTC, ETH])
 START_TICKS = {BTC: 1_000_000, ETH: 400_000}
+SCHEDULE = FeeSchedule(
+    tiers=tuple(FeeTier(dollars * MICROS, taker, maker) for dollars, taker, maker in TIERS),
+    rebates=tuple(MakerRebate(int(share * 10**6), rate) for share, rate in REBATES),
+    window_days=WINDOW_DAYS,
+    day_ns=DAY_SECONDS * SECOND_NS,
+)
 MOST_EVENTS = 400
 """One fact never leads to more events than this with so few accounts; a loop would."""
 MOST_ROUNDS = 300
@@ -89,10 +97,12 @@ class ClearingMachine(RuleBasedStateMachine):
                 escalation_wait_ns=wait * SECOND_NS,
                 fund_low_micros=10_000 * MICROS * (wait > 0),
                 cascade_limit_ppm=2_000_000 * (wait > 0),
+                fees=SCHEDULE,
             ),
             fund_micros=fund_dollars * MICROS,
         )
         self.paper = NaiveLedger()
+        self.fees = NaiveFees()
         self.paper.deposit(FUND, fund_dollars * MICROS)
         self.read = len(self.scene.log)
         self.holds: dict[int, int] = {}
@@ -132,6 +142,7 @@ class ClearingMachine(RuleBasedStateMachine):
         price = max(1, self.ticks(instrument_id) * (10**6 + off_ppm) // 10**6)
         lots = sign * max(1, abs(self.scene.cash(taker)) * leverage // price // 2)
         self.paper.trade(instrument_id, taker, maker, lots, price, taker_fee=taker_fee, maker_fee=maker_fee)
+        self.fees.trade(self.scene.now_ns, taker, maker, abs(lots) * price)
         self.scene.trade(instrument_id, taker, maker, lots, price, taker_fee=taker_fee, maker_fee=maker_fee)
 
     @precondition(lambda self: len(self.free()) >= 2)
@@ -329,6 +340,7 @@ class ClearingMachine(RuleBasedStateMachine):
             for part in (first, lots - first):
                 if part:
                     self.paper.trade(instrument_id, taker, maker, sign * part, price, taker_fee=0, maker_fee=part // 7)
+                    self.fees.trade(self.scene.now_ns, taker, maker, part * price, liquidation=True)
                     facts.append(
                         self.scene.traded(
                             instrument_id, taker, maker, sign * part, price, maker_fee=part // 7, liquidation=True
@@ -416,6 +428,14 @@ class ClearingMachine(RuleBasedStateMachine):
             assert costs[instrument_id] == self.paper.realised[instrument_id]
 
     @invariant()
+    def rates_are_those_on_paper(self) -> None:
+        if not hasattr(self, "paper"):
+            return
+        for account in clients(self.scene):
+            rates = self.scene.state.fees.rates_of(account.account_id)
+            assert rates == self.fees.rates(account.account_id, self.scene.now_ns)
+
+    @invariant()
     def liquidations_are_under_way_or_wait(self) -> None:
         if not hasattr(self, "paper"):
             return
@@ -478,5 +498,5 @@ ClearingMachine.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 TestClearing = pytest.mark.spec(
-    "INV-010", "INV-020", "INV-030", "INV-040", "INV-050", "INV-060", "INV-070", "INV-090", "INV-100"
+    "FEE-010", "INV-010", "INV-020", "INV-030", "INV-040", "INV-050", "INV-060", "INV-070", "INV-090", "INV-100"
 )(ClearingMachine.TestCase)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import grpc
 import structlog
 
+from wavetank.clearing.adapters.wire import own_rate
 from wavetank.model.orders import CommandKind
 from wavetank.model.reason import Reason
 from wavetank.runtime.errors import VenueError
@@ -48,6 +49,8 @@ def line_message(line: Line) -> credit_pb2.CreditUpdate:
         ],
         mark_time_ns=line.mark_time_ns,
         elsewhere_micros=line.elsewhere_micros,
+        taker_fee_ppm=own_rate(line.fee_rates.taker_fee_ppm),
+        maker_fee_ppm=own_rate(line.fee_rates.maker_fee_ppm),
     )
 
 

@@ -9,6 +9,7 @@ from wavetank.clearing.core.adl_lights import adl_lights
 from wavetank.clearing.core.credit import withdrawable_micros
 from wavetank.clearing.core.valuation import liquidation_price
 from wavetank.model.events import clearing as events
+from wavetank.model.fees import NO_OWN_RATE_PPM
 from wavetank.v1 import account_pb2, reason_pb2
 
 if TYPE_CHECKING:
@@ -53,6 +54,23 @@ def account_message(state: State, account: Account) -> account_pb2.Account:
         withdrawable_micros=withdrawable_micros(state, account),
         health_band=account_pb2.HealthBand.ValueType(account.band),
         held_micros=account.hold.amount_micros if account.hold is not None else 0,
+        fees=_fees_message(state, account.account_id),
+    )
+
+
+def own_rate(rate_ppm: int) -> int | None:
+    """Return a rate of an account's own as it stands on the wire: absent where the instrument's applies."""
+    return None if rate_ppm == NO_OWN_RATE_PPM else rate_ppm
+
+
+def _fees_message(state: State, account_id: int) -> account_pb2.AccountFees:
+    rates, traded = state.fees.rates_of(account_id), state.fees.traded(account_id)
+    return account_pb2.AccountFees(
+        taker_fee_ppm=own_rate(rates.taker_fee_ppm),
+        maker_fee_ppm=own_rate(rates.maker_fee_ppm),
+        volume_micros=sum(traded),
+        maker_volume_micros=traded.maker_micros,
+        today_volume_micros=sum(state.fees.traded_today(account_id)),
     )
 
 
@@ -135,6 +153,15 @@ def event_message(seq: int, time_ns: int, event: Event) -> account_pb2.StreamAcc
             message.deleveraged.delta_lots = event.delta_lots
             message.deleveraged.value_micros = event.value_micros
             message.deleveraged.given_up_micros = event.given_up_micros
+        case events.FeeRatesChanged():
+            message.fee_rates.CopyFrom(
+                account_pb2.FeeRatesChanged(
+                    taker_fee_ppm=own_rate(event.taker_fee_ppm),
+                    maker_fee_ppm=own_rate(event.maker_fee_ppm),
+                    volume_micros=event.volume_micros,
+                    maker_volume_micros=event.maker_volume_micros,
+                )
+            )
         case events.LiquidationEnded():
             message.liquidation_ended.liquidation_id = event.liquidation_id
             message.liquidation_ended.equity_micros = event.equity_micros

@@ -20,6 +20,7 @@ from wavetank.clearing.core.health import AccountKind, HealthBand
 from wavetank.clearing.core.operator import Operator
 from wavetank.clearing.core.shares import Shares
 from wavetank.clearing.core.state import State, WaterfallTerms
+from wavetank.clearing.core.terms import Terms
 from wavetank.clearing.core.valuation import health_band
 from wavetank.clearing.core.vault import dispose
 from wavetank.clearing.core.waterfall.driver import Waterfall
@@ -68,6 +69,7 @@ class Clearing:
         self.bank = Bank(self.state, self._emit, self.lines, self.shares)
         self.operator = Operator(self.state, self._emit, self.bank, self._review_holders)
         self.escalations = Escalations(self.state, self._emit, self.operator, self._resume)
+        self.terms = Terms(self.state, self._emit)
         self._shard = 0
         """The shard whose facts are being counted."""
         self._fresh: set[int] = set()
@@ -101,6 +103,12 @@ class Clearing:
     def _at(self, now_ns: int) -> None:
         """Let time come to an input's, which first ends the waits that last no longer (PROTOCOL 4)."""
         self._now_ns = max(self._now_ns, now_ns)
+        day = self.state.fees.day_to_begin(self._now_ns)
+        if day is not None:
+            # Before anything of the new day is counted (FEE-010).
+            self._emit(day)
+            for change in list(self.state.fees.reviews()):
+                self._emit(change)
         if self.state.escalations and self.escalations.expire(self._now_ns):
             self._review_touched()
 
@@ -158,6 +166,9 @@ class Clearing:
         if terms != self.state.waterfall:
             self._emit(events.WaterfallSet(instrument_id=0, account_id=0, **asdict(terms)))
         self.bank.open_venue_accounts(fund_deposit_micros)
+        if self.state.fees.schedule != self.state.settings.fees:
+            for event in self.state.settings.fees.listing():
+                self._emit(event)
         for instrument in instruments:
             if instrument.instrument_id not in self.state.instruments:
                 shard = (placed or {}).get(instrument.symbol, self._emptiest_shard())
@@ -192,7 +203,10 @@ class Clearing:
         last_seq = first_seq + len(records) // RECORD_BYTES - 1
         seq = max(first_seq, seqs[shard] + 1)
         while seq <= last_seq:
+            had_traded = self.state.ledger.has_traded
             seq = first_seq + self._counter.run(records, seq - first_seq, first_seq, shard)
+            if self.state.ledger.has_traded and not had_traded:
+                self.state.fees.trades_from(self._now_ns)
             self._take_booked()
             if seq <= last_seq:
                 seqs[shard] = seq

@@ -9,6 +9,8 @@ from wavetank.clearing.core.records cimport Traded
 cdef class Counter:
     cdef Ledger ledger
     cdef bint is_decided[65536]
+    cdef int64_t first_client_id
+    cdef int liquidation
     cdef vector[char] told
     cdef vector[int32_t] concerned
 

@@ -13,12 +13,16 @@ from wavetank.clearing.core.records cimport (
     FILL_BOOKED,
     ORDER_AMENDED,
     ORDER_CANCELLED,
+    FEE_RATES_APPLIED,
     RECORD_BYTES,
     TRADED,
     FillBooked,
     Head,
     Traded,
 )
+
+from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID
+from wavetank.model.orders import OrderFlag
 
 cdef enum:
     # `Side.BUY`, and `FillRole`.
@@ -39,6 +43,8 @@ cdef class Counter:
 
     def __init__(self, Ledger ledger, decided):
         self.ledger = ledger
+        self.first_client_id = FIRST_CLIENT_ACCOUNT_ID
+        self.liquidation = int(OrderFlag.LIQUIDATION)
         memset(self.is_decided, 0, sizeof(self.is_decided))
         for kind in decided:
             self.is_decided[kind] = True
@@ -68,7 +74,7 @@ cdef class Counter:
             if head.kind == TRADED:
                 if not self.book(<const Traded*>head, first_seq + index):
                     return index
-            elif head.kind == ORDER_CANCELLED or head.kind == ORDER_AMENDED:
+            elif head.kind in (ORDER_CANCELLED, ORDER_AMENDED, FEE_RATES_APPLIED):
                 # The account may have less committed there than the shard said last.
                 found = ledger.row_of.find(head.account_id)
                 if found != ledger.row_of.end():
@@ -122,6 +128,8 @@ cdef class Counter:
         told.cash_after_micros = ledger.rows[row].cash_micros
         told.role = role
         told.flags = trade.taker_flags
+        if told.head.account_id >= self.first_client_id and not (is_taker and trade.taker_flags & self.liquidation):
+            ledger.count_traded(row, role - TAKER, value)
         if not ledger.rows[row].is_reviewed:
             ledger.rows[row].is_reviewed = True
             self.concerned.push_back(row)

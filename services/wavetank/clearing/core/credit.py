@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from wavetank.model.fees import NO_OWN_RATES, FeeRates
+
 if TYPE_CHECKING:
     from wavetank.clearing.core.state import Account, State
     from wavetank.model.orders import LineStatus
@@ -41,6 +43,8 @@ class Line(NamedTuple):
     elsewhere_micros: int = 0
     """What other shards can spare (PROTOCOL R9)."""
     shard: int = 0
+    fee_rates: FeeRates = NO_OWN_RATES
+    """The account's own (FEE-010)."""
 
 
 class Standing(NamedTuple):
@@ -190,8 +194,20 @@ class Lines:
         # What is elsewhere only tells which refusal an order gets, so small changes of it may wait.
         if abs(draft.elsewhere_micros - before.elsewhere_micros) > before.elsewhere_micros // 8:
             return True
-        sent = (before.budget_micros, before.counted_value_micros, before.counted_fees_micros, before.status)
-        now = (draft.budget_micros, share.counted_value_micros, share.counted_fees_micros, account.line_status)
+        sent = (
+            before.budget_micros,
+            before.counted_value_micros,
+            before.counted_fees_micros,
+            before.status,
+            before.fee_rates,
+        )
+        now = (
+            draft.budget_micros,
+            share.counted_value_micros,
+            share.counted_fees_micros,
+            account.line_status,
+            self._state.fees.rates_of(account.account_id),
+        )
         return sent != now
 
     def _line(self, draft: _Draft) -> Line:
@@ -214,6 +230,7 @@ class Lines:
             mark_time_ns=min(times, default=0),
             elsewhere_micros=draft.elsewhere_micros,
             shard=shard,
+            fee_rates=state.fees.rates_of(account.account_id),
         )
 
 

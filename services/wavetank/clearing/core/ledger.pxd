@@ -30,6 +30,8 @@ cdef struct Row:
     int32_t count
     int32_t room
     int32_t last_instrument_id
+    # What its orders traded today, taking and making (FEE-010).
+    int64_t traded_micros[2]
     uint8_t band
     # Whether somebody must look at it after every fact; see `Ledger.watch`.
     uint8_t is_watched
@@ -85,6 +87,7 @@ cdef class Ledger:
     cdef Limit backstop
     cdef list tables
     cdef int32_t fees_row
+    cdef bint trades_today
 
     cdef int32_t open(self, int64_t account_id) except -1
     cdef int32_t row(self, int64_t account_id) except -1
@@ -98,5 +101,6 @@ cdef class Ledger:
     cdef void part_evenly(self, int32_t row, int64_t amount_micros) noexcept
     cdef Health health_of(self, int32_t row) noexcept
     cdef int band_of(self, Health health) noexcept
+    cdef void count_traded(self, int32_t row, int role, int64_t value_micros) noexcept
     cdef void touch_row(self, int32_t row) noexcept
     cdef bint is_news(self, int32_t row) noexcept

@@ -154,6 +154,7 @@ cdef class Ledger:
             raise InvariantBroken(f"account {account_id} opens after {self.rows.back().account_id}")
         row.account_id = account_id
         row.cash_micros = 0
+        row.traded_micros[0] = row.traded_micros[1] = 0
         row.first = row.count = row.room = row.last_instrument_id = 0
         row.band = HEALTHY
         row.is_watched = row.is_reviewed = row.is_touched = 0
@@ -378,6 +379,46 @@ cdef class Ledger:
         """
         cdef LegBooked leg = self.book_fill(row, self.slot(instrument_id), delta_lots, value_micros, fee_micros)
         return Leg(leg.lots, leg.cost_micros, leg.realised_micros)
+
+    # What was traded today
+
+    cdef void count_traded(self, int32_t row, int role, int64_t value_micros) noexcept:
+        self.rows[row].traded_micros[role] += value_micros if value_micros > 0 else -value_micros
+        self.trades_today = True
+
+    def add_traded(self, int32_t row, int64_t taker_micros, int64_t maker_micros):
+        """Add to what an account's orders traded today."""
+        self.count_traded(row, 0, taker_micros)
+        self.count_traded(row, 1, maker_micros)
+
+    @property
+    def has_traded(self):
+        """Whether anything was traded since the last `take_traded`."""
+        return self.trades_today
+
+    def traded(self, int32_t row):
+        """Return what an account's orders traded today: (as taker, as maker)."""
+        return self.rows[row].traded_micros[0], self.rows[row].traded_micros[1]
+
+    def all_traded(self):
+        """Return (account id, as taker, as maker) of all who traded today, by id."""
+        cdef size_t row
+        cdef Row* of
+        found = []
+        for row in range(self.rows.size() if self.trades_today else 0):
+            of = &self.rows[row]
+            if of.traded_micros[0] or of.traded_micros[1]:
+                found.append((of.account_id, of.traded_micros[0], of.traded_micros[1]))
+        return found
+
+    def take_traded(self):
+        """Return `all_traded`, and begin anew."""
+        cdef size_t row
+        found = self.all_traded()
+        for row in range(self.rows.size() if self.trades_today else 0):
+            self.rows[row].traded_micros[0] = self.rows[row].traded_micros[1] = 0
+        self.trades_today = False
+        return found
 
     def position(self, int32_t row, int32_t instrument_id):
         """Return an account's (lots, cost) in an instrument; (0, 0) for none."""

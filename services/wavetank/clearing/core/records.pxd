@@ -10,6 +10,7 @@ cdef enum:
     TRADED = 103
     ORDER_CANCELLED = 104
     ORDER_AMENDED = 105
+    FEE_RATES_APPLIED = 120
     FILL_BOOKED = 206
 
 cdef packed struct Head:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
+from wavetank.clearing.core.fees import FeeSchedule
 from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.valuation import DEFAULT_LIMITS, HealthLimits
 from wavetank.model.events.clearing import AdlPolicyKind
@@ -102,6 +103,8 @@ class ClearingSettings:
     """A withdrawal leaves at least this share of the notional (MRGN-060)."""
     share_dwell_ns: int = SECOND_NS // 10
     """A shard that was given credit of another gives none away for so long (PROTOCOL R9)."""
+    fees: FeeSchedule = field(default_factory=FeeSchedule)
+    """Rates by volume, and rebates by share of what makers traded (FEE-010)."""
 
     def __post_init__(self) -> None:
         """Check what the rules do not leave open.

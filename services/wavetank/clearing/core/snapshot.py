@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from wavetank.clearing.core.cascades import Cascade, Cascades, Trace
+from wavetank.clearing.core.fees import Fees
 from wavetank.clearing.core.health import AccountKind, LiquidationStage
 from wavetank.clearing.core.state import (
     Account,
@@ -183,6 +184,7 @@ def dump(state: State) -> bytes:
         "cascades": asdict(state.cascades),
         "waterfall": asdict(state.waterfall),
         "deposited_micros": state.deposited_micros,
+        "fees": state.fees.dump(),
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
@@ -242,5 +244,6 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     state.cascades = _cascades_in(content["cascades"])
     state.waterfall = WaterfallTerms(**content["waterfall"])
     state.deposited_micros = content["deposited_micros"]
+    state.fees = Fees.load(content["fees"], state.ledger)
     state.check_invariants()
     return state

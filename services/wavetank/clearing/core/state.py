@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wavetank.clearing.core.cascades import Cascades, Link
+from wavetank.clearing.core.fees import Fees
 from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationStage
 from wavetank.clearing.core.ledger import Ledger
 from wavetank.clearing.core.valuation import LegValue, Valuation
@@ -323,6 +324,7 @@ class State:
         """How the waterfall is set, as the log says."""
         self.deposited_micros = 0
         """Deposits less withdrawals."""
+        self.fees = Fees(self.ledger)
         self._listing: events.InstrumentListed | None = None
         self._tiers: list[events.MarginTierListed] = []
 
@@ -622,6 +624,7 @@ class State:
             message = f"event {seq} books {event}, the ledger says {leg}"
             raise InvariantBroken(message)
         self._check_cash(account, event.cash_after_micros)
+        self.fees.count(event, now_ns)
         liquidation = account.liquidation
         if liquidation is not None:
             if event.instrument_id not in liquidation.touched:
@@ -774,9 +777,9 @@ class State:
         if request.receiver_account_id == BACKSTOP_VAULT_ID and event.done_lots and request.receiver_may_increase:
             liquidation.vault_took = True
 
-    @_applies(events.AdlRanked, events.Deleveraged)
+    @_applies(events.AdlRanked, events.Deleveraged, events.FundingIntervalSet)
     def _(self, _event: Event, _seq: int, _now_ns: int) -> None:
-        # Told for the record: the legs they speak of are booked by their own events.
+        # Told for the record: the legs and the listing they speak of come by their own events.
         return
 
     @_applies(events.WaterfallSet)
@@ -882,3 +885,16 @@ class State:
     @_applies(events.EscalationEnded)
     def _(self, event: events.EscalationEnded, _seq: int, _now_ns: int) -> None:
         self.escalations.pop(event.escalation_id, None)
+
+    @_applies(events.FeeScheduleSet, events.FeeStepSet)
+    def _(self, event: events.FeeScheduleSet | events.FeeStepSet, _seq: int, _now_ns: int) -> None:
+        self.fees.scheduled(event)
+
+    @_applies(events.FeeDayBegan)
+    def _(self, event: events.FeeDayBegan, _seq: int, _now_ns: int) -> None:
+        self.fees.began(event)
+
+    @_applies(events.FeeRatesChanged)
+    def _(self, event: events.FeeRatesChanged, _seq: int, _now_ns: int) -> None:
+        self._account(event.account_id)
+        self.fees.changed(event)

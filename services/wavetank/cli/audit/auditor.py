@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 
 from wavetank.cli.audit.counting import Bookings, FundingTicks, Prices
 from wavetank.cli.audit.escalations import Escalations
+from wavetank.cli.audit.fees import FeeRates, ShardRates
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Ledger
 from wavetank.cli.audit.liquidations import Liquidations
@@ -39,6 +40,7 @@ class Shard:
     books: OrderBooks
     bookings: Bookings
     prices: Prices
+    rates: ShardRates
 
 
 class Auditor:
@@ -62,15 +64,8 @@ class Auditor:
         self.logs = {source.name: CheckedLog(source, findings) for source in sources}
         self.ledger = Ledger(findings)
         self.liquidations = Liquidations(findings, self.ledger)
-        self.shards = {
-            name: Shard(
-                OrderBooks(findings, self._terms, self.liquidations.requests.get),
-                Bookings(findings, name),
-                Prices(findings, name, ConsumerBit.MATCHING, each=False),
-            )
-            for name in self.logs
-            if name.startswith(MATCHING_PREFIX)
-        }
+        self._fees = FeeRates(findings)
+        self.shards = {name: self._shard_of(name) for name in self.logs if name.startswith(MATCHING_PREFIX)}
         self._escalations = Escalations(findings)
         self._withdrawals = Withdrawals(findings, self.ledger, self.liquidations.cases)
         self._shares = Shares(
@@ -91,6 +86,15 @@ class Auditor:
             BookSampled: self._on_sample_counted,
             MarkApplied: self._prices.applied,
         }
+
+    def _shard_of(self, log: str) -> Shard:
+        rates = self._fees.of_shard(log)
+        return Shard(
+            OrderBooks(self.findings, self._terms, self.liquidations.requests.get, rates),
+            Bookings(self.findings, log),
+            Prices(self.findings, log, ConsumerBit.MATCHING, each=False),
+            rates,
+        )
 
     # Reading in the order of cause
 
@@ -190,6 +194,7 @@ class Auditor:
                 self.shards[log].prices.counted_seq = seq
         elif log == CLEARING and other in self.shards:
             self.shards[other].bookings.counted_seq = seq
+            self.shards[other].rates.counted(seq)
 
     # One event
 
@@ -205,6 +210,7 @@ class Auditor:
         self._withdrawals.before(now_ns, event)
         self.ledger.apply(event)
         self._shares.apply(event)
+        self._fees.apply(now_ns, event)
 
     def _apply_oracle(self, log: str, seq: int, now_ns: int, event: Event) -> None:
         self._ticks.happened(event)
@@ -218,6 +224,7 @@ class Auditor:
         if isinstance(event, MarkApplied):
             shard.prices.applied(event)
         shard.bookings.happened(seq, event)
+        shard.rates.apply(seq, event)
         shard.books.apply(event)
 
     def _read_causes(self, log: str, seq: int, event: Event) -> None:
@@ -270,6 +277,7 @@ class Auditor:
             self._prices.end_entry(set(self.ledger.terms))
             self.liquidations.end_entry()
             self.ledger.end_entry()
+            self._fees.end_entry()
 
     # The end
 

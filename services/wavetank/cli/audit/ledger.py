@@ -74,9 +74,12 @@ class Ledger:
         self._imbalance = 0
         self._skew: dict[int, tuple[int, int]] = {}
         self._touched: set[int] = set()
+        self._intervals: dict[int, int] = {}
+        """Time between funding payments, as set last, by instrument."""
         self._payments: dict[tuple[int, int], dict[int, events.FundingBooked]] = {}
         self._handlers: dict[type, Callable[..., None]] = {
             events.InstrumentListed: self._listed,
+            events.FundingIntervalSet: self._interval_set,
             events.MarginTierListed: self._tier_listed,
             events.AccountOpened: self._opened,
             events.Deposited: self._deposited,
@@ -124,7 +127,18 @@ class Ledger:
 
     # Events
 
+    def _interval_set(self, event: events.FundingIntervalSet) -> None:
+        self._intervals[event.instrument_id] = event.funding_interval_ns
+
     def _listed(self, event: events.InstrumentListed) -> None:
+        if event.instrument_id in self.terms:
+            interval = self._intervals[event.instrument_id]
+            self._findings.expect(
+                Rule.INV_040,
+                event.funding_interval_ns == interval,
+                f"a funding interval of {interval} ns, as it was set last, not {event.funding_interval_ns}",
+            )
+        self._intervals[event.instrument_id] = event.funding_interval_ns
         self.terms[event.instrument_id] = Terms(event)
 
     def _tier_listed(self, event: events.MarginTierListed) -> None:

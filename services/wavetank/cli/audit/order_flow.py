@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 
 from wavetank.cli.audit.books import Book, Order, Tally, opposite
+from wavetank.cli.audit.fees import ShardRates
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.margins import PPM, Terms
 from wavetank.cli.audit.waiting import MATCHES, Waiting
@@ -37,6 +38,7 @@ class OrderBooks:
         findings: Findings,
         terms_of: Callable[[int], Terms | None],
         request_of: Callable[[int], MatchingRequested | None],
+        rates: ShardRates,
     ) -> None:
         """Rebuild with the listings and the requests that clearing's log holds.
 
@@ -44,6 +46,7 @@ class OrderBooks:
             findings: where offences go.
             terms_of: an instrument's listing.
             request_of: clearing's request by its seq.
+            rates: what each account pays of its own on this shard.
 
         """
         self.books: defaultdict[int, Book] = defaultdict(Book)
@@ -54,6 +57,7 @@ class OrderBooks:
         self._findings = findings
         self._terms_of = terms_of
         self._request_of = request_of
+        self._rates = rates
         self._incoming: Order | None = None
         self._coming: deque[Order] = deque()
         """Members of a group whose turn has not come."""
@@ -374,10 +378,12 @@ class OrderBooks:
             self._offend(Rule.FEE_010, f"an instrument {event.instrument_id} that clearing has listed")
             return
         value = event.price_ticks * event.size_lots
-        taker_ppm = 0 if taker.flags & LIQUIDATION else terms.listed.taker_fee_ppm
+        listed = (terms.listed.taker_fee_ppm, terms.listed.maker_fee_ppm)
+        taker_ppm, _ = self._rates.lower(taker.account_id, *listed)
+        _, maker_ppm = self._rates.lower(maker.account_id, *listed)
         for order, ppm, said in (
-            (taker, taker_ppm, event.taker_fee_micros),
-            (maker, terms.listed.maker_fee_ppm, event.maker_fee_micros),
+            (taker, 0 if taker.flags & LIQUIDATION else taker_ppm, event.taker_fee_micros),
+            (maker, maker_ppm, event.maker_fee_micros),
         ):
             before = -(-order.rated_value // PPM)
             order.rated_value += ppm * value

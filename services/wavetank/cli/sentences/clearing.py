@@ -1,8 +1,8 @@
 """Sentences of the events of clearing's log."""
 
 from wavetank.cli.amounts import show_dollars, show_ratio
-from wavetank.cli.sentences.words import Speaker, Tellers, named
-from wavetank.cli.times import show_instant
+from wavetank.cli.sentences.words import Speaker, Tellers, named, show_rate
+from wavetank.cli.times import show_duration, show_instant
 from wavetank.model.events.clearing import (
     WITHDRAWAL,
     AccountOpened,
@@ -21,9 +21,14 @@ from wavetank.model.events.clearing import (
     EscalationEnded,
     EscalationKind,
     EscalationRaised,
+    FeeDayBegan,
+    FeeRatesChanged,
+    FeeScheduleSet,
+    FeeStepSet,
     FillBooked,
     FillRole,
     FundingBooked,
+    FundingIntervalSet,
     FundingTickBooked,
     HealthBandChanged,
     InstrumentListed,
@@ -351,3 +356,49 @@ def _escalation_decided(_say: Speaker, event: EscalationDecided) -> str:
 @TELLERS.of(EscalationEnded)
 def _escalation_ended(_say: Speaker, event: EscalationEnded) -> str:
     return f"escalation {event.escalation_id} is over"
+
+
+@TELLERS.of(FeeScheduleSet)
+def _fees_set(_say: Speaker, event: FeeScheduleSet) -> str:
+    return (
+        f"fees go by {event.tier_count} tiers and {event.rebate_count} rebates, over {event.window_days} days of "
+        f"{show_duration(event.day_ns)}"
+    )
+
+
+@TELLERS.of(FeeStepSet)
+def _fee_step_set(_say: Speaker, event: FeeStepSet) -> str:
+    if event.is_rebate:
+        return (
+            f"rebate {event.number}: above {show_ratio(event.above_share_ppm * 10**6)} of what makers trade they pay "
+            f"{show_rate(event.maker_fee_ppm)}"
+        )
+    return (
+        f"fee tier {event.number}: above {show_dollars(event.above_micros)} takers pay "
+        f"{show_rate(event.taker_fee_ppm)}, makers {show_rate(event.maker_fee_ppm)}"
+    )
+
+
+@TELLERS.of(FundingIntervalSet)
+def _interval_set(say: Speaker, event: FundingIntervalSet) -> str:
+    return (
+        f"funding of {say.symbol(event.instrument_id)} is paid every {show_duration(event.funding_interval_ns)}, no "
+        f"longer every {show_duration(event.previous_interval_ns)}; set by key {event.key_id.decode()}"
+    )
+
+
+@TELLERS.of(FeeDayBegan)
+def _fee_day(_say: Speaker, event: FeeDayBegan) -> str:
+    return (
+        f"a day of fees began at {show_instant(event.began_ns)}; makers traded "
+        f"{show_dollars(event.venue_volume_micros)} since {show_instant(event.window_began_ns)}"
+    )
+
+
+@TELLERS.of(FeeRatesChanged)
+def _rates_changed(say: Speaker, event: FeeRatesChanged) -> str:
+    return (
+        f"{say.account(event.account_id)} traded {show_dollars(event.volume_micros)}, "
+        f"{show_dollars(event.maker_volume_micros)} of it as maker, and pays {show_rate(event.taker_fee_ppm)} and "
+        f"{show_rate(event.maker_fee_ppm)} (tier {event.tier}, rebate {event.rebate})"
+    )

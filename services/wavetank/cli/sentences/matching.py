@@ -1,13 +1,14 @@
 """Sentences of the events of a matching shard's log."""
 
 from wavetank.cli.amounts import show_dollars
-from wavetank.cli.sentences.words import Speaker, Tellers, named, own_id
+from wavetank.cli.sentences.words import Speaker, Tellers, named, own_id, show_rate
 from wavetank.cli.times import show_instant
 from wavetank.model.events.matching import (
     AuctionUncrossed,
     BookSampled,
     CreditApplied,
     DeadManMoved,
+    FeeRatesApplied,
     GateMoved,
     InstrumentMoved,
     MarkApplied,
@@ -195,6 +196,14 @@ def _credit_applied(say: Speaker, event: CreditApplied) -> str:
     return (
         f"credit line {event.line_epoch}.{event.line_number} of {say.account(event.account_id)} applied; it commits "
         f"{show_dollars(event.committed_micros)}"
+    )
+
+
+@TELLERS.of(FeeRatesApplied)
+def _rates_applied(say: Speaker, event: FeeRatesApplied) -> str:
+    return (
+        f"{say.account(event.account_id)} pays {show_rate(event.taker_fee_ppm)} as taker and "
+        f"{show_rate(event.maker_fee_ppm)} as maker from here on, or what the instrument says where that is less"
     )
 
 

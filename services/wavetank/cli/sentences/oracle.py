@@ -94,7 +94,8 @@ def _source_state(say: Speaker, event: SourceStateChanged) -> str:
 
 @TELLERS.of(InstrumentFollowed)
 def _followed(_say: Speaker, event: InstrumentFollowed) -> str:
-    return f"oracle prices {event.symbol.decode(errors='replace')} from here on"
+    symbol = event.symbol.decode(errors="replace")
+    return f"oracle prices {symbol} from here on, with funding every {show_duration(event.funding_interval_ns)}"
 
 
 def consumer_words(consumers: int) -> str:

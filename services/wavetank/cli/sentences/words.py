@@ -1,10 +1,12 @@
 """Words that the sentences of all logs share, and who speaks them."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from wavetank.cli.amounts import show_price, show_size
 from wavetank.cli.logs import Names
+from wavetank.model.fees import NO_OWN_RATE_PPM
 from wavetank.model.ids import VENUE_ACCOUNTS
 
 E = TypeVar("E")
@@ -81,3 +83,10 @@ def named(value: int, words: Any) -> str:  # noqa: ANN401 - an IntEnum, or names
 def own_id(client_order_id: bytes) -> str:
     """Return a client's order id in brackets, with a blank before it; nothing for none."""
     return f" [{show_client_id(client_order_id)}]" if client_order_id else ""
+
+
+def show_rate(fee_ppm: int) -> str:
+    """Return a fee rate in basis points."""
+    if fee_ppm == NO_OWN_RATE_PPM:
+        return "the instrument's rate"
+    return f"{Decimal(fee_ppm).scaleb(-2).normalize():f} bps"

@@ -56,6 +56,8 @@ _SENTENCES: dict[int, str] = {
     Reason.WITHDRAWALS_GATED: "withdrawals are gated until the venue is whole again",
     Reason.TRANSFER_CLIPPED: "the positions allow no such transfer",
     Reason.ACCOUNT_RESERVED: "the account belongs to the venue",
+    Reason.ESCALATION_UNKNOWN: "there is no such escalation any more",
+    Reason.DECISION_NOT_OFFERED: "the escalation does not offer this decision",
     Reason.PRICE_NOT_POSITIVE: "the price {was} is not positive",
     Reason.FAULT_MALFORMED: "the fault is malformed",
     Reason.FAULT_UNKNOWN: "there is no such fault",

@@ -9,7 +9,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16
 from libc.string cimport memset
 from libcpp.vector cimport vector
 
-from wavetank.matching.core.accounts cimport Account, Holding
+from wavetank.matching.core.accounts cimport Account, Holding, taker_rate
 from wavetank.matching.core.book cimport Book, band_edge
 from wavetank.matching.core.firing cimport is_reached, watched_price
 from wavetank.matching.core.orders cimport GROUPED, STOPS_BOTH, STOPS_ITSELF, Order, loss_now, loss_of, rests
@@ -250,7 +250,7 @@ cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) 
     if replaced >= 0:
         old = &shard.orders.slots[replaced]
         _add_lots(&after, old.side, old.flags, -old.remaining_lots, old.price_ticks)
-        after.loss -= loss_now(old, shard.book_of(old).taker_ppm)
+        after.loss -= loss_now(old, shard.taker_rate_of(old))
         after.open_orders -= 1
     reason = _check_price(shard.book(intent.book), intent, refusal)
     if reason == OK:
@@ -520,7 +520,9 @@ cdef int _check_credit(
     cdef Account* account = &shard.accounts.slots[intent.account]
     cdef int64_t price = shard.accounts.price_of(after)
     cdef int32_t prepaid = shard.orders.slots[replaced].prepaid_fee if replaced >= 0 else 0
-    cdef int64_t loss = loss_of(intent.lots, intent.price_ticks, price, intent.side, book.taker_ppm, prepaid)
+    cdef int64_t loss = loss_of(
+        intent.lots, intent.price_ticks, price, intent.side, taker_rate(account, book), prepaid
+    )
     cdef int64_t before = shard.accounts.holdings[intent.holding].committed if intent.holding >= 0 else 0
     cdef int64_t oldest
     cdef int64_t committed

@@ -8,11 +8,15 @@ from wavetank.matching.core.book cimport Book, Books
 from wavetank.matching.core.ids cimport IdTable
 from wavetank.matching.core.slab cimport Lines
 
+cdef enum:
+    # Stands where an account has no rate of its own; above every instrument's.
+    NO_OWN_RATE = 1_000_000
+
 cdef inline uint32_t account_tag(int64_t account_id) noexcept:
     """Return an account's tag; clearing counts its ids up, so they need no mixing to fall apart."""
     return <uint32_t>(account_id ^ account_id >> 32)
 
-# Three cache lines: what every order and fill touches, the credit line, and what only its replacement needs.
+# Three cache lines: what every order and fill touches, the credit line, and what little else needs.
 cdef struct Account:
     int64_t account_id
     # Kept by events.
@@ -26,14 +30,15 @@ cdef struct Account:
     int32_t open_orders
     # Lists, by index.
     int32_t first_order
-    int32_t last_order
-    int32_t first_holding
+    # Rates of its own, kept by events; an order is charged the lower of them and the instrument's (FEE-010).
+    int32_t taker_ppm
+    int32_t maker_ppm
     # Until when the line is not stale, for certain (R11); of no meaning without slack.
     int64_t fresh_until_ns
     # The credit line.
     int64_t budget
-    # What other shards have to spare.
-    int64_t elsewhere
+    int32_t last_order
+    int32_t first_holding
     uint64_t line_value
     uint64_t line_fees
     int64_t mark_time_ns
@@ -48,9 +53,11 @@ cdef struct Account:
     uint64_t moved
     int32_t last_remembered
     int32_t remembered
-    int64_t line_epoch
+    # What other shards have to spare.
+    int64_t elsewhere
+    int32_t line_epoch
+    int32_t floor_epoch
     int64_t line_number
-    int64_t floor_epoch
     int64_t floor_number
     # When the dead-man switch fires; 0 while it is off.
     int64_t dead_man_ns
@@ -92,6 +99,14 @@ cdef inline void mark_unsettled(Account* account, Holding* holding, int32_t inde
         holding.is_unsettled = True
         holding.next_unsettled = account.first_unsettled
         account.first_unsettled = index
+
+cdef inline int64_t taker_rate(Account* account, Book* book) noexcept:
+    """Return what an account pays for taking in a book, in ppm (FEE-010)."""
+    return min(book.taker_ppm, <int64_t>account.taker_ppm)
+
+cdef inline int64_t maker_rate(Account* account, Book* book) noexcept:
+    """Return what an account pays for making in a book, in ppm; negative is paid to it (FEE-010)."""
+    return min(book.maker_ppm, <int64_t>account.maker_ppm)
 
 cdef inline int64_t margin_price(Holding* holding, Book* book) noexcept:
     """Return P of a holding in this book: the row's margin price, or the latest mark where the line has no row (R2)."""

@@ -7,7 +7,7 @@ moved value are counters modulo 2^64, so that no history of fills is needed: the
 whatever has wrapped.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from wavetank.matching.core.ids cimport tag_of
@@ -16,8 +16,10 @@ from wavetank.model.margin cimport initial_of
 from wavetank.model.money cimport LOTS_BOUND, NOTIONAL_BOUND, int128
 
 from wavetank.matching.core.credit import LedgersDisagree
+from wavetank.model.fees import LARGEST_FEE_PPM
 
 cdef int64_t MAX_LEVERAGE = (<int64_t>1 << 31) - 1
+cdef int64_t LARGEST_FEE = LARGEST_FEE_PPM
 
 
 cdef class Accounts:
@@ -42,6 +44,7 @@ cdef class Accounts:
         blank.account_id = account_id
         blank.first_holding = blank.first_order = blank.last_order = blank.first_unsettled = -1
         blank.first_remembered = blank.last_remembered = -1
+        blank.taker_ppm = blank.maker_ppm = NO_OWN_RATE
         index = <int32_t>self.slots.size()
         self.slots.push_back(blank)
         self.by_id.put(account_tag(account_id), index)
@@ -182,6 +185,14 @@ cdef class Accounts:
                 own[self.books.slots[self.holdings[index].book].instrument_id] = self.holdings[index].lots
             value, fees = self.slots[account].value, self.slots[account].fees
             last_fill_seq = self.slots[account].last_fill_seq
+        taker_ppm, maker_ppm = line.fee_rates
+        if (
+            not (0 <= taker_ppm <= LARGEST_FEE or taker_ppm == NO_OWN_RATE)
+            or not -LARGEST_FEE <= maker_ppm <= taker_ppm
+        ):
+            raise ValueError(f"account {line.account_id}: out of range: {line.fee_rates}")
+        if not 0 <= line.line_epoch <= INT32_MAX:
+            raise ValueError(f"account {line.account_id}: out of range: epoch {line.line_epoch}")
         for row in line.rows:
             if (
                 not 1 <= row.margin_price_ticks <= PRICE_LIMIT

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wavetank.model.fees import NO_OWN_RATES, FeeRates
 from wavetank.model.orders import LineStatus
 
 
@@ -47,3 +48,5 @@ class CreditLine:
     rows: tuple[CreditRow, ...] = ()
     mark_time_ns: int = 0
     """Time of the marks of the rows; a line without rows used none."""
+    fee_rates: FeeRates = NO_OWN_RATES
+    """The account's own; an order is charged the lower of them and the instrument's (FEE-010)."""

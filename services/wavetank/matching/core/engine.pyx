@@ -29,11 +29,13 @@ from wavetank.matching.core.quotes cimport mass_quote
 from wavetank.matching.core.records cimport (
     BOOK_SAMPLED,
     CREDIT_APPLIED,
+    FEE_RATES_APPLIED,
     GATE_MOVED,
     MARK_APPLIED,
     BookSampled,
     ClientId,
     CreditApplied,
+    FeeRatesApplied,
     GateMoved,
     MarkApplied,
 )
@@ -124,11 +126,13 @@ cdef class Engine:
         fire_triggers(self.state)
 
     def apply_credit(self, int64_t now_ns, line):
-        """Take over a credit line; emits CreditApplied when it asks for it. Return False for a line not newer (R4).
+        """Take over a credit line; return False for one not newer (R4).
+
+        Emits FeeRatesApplied if it brings other rates (FEE-010), and CreditApplied when it asks for it.
 
         Raises:
             LedgersDisagree: the line counts more than the log holds, or counts it differently (R4).
-            ValueError: a row is out of range or of an instrument not listed here.
+            ValueError: a rate or a row is out of range, or a row of an instrument not listed here.
 
         """
         cdef Shard shard = self.state
@@ -145,6 +149,7 @@ cdef class Engine:
         shard.accounts.check_line(account, line)
         account = shard.accounts.ensure(line.account_id)
         shard.accounts.put_line(account, line)
+        self._take_rates(account, line.fee_rates.taker_fee_ppm, line.fee_rates.maker_fee_ppm)
         if line.acknowledge:
             event = <CreditApplied*>shard.journal.write(CREDIT_APPLIED, 0, line.account_id)
             event.line_epoch = line.line_epoch
@@ -153,6 +158,19 @@ cdef class Engine:
             shard.accounts.slots[account].floor_epoch = line.line_epoch
             shard.accounts.slots[account].floor_number = line.line_number
         return True
+
+    cdef int _take_rates(self, int32_t account, int64_t taker_ppm, int64_t maker_ppm) except -1:
+        """Take over an account's own rates; emits FeeRatesApplied if they are others (FEE-010)."""
+        cdef Shard shard = self.state
+        cdef Account* of = &shard.accounts.slots[account]
+        cdef FeeRatesApplied* event
+        if of.taker_ppm == taker_ppm and of.maker_ppm == maker_ppm:
+            return 0
+        shard.set_rates(account, taker_ppm, maker_ppm)
+        event = <FeeRatesApplied*>shard.journal.write(FEE_RATES_APPLIED, 0, of.account_id)
+        event.taker_fee_ppm = taker_ppm
+        event.maker_fee_ppm = maker_ppm
+        return 0
 
     def set_gate(self, int64_t now_ns, bint is_open):
         """Open or close the shard for new orders (LIQ-110); a new shard is closed. Emits GateMoved if it moves."""

@@ -41,11 +41,14 @@ cdef inline Guess* guess_of(Outlook* outlook, Py_ssize_t index) noexcept:
 
 cdef inline void fetch_slots(Shard shard, Command* command, Guess* guess) noexcept:
     """Guess where account and order stand, and fetch them."""
+    cdef Account* account
     guess.account = shard.accounts.by_id.guess(account_tag(command.account_id))
     # Asked for a new order too, whose id of 0 is in no table.
     guess.order = shard.orders.by_id.guess(<uint32_t>command.order_id)
     # -1 stands for none, and the first is fetched for it; so it is below.
-    fetch(shard.accounts.slots.data() + (guess.account & ~(guess.account >> 31)))
+    account = shard.accounts.slots.data() + (guess.account & ~(guess.account >> 31))
+    fetch(account)
+    fetch(&account.last_order)
     fetch_order(shard, guess.order)
 
 cdef inline void fetch_neighbours(Shard shard, Guess* guess) noexcept:

@@ -212,7 +212,7 @@ cdef int write_amended(
     event.previous_remaining_lots = previous_lots
     event.remaining_lots = order.remaining_lots
     if order.state == OPEN:
-        event.loss_micros = loss_now(order, shard.book_of(order).taker_ppm)
+        event.loss_micros = loss_now(order, shard.taker_rate_of(order))
     event.margin_price_ticks = order.margin_price_ticks
     if order.flags & CONDITIONAL:
         event.trigger_price_ticks = shard.orders.details_of(order).trigger_price_ticks

@@ -14,7 +14,14 @@ the slack unknown; then the exact sums are settled once, and it is known again.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from wavetank.matching.core.accounts cimport Account, Holding, margin_price, mark_unsettled
+from wavetank.matching.core.accounts cimport (
+    Account,
+    Holding,
+    maker_rate,
+    margin_price,
+    mark_unsettled,
+    taker_rate,
+)
 from wavetank.matching.core.book cimport Book, Level
 from wavetank.matching.core.firing cimport fire_triggers
 from wavetank.matching.core.lookahead cimport Guess, Outlook, fetch, fetch_queue, guess_of, look_ahead
@@ -80,6 +87,8 @@ cdef struct Run:
     int64_t price_ticks
     int64_t margin_price_ticks
     int64_t loss_micros
+    # What the account pays for taking.
+    int64_t taker_ppm
     int64_t remaining_lots
     int64_t filled_lots
     int64_t value_micros
@@ -236,7 +245,8 @@ cdef inline bint _has_credit(Shard shard, Run* run) noexcept:
     cdef Account* account = run.account
     cdef int64_t lots = run.remaining_lots
     cdef int64_t need
-    run.loss_micros = loss_of(lots, run.price_ticks, run.margin_price_ticks, run.side, run.book.taker_ppm, 0)
+    run.taker_ppm = taker_rate(account, run.book)
+    run.loss_micros = loss_of(lots, run.price_ticks, run.margin_price_ticks, run.side, run.taker_ppm, 0)
     need = lots * run.holding.lot_margin + run.loss_micros
     if unlikely(account.slack < need or shard.now_ns > account.fresh_until_ns):
         _renew_slack(shard, run.account_index)
@@ -317,9 +327,11 @@ cdef inline int _trade(Shard shard, Run* run, Level* level, int32_t maker, Order
     cdef int64_t value = lots * price_ticks
     # What the maker's lots add to its position: 1 and -1 times them.
     cdef int64_t sign = 2 * <int64_t>run.side - (BUY + SELL)
-    cdef int64_t released = loss_now(makes, book.taker_ppm)
-    cdef int64_t maker_fee = fee_due(value, book.maker_ppm, &makes.prepaid_fee)
-    cdef int64_t taker_fee = fee_due(value, book.taker_ppm, &run.prepaid_fee)
+    # A maker's loss holds the fee for taking, as when it was accepted (R6); what it pays is that for making.
+    cdef int64_t loss_ppm = taker_rate(account, book)
+    cdef int64_t released = loss_now(makes, loss_ppm)
+    cdef int64_t maker_fee = fee_due(value, maker_rate(account, book), &makes.prepaid_fee)
+    cdef int64_t taker_fee = fee_due(value, run.taker_ppm, &run.prepaid_fee)
     cdef int64_t seq = shard.journal.next_seq
     cdef Traded* event
     if run.filled_lots == 0:
@@ -349,7 +361,7 @@ cdef inline int _trade(Shard shard, Run* run, Level* level, int32_t maker, Order
     shard.books.touch(makes.level)
     # What is left of the maker may still lose something; a filled order nothing.
     if left:
-        released -= loss_now(makes, book.taker_ppm)
+        released -= loss_now(makes, loss_ppm)
         shard.orders.pasts[maker].filled_value_micros += value
     holding.loss -= released
     _add_lots(holding, makes.side, -lots, price_ticks)
@@ -391,7 +403,7 @@ cdef int _book_fills(Shard shard, Run* run) except -1:
     cdef int64_t left = 0
     if run.remaining_lots:
         left = loss_of(
-            run.remaining_lots, run.price_ticks, run.margin_price_ticks, run.side, run.book.taker_ppm, run.prepaid_fee
+            run.remaining_lots, run.price_ticks, run.margin_price_ticks, run.side, run.taker_ppm, run.prepaid_fee
         )
     _fill(
         run.book, run.account, run.holding, sign * run.filled_lots, sign * run.value_micros, run.fees_micros,
@@ -489,7 +501,7 @@ cdef inline bint cancel_plain(Shard shard, Command* command, Guess* guess, Resul
     level.total_lots -= order.remaining_lots
     shard.books.touch(order.level)
     shard.books.leave(level, order)
-    loss = loss_now(order, book.taker_ppm)
+    loss = loss_now(order, taker_rate(account, book))
     holding.loss -= loss
     _move_slack(account, loss)
     _add_lots(holding, order.side, -<int64_t>order.remaining_lots, order.price_ticks)

@@ -26,6 +26,7 @@ cdef enum RecordKind:
     DEAD_MAN_MOVED = 114
     AUCTION_UNCROSSED = 115
     ORDER_ACTIVATED = 116
+    FEE_RATES_APPLIED = 120
 
 cdef packed struct ClientId:
     int64_t low
@@ -189,6 +190,14 @@ cdef packed struct PositionTransferred:
     int64_t requested_delta_lots
     int64_t request_seq
     int32_t request_number
+
+cdef packed struct FeeRatesApplied:
+    uint16_t kind
+    uint16_t record_flags
+    int32_t instrument_id
+    int64_t account_id
+    int64_t taker_fee_ppm
+    int64_t maker_fee_ppm
 
 cdef packed struct CreditApplied:
     uint16_t kind

@@ -18,6 +18,7 @@ from wavetank.matching.core.records cimport (
     BOOK_SAMPLED,
     CREDIT_APPLIED,
     DEAD_MAN_MOVED,
+    FEE_RATES_APPLIED,
     GATE_MOVED,
     INSTRUMENT_MOVED,
     MARK_APPLIED,
@@ -33,6 +34,7 @@ from wavetank.matching.core.records cimport (
     TRADED,
     CreditApplied,
     DeadManMoved,
+    FeeRatesApplied,
     GateMoved,
     InstrumentMoved,
     MarkApplied,
@@ -121,6 +123,7 @@ cdef void _fetch_slots(Shard shard, Record* record) noexcept:
     account = shard.accounts.find(record.account_id)
     if account >= 0:
         fetch(&shard.accounts.slots[account])
+        fetch(&shard.accounts.slots[account].last_order)
         tag = shard.orders.client_tag(account, &(<OrderAccepted*>record).client_id)
         fetch(&shard.orders.by_client.entries[shard.orders.by_client.home(tag)])
 
@@ -188,6 +191,12 @@ cdef bint _apply(Shard shard, Record* record, int64_t seq) except? -1:
         shard.request_number = (<RequestAnswered*>record).request_number
     elif kind == CREDIT_APPLIED:
         _credited(shard, <CreditApplied*>record)
+    elif kind == FEE_RATES_APPLIED:
+        shard.set_rates(
+            shard.accounts.ensure(record.account_id),
+            (<FeeRatesApplied*>record).taker_fee_ppm,
+            (<FeeRatesApplied*>record).maker_fee_ppm,
+        )
     elif kind == DEAD_MAN_MOVED:
         shard.set_dead_man(shard.accounts.ensure(record.account_id), (<DeadManMoved*>record).deadline_ns)
     elif kind == GATE_MOVED:
@@ -202,7 +211,7 @@ cdef int64_t _loss_of(Shard shard, int32_t index) noexcept:
     cdef Order* order = &shard.orders.slots[index]
     if order.flags & LIQUIDATION or order.state != OPEN:
         return 0
-    return loss_now(order, shard.book_of(order).taker_ppm)
+    return loss_now(order, shard.taker_rate_of(order))
 
 
 cdef bint _accepted(Shard shard, OrderAccepted* event) except? -1:
@@ -341,6 +350,6 @@ cdef bint _moved(Shard shard, InstrumentMoved* event) except? -1:
 
 cdef int _credited(Shard shard, CreditApplied* event) except -1:
     cdef Account* account = &shard.accounts.slots[shard.accounts.ensure(event.account_id)]
-    account.floor_epoch = event.line_epoch
+    account.floor_epoch = <int32_t>event.line_epoch
     account.floor_number = event.line_number
     return 0

@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
 from libc.string cimport memset
 from libcpp.deque cimport deque
 
-from wavetank.matching.core.accounts cimport Account, Accounts, Holding
+from wavetank.matching.core.accounts cimport Account, Accounts, Holding, taker_rate
 from wavetank.matching.core.book cimport Book, Books
 from wavetank.matching.core.journal cimport Journal
 from wavetank.matching.core.orders cimport (
@@ -126,6 +126,10 @@ cdef class Shard:
     cdef inline Account* account_of(self, Order* order) noexcept:
         return &self.accounts.slots[self.accounts.holdings[order.holding].account]
 
+    cdef inline int64_t taker_rate_of(self, Order* order) noexcept:
+        """Return what the order's account pays for taking in its book (FEE-010)."""
+        return taker_rate(self.account_of(order), self.book_of(order))
+
     cdef inline int64_t id_of(self, int64_t counter) noexcept:
         return ((<int64_t>self.number + 1) << 48) | counter
 
@@ -166,6 +170,7 @@ cdef class Shard:
         self, int32_t taker, int32_t maker, int64_t price_ticks, int64_t lots, bint auction, int64_t seq, Fees* fees
     ) except -1
     cdef int close(self, int32_t index, uint8_t state, uint8_t cancel_reason, uint16_t refusal) except -1
+    cdef int set_rates(self, int32_t account, int64_t taker_ppm, int64_t maker_ppm) except -1
     cdef int set_dead_man(self, int32_t account, int64_t deadline_ns) except -1
     cdef void note_answer(self, Order* order, uint8_t cancel_reason) noexcept
     cdef int withdraw(self, int32_t index) except -1

@@ -7,6 +7,7 @@ client order ids, counters. Credit lines are inputs that stand beside it (PROTOC
 
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from wavetank.matching.core.accounts cimport maker_rate
 from wavetank.matching.core.orders cimport (
     AMENDED,
     CONDITIONAL,
@@ -164,8 +165,12 @@ cdef class Shard:
         book.last_price_ticks = price_ticks
         if book.watchers:
             self.triggers.note(self.orders.slots[maker].book)
-        fees.maker = self._fill_side(maker, lots, value, book.maker_ppm, False, auction, seq)
-        fees.taker = self._fill_side(taker, lots, value, book.taker_ppm if pays else 0, True, auction, seq)
+        fees.maker = self._fill_side(
+            maker, lots, value, maker_rate(self.account_of(&self.orders.slots[maker]), book), False, auction, seq
+        )
+        fees.taker = self._fill_side(
+            taker, lots, value, self.taker_rate_of(&self.orders.slots[taker]) if pays else 0, True, auction, seq
+        )
         return 0
 
     cdef int64_t _fill_side(
@@ -223,7 +228,7 @@ cdef class Shard:
             return
         holding = &self.accounts.holdings[order.holding]
         _add_lots(holding, order, lots)
-        holding.loss += loss_now(order, self.book_of(order).taker_ppm)
+        holding.loss += loss_now(order, self.taker_rate_of(order))
         self.accounts.unsettle(holding, order.holding)
 
     cdef void release(self, int32_t index) noexcept:
@@ -235,8 +240,24 @@ cdef class Shard:
             return
         holding = &self.accounts.holdings[order.holding]
         _add_lots(holding, order, -lots)
-        holding.loss -= loss_now(order, self.book_of(order).taker_ppm)
+        holding.loss -= loss_now(order, self.taker_rate_of(order))
         self.accounts.unsettle(holding, order.holding)
+
+    cdef int set_rates(self, int32_t account, int64_t taker_ppm, int64_t maker_ppm) except -1:
+        """Give an account rates of its own; the loss of its open orders follows the taker's (R6, FEE-010)."""
+        cdef Account* of = &self.accounts.slots[account]
+        cdef bint weighs = of.taker_ppm != taker_ppm
+        cdef int32_t index = of.first_order if weighs else -1
+        while index >= 0:
+            self.release(index)
+            index = self.orders.slots[index].account_next
+        of.taker_ppm = <int32_t>taker_ppm
+        of.maker_ppm = <int32_t>maker_ppm
+        index = of.first_order if weighs else -1
+        while index >= 0:
+            self.expose(index)
+            index = self.orders.slots[index].account_next
+        return 0
 
     cdef int close(self, int32_t index, uint8_t state, uint8_t cancel_reason, uint16_t refusal) except -1:
         """End an order: out of the book, its exposure released, remembered if it has a client order id (ORD-060)."""

@@ -15,7 +15,7 @@ from libcpp.algorithm cimport sort
 from libcpp.pair cimport pair
 from libcpp.vector cimport vector
 
-from wavetank.matching.core.accounts cimport Account
+from wavetank.matching.core.accounts cimport NO_OWN_RATE, Account
 from wavetank.matching.core.book cimport Book
 from wavetank.matching.core.orders cimport DETAILED, ICEBERG, Order, OrderDetails, is_live
 from wavetank.matching.core.records cimport ClientId
@@ -28,7 +28,7 @@ cdef extern from *:
     void fetch "__builtin_prefetch"(const void* line) noexcept
 
 cdef enum:
-    VERSION = 2
+    VERSION = 3
     CHECKSUM_BYTES = 16
     # How many orders ahead something is fetched.
     AHEAD = 16
@@ -65,6 +65,8 @@ cdef packed struct SavedAccount:
     int64_t floor_epoch
     int64_t floor_number
     int64_t dead_man_ns
+    int32_t taker_ppm
+    int32_t maker_ppm
 
 cdef packed struct SavedHolding:
     int64_t account_id
@@ -181,6 +183,7 @@ cdef vector[pair[int64_t, int32_t]] _told_accounts(Shard shard):
         if (
             account.last_fill_seq or account.floor_epoch or account.floor_number
             or account.open_orders or account.remembered or account.dead_man_ns
+            or account.taker_ppm != NO_OWN_RATE or account.maker_ppm != NO_OWN_RATE
         ):
             entry.first = account.account_id
             entry.second = <int32_t>index
@@ -223,6 +226,8 @@ cdef int64_t _put_accounts(Shard shard, vector[char]& out, vector[pair[int64_t, 
         saved.floor_epoch = account.floor_epoch
         saved.floor_number = account.floor_number
         saved.dead_man_ns = account.dead_man_ns
+        saved.taker_ppm = account.taker_ppm
+        saved.maker_ppm = account.maker_ppm
         _put(out, &saved, sizeof(SavedAccount))
     for at in range(accounts.size()):
         for index in shard.accounts.holdings_of(accounts[at].second):
@@ -430,9 +435,10 @@ cdef int _load_accounts(Shard shard, Reader reader, int64_t accounts, int64_t ho
         account.last_fill_seq = saved.last_fill_seq
         # Nothing is counted until a line says so; the first fill was at seq 1 or later.
         account.first_uncounted_seq = 1 if saved.last_fill_seq else 0
-        account.floor_epoch = saved.floor_epoch
+        account.floor_epoch = <int32_t>saved.floor_epoch
         account.floor_number = saved.floor_number
         shard.set_dead_man(shard.accounts.find(saved.account_id), saved.dead_man_ns)
+        shard.set_rates(shard.accounts.find(saved.account_id), saved.taker_ppm, saved.maker_ppm)
     for _ in range(holdings):
         reader.take(&held, sizeof(SavedHolding))
         book = _book_index(shard, held.instrument_id)

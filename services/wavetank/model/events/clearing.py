@@ -681,3 +681,84 @@ class EscalationEnded:
     instrument_id: int
     account_id: int
     escalation_id: int
+
+
+@record(260, "qqq")
+@dataclass(frozen=True, slots=True)
+class FeeDayBegan:
+    """A day began for the fees: what was traded before `window_began_ns` no longer counts (FEE-010)."""
+
+    instrument_id: int
+    account_id: int
+    began_ns: int
+    """Venue time at which the day began."""
+    window_began_ns: int
+    venue_volume_micros: int
+    """What makers traded from there until the day began: every trade once."""
+
+
+@record(261, "qqqqBB")
+@dataclass(frozen=True, slots=True)
+class FeeRatesChanged:
+    """An account pays other rates from here on, for what it traded in the window (FEE-010)."""
+
+    instrument_id: int
+    account_id: int
+    taker_fee_ppm: int
+    """`NO_OWN_RATE_PPM` where the instrument's applies; else the lower of the two does."""
+    maker_fee_ppm: int
+    volume_micros: int
+    """What it traded in the window, taking and making."""
+    maker_volume_micros: int
+    """What its resting orders traded."""
+    tier: int
+    """Tier by volume; 0 is below the first."""
+    rebate: int
+    """Rebate by its share of what makers traded; 0 is none."""
+
+
+@record(262, "qHBB")
+@dataclass(frozen=True, slots=True)
+class FeeScheduleSet:
+    """Rates go by another schedule from the next day on; its tiers and rebates follow, from the lowest up (FEE-010)."""
+
+    instrument_id: int
+    account_id: int
+    day_ns: int
+    """How long a day lasts."""
+    window_days: int
+    tier_count: int
+    rebate_count: int
+
+
+@record(263, "qqqqBB")
+@dataclass(frozen=True, slots=True)
+class FeeStepSet:
+    """One tier or one rebate of the schedule set before it."""
+
+    instrument_id: int
+    account_id: int
+    above_micros: int
+    """A tier begins where the volume of the window is larger; 0 for a rebate."""
+    above_share_ppm: int
+    """A rebate begins where the maker's part of all that makers traded is larger; 0 for a tier."""
+    taker_fee_ppm: int
+    """`NO_OWN_RATE_PPM` for a rebate."""
+    maker_fee_ppm: int
+    number: int
+    """Which tier, or which rebate, from 1."""
+    is_rebate: int
+
+
+@record(264, "qq16s")
+@dataclass(frozen=True, slots=True)
+class FundingIntervalSet:
+    """Somebody set the time between two funding payments; the instrument's listing follows anew (FUND-020)."""
+
+    instrument_id: int
+    account_id: int
+    """Account of the key; 0 for none."""
+    previous_interval_ns: int
+    funding_interval_ns: int
+    key_id: bytes
+    """The author: public part of the key that asked."""

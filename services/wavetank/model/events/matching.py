@@ -308,3 +308,15 @@ class OrderActivated:
     size_lots: int
     """Its size, at most what the parent filled."""
     side: int
+
+
+@record(120, "qq")
+@dataclass(frozen=True, slots=True)
+class FeeRatesApplied:
+    """An account's credit line brought other rates of its own; its open orders are charged by them from here on."""
+
+    instrument_id: int
+    account_id: int
+    taker_fee_ppm: int
+    """`NO_OWN_RATE_PPM` where the instrument's applies; else the lower of the two does (FEE-010)."""
+    maker_fee_ppm: int

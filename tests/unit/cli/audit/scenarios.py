@@ -4,12 +4,21 @@ import random
 
 from tests.unit.cli.audit.venue import USD, Venue
 from wavetank.clearing.core.bank import Refused
-from wavetank.clearing.core.settings import ClearingSettings
+from wavetank.clearing.core.fees import FeeSchedule, FeeTier, MakerRebate
+from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
 from wavetank.matching.core import commands
 from wavetank.model.events.oracle import ConsumerBit
 from wavetank.model.orders import OrderFlag, Side, TimeInForce
 
 BUY, SELL = Side.BUY, Side.SELL
+
+SHORT_DAYS = FeeSchedule(
+    tiers=(FeeTier(1_000 * USD, 400, 120), FeeTier(20_000 * USD, 300, 0), FeeTier(100_000 * USD, 250, -5)),
+    rebates=(MakerRebate(100_000, -10), MakerRebate(250_000, -20)),
+    window_days=3,
+    day_ns=10 * SECOND_NS,
+)
+"""Fees of a venue where ten seconds are a day, and a thousand dollars a volume."""
 
 
 def calm_day() -> Venue:
@@ -71,11 +80,31 @@ def ruinous_day() -> Venue:
     return venue
 
 
+def busy_days() -> Venue:
+    """Days of ten seconds: volumes that earn a tier and a rebate, and lose both again."""
+    venue = Venue(ClearingSettings(fees=SHORT_DAYS))
+    alice, bob = (venue.open(name, 100_000 * USD) for name in ("alice", "bob"))
+    for _ in range(3):
+        venue.order(alice, SELL, 1_000_000, 700)
+        venue.order(bob, BUY, 1_000_000, 700)
+        venue.later(10)
+    # An order that rests while its account's rates change.
+    venue.order(alice, SELL, 1_000_000, 100)
+    venue.later(10)
+    venue.order(bob, BUY, 1_000_000, 50)
+    venue.set_funding_interval(600 * SECOND_NS)
+    venue.later(60)
+    venue.order(bob, BUY, 1_000_000, 50)
+    venue.sample()
+    return venue
+
+
 def random_day(seed: int, steps: int = 250, settings: ClearingSettings | None = None) -> Venue:
     """Eight accounts of all sizes, orders of all kinds, jumps of the price; what happens is the seed's."""
     rng = random.Random(seed)
     venue = Venue(
-        settings or ClearingSettings(vault_enabled=seed % 2 == 0), fund=rng.choice([1, 10, 1_000, 100_000]) * USD
+        settings or ClearingSettings(vault_enabled=seed % 2 == 0, fees=SHORT_DAYS if seed % 3 else FeeSchedule()),
+        fund=rng.choice([1, 10, 1_000, 100_000]) * USD,
     )
     accounts = [venue.open(f"account {number}", rng.choice([300, 2_000, 20_000, 10**6]) * USD) for number in range(8)]
     mark = 1_000_000

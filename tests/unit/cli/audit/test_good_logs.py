@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cli.audit.scenarios import calm_day, random_day, ruinous_day
+from tests.unit.cli.audit.scenarios import busy_days, calm_day, random_day, ruinous_day
 from tests.unit.cli.audit.venue import audit_batches, audit_entries, encode_logs
 from wavetank.clearing.core.settings import STAGE_ORDERS, ClearingSettings
 from wavetank.cli.audit.findings import Rule
 from wavetank.cli.audit.report import make_report
-from wavetank.model.events.clearing import AdlPolicyKind, CashCause, CashTransferred
+from wavetank.model.events.clearing import AdlPolicyKind, CashCause, CashTransferred, FeeRatesChanged
+from wavetank.model.events.matching import FeeRatesApplied, Traded
 
 
 def test_a_calm_day_passes_and_is_counted() -> None:
@@ -36,6 +37,32 @@ def test_a_day_that_ends_in_a_debt_passes() -> None:
     # Nothing was withdrawn, no funding came due, no order was reduce-only but liquidations, no service ran; nothing
     # waited, belonged to a group or was auctioned.
     assert unchecked == {"INV-040", "MTCH-030", "LIQ-110", "STATE", "ORD-010", "ORD-040", "MTCH-050"}
+
+
+@pytest.mark.spec("FEE-010")
+def test_days_on_which_rates_change_pass() -> None:
+    venue = busy_days()
+    alice, bob = 1000, 1001
+    told = [event for batch in venue.journal.batches for event in batch.events]
+    rates = [(e.account_id, e.taker_fee_ppm, e.maker_fee_ppm) for e in told if isinstance(e, FeeRatesChanged)]
+    # 700 lots at 1,000,000 ticks are 700 dollars, all made by alice. After one day nobody has a thousand, but all that
+    # was made alice made: a rebate of 20 ppm. After two both have 1,400, and the first tier's 400 ppm. The window holds
+    # three days; when it is empty, the rates are the instrument's again.
+    assert rates == [
+        (alice, 1_000_000, -20),
+        (alice, 400, -20),
+        (bob, 400, 120),
+        (alice, 1_000_000, 1_000_000),
+        (bob, 1_000_000, 1_000_000),
+    ]
+    # Of shard and clearing alike.
+    assert rates == [(e.account_id, e.taker_fee_ppm, e.maker_fee_ppm) for e in told if isinstance(e, FeeRatesApplied)]
+    fees = [(e.taker_fee_micros, e.maker_fee_micros) for e in told if isinstance(e, Traded)]
+    # 700 dollars at 450 and 150 ppm: 315,000 and 105,000 micro-dollars; then at 450 and -20; then at 400 and -20. The
+    # last order is filled by halves of 50 dollars: 20,000 and -1,000; then 22,500, and 7,500 for the maker.
+    assert fees == [(315_000, 105_000), (315_000, -14_000), (280_000, -14_000), (20_000, -1_000), (22_500, 7_500)]
+    findings = audit_batches(venue.journal.batches)
+    assert [offence.expected for offence in findings.offences] == []
 
 
 @pytest.mark.parametrize("seed", range(12))

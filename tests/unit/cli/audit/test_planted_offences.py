@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cli.audit.scenarios import calm_day, random_day, ruinous_day
+from tests.unit.cli.audit.scenarios import busy_days, calm_day, random_day, ruinous_day
 from tests.unit.cli.audit.venue import Batch, audit_batches, audit_entries, changed, encode_logs, without
 from wavetank.clearing.core.settings import STAGE_ORDERS, ClearingSettings
 from wavetank.cli.audit.findings import Findings, Rule
@@ -32,6 +32,11 @@ def _calm() -> tuple[Batch, ...]:
 
 
 @cache
+def _busy() -> tuple[Batch, ...]:
+    return tuple(busy_days().journal.batches)
+
+
+@cache
 def _ruinous() -> tuple[Batch, ...]:
     return tuple(ruinous_day().journal.batches)
 
@@ -42,6 +47,10 @@ def copies(batches: tuple[Batch, ...]) -> list[Batch]:
 
 def rules_of(findings: Findings) -> set[str]:
     return {rule.id for rule in findings.broken}
+
+
+def is_rebate(event: c.FeeRatesChanged) -> bool:
+    return event.rebate > 0
 
 
 def repeat(batches: list[Batch], kind: type[Event]) -> list[Batch]:
@@ -300,6 +309,40 @@ RUINOUS: dict[str, tuple[Rule, Plant]] = {
         lambda b: changed(b, c.LiquidationTested, equity_micros=lambda e: e.equity_micros + 1),
     ),
 }
+
+
+BUSY: dict[str, Plant] = {
+    "a rate is not that of the tier": lambda b: changed(b, c.FeeRatesChanged, taker_fee_ppm=399),
+    "a rebate is not that of the share": lambda b: changed(b, c.FeeRatesChanged, is_rebate, maker_fee_ppm=-21),
+    "a volume is off by one": lambda b: changed(b, c.FeeRatesChanged, volume_micros=lambda e: e.volume_micros + 1),
+    "a rate is not changed": lambda b: without(b, c.FeeRatesChanged, lambda e: e.account_id == BOB),
+    "a rate is changed without need": lambda b: insert_before(
+        b, c.FeeRatesChanged, c.FeeRatesChanged(0, 1, 1, 1, 0, 0, 0, 0)
+    ),
+    "a day begins late": lambda b: changed(b, c.FeeDayBegan, began_ns=lambda e: e.began_ns + 1),
+    "a day is passed over": lambda b: without(b, c.FeeDayBegan),
+    "a window is longer": lambda b: changed(b, c.FeeDayBegan, window_began_ns=lambda e: e.window_began_ns - 10**10),
+    "makers traded something else": lambda b: changed(b, c.FeeDayBegan, venue_volume_micros=1),
+    "a threshold is another": lambda b: changed(b, c.FeeStepSet, above_micros=10**10),
+    "a share is another": lambda b: changed(
+        b, c.FeeStepSet, lambda e: e.above_share_ppm == 250_000, above_share_ppm=10**6
+    ),
+    "a shard charges what was never granted": lambda b: changed(b, m.FeeRatesApplied, taker_fee_ppm=1),
+    "a shard charges what it was not told to": lambda b: without(b, m.FeeRatesApplied, lambda e: e.account_id == BOB),
+}
+
+
+@pytest.mark.spec("FEE-010")
+@pytest.mark.parametrize("name", BUSY)
+def test_an_offence_against_the_fees_is_named(name: str) -> None:
+    findings = audit_batches(BUSY[name](copies(_busy())))
+    assert Rule.FEE_010.id in rules_of(findings)
+
+
+@pytest.mark.spec("INV-040")
+def test_a_funding_interval_that_nobody_set_is_named() -> None:
+    findings = audit_batches(without(copies(_busy()), c.FundingIntervalSet))
+    assert Rule.INV_040.id in rules_of(findings)
 
 
 @pytest.mark.spec("INV-010", "INV-020", "INV-030", "INV-040", "INV-050", "INV-090")

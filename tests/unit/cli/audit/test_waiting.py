@@ -13,6 +13,7 @@ import pytest
 from tests.model.matching_inputs import INSTRUMENTS
 from tests.model.matching_twins import Twins
 from tests.unit.matching.core.desk import ALICE, BOB, BUY, CAROL, SELL, Desk
+from wavetank.cli.audit.fees import FeeRates
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.margins import Terms
 from wavetank.cli.audit.order_flow import OrderBooks
@@ -48,10 +49,12 @@ def terms_of(instrument_id: int) -> Terms:
 
 def audit(day: tuple[tuple[Event, ...], ...]) -> Findings:
     findings = Findings()
-    books = OrderBooks(findings, terms_of, lambda _: None)
+    rates = FeeRates(findings).of_shard("matching-0")
+    books = OrderBooks(findings, terms_of, lambda _: None, rates)
     for number, entry in enumerate(day):
         for event in entry:
             findings.look_at("matching-0", str(number), 0, event)
+            rates.apply(0, event)
             books.apply(event)
         books.end_entry()
     return findings

@@ -163,6 +163,11 @@ class Venue:
         self._commit_clearing()
         return account.account_id
 
+    def set_funding_interval(self, interval_ns: int) -> None:
+        """Set how often funding is paid."""
+        self.clearing.terms.set_funding_interval(1, interval_ns, account_id=0, key_id="ab12")
+        self._commit_clearing()
+
     def withdraw(self, account_id: int, amount: int) -> None:
         """Hold a withdrawal; it is paid once the shard has answered."""
         self.clearing.bank.withdraw(account_id, amount, self.now)
@@ -203,6 +208,7 @@ class Venue:
                             for row in line.rows
                         ),
                         mark_time_ns=line.mark_time_ns,
+                        fee_rates=line.fee_rates,
                     ),
                 )
             self.engine.set_gate(self.now, self.clearing.state.venue_is_open)

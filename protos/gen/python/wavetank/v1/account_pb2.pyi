@@ -160,6 +160,7 @@ class Account(_message.Message):
     WITHDRAWABLE_MICROS_FIELD_NUMBER: _builtins.int
     HEALTH_BAND_FIELD_NUMBER: _builtins.int
     HELD_MICROS_FIELD_NUMBER: _builtins.int
+    FEES_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
     """Identifies the account."""
     name: _builtins.str
@@ -182,6 +183,10 @@ class Account(_message.Message):
     """Band of health."""
     held_micros: _builtins.int
     """Whether a withdrawal is on hold, and how much."""
+    @_builtins.property
+    def fees(self) -> Global___AccountFees:
+        """What it pays for trading."""
+
     def __init__(
         self,
         *,
@@ -195,14 +200,62 @@ class Account(_message.Message):
         withdrawable_micros: _builtins.int = ...,
         health_band: Global___HealthBand.ValueType = ...,
         held_micros: _builtins.int = ...,
+        fees: Global___AccountFees | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fees", b"fees"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "cash_micros", b"cash_micros", "equity_micros", b"equity_micros", "health_band", b"health_band", "held_micros", b"held_micros", "initial_margin_micros", b"initial_margin_micros", "kind", b"kind", "maintenance_margin_micros", b"maintenance_margin_micros", "name", b"name", "withdrawable_micros", b"withdrawable_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "cash_micros", b"cash_micros", "equity_micros", b"equity_micros", "fees", b"fees", "health_band", b"health_band", "held_micros", b"held_micros", "initial_margin_micros", b"initial_margin_micros", "kind", b"kind", "maintenance_margin_micros", b"maintenance_margin_micros", "name", b"name", "withdrawable_micros", b"withdrawable_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Account: _TypeAlias = Account  # noqa: Y015
+
+@_typing.final
+class AccountFees(_message.Message):
+    """An account's fee rates, and what they rest on (FEE-010). A rate of its own is absent where each instrument's applies;
+    else the lower of the two does.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
+    MAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
+    VOLUME_MICROS_FIELD_NUMBER: _builtins.int
+    MAKER_VOLUME_MICROS_FIELD_NUMBER: _builtins.int
+    TODAY_VOLUME_MICROS_FIELD_NUMBER: _builtins.int
+    taker_fee_ppm: _builtins.int
+    """Its own rate for taking, ppm."""
+    maker_fee_ppm: _builtins.int
+    """Its own rate for making, ppm; negative is paid to it."""
+    volume_micros: _builtins.int
+    """What it traded in the full days of the window, taking and making."""
+    maker_volume_micros: _builtins.int
+    """What of that its resting orders traded."""
+    today_volume_micros: _builtins.int
+    """What it traded since, which counts from the next day on."""
+    def __init__(
+        self,
+        *,
+        taker_fee_ppm: _builtins.int | None = ...,
+        maker_fee_ppm: _builtins.int | None = ...,
+        volume_micros: _builtins.int = ...,
+        maker_volume_micros: _builtins.int = ...,
+        today_volume_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "maker_fee_ppm", b"maker_fee_ppm", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "maker_fee_ppm", b"maker_fee_ppm", "maker_volume_micros", b"maker_volume_micros", "taker_fee_ppm", b"taker_fee_ppm", "today_volume_micros", b"today_volume_micros", "volume_micros", b"volume_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__maker_fee_ppm: _TypeAlias = _typing.Literal["maker_fee_ppm"]  # noqa: Y015
+    _WhichOneofArgType__maker_fee_ppm: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm"]  # noqa: Y015
+    _WhichOneofReturnType__taker_fee_ppm: _TypeAlias = _typing.Literal["taker_fee_ppm"]  # noqa: Y015
+    _WhichOneofArgType__taker_fee_ppm: _TypeAlias = _typing.Literal["_taker_fee_ppm", b"_taker_fee_ppm"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maker_fee_ppm) -> _WhichOneofReturnType__maker_fee_ppm | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__taker_fee_ppm) -> _WhichOneofReturnType__taker_fee_ppm | None: ...
+
+Global___AccountFees: _TypeAlias = AccountFees  # noqa: Y015
 
 @_typing.final
 class Position(_message.Message):
@@ -951,6 +1004,47 @@ class LiquidationEnded(_message.Message):
 Global___LiquidationEnded: _TypeAlias = LiquidationEnded  # noqa: Y015
 
 @_typing.final
+class FeeRatesChanged(_message.Message):
+    """An account pays other rates from here on (FEE-010)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
+    MAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
+    VOLUME_MICROS_FIELD_NUMBER: _builtins.int
+    MAKER_VOLUME_MICROS_FIELD_NUMBER: _builtins.int
+    taker_fee_ppm: _builtins.int
+    """Its own rate for taking, ppm; absent where the instrument's applies."""
+    maker_fee_ppm: _builtins.int
+    """Its own rate for making, ppm; negative is paid to it."""
+    volume_micros: _builtins.int
+    """What it traded in the window."""
+    maker_volume_micros: _builtins.int
+    """What of that its resting orders traded."""
+    def __init__(
+        self,
+        *,
+        taker_fee_ppm: _builtins.int | None = ...,
+        maker_fee_ppm: _builtins.int | None = ...,
+        volume_micros: _builtins.int = ...,
+        maker_volume_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "maker_fee_ppm", b"maker_fee_ppm", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "maker_fee_ppm", b"maker_fee_ppm", "maker_volume_micros", b"maker_volume_micros", "taker_fee_ppm", b"taker_fee_ppm", "volume_micros", b"volume_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__maker_fee_ppm: _TypeAlias = _typing.Literal["maker_fee_ppm"]  # noqa: Y015
+    _WhichOneofArgType__maker_fee_ppm: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm"]  # noqa: Y015
+    _WhichOneofReturnType__taker_fee_ppm: _TypeAlias = _typing.Literal["taker_fee_ppm"]  # noqa: Y015
+    _WhichOneofArgType__taker_fee_ppm: _TypeAlias = _typing.Literal["_taker_fee_ppm", b"_taker_fee_ppm"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maker_fee_ppm) -> _WhichOneofReturnType__maker_fee_ppm | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__taker_fee_ppm) -> _WhichOneofReturnType__taker_fee_ppm | None: ...
+
+Global___FeeRatesChanged: _TypeAlias = FeeRatesChanged  # noqa: Y015
+
+@_typing.final
 class StreamAccountEventsRequest(_message.Message):
     """Subscribes to the account's events."""
 
@@ -993,6 +1087,7 @@ class StreamAccountEventsResponse(_message.Message):
     LIQUIDATION_FIELD_NUMBER: _builtins.int
     DELEVERAGED_FIELD_NUMBER: _builtins.int
     LIQUIDATION_ENDED_FIELD_NUMBER: _builtins.int
+    FEE_RATES_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Seq in clearing's log."""
     event_time_ns: _builtins.int
@@ -1033,6 +1128,10 @@ class StreamAccountEventsResponse(_message.Message):
     def liquidation_ended(self) -> Global___LiquidationEnded:
         """Liquidation ended."""
 
+    @_builtins.property
+    def fee_rates(self) -> Global___FeeRatesChanged:
+        """Other fee rates."""
+
     def __init__(
         self,
         *,
@@ -1047,12 +1146,13 @@ class StreamAccountEventsResponse(_message.Message):
         liquidation: Global___LiquidationStepped | None = ...,
         deleveraged: Global___Deleveraged | None = ...,
         liquidation_ended: Global___LiquidationEnded | None = ...,
+        fee_rates: Global___FeeRatesChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deleveraged", b"deleveraged", "deposited", b"deposited", "event", b"event", "fill", b"fill", "funding", b"funding", "health", b"health", "liquidation", b"liquidation", "liquidation_ended", b"liquidation_ended", "withdrawal_refused", b"withdrawal_refused", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deleveraged", b"deleveraged", "deposited", b"deposited", "event", b"event", "fee_rates", b"fee_rates", "fill", b"fill", "funding", b"funding", "health", b"health", "liquidation", b"liquidation", "liquidation_ended", b"liquidation_ended", "withdrawal_refused", b"withdrawal_refused", "withdrawn", b"withdrawn"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleveraged", b"deleveraged", "deposited", b"deposited", "event", b"event", "event_time_ns", b"event_time_ns", "fill", b"fill", "funding", b"funding", "health", b"health", "liquidation", b"liquidation", "liquidation_ended", b"liquidation_ended", "seq", b"seq", "withdrawal_refused", b"withdrawal_refused", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleveraged", b"deleveraged", "deposited", b"deposited", "event", b"event", "event_time_ns", b"event_time_ns", "fee_rates", b"fee_rates", "fill", b"fill", "funding", b"funding", "health", b"health", "liquidation", b"liquidation", "liquidation_ended", b"liquidation_ended", "seq", b"seq", "withdrawal_refused", b"withdrawal_refused", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["fill", "deposited", "withdrawn", "withdrawal_refused", "funding", "health", "liquidation", "deleveraged", "liquidation_ended"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["fill", "deposited", "withdrawn", "withdrawal_refused", "funding", "health", "liquidation", "deleveraged", "liquidation_ended", "fee_rates"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

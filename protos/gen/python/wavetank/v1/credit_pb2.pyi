@@ -188,6 +188,8 @@ class CreditUpdate(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     MARK_TIME_NS_FIELD_NUMBER: _builtins.int
     ELSEWHERE_MICROS_FIELD_NUMBER: _builtins.int
+    TAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
+    MAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
     """Account."""
     line_epoch: _builtins.int
@@ -210,6 +212,10 @@ class CreditUpdate(_message.Message):
     """Venue time of the marks used."""
     elsewhere_micros: _builtins.int
     """What other shards can spare: an order beyond the budget and within both is refused as CREDIT_ELSEWHERE (R9)."""
+    taker_fee_ppm: _builtins.int
+    """Taker rate of the account's own, ppm; the lower of it and the instrument's is charged. Absent: the instrument's."""
+    maker_fee_ppm: _builtins.int
+    """Maker rate of its own, negative for a rebate; at most the taker rate (FEE-010)."""
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreditRow]:
         """Instruments with a position; others are flat and charged at the latest mark."""
@@ -229,12 +235,21 @@ class CreditUpdate(_message.Message):
         rows: _abc.Iterable[Global___CreditRow] | None = ...,
         mark_time_ns: _builtins.int = ...,
         elsewhere_micros: _builtins.int = ...,
+        taker_fee_ppm: _builtins.int | None = ...,
+        maker_fee_ppm: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "maker_fee_ppm", b"maker_fee_ppm", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "acknowledge", b"acknowledge", "as_of_seq", b"as_of_seq", "budget_micros", b"budget_micros", "counted_fees_micros", b"counted_fees_micros", "counted_value_micros", b"counted_value_micros", "elsewhere_micros", b"elsewhere_micros", "line_epoch", b"line_epoch", "line_number", b"line_number", "mark_time_ns", b"mark_time_ns", "rows", b"rows", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "account_id", b"account_id", "acknowledge", b"acknowledge", "as_of_seq", b"as_of_seq", "budget_micros", b"budget_micros", "counted_fees_micros", b"counted_fees_micros", "counted_value_micros", b"counted_value_micros", "elsewhere_micros", b"elsewhere_micros", "line_epoch", b"line_epoch", "line_number", b"line_number", "maker_fee_ppm", b"maker_fee_ppm", "mark_time_ns", b"mark_time_ns", "rows", b"rows", "status", b"status", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__maker_fee_ppm: _TypeAlias = _typing.Literal["maker_fee_ppm"]  # noqa: Y015
+    _WhichOneofArgType__maker_fee_ppm: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm"]  # noqa: Y015
+    _WhichOneofReturnType__taker_fee_ppm: _TypeAlias = _typing.Literal["taker_fee_ppm"]  # noqa: Y015
+    _WhichOneofArgType__taker_fee_ppm: _TypeAlias = _typing.Literal["_taker_fee_ppm", b"_taker_fee_ppm"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maker_fee_ppm) -> _WhichOneofReturnType__maker_fee_ppm | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__taker_fee_ppm) -> _WhichOneofReturnType__taker_fee_ppm | None: ...
 
 Global___CreditUpdate: _TypeAlias = CreditUpdate  # noqa: Y015
 
