@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -56,6 +57,21 @@ class ClearingConfig(ServiceSettings):
     """Whom auto-deleveraging asks, and for how much."""
     cascade_window_ns: Annotated[int, Field(ge=0)] = 10 * SECOND_NS
     """A liquidation that starts so soon after another's trade belongs to its cascade."""
+    partial_slice_ppm: Annotated[int, Field(ge=1, le=1_000_000)] = 200_000
+    partial_cooldown_ns: Annotated[int, Field(ge=0)] = 30 * SECOND_NS
+    cooldown_waits: bool = False
+    depth_share_ppm: Annotated[int, Field(ge=1, le=1_000_000)] = 500_000
+    """Largest share of the depth near the mark that one liquidation order may take."""
+    spread_to_maintenance_ppm: Annotated[int, Field(ge=1)] = 1_500_000
+    """Share of a leg's margin that a liquidation order may give away, when all of the margin is missing."""
+    vault_step_ns: Annotated[int, Field(ge=0)] = 10 * SECOND_NS
+    vault_fraction_ppm: Annotated[int, Field(ge=1, le=1_000_000)] = 500_000
+    vault_full_below_micros: Annotated[int, Field(ge=0)] = 5_000 * 10**6
+    vault_depth_share_ppm: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+    vault_slippage_ppm: Annotated[int, Field(ge=0, lt=1_000_000)] = 100_000
+    fund_window_ns: Annotated[int, Field(ge=1)] = 3_600 * SECOND_NS
+    gate_ns: Annotated[int, Field(ge=0)] = 300 * SECOND_NS
+    """Withdrawals are gated this long after a deficit."""
     escalation_wait_ns: Annotated[int, Field(ge=0, le=3_600 * SECOND_NS)] = 2 * SECOND_NS
     """How long a liquidation waits for a person where the rules let one decide, before the default; 0 asks nobody."""
     fund_low_micros: Annotated[int, Field(ge=0)] = 100_000 * 10**6
@@ -131,6 +147,18 @@ class ClearingConfig(ServiceSettings):
             liquidation_fee_ppm=self.liquidation_fee_ppm,
             adl_policy=AdlPolicyKind[self.adl_policy.upper()],
             cascade_window_ns=self.cascade_window_ns,
+            spread_to_maintenance=Fraction(self.spread_to_maintenance_ppm, 10**6),
+            partial_slice_ppm=self.partial_slice_ppm,
+            partial_cooldown_ns=self.partial_cooldown_ns,
+            cooldown_waits=self.cooldown_waits,
+            depth_share_ppm=self.depth_share_ppm,
+            vault_step_ns=self.vault_step_ns,
+            vault_fraction_ppm=self.vault_fraction_ppm,
+            vault_full_below_micros=self.vault_full_below_micros,
+            vault_depth_share_ppm=self.vault_depth_share_ppm,
+            vault_slippage_ppm=self.vault_slippage_ppm,
+            fund_window_ns=self.fund_window_ns,
+            gate_ns=self.gate_ns,
             escalation_wait_ns=self.escalation_wait_ns,
             fund_low_micros=self.fund_low_micros,
             cascade_limit_ppm=self.cascade_limit_ppm,

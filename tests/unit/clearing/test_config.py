@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from wavetank.clearing.config import ClearingConfig
@@ -40,10 +42,37 @@ def test_stages_and_policy_are_set_by_name(monkeypatch: pytest.MonkeyPatch) -> N
     assert settings.stages_off == (1 << LiquidationStage.PARTIAL) + (1 << LiquidationStage.SOCIALISE)
 
 
+@pytest.mark.spec("LIQ-040", "LIQ-060", "LIQ-070")
+def test_each_stage_has_its_own_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = {
+        "PARTIAL_ABOVE_MICROS": 1,
+        "PARTIAL_SLICE_PPM": 2,
+        "PARTIAL_COOLDOWN_NS": 3,
+        "DEPTH_SHARE_PPM": 4,
+        "LIQUIDATION_FEE_PPM": 5,
+        "VAULT_CAP_MICROS": 6,
+        "VAULT_STEP_NS": 7,
+        "VAULT_FRACTION_PPM": 8,
+        "VAULT_FULL_BELOW_MICROS": 9,
+        "VAULT_DEPTH_SHARE_PPM": 10,
+        "VAULT_SLIPPAGE_PPM": 11,
+        "FUND_CAP_MICROS": 12,
+        "FUND_WINDOW_NS": 13,
+        "GATE_NS": 14,
+        "CASCADE_WINDOW_NS": 15,
+    }
+    variables = {name: str(number) for name, number in numbers.items()}
+    settings = load(monkeypatch, COOLDOWN_WAITS="true", SPREAD_TO_MAINTENANCE_PPM="1900000", **variables)
+    assert {name: getattr(settings, name.lower()) for name in numbers} == numbers
+    assert settings.cooldown_waits
+    assert settings.spread_to_maintenance == Fraction(19, 10)
+
+
 @pytest.mark.spec("INV-080")
 @pytest.mark.parametrize(
     ("name", "value", "word"),
     [
+        ("SPREAD_TO_MAINTENANCE_PPM", "2000001", "inside bankruptcy"),
         ("STAGE_ORDER", '["full", "partial", "backstop", "insurance", "deleverage"]', "only backstop and insurance"),
         ("STAGE_ORDER", '["cancel"]', "STAGE_ORDER"),
         ("ADL_POLICY", "random", "ADL_POLICY"),

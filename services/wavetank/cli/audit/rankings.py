@@ -80,7 +80,7 @@ def _level(
         middle = (low + high) // 2
         low, high = (middle, high) if sum(at(points[middle]).values()) < lots else (low, middle)
     below, above = (sum(at(points[index]).values(), Fraction(0)) for index in (low, high))
-    level = points[high]
+    level = points[low] if lots <= below else points[high]
     if below < lots < above:
         level = points[low] + (points[high] - points[low]) * (lots - below) / (above - below)
     exact = at(level)
