@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from wavetank.clearing.core.fees import DAY_NS, VENUE_REBATES, VENUE_TIERS, FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
@@ -64,10 +64,21 @@ class ClearingConfig(ServiceSettings):
                 )
         return value
 
-    @model_validator(mode="after")
-    def _check_fees(self) -> ClearingConfig:
-        self._fee_schedule()
-        return self
+    @field_validator("fee_tiers")
+    @classmethod
+    def _check_fee_tiers(cls, value: tuple[tuple[int, int, int], ...]) -> tuple[tuple[int, int, int], ...]:
+        FeeSchedule(tiers=tuple(FeeTier(*tier) for tier in value), rebates=())
+        return value
+
+    @field_validator("fee_rebates")
+    @classmethod
+    def _check_fee_rebates(
+        cls, value: tuple[tuple[int, int], ...], info: ValidationInfo
+    ) -> tuple[tuple[int, int], ...]:
+        # Without tiers, these were wrong, and that has been told.
+        tiers = tuple(FeeTier(*tier) for tier in info.data.get("fee_tiers", ()))
+        FeeSchedule(tiers=tiers, rebates=tuple(MakerRebate(*rebate) for rebate in value))
+        return value
 
     def _fee_schedule(self) -> FeeSchedule:
         return FeeSchedule(
