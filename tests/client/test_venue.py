@@ -260,6 +260,11 @@ async def test_cancel_on_disconnect(trader: Opener) -> None:
     await eventually_async(is_cancelled)
 
 
+async def test_a_funding_interval_is_set_and_set_back(operator: Venue) -> None:
+    before_ns = await operator.admin.set_funding_interval("SOL", 600_000_000_000)
+    assert await operator.admin.set_funding_interval("SOL", before_ns) == 600_000_000_000
+
+
 async def test_a_fault_deceives_one_consumer_alone(operator: Venue) -> None:
     fault = await operator.admin.set_fault(
         FaultKind.SPIKE, instruments=["BTC"], consumers=[Consumer.BOTS], magnitude="0.05"

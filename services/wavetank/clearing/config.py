@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from wavetank.clearing.core.fees import DAY_NS, VENUE_REBATES, VENUE_TIERS, FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.health import LiquidationStage
@@ -105,14 +105,26 @@ class ClearingConfig(ServiceSettings):
                 )
         return value
 
+    @field_validator("fee_tiers")
+    @classmethod
+    def _check_fee_tiers(cls, value: tuple[tuple[int, int, int], ...]) -> tuple[tuple[int, int, int], ...]:
+        FeeSchedule(tiers=tuple(FeeTier(*tier) for tier in value), rebates=())
+        return value
+
+    @field_validator("fee_rebates")
+    @classmethod
+    def _check_fee_rebates(
+        cls, value: tuple[tuple[int, int], ...], info: ValidationInfo
+    ) -> tuple[tuple[int, int], ...]:
+        # Without tiers, these were wrong, and that has been told.
+        tiers = tuple(FeeTier(*tier) for tier in info.data.get("fee_tiers", ()))
+        FeeSchedule(tiers=tiers, rebates=tuple(MakerRebate(*rebate) for rebate in value))
+        return value
+
     @model_validator(mode="after")
     def _check_waterfall(self) -> Self:
         # The rules say which settings of the waterfall go together; a refusal there is a fault here.
         self.core_settings()
-        return self
-
-    def _check_fees(self) -> ClearingConfig:
-        self._fee_schedule()
         return self
 
     def _fee_schedule(self) -> FeeSchedule:

@@ -7,6 +7,7 @@ import pytest
 from tests.model.scripted_shard import BTC, MICROS, Scene
 from wavetank.clearing.adapters.shard_stream import line_message
 from wavetank.clearing.adapters.wire import account_message, event_message
+from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.fees import DAY_NS, FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.matching.wire import credit_line
@@ -269,3 +270,22 @@ def test_a_rate_of_the_accounts_own_is_on_the_wire_and_the_instruments_is_not() 
             maker_fee_ppm=-30, volume_micros=2 * MILLION * PRICE, maker_volume_micros=2 * MILLION * PRICE
         ),
     )  # fmt: skip
+
+
+@pytest.mark.spec("FEE-010", "MRGN-050")
+def test_other_rates_are_news_for_every_shard() -> None:
+    scene, a, b, _ = scene_of(FeeSchedule(rebates=()))
+    scene.core = Clearing(scene.settings, epoch=1)
+    # BTC is on shard 0, ETH on shard 1, where nobody trades.
+    scene.core.begin(scene.now_ns, scene.instruments, 0, shards=2)
+    a, b = (scene.core.bank.open_account(name, 10**15).account_id for name in ("a", "b"))
+    scene.oracle_seq = scene.matching_seq = 0
+    scene.mark(BTC, PRICE)
+    scene.trade(BTC, a, b, 6 * MILLION, PRICE)
+    scene.core.take_lines()
+    # Flat again: a line to shard 1 has no rows and says nothing new but the rates.
+    scene.trade(BTC, b, a, 6 * MILLION, PRICE)
+    scene.core.take_lines()
+    to_day(scene, 1)
+    lines = {(line.account_id, line.shard): line.fee_rates for line in scene.core.take_lines()}
+    assert lines == dict.fromkeys(((a, 0), (a, 1), (b, 0), (b, 1)), FeeRates(400, 120))

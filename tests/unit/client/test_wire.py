@@ -12,6 +12,7 @@ from wavetank.client import (
     CancelAllOrders,
     CancelOrder,
     DeadManMoved,
+    FeeRatesChanged,
     Fill,
     FillBooked,
     GroupKind,
@@ -217,6 +218,18 @@ def test_account_events() -> None:
     assert stepped.stage is LiquidationStage.CANCEL
     assert [stepped.instrument, stepped.price, stepped.delta_size] == ["", None, 0]
     assert (stepped.equity, stepped.maintenance_margin) == (Decimal("-0.000001"), Decimal("2776.25"))
+    rates = account_pb2.StreamAccountEventsResponse(
+        seq=6, event_time_ns=7, fee_rates=account_pb2.FeeRatesChanged(maker_fee_ppm=-30, volume_micros=5_000_000)
+    )
+    # -30 ppm are -0.003 %; the taker's rate is the instrument's.
+    assert account_event(rates, WIRE) == FeeRatesChanged(
+        seq=6,
+        event_time_ns=7,
+        taker_fee=None,
+        maker_fee=Decimal("-0.00003"),
+        volume=Decimal(5),
+        maker_volume=Decimal(0),
+    )
 
 
 STOP = Trigger(kind=TriggerKind.STOP, price="60000", source=TriggerSource.LAST)

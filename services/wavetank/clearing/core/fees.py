@@ -11,7 +11,9 @@ The rates are the account's own. What an order is charged is the lower of them a
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from dataclasses import asdict, dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wavetank.model.events.clearing import (
@@ -38,6 +40,11 @@ DAY_NS = 86_400 * 1_000_000_000
 MICROS = 1_000_000
 MOST_DAYS = 366
 MOST_TIERS = 100
+
+
+# Plain numbers: flags of Python's own kind take longer to compare than all else there is to do for a fill.
+_TAKER, _TRANSFER = int(FillRole.TAKER), int(FillRole.TRANSFER)
+_LIQUIDATION = int(OrderFlag.LIQUIDATION)
 
 
 class FeeTier(NamedTuple):
@@ -122,11 +129,14 @@ class FeeSchedule:
 
     def tier_of(self, volume_micros: int) -> int:
         """Return which tier a window's volume leads to: 1 is the first above the base, 0 none."""
-        return sum(volume_micros > tier.above_micros for tier in self.tiers)
+        return bisect_left(self.tiers, volume_micros, key=itemgetter(0))
 
     def rebate_of(self, maker_micros: int, venue_micros: int) -> int:
         """Return which rebate a maker's part of all that makers traded leads to; 0 none."""
-        return sum(maker_micros * PPM > rebate.above_share_ppm * venue_micros for rebate in self.rebates)
+        if not maker_micros:
+            return 0
+        # A share is above a whole number of millionths if, rounded up to one, it is: so the comparison is exact.
+        return bisect_left(self.rebates, -(-maker_micros * PPM // venue_micros), key=itemgetter(0))
 
     def rates(self, tier: int, rebate: int) -> FeeRates:
         """Return the rates of a tier and a rebate; a rebate takes the place of a dearer maker rate."""
@@ -236,14 +246,13 @@ class Fees:
 
     def count(self, event: FillBooked, now_ns: int) -> None:
         """Count a fill of a client's order; what a liquidation takes and what is transferred counts for nobody."""
-        if event.account_id < FIRST_CLIENT_ACCOUNT_ID or event.role == FillRole.TRANSFER:
-            return
-        if event.role == FillRole.TAKER and event.flags & OrderFlag.LIQUIDATION:
+        account_id, role = event.account_id, event.role
+        if account_id < FIRST_CLIENT_ACCOUNT_ID or role == _TRANSFER or (role == _TAKER and event.flags & _LIQUIDATION):
             return
         if not self.ledger.has_traded:
             self.trades_from(now_ns)
-        value, row = abs(event.value_micros), self.ledger.row_of_account(event.account_id)
-        is_taker = event.role == FillRole.TAKER
+        value, row = abs(event.value_micros), self.ledger.row_of_account(account_id)
+        is_taker = role == _TAKER
         self.ledger.add_traded(row, value if is_taker else 0, 0 if is_taker else value)
 
     def trades_from(self, now_ns: int) -> None:
@@ -316,11 +325,12 @@ class Fees:
         schedule = self.schedule
         assert schedule is not None, "a day begins by a schedule"
         venue = self.venue_micros
-        for account_id in sorted(self._window.keys() | self.rates.keys()):
-            taker, maker = self.traded(account_id)
+        window, own, nothing = self._window, self.rates, [0, 0]
+        for account_id in sorted(window.keys() | own.keys()):
+            taker, maker = window.get(account_id, nothing)
             tier, rebate = schedule.tier_of(taker + maker), schedule.rebate_of(maker, venue)
-            rates = schedule.rates(tier, rebate)
-            if rates != self.rates_of(account_id):
+            rates = NO_OWN_RATES if tier == rebate == 0 else schedule.rates(tier, rebate)
+            if rates != own.get(account_id, NO_OWN_RATES):
                 yield FeeRatesChanged(
                     instrument_id=0,
                     account_id=account_id,

@@ -10,6 +10,7 @@ from wavetank.matching.core.credit import CreditLine
 from wavetank.matching.core.engine import Engine
 from wavetank.model.events.matching import CreditApplied, FeeRatesApplied
 from wavetank.model.fees import NO_OWN_RATE_PPM, NO_OWN_RATES, FeeRates
+from wavetank.model.reason import Reason
 from wavetank.model.record import RECORD_BYTES
 
 
@@ -158,3 +159,20 @@ def test_rates_come_back_from_the_log_and_from_a_snapshot() -> None:
 def test_rates_that_make_no_sense_are_refused(desk: Desk, rates: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="out of range"):
         desk.line(ALICE, fee_rates=FeeRates(*rates))
+
+
+@pytest.mark.spec("FEE-010", "MRGN-050")
+def test_rates_that_rise_cancel_nothing_and_refuse_only_new_risk(desk: Desk) -> None:
+    # Margin of 10,000 and 24 for the fee, all that there is.
+    desk.line(ALICE, 10_024, fee_rates=OWN)
+    order_id = desk.place(ALICE, BUY, 100, 990).order_id
+    desk.line(ALICE, 10_024)
+    assert desk.engine.committed(ALICE) == 10_045
+    assert desk.kinds() == ["FeeRatesApplied"]
+    assert desk.place(ALICE, BUY, 10, 990).reason == Reason.CREDIT_EXCEEDED
+    # The other side of a position needs no more margin, but its fee is risk too.
+    assert desk.place(ALICE, SELL, 10, 1_010).reason == Reason.CREDIT_EXCEEDED
+    # It still trades, at the rates of now: 99,000 at 150 ppm is 14.85: 15.
+    desk.place(BOB, SELL, 100, 990)
+    trade = next(desk.of_kind("Traded"))
+    assert (trade.maker_order_id, trade.maker_fee_micros) == (order_id, 15)

@@ -14,6 +14,7 @@ from wavetank.client.events import (
     AccountEvent,
     Deleveraged,
     Deposited,
+    FeeRatesChanged,
     FillBooked,
     FundingPaid,
     HealthBand,
@@ -39,6 +40,7 @@ AccountMessageEvent: TypeAlias = (
     | LiquidationStepped
     | Deleveraged
     | LiquidationEnded
+    | FeeRatesChanged
 )
 
 _PAGE = 1_000
@@ -70,6 +72,10 @@ class AccountState:
         withdrawable: what could be withdrawn now (MRGN-060).
         health_band: band of health.
         held: withdrawal on hold, or 0.
+        taker_fee: its own rate, as a share of value; None where the instrument's applies (FEE-010). The lower of the
+            two is charged.
+        maker_fee: as above; negative is paid to it.
+        volume: what it traded in the full days of the fee window.
     """
 
     account_id: int
@@ -82,10 +88,14 @@ class AccountState:
     withdrawable: Decimal
     health_band: HealthBand
     held: Decimal
+    taker_fee: Decimal | None = None
+    maker_fee: Decimal | None = None
+    volume: Decimal = Decimal(0)
 
     @classmethod
     def from_wire(cls, message: account_pb2.Account) -> Self:
         """Return the account of a message."""
+        fees = message.fees
         return cls(
             account_id=message.account_id,
             name=message.name,
@@ -97,6 +107,9 @@ class AccountState:
             withdrawable=dollars(message.withdrawable_micros),
             health_band=HealthBand(message.health_band),
             held=dollars(message.held_micros),
+            taker_fee=scaled(fees.taker_fee_ppm, -6) if fees.HasField("taker_fee_ppm") else None,
+            maker_fee=scaled(fees.maker_fee_ppm, -6) if fees.HasField("maker_fee_ppm") else None,
+            volume=dollars(fees.volume_micros),
         )
 
 
@@ -269,6 +282,16 @@ def account_event(message: account_pb2.StreamAccountEventsResponse, wire: Wire) 
                 tick=funding.tick,
                 funding_rate=scaled(funding.funding_rate_e12, -12),
                 payment=dollars(funding.payment_micros),
+            )
+        case "fee_rates":
+            fees = message.fee_rates
+            return FeeRatesChanged(
+                seq=seq,
+                event_time_ns=time_ns,
+                taker_fee=scaled(fees.taker_fee_ppm, -6) if fees.HasField("taker_fee_ppm") else None,
+                maker_fee=scaled(fees.maker_fee_ppm, -6) if fees.HasField("maker_fee_ppm") else None,
+                volume=dollars(fees.volume_micros),
+                maker_volume=dollars(fees.maker_volume_micros),
             )
         case _:
             return _health_event(message, wire)

@@ -18,6 +18,8 @@ from wavetank.v1 import (
     account_pb2_grpc,
     api_key_pb2,
     api_key_pb2_grpc,
+    clearing_control_pb2,
+    clearing_control_pb2_grpc,
     instrument_pb2,
     matching_control_pb2,
     matching_control_pb2_grpc,
@@ -183,6 +185,19 @@ class Admin:
         )
         stub = matching_control_pb2_grpc.MatchingControlServiceStub(shard)
         return InstrumentState((await self._connection.change(stub.SetInstrumentState, request)).previous_state)
+
+    async def set_funding_interval(self, symbol: str, interval_ns: int) -> int:
+        """Set the time between an instrument's funding payments, from now on, and return the one it had.
+
+        Args:
+            symbol: which instrument.
+            interval_ns: venue time, a second to a day; one below an hour stands for an hour.
+        """
+        stub = clearing_control_pb2_grpc.ClearingControlServiceStub(self._channel_of_clearing)
+        request = clearing_control_pb2.SetFundingIntervalRequest(
+            instrument_id=self._connection.wire.named(symbol).instrument_id, funding_interval_ns=interval_ns
+        )
+        return (await self._connection.change(stub.SetFundingInterval, request)).previous_interval_ns
 
     # --- Prices and faults -------------------------------------------------------------------------------------------
 

@@ -285,6 +285,7 @@ class BlockingAdmin:
     clear_faults = _Blocking(Admin.clear_faults)
     list_faults = _Blocking(Admin.list_faults)
     set_instrument_state = _Blocking(Admin.set_instrument_state)
+    set_funding_interval = _Blocking(Admin.set_funding_interval)
 
 
 class BlockingRisk:

@@ -544,6 +544,27 @@ class LiquidationEnded:
     maintenance_margin: Decimal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeRatesChanged:
+    """The account pays other rates for trading from here on (FEE-010).
+
+    Attributes:
+        seq: in clearing's log.
+        event_time_ns: venue time.
+        taker_fee: its own, as a share of value; None where the instrument's applies. The lower of the two is charged.
+        maker_fee: as above; negative is paid to it.
+        volume: what it traded in the fee window, dollars.
+        maker_volume: what of that its resting orders traded.
+    """
+
+    seq: int
+    event_time_ns: int
+    taker_fee: Decimal | None
+    maker_fee: Decimal | None
+    volume: Decimal
+    maker_volume: Decimal
+
+
 # --- Connection and time ---------------------------------------------------------------------------------------------
 
 
@@ -650,6 +671,7 @@ AccountEvent: TypeAlias = (
     | LiquidationStepped
     | Deleveraged
     | LiquidationEnded
+    | FeeRatesChanged
     | Gap
     | Disconnected
     | Reconnected
