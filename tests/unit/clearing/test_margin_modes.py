@@ -104,6 +104,8 @@ def test_scenario_rounds_the_whole_up_to_a_micro_dollar() -> None:
     assert scenario_micros([ModeLeg(3, "", 600_000), ModeLeg(-4, "", 600_000)], calm_haircut_ppm=0) == 5
     # 30 and -40: 6 + 40 is whole.
     assert scenario_micros([ModeLeg(30, "", 600_000), ModeLeg(-40, "", 600_000)], calm_haircut_ppm=0) == 46
+    # The root of 10^28 + 1 is above 10^14 by half of 10^-14 only.
+    assert scenario_micros([ModeLeg(10**14), ModeLeg(-1)], calm_haircut_ppm=0) == 10**14 + 1
 
 
 @pytest.mark.spec("MRGN-030")
