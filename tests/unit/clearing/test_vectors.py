@@ -6,16 +6,13 @@ integers; a test's docstring says how where it is not plain.
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
+from tests.model.worked_cases import CaseFile, assert_close, each, whole
 from wavetank.clearing.core.ledger import book_leg
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.state import Account
@@ -41,34 +38,6 @@ from wavetank.model.margin import MarginTable, MarginTier
 
 HL_LIQ = [f"HL-LIQ-{number:02}" for number in range(1, 30, 2)]
 
-CaseFile = dict[str, Any]
-
-
-@cache
-def cases(path: Path) -> dict[str, CaseFile]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return {case["id"]: case for case in content["cases"]}
-
-
-@pytest.fixture
-def case(request: pytest.FixtureRequest, market_data: Path) -> CaseFile:
-    path = market_data / "vectors" / "numeric_cases.json"
-    if not path.is_file():
-        pytest.skip(f"the worked numbers are not on this machine: {path} is missing")
-    return cases(path)[request.param]
-
-
-def each(*ids: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("case", ids, indirect=True)
-
-
-def assert_close(found: Fraction, expected: str | int, tolerance: dict[str, Any]) -> None:
-    wanted = Fraction(Decimal(str(expected)))
-    if "rel" in tolerance:
-        assert abs(found - wanted) <= abs(wanted) * Fraction(tolerance["rel"])
-    else:
-        assert abs(found - wanted) <= Fraction(str(tolerance["abs"]))
-
 
 def decimals_of(text: str) -> int:
     exponent = Decimal(text).normalize().as_tuple().exponent
@@ -78,12 +47,6 @@ def decimals_of(text: str) -> int:
 
 def instrument(size_decimals: int, *tiers: MarginTier, instrument_id: int = 1) -> Instrument:
     return Instrument(instrument_id=instrument_id, symbol="X", size_decimals=size_decimals, tiers=tiers)
-
-
-def whole(text: str, scale: int) -> int:
-    value = Decimal(text) * scale
-    assert value == int(value), f"{text} is no whole number of 1/{scale}"
-    return int(value)
 
 
 # Liquidation price

@@ -1,9 +1,4 @@
-"""Premium and funding rate, with the worked cases of the venues whose formulas they are (FUND-010, FUND-020)."""
-
-import json
-from decimal import Decimal
-from pathlib import Path
-from typing import Any
+"""Premium and funding rate (FUND-010, FUND-020); clearing's vectors hold what venues published of them."""
 
 import pytest
 
@@ -19,14 +14,6 @@ from wavetank.oracle.core.rounding import divide_half_even, divide_towards_zero
 
 E6 = 1_000_000
 E12 = 10**12
-VECTORS = "vectors/numeric_cases.json"
-
-
-def cases(market_data: Path, prefix: str) -> list[dict[str, Any]]:
-    path = market_data / VECTORS
-    if not path.is_file():
-        pytest.skip(f"worked cases are not on this machine: {path} is missing")
-    return [case for case in json.loads(path.read_text())["cases"] if case["id"].startswith(prefix)]
 
 
 @pytest.mark.spec("FUND-020")
@@ -95,40 +82,6 @@ def test_the_impact_price_is_an_average() -> None:
     # 100 × 10 = 1,000 fully; 400 of 1,400 at 200 are 2 lots: 1,400 / 12 = 116.666666.
     assert impact_price_e6([(100, 10), (200, 10)], 1_400) == 116_666_666
     assert impact_price_e6([(100, 10)], 1_000) == 100 * E6
-
-
-@pytest.mark.spec("FUND-020")
-def test_hyperliquids_recorded_rates(market_data: Path) -> None:
-    found = cases(market_data, "HL-FUND")
-    assert len(found) == 5
-    for case in found:
-        inputs = case["inputs"]
-        clamp = inputs["clamp"]
-        terms = FundingTerms(
-            interest_e12=int(Decimal(inputs["interest_8h"].split()[0]) * E12),
-            clamp_e12=None if clamp is None else int(Decimal(clamp) * E12),
-            divisor=inputs["divisor"],
-        )
-        rate = funding_rate_e12(terms, premium_sum_e12=int(Decimal(inputs["premium"]) * E12), samples=1)
-        error = abs(Decimal(rate) / E12 - Decimal(case["expected"]["fundingRate"]))
-        assert error <= Decimal(case["tolerance"]["abs"]), case["id"]
-
-
-@pytest.mark.spec("FUND-010")
-def test_dydx_published_premiums(market_data: Path) -> None:
-    found = cases(market_data, "DX-PREM")
-    assert len(found) == 4
-    # One tick is 0.1 USD and one lot 10^-5 units, so that a tick times a lot is a micro-dollar.
-    for case in found:
-        inputs = case["inputs"]
-        sides = [
-            [(int(Decimal(price) * 10), int(Decimal(str(size)) * 10**5)) for price, size in inputs[side]]
-            for side in ("bids", "asks")
-        ]
-        bid_e6, ask_e6 = (impact_price_e6(side, inputs["impact_notional_usd"] * E6) for side in sides)
-        index_e6 = int(Decimal(inputs["index"]) * 10 * E6)
-        premium = premium_e12(index_e6=index_e6, impact_bid_e6=bid_e6, impact_ask_e6=ask_e6)
-        assert divide_towards_zero(premium, E6) == case["expected"]["premium_ppm"], case["id"]
 
 
 def test_rounding() -> None:
