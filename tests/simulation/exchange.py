@@ -329,6 +329,7 @@ class Exchange:
                     acknowledge=line.acknowledge,
                     rows=rows,
                     mark_time_ns=line.mark_time_ns,
+                    charge=line.charge,
                 )
             )
         for request in self.clearing.take_requests():

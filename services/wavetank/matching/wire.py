@@ -5,7 +5,7 @@ from __future__ import annotations
 from wavetank.matching.core import commands as packed
 from wavetank.matching.core.credit import CreditLine, CreditRow
 from wavetank.model.invariant import InvariantBroken
-from wavetank.model.orders import LineStatus
+from wavetank.model.orders import LineCharge, LineStatus
 from wavetank.v1 import credit_pb2
 
 
@@ -13,13 +13,14 @@ def credit_line(update: credit_pb2.CreditUpdate) -> CreditLine:
     """Return a credit line.
 
     Raises:
-        InvariantBroken: its status has no meaning.
+        InvariantBroken: its status or its charge has no meaning.
 
     """
     try:
-        status = LineStatus(update.status)
+        status, charge = LineStatus(update.status), LineCharge(update.charge)
     except ValueError as error:
-        raise InvariantBroken(f"clearing sent a credit line of status {update.status}") from error
+        message = f"clearing sent a credit line of status {update.status} and charge {update.charge}"
+        raise InvariantBroken(message) from error
     return CreditLine(
         account_id=update.account_id,
         line_epoch=update.line_epoch,
@@ -35,6 +36,7 @@ def credit_line(update: credit_pb2.CreditUpdate) -> CreditLine:
             CreditRow(row.instrument_id, row.position_lots, row.margin_price_ticks, row.leverage) for row in update.rows
         ),
         mark_time_ns=update.mark_time_ns,
+        charge=charge,
     )
 
 

@@ -134,6 +134,6 @@ def test_snapshots_are_read_back_or_refused() -> None:
     scene.open(5)
     data = dump(scene.state)
     assert state_hash(load(data, scene.settings)) == state_hash(scene.state)
-    for broken in (b"", b"[]", b"{}", data.replace(b'"version":2', b'"version":1')):
+    for broken in (b"", b"[]", b"{}", data.replace(b'"version":3', b'"version":1')):
         with pytest.raises(SnapshotUnreadable):
             load(broken, scene.settings)

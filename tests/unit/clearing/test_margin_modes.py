@@ -5,8 +5,8 @@ from fractions import Fraction
 import pytest
 
 from wavetank.clearing.core.margin_modes import (
-    DEFAULT_TERMS,
     Correlation,
+    Margining,
     MarginMode,
     Margins,
     ModeLeg,
@@ -31,10 +31,22 @@ ETH = ModeLeg(-36_000 * MICROS, "majors", 920_000)
 SOL = ModeLeg(5_000 * MICROS, "majors", 850_000)
 BOOK = [BTC, ETH, SOL]
 POSITIONS = [
-    PositionMargin("BTC", is_long=True, initial_micros=20_000 * MICROS, maintenance_micros=10_000 * MICROS),
-    PositionMargin("ETH", is_long=False, initial_micros=36_000 * MICROS, maintenance_micros=18_000 * MICROS),
-    PositionMargin("SOL", is_long=True, initial_micros=5_000 * MICROS, maintenance_micros=2_500 * MICROS),
+    PositionMargin(1, is_long=True, initial_micros=20_000 * MICROS, maintenance_micros=10_000 * MICROS),
+    PositionMargin(2, is_long=False, initial_micros=36_000 * MICROS, maintenance_micros=18_000 * MICROS),
+    PositionMargin(3, is_long=True, initial_micros=5_000 * MICROS, maintenance_micros=2_500 * MICROS),
 ]
+TERMS = OffsetTerms(
+    instruments={
+        1: Correlation("majors", 950_000),
+        2: Correlation("majors", 920_000),
+        3: Correlation("majors", 850_000),
+    },
+    groups_ppm={"majors": 790_000},
+)
+
+
+def margins(mode: MarginMode, positions: list[PositionMargin], stress_ppm: int = 0) -> Margins:
+    return account_margins(positions, Margining(mode, TERMS, stress_ppm))
 
 
 @pytest.mark.spec("MRGN-030")
@@ -126,10 +138,10 @@ def test_scenario_never_falls_below_its_floors_nor_rises_above_gross() -> None:
 @pytest.mark.spec("MRGN-030")
 def test_both_margins_of_an_account_go_by_its_mode() -> None:
     gross = Margins(61_000 * MICROS, 30_500 * MICROS)
-    assert account_margins(MarginMode.ISOLATED, POSITIONS) == gross
-    assert account_margins(MarginMode.GROSS, POSITIONS) == gross
-    assert account_margins(MarginMode.GROUP_OFFSET, POSITIONS) == Margins(43_500 * MICROS, 21_750 * MICROS)
-    scenario = account_margins(MarginMode.SCENARIO, POSITIONS)
+    assert margins(MarginMode.ISOLATED, POSITIONS) == gross
+    assert margins(MarginMode.GROSS, POSITIONS) == gross
+    assert margins(MarginMode.GROUP_OFFSET, POSITIONS) == Margins(43_500 * MICROS, 21_750 * MICROS)
+    scenario = margins(MarginMode.SCENARIO, POSITIONS)
     assert round(Fraction(scenario.initial_micros, MICROS)) == 35_759
     # Half of 35 759.2730.
     assert round(Fraction(scenario.maintenance_micros, MICROS), 3) == Fraction("17879.637")
@@ -137,12 +149,12 @@ def test_both_margins_of_an_account_go_by_its_mode() -> None:
 
 @pytest.mark.spec("MRGN-030")
 def test_an_instrument_that_no_term_names_offsets_nothing() -> None:
-    unknown = PositionMargin("DOGE", is_long=False, initial_micros=3_000_000, maintenance_micros=1_500_000)
-    known = PositionMargin("BTC", is_long=True, initial_micros=4_000_000, maintenance_micros=2_000_000)
-    grouped = account_margins(MarginMode.GROUP_OFFSET, [known, unknown])
+    unknown = PositionMargin(4, is_long=False, initial_micros=3_000_000, maintenance_micros=1_500_000)
+    known = PositionMargin(1, is_long=True, initial_micros=4_000_000, maintenance_micros=2_000_000)
+    grouped = margins(MarginMode.GROUP_OFFSET, [known, unknown])
     assert grouped == Margins(7_000_000, 3_500_000)
     # BTC's 0.76 x 4 = 3.04 is shared, and sqrt(16 x 0.4224 + 9) = sqrt(15.7584) = 3.969685: 7.009685, so the sum.
-    assert account_margins(MarginMode.SCENARIO, [known, unknown]).initial_micros == 7_000_000
+    assert margins(MarginMode.SCENARIO, [known, unknown]).initial_micros == 7_000_000
 
 
 @pytest.mark.spec("MRGN-030")
@@ -165,14 +177,14 @@ def test_haircuts_rise_with_stress_up_to_their_cap() -> None:
 def test_stress_tightens_both_offset_modes() -> None:
     # Half-way: a quarter off 0.79 leaves 0.5925, c = 0.5 x 0.2925 / 0.7, 1 - 2c = 0.582142857:
     # 36 000 + 25 000 x 0.582142857 = 50 553.571429.
-    halfway = account_margins(MarginMode.GROUP_OFFSET, POSITIONS, DEFAULT_TERMS, 27_500)
+    halfway = margins(MarginMode.GROUP_OFFSET, POSITIONS, 27_500)
     assert halfway.initial_micros == 50_553_571_429
     # Half off leaves 0.395: 1 - 2c = 1 - 0.095 / 0.7 = 0.864285714: 36 000 + 21 607.142858.
-    full = account_margins(MarginMode.GROUP_OFFSET, POSITIONS, DEFAULT_TERMS, 50_000)
+    full = margins(MarginMode.GROUP_OFFSET, POSITIONS, 50_000)
     assert full.initial_micros == 57_607_142_858
     # Correlations of 0.38, 0.368 and 0.34: |7 600 - 13 248 + 1 700| = 3 948;
     # 4e8 x 0.8556 + 1.296e9 x 0.864576 + 25e6 x 0.8844 = 1 484 840 496, its root 38 533.6280.
-    scenario = account_margins(MarginMode.SCENARIO, POSITIONS, DEFAULT_TERMS, 50_000)
+    scenario = margins(MarginMode.SCENARIO, POSITIONS, 50_000)
     assert round(Fraction(scenario.initial_micros, MICROS), 3) == Fraction("42481.628")
 
 
@@ -205,9 +217,9 @@ def test_terms_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="over some stress"):
         StressRamp(0, 1, begins_ppm=7, full_ppm=7)
     with pytest.raises(ValueError, match="within 0 and 10"):
-        OffsetTerms(group_correlations_ppm={"majors": 1_000_001})
+        OffsetTerms(groups_ppm={"majors": 1_000_001})
     with pytest.raises(ValueError, match="without a correlation: memes"):
-        OffsetTerms(instruments={"DOGE": Correlation("memes", 500_000)})
+        OffsetTerms(instruments={4: Correlation("memes", 500_000)})
 
 
 # Open interest

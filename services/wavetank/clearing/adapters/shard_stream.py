@@ -48,6 +48,7 @@ def line_message(line: Line) -> credit_pb2.CreditUpdate:
         ],
         mark_time_ns=line.mark_time_ns,
         elsewhere_micros=line.elsewhere_micros,
+        charge=credit_pb2.LineCharge.ValueType(line.charge),
     )
 
 

@@ -10,9 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wavetank.clearing.core.margin_modes import MarginMode, PositionMargin, account_margins
+from wavetank.model.orders import LineCharge
+
 if TYPE_CHECKING:
     from wavetank.clearing.core.state import Account, State
     from wavetank.model.orders import LineStatus
+
+_CHARGES = {
+    MarginMode.ISOLATED: LineCharge.GROSS,
+    MarginMode.GROSS: LineCharge.GROSS,
+    MarginMode.GROUP_OFFSET: LineCharge.GROUP_OFFSET,
+    MarginMode.SCENARIO: LineCharge.SCENARIO,
+}
+"""How a shard charges positions between two lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,7 @@ class Line:
     elsewhere_micros: int = 0
     """What other shards can spare (PROTOCOL R9)."""
     shard: int = 0
+    charge: LineCharge = LineCharge.GROSS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +64,15 @@ class Standing:
     equity_micros: int
     """Its share and the unrealised gains of its positions there, less what is held."""
     initial_micros: int
-    """Initial margin of those positions."""
+    """Initial margin of those positions, less what the account's mode relieves it of."""
     rows: tuple[LineRow, ...]
+    relief_micros: int = 0
+    """What its positions there need less than the sum of their margins, by which the shard charges them."""
+
+    @property
+    def credit_micros(self) -> int:
+        """What may be committed there in the shard's terms, which know no relief: `equity - IM + sum of M`."""
+        return self.equity_micros + self.relief_micros
 
     @property
     def hole_micros(self) -> int:
@@ -74,7 +93,37 @@ def standings(state: State, account: Account) -> list[Standing]:
         equity[shard] += lots * mark - cost_micros
         initial[shard] += instrument.margin.initial_micros(abs(lots) * mark, instrument.max_leverage)
         rows[shard].append(LineRow(instrument.instrument_id, lots, mark, instrument.max_leverage))
-    return [Standing(own, needed, tuple(listed)) for own, needed, listed in zip(equity, initial, rows, strict=True)]
+    relief = _relief(state, account, initial, rows)
+    return [
+        Standing(own, needed - less, tuple(listed), less)
+        for own, needed, listed, less in zip(equity, initial, rows, relief, strict=True)
+    ]
+
+
+def _relief(state: State, account: Account, gross: list[int], rows: list[list[LineRow]]) -> list[int]:
+    """Return what an account's mode relieves it of on each shard (PROTOCOL 2, offset modes).
+
+    Only legs of one shard offset each other in its line: another shard cannot see them change. All parts together are
+    never more than the relief of the whole account; where they would be, higher shards get less.
+    """
+    margining = state.margining(account)
+    if not margining.offsets:
+        return [0] * len(rows)
+
+    def needed(listed: list[LineRow]) -> int:
+        positions = []
+        for row in listed:
+            instrument = state.instruments[row.instrument_id]
+            margin = instrument.margin.initial_micros(abs(row.position_lots) * row.margin_price_ticks, row.leverage)
+            positions.append(PositionMargin(row.instrument_id, row.position_lots > 0, margin, 0))
+        return account_margins(positions, margining).initial_micros
+
+    left = sum(gross) - needed([row for listed in rows for row in listed])
+    parts = []
+    for own, listed in zip(gross, rows, strict=True):
+        parts.append(min(left, own - needed(listed)))
+        left -= parts[-1]
+    return parts
 
 
 def budget_micros(stand: list[Standing], shard: int) -> int:
@@ -83,7 +132,7 @@ def budget_micros(stand: list[Standing], shard: int) -> int:
     What its positions on other shards need beyond their shares comes off, for its equity is one: a loss there lowers
     what it may risk here. Of several other shards none knows which will spend the rest, so each line is lowered.
     """
-    return stand[shard].equity_micros - sum(other.hole_micros for at, other in enumerate(stand) if at != shard)
+    return stand[shard].credit_micros - sum(other.hole_micros for at, other in enumerate(stand) if at != shard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +196,8 @@ class Lines:
         if account.shares[shard].hold is not None:
             return 0
         committed = self._committed.get((account.account_id, shard), 0)
-        return max(0, stand[shard].equity_micros - max(committed, stand[shard].initial_micros))
+        own = stand[shard]
+        return max(0, own.equity_micros - max(committed - own.relief_micros, own.initial_micros))
 
     def take(self) -> list[Line]:
         """Return new lines for the accounts touched, lowered ones first (PROTOCOL R12)."""
@@ -172,7 +222,7 @@ class Lines:
     def _drafts(self, account: Account) -> list[_Draft]:
         stand = standings(self._state, account)
         if len(stand) == 1:
-            return [_Draft(account, 0, stand[0].rows, stand[0].equity_micros, 0)]
+            return [_Draft(account, 0, stand[0].rows, stand[0].credit_micros, 0)]
         # What orders commit there is not taken off: they may end at any moment, and an order that must wait for that is
         # refused for now only.
         spare = [max(0, own.equity_micros - own.initial_micros) for own in stand]
@@ -201,9 +251,10 @@ class Lines:
         # What is elsewhere only tells which refusal an order gets, so small changes of it may wait.
         if abs(draft.elsewhere_micros - before.elsewhere_micros) > before.elsewhere_micros // 8:
             return True
+        charge = _CHARGES[account.margin_mode]
         sent = (before.budget_micros, before.counted_value_micros, before.counted_fees_micros, before.status)
         now = (draft.budget_micros, share.counted_value_micros, share.counted_fees_micros, account.line_status)
-        return sent != now
+        return (*sent, before.charge) != (*now, charge)
 
     def _line(self, draft: _Draft) -> Line:
         state, account, shard, rows = self._state, draft.account, draft.shard, draft.rows
@@ -225,6 +276,7 @@ class Lines:
             mark_time_ns=min(times, default=0),
             elsewhere_micros=draft.elsewhere_micros,
             shard=shard,
+            charge=_CHARGES[account.margin_mode],
         )
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
 from math import isqrt
-from types import MappingProxyType
 from typing import TYPE_CHECKING, assert_never
 
 if TYPE_CHECKING:
@@ -83,6 +82,10 @@ class StressRamp:
         return self.calm_ppm - (-over * (self.largest_ppm - self.calm_ppm) // (self.full_ppm - self.begins_ppm))
 
 
+GROUP_HAIRCUT = StressRamp(0, 500_000)
+SCENARIO_HAIRCUT = StressRamp(200_000, 600_000)
+
+
 @dataclass(frozen=True, slots=True)
 class Correlation:
     """What offsets an instrument."""
@@ -90,6 +93,10 @@ class Correlation:
     group: str
     correlation_ppm: int
     """With the market, 0 to 10^6."""
+
+
+NO_OFFSET = Correlation("", 0)
+"""Of an instrument that no terms name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,39 +108,32 @@ class OffsetTerms:
 
     """
 
-    instruments: Mapping[str, Correlation] = field(
-        default_factory=lambda: MappingProxyType(
-            {
-                "BTC": Correlation("majors", 950_000),
-                "ETH": Correlation("majors", 920_000),
-                "SOL": Correlation("majors", 850_000),
-            }
-        )
-    )
-    """By symbol; an instrument that is not here offsets nothing in a group and counts as uncorrelated."""
-    group_correlations_ppm: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"majors": 790_000}))
+    instruments: Mapping[int, Correlation] = field(default_factory=dict)
+    """By instrument id; an instrument that is not here offsets nothing in a group and counts as uncorrelated."""
+    groups_ppm: Mapping[str, int] = field(default_factory=dict)
     """Stressed correlation within each group."""
-    group_haircut: StressRamp = StressRamp(0, 500_000)
+    group_haircut: StressRamp = GROUP_HAIRCUT
     """Taken off a group's stressed correlation."""
-    scenario_haircut: StressRamp = StressRamp(200_000, 600_000)
+    scenario_haircut: StressRamp = SCENARIO_HAIRCUT
     """Taken off each instrument's correlation with the market."""
     floor_ppm: int = 300_000
     """Least share of the gross margin that the scenario mode asks for: correlations break."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        shares = [*self.group_correlations_ppm.values(), self.floor_ppm]
+        shares = [*self.groups_ppm.values(), self.floor_ppm]
         shares += [each.correlation_ppm for each in self.instruments.values()]
         if not all(0 <= share <= E6 for share in shares):
             message = f"correlations and the floor lie within 0 and 10^6: {shares}"
             raise ValueError(message)
-        unknown = {each.group for each in self.instruments.values()} - {"", *self.group_correlations_ppm}
+        unknown = {each.group for each in self.instruments.values()} - {"", *self.groups_ppm}
         if unknown:
             message = f"groups without a correlation: {', '.join(sorted(unknown))}"
             raise ValueError(message)
 
 
-DEFAULT_TERMS = OffsetTerms()
+NO_OFFSETS = OffsetTerms()
+"""Terms under which nothing offsets in a group and all instruments are uncorrelated."""
 
 
 def isolated_micros(legs: Sequence[ModeLeg]) -> tuple[int, ...]:
@@ -245,10 +245,28 @@ def _root_up(square: int) -> int:
 class PositionMargin:
     """What one position must hold alone, in micro-dollars (MRGN-020)."""
 
-    symbol: str
+    instrument_id: int
     is_long: bool
     initial_micros: int
     maintenance_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Margining:
+    """By which mode an account is margined, under which terms and stress."""
+
+    mode: MarginMode = MarginMode.GROSS
+    terms: OffsetTerms = NO_OFFSETS
+    stress_ppm: int = 0
+    """How far the market is from calm, as the caller measures it; see `StressRamp`."""
+
+    @property
+    def offsets(self) -> bool:
+        """Whether legs can relieve each other."""
+        return self.mode in {MarginMode.GROUP_OFFSET, MarginMode.SCENARIO}
+
+
+GROSS = Margining()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,52 +277,33 @@ class Margins:
     maintenance_micros: int
 
 
-def account_margins(
-    mode: MarginMode,
-    positions: Sequence[PositionMargin],
-    terms: OffsetTerms = DEFAULT_TERMS,
-    stress_ppm: int = 0,
-) -> Margins:
-    """Return both margins of an account in a mode (MRGN-030).
-
-    Args:
-        mode: the account's mode; isolated legs add up to what their collaterals hold together.
-        positions: its positions.
-        terms: correlations and haircuts.
-        stress_ppm: how far the market is from calm, as the caller measures it; see `StressRamp`.
-
-    """
-
-    def total(*, initial: bool) -> int:
-        legs = []
-        for position in positions:
-            margin = position.initial_micros if initial else position.maintenance_micros
-            offset = terms.instruments.get(position.symbol, _NO_OFFSET)
-            signed = margin if position.is_long else -margin
-            legs.append(ModeLeg(signed, offset.group, offset.correlation_ppm))
-        return _mode_micros(mode, legs, terms, stress_ppm)
-
-    return Margins(total(initial=True), total(initial=False))
+def account_margins(positions: Sequence[PositionMargin], margining: Margining) -> Margins:
+    """Return both margins of an account (MRGN-030); isolated legs add up to what their collaterals hold together."""
+    return Margins(
+        _mode_micros([(each.instrument_id, each.is_long, each.initial_micros) for each in positions], margining),
+        _mode_micros([(each.instrument_id, each.is_long, each.maintenance_micros) for each in positions], margining),
+    )
 
 
-_NO_OFFSET = Correlation("", 0)
-
-
-def _mode_micros(mode: MarginMode, legs: Sequence[ModeLeg], terms: OffsetTerms, stress_ppm: int) -> int:
-    match mode:
+def _mode_micros(positions: Sequence[tuple[int, bool, int]], margining: Margining) -> int:
+    terms, legs = margining.terms, []
+    for instrument_id, is_long, margin in positions:
+        offset = terms.instruments.get(instrument_id, NO_OFFSET)
+        legs.append(ModeLeg(margin if is_long else -margin, offset.group, offset.correlation_ppm))
+    match margining.mode:
         case MarginMode.ISOLATED:
             return sum(isolated_micros(legs))
         case MarginMode.GROSS:
             return gross_micros(legs)
         case MarginMode.GROUP_OFFSET:
-            haircut = terms.group_haircut.haircut_ppm(stress_ppm)
-            return group_offset_micros(legs, terms.group_correlations_ppm, haircut)
+            haircut = terms.group_haircut.haircut_ppm(margining.stress_ppm)
+            return group_offset_micros(legs, terms.groups_ppm, haircut)
         case MarginMode.SCENARIO:
             return scenario_micros(
                 legs,
                 calm_haircut_ppm=terms.scenario_haircut.calm_ppm,
-                haircut_ppm=terms.scenario_haircut.haircut_ppm(stress_ppm),
+                haircut_ppm=terms.scenario_haircut.haircut_ppm(margining.stress_ppm),
                 floor_ppm=terms.floor_ppm,
             )
         case _:
-            assert_never(mode)
+            assert_never(margining.mode)

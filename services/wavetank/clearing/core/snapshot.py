@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationStage
+from wavetank.clearing.core.margin_modes import Correlation, MarginMode, OffsetTerms, StressRamp
 from wavetank.clearing.core.state import (
     Account,
     ApiKey,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.model.record import Event
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 
 
 class SnapshotUnreadable(Exception):
@@ -90,6 +91,7 @@ def _liquidation_in(fields: dict[str, Any]) -> Liquidation:
         insured=fields["insured"],
         vault_took=fields["vault_took"],
         touched=fields["touched"],
+        stress_ppm=fields["stress_ppm"],
     )
 
 
@@ -111,6 +113,17 @@ def _account_in(fields: dict[str, Any]) -> Account:
         liquidation=_liquidation_in(fields["liquidation"]) if fields["liquidation"] else None,
         last_instrument_id=fields["last_instrument_id"],
         cooldown_until_ns=_ints(fields["cooldown_until_ns"]),
+        margin_mode=MarginMode(fields["margin_mode"]),
+    )
+
+
+def _terms_in(fields: dict[str, Any]) -> OffsetTerms:
+    return OffsetTerms(
+        instruments={int(key): Correlation(**value) for key, value in fields["instruments"].items()},
+        groups_ppm=fields["groups_ppm"],
+        group_haircut=StressRamp(**fields["group_haircut"]),
+        scenario_haircut=StressRamp(**fields["scenario_haircut"]),
+        floor_ppm=fields["floor_ppm"],
     )
 
 
@@ -139,6 +152,7 @@ def dump(state: State) -> bytes:
         "vault_pending": {str(key): _hex(event) for key, event in state.vault_pending.items()},
         "vault_next_step_ns": {str(key): at for key, at in state.vault_next_step_ns.items()},
         "deposited_micros": state.deposited_micros,
+        "offset_terms": asdict(state.offset_terms),
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
@@ -191,6 +205,7 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     state.vault_pending = {int(key): _request(text) for key, text in content["vault_pending"].items()}
     state.vault_next_step_ns = _ints(content["vault_next_step_ns"])
     state.deposited_micros = content["deposited_micros"]
+    state.offset_terms = _terms_in(content["offset_terms"])
     _add_up(state)
     state.check_invariants()
     return state

@@ -8,12 +8,20 @@ raises `InvariantBroken`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationStage
 from wavetank.clearing.core.ledger import book_leg, wrap64
+from wavetank.clearing.core.margin_modes import (
+    GROSS,
+    Correlation,
+    Margining,
+    MarginMode,
+    OffsetTerms,
+    StressRamp,
+)
 from wavetank.clearing.core.valuation import Valuation, value_account
 from wavetank.model.events import clearing as events
 from wavetank.model.events.matching import BookSampled, MarkApplied
@@ -120,6 +128,8 @@ class Liquidation:
     """The backstop vault took legs over, so what cash is left follows them."""
     touched: list[int] = field(default_factory=list)
     """Instruments in which lots were closed, in order of the first close."""
+    stress_ppm: int | None = None
+    """Stress when inputs were frozen; None before (MRGN-030)."""
 
 
 @dataclass(slots=True)
@@ -141,6 +151,7 @@ class Account:
     """Where it traded last; a deficit of an account that closed by itself arose there."""
     cooldown_until_ns: dict[int, int] = field(default_factory=dict)
     """By instrument, until when liquidation orders are for the whole position; a recovery does not end it."""
+    margin_mode: MarginMode = MarginMode.GROSS
 
 
 @dataclass(slots=True)
@@ -203,6 +214,8 @@ class State:
         """What the fund paid lately: by instrument, (venue time, amount)."""
         self.vault_pending: dict[int, events.MatchingRequested] = {}
         self.vault_next_step_ns: dict[int, int] = {}
+        self.offset_terms = OffsetTerms()
+        """Correlations and haircuts of the offset modes."""
         self.deposited_micros = 0
         """Deposits less withdrawals."""
         self.conserved_micros = 0
@@ -238,15 +251,32 @@ class State:
             for instrument_id, position in sorted(account.positions.items())
         ]
 
-    def value(self, account: Account, marks: dict[int, int] | None = None) -> Valuation:
-        """Value an account at frozen marks, else at the last ones."""
+    def value(self, account: Account, marks: dict[int, int] | None = None, stress_ppm: int | None = None) -> Valuation:
+        """Value an account at frozen marks and stress, else at the last ones."""
 
         def mark_of(instrument_id: int) -> int:
             if marks is not None and instrument_id in marks:
                 return marks[instrument_id]
             return self.mark_ticks(account, instrument_id)
 
-        return value_account(account.cash_micros, self.legs(account), mark_of, self.settings.health)
+        margining = self.margining(account, stress_ppm)
+        return value_account(account.cash_micros, self.legs(account), mark_of, self.settings.health, margining)
+
+    def margining(self, account: Account, stress_ppm: int | None = None) -> Margining:
+        """Return how an account's legs are margined together, at a frozen stress, else at the last (MRGN-030)."""
+        if account.margin_mode == MarginMode.GROSS:
+            return GROSS
+        stress = self.stress_ppm(account) if stress_ppm is None else stress_ppm
+        return Margining(account.margin_mode, self.offset_terms, stress)
+
+    def stress_ppm(self, account: Account) -> int:
+        """Return the widest gap between mark and index among an account's instruments, in ppm of the index, rounded up.
+
+        A mark that runs away from its index is what breaks the correlations that the offset modes rest on (MRGN-030).
+        """
+        marks = [self.marks[key] for key in account.positions if key in self.marks]
+        gaps = ((abs(mark.mark_price_ticks - mark.index_price_ticks), mark.index_price_ticks) for mark in marks)
+        return max((-(-gap * 10**6 // index) for gap, index in gaps), default=0)
 
     def mark_ticks(self, account: Account, instrument_id: int) -> int:
         """Return the mark at which one of an account's positions is valued.
@@ -560,6 +590,7 @@ class State:
         if not liquidation.waits:
             liquidation.mark_seq = event.mark_seq
             liquidation.marks, liquidation.stale = self.testing_marks(account, now_ns)
+            liquidation.stress_ppm = self.stress_ppm(account)
             liquidation.insured = []
             liquidation.unfilled = False
             liquidation.depth_limited = False
@@ -647,3 +678,34 @@ class State:
     @apply.register
     def _(self, event: events.VenueGateMoved, _seq: int, _now_ns: int) -> None:
         self.venue_is_open = bool(event.is_open)
+
+    @apply.register
+    def _(self, event: events.MarginModeChanged, _seq: int, _now_ns: int) -> None:
+        self._account(event.account_id).margin_mode = MarginMode(event.mode)
+
+    @apply.register
+    def _(self, event: events.GroupCorrelated, _seq: int, _now_ns: int) -> None:
+        groups = {**self.offset_terms.groups_ppm, event.group.decode(): event.correlation_ppm}
+        self.offset_terms = replace(self.offset_terms, groups_ppm=groups)
+
+    @apply.register
+    def _(self, event: events.InstrumentCorrelated, seq: int, _now_ns: int) -> None:
+        offset = Correlation(event.group.decode(), event.correlation_ppm)
+        if offset.group and offset.group not in self.offset_terms.groups_ppm:
+            message = f"event {seq}: instrument {event.instrument_id} joins a group {offset.group} that is not there"
+            raise InvariantBroken(message)
+        instruments = {**self.offset_terms.instruments, event.instrument_id: offset}
+        self.offset_terms = replace(self.offset_terms, instruments=instruments)
+
+    @apply.register
+    def _(self, event: events.HaircutsSet, _seq: int, _now_ns: int) -> None:
+        self.offset_terms = replace(
+            self.offset_terms,
+            group_haircut=StressRamp(
+                event.group_calm_ppm, event.group_largest_ppm, event.group_begins_ppm, event.group_full_ppm
+            ),
+            scenario_haircut=StressRamp(
+                event.scenario_calm_ppm, event.scenario_largest_ppm, event.scenario_begins_ppm, event.scenario_full_ppm
+            ),
+            floor_ppm=event.floor_ppm,
+        )

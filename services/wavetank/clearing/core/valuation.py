@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import HealthBand
+from wavetank.clearing.core.margin_modes import GROSS, Margining, PositionMargin, account_margins
 from wavetank.model.money import mul_div_floor
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class LegValue:
     notional_micros: int
     unrealised_micros: int
     maintenance_micros: int
+    """Its own, whatever the account's mode relieves it of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,33 @@ class Valuation:
 
     equity_micros: int
     maintenance_micros: int
+    """By the account's mode (MRGN-030)."""
     initial_micros: int
+    """The same."""
     notional_micros: int
     legs: tuple[LegValue, ...]
     limits: HealthLimits = DEFAULT_LIMITS
+    margining: Margining = GROSS
+
+    @property
+    def legs_maintenance_micros(self) -> int:
+        """Sum of the legs' own maintenance margins, by which they share the account's equity (LIQ-035)."""
+        return sum(leg.maintenance_micros for leg in self.legs)
+
+    def maintenance_with(self, instrument_id: int, leg_maintenance_micros: int) -> int:
+        """Return the account's maintenance margin if one leg's own were another, its side the same."""
+        if not self.margining.offsets:
+            return self.maintenance_micros - self.leg(instrument_id).maintenance_micros + leg_maintenance_micros
+        positions = [
+            PositionMargin(
+                leg.instrument_id,
+                leg.lots > 0,
+                0,
+                leg_maintenance_micros if leg.instrument_id == instrument_id else leg.maintenance_micros,
+            )
+            for leg in self.legs
+        ]
+        return account_margins(positions, self.margining).maintenance_micros
 
     def leg(self, instrument_id: int) -> LegValue:
         """Return one position.
@@ -108,6 +133,7 @@ def value_account(
     positions: Iterable[tuple[Instrument, int, int]],
     mark_of: Callable[[int], int],
     limits: HealthLimits = DEFAULT_LIMITS,
+    margining: Margining = GROSS,
 ) -> Valuation:
     """Value an account at marks.
 
@@ -116,24 +142,31 @@ def value_account(
         positions: instrument, signed lots and signed cost of each position.
         mark_of: mark price in ticks by instrument id.
         limits: where the bands of its health end.
+        margining: its margin mode.
 
-    Source: MRGN-010, MRGN-020; an account's leverage is the instrument's largest.
+    Source: MRGN-010, MRGN-020, MRGN-030; an account's leverage is the instrument's largest.
 
     """
     equity = cash_micros
     maintenance = initial = total_notional = 0
-    legs = []
+    legs, margins = [], []
     for instrument, lots, cost_micros in positions:
         mark = mark_of(instrument.instrument_id)
         notional = abs(lots) * mark
         unrealised = lots * mark - cost_micros
         leg_maintenance = instrument.margin.maintenance_micros(notional)
         equity += unrealised
+        leg_initial = instrument.margin.initial_micros(notional, instrument.max_leverage)
         maintenance += leg_maintenance
-        initial += instrument.margin.initial_micros(notional, instrument.max_leverage)
+        initial += leg_initial
+        if margining.offsets:
+            margins.append(PositionMargin(instrument.instrument_id, lots > 0, leg_initial, leg_maintenance))
         total_notional += notional
         legs.append(LegValue(instrument.instrument_id, lots, mark, notional, unrealised, leg_maintenance))
-    return Valuation(equity, maintenance, initial, total_notional, tuple(legs), limits)
+    if margining.offsets:
+        total = account_margins(margins, margining)
+        maintenance, initial = total.maintenance_micros, total.initial_micros
+    return Valuation(equity, maintenance, initial, total_notional, tuple(legs), limits, margining)
 
 
 def bankruptcy_value(
@@ -150,8 +183,8 @@ def bankruptcy_value(
         closed_lots: lots closed, with the position's sign.
         mark_price_ticks: mark of the leg.
         equity_micros: E, the account's equity before.
-        relieved_micros: maintenance margin that the close relieves.
-        maintenance_micros: MM, the account's maintenance margin before, above 0.
+        relieved_micros: own maintenance margin that the leg is relieved of.
+        maintenance_micros: MM, the sum of the legs' own maintenance margins before, above 0.
 
     Returns:
         Proceeds in micro-dollars, positive for a sale: `closed * mark - floor(E * dMM / MM)`.

@@ -37,6 +37,7 @@ class Rule(Enum):
     FEE_010 = ("FEE-010", "Fees: differences of ceil(rate × cumulative value); none for liquidation orders")
     LIQ_035 = ("LIQ-035", "Equity, margin and bankruptcy values recomputed at the frozen marks; splits exact")
     LIQ_110 = ("LIQ-110", "Withdrawals: never while gated, never before the shard answered, never of a held account")
+    MRGN_030 = ("MRGN-030", "Margin modes: correlations before what rests on them; no mode that could lower a line")
     MRGN_050 = ("MRGN-050", "Credit: shares of the shards add up; one leaves a shard only after it answered")
     STATE = ("STATE", "The running services say what the logs say")
 

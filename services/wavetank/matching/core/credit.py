@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wavetank.model.orders import LineStatus
+from wavetank.model.orders import LineCharge, LineStatus
 
 
 class LedgersDisagree(Exception):
@@ -47,3 +47,5 @@ class CreditLine:
     rows: tuple[CreditRow, ...] = ()
     mark_time_ns: int = 0
     """Time of the marks of the rows; a line without rows used none."""
+    charge: LineCharge = LineCharge.GROSS
+    """How positions that changed since are charged."""

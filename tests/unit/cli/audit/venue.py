@@ -203,6 +203,7 @@ class Venue:
                             for row in line.rows
                         ),
                         mark_time_ns=line.mark_time_ns,
+                        charge=line.charge,
                     ),
                 )
             self.engine.set_gate(self.now, self.clearing.state.venue_is_open)

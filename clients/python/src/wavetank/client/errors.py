@@ -315,6 +315,13 @@ class WithdrawalsGated(AmountRefused):
     """Withdrawals are gated after a deficit (LIQ-110)."""
 
 
+# --- Margin modes ----------------------------------------------------------------------------------------------------
+
+
+class MarginModeRefused(WavetankError):
+    """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
+
+
 # --- Prices and faults -----------------------------------------------------------------------------------------------
 
 
@@ -413,6 +420,7 @@ CLASS_OF_REASON: Final[dict[int, type[WavetankError]]] = {
     reason_pb2.REASON_WITHDRAWAL_PENDING: WithdrawalPending,
     reason_pb2.REASON_AMOUNT_OUT_OF_RANGE: AmountOutOfRange,
     reason_pb2.REASON_TOO_MANY_INSTRUMENTS: TooManyInstruments,
+    reason_pb2.REASON_MARGIN_MODE_REFUSED: MarginModeRefused,
     reason_pb2.REASON_WITHDRAWALS_GATED: WithdrawalsGated,
     reason_pb2.REASON_TRANSFER_CLIPPED: TransferClipped,
     reason_pb2.REASON_ACCOUNT_RESERVED: AccountReserved,
