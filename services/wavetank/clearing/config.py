@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from wavetank.clearing.core.margin_modes import E6, Correlation, StressRamp
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
 from wavetank.runtime.settings import ServiceSettings, environment
+
+Share = Annotated[Decimal, Field(ge=0, le=1, decimal_places=6)]
 
 
 class ClearingConfig(ServiceSettings):
@@ -36,6 +40,26 @@ class ClearingConfig(ServiceSettings):
     fund_cap_micros: Annotated[int, Field(ge=0)] = 1_000_000 * 10**6
     partial_above_micros: Annotated[int, Field(ge=0)] = 100_000 * 10**6
     liquidation_fee_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 5_000
+    correlations: dict[str, tuple[str, Share]] = Field(
+        default_factory=lambda: {
+            "BTC": ("majors", Decimal("0.95")),
+            "ETH": ("majors", Decimal("0.92")),
+            "SOL": ("majors", Decimal("0.85")),
+        }
+    )
+    """By symbol: correlation group, and correlation with the market (MRGN-030), a JSON object of pairs."""
+    group_correlations: dict[str, Share] = Field(default_factory=lambda: {"majors": Decimal("0.79")})
+    """Stressed correlation within each group, a JSON object."""
+    group_haircut: Share = Decimal("0.5")
+    """Most that stress takes off a group's correlation."""
+    scenario_haircut_calm: Share = Decimal("0.2")
+    """Taken off an instrument's correlation with the market when all is calm."""
+    scenario_haircut: Share = Decimal("0.6")
+    """Most that stress takes off it."""
+    stress_begins_ppm: Annotated[int, Field(ge=0, le=10**9)] = 5_000
+    """Gap between mark and index from which haircuts rise."""
+    stress_full_ppm: Annotated[int, Field(ge=1, le=10**9)] = 50_000
+    """Gap from which they stay at their most."""
     snapshot_every_events: Annotated[int, Field(ge=100)] = 50_000
     tick_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
     """Wall time after which timers are looked at although nothing arrived."""
@@ -56,6 +80,19 @@ class ClearingConfig(ServiceSettings):
                 )
         return value
 
+    @model_validator(mode="after")
+    def _check_offsets(self) -> Self:
+        strangers = {group for group, _ in self.correlations.values()} - {"", *self.group_correlations}
+        if strangers:
+            raise ValueError(f"groups without a correlation in group_correlations: {', '.join(sorted(strangers))}")
+        if any(len(name.encode()) > 16 for name in self.group_correlations):  # noqa: PLR2004
+            raise ValueError("the name of a correlation group has at most 16 bytes")
+        if self.scenario_haircut_calm > self.scenario_haircut or self.stress_begins_ppm >= self.stress_full_ppm:
+            raise ValueError(
+                "haircuts rise with stress: from calm to most, and from where it begins to where it is full"
+            )
+        return self
+
     @property
     def shards(self) -> int:
         """How many matching shards there are."""
@@ -72,5 +109,16 @@ class ClearingConfig(ServiceSettings):
             fund_cap_micros=self.fund_cap_micros,
             partial_above_micros=self.partial_above_micros,
             liquidation_fee_ppm=self.liquidation_fee_ppm,
+            correlations={
+                symbol: Correlation(group, int(share * E6)) for symbol, (group, share) in self.correlations.items()
+            },
+            groups_ppm={group: int(share * E6) for group, share in self.group_correlations.items()},
+            group_haircut=StressRamp(0, int(self.group_haircut * E6), self.stress_begins_ppm, self.stress_full_ppm),
+            scenario_haircut=StressRamp(
+                int(self.scenario_haircut_calm * E6),
+                int(self.scenario_haircut * E6),
+                self.stress_begins_ppm,
+                self.stress_full_ppm,
+            ),
             share_dwell_ns=clock.at_least_wall(self.share_dwell_ns, SECOND_NS // 10),
         )

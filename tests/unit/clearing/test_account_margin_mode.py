@@ -12,6 +12,7 @@ from fractions import Fraction
 import pytest
 
 from tests.model.scripted_shard import BTC, ETH, MICROS, SOL, Scene
+from wavetank.clearing.adapters.wire import position_messages
 from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.credit import Line, budget_micros, standings, withdrawable_micros
@@ -315,6 +316,45 @@ def test_a_victim_keeps_the_margin_of_its_mode() -> None:
     assert taken == 4
     # While another liquidation asks it for something, its hedge may vanish: nothing is asked.
     assert capacity_lots(case, scene.account(victim), leg, lambda _: 0, Promise(0, 0)) == 0
+
+
+# Liquidation price
+
+
+@pytest.mark.spec("MRGN-030", "UNIT-045")
+def test_the_liquidation_price_knows_what_offsets_a_leg() -> None:
+    # Short 10 X and long 10 Y at 100, fully correlated, with 120 dollars. X at p has a margin of p beside Y's 100:
+    # 120 - 10 (p - 100) = p above 100, so p = 1 120 / 11 = 101.818181...
+    # Y below 100 has less than X's 100: 120 - 10 (100 - p) = 100, so p = 98.
+    settings = ClearingSettings(
+        correlations={"X": Correlation("g", 0), "Y": Correlation("g", 0)}, groups_ppm={"g": 10**6}
+    )
+    scene = Scene(settings=settings, instruments=(in_units(1, "X"), in_units(2, "Y")))
+    holder, other = scene.open(120), scene.open(1_000_000)
+    for instrument_id in (1, 2):
+        scene.mark(instrument_id, 100 * MICROS)
+    choose(scene, holder, MarginMode.GROUP_OFFSET)
+    scene.trade(1, holder, other, -10, 100 * MICROS)
+    scene.trade(2, holder, other, 10, 100 * MICROS)
+    shown = [message.liquidation_price for message in position_messages(scene.state, scene.account(holder))]
+    assert shown == ["101.81818100", "98.00000000"]
+
+
+@pytest.mark.spec("MRGN-030", "UNIT-045")
+def test_alone_a_leg_is_liquidated_where_it_is_in_gross_mode() -> None:
+    scene = Scene()
+    holder, rich, other = scene.open(10_000), scene.open(200_000), scene.open(1_000_000)
+    scene.mark(BTC, 1_000_000)
+    choose(scene, holder, MarginMode.SCENARIO)
+    choose(scene, rich, MarginMode.SCENARIO)
+    scene.trade(BTC, holder, other, 100_000, 1_000_000)
+    scene.trade(BTC, rich, other, 100_000, 1_000_000)
+    # 10 000 - (100 000 - p) = p / 80: p = 90 000 x 80 / 79 = 91 139.24, and the tick above.
+    (message,) = position_messages(scene.state, scene.account(holder))
+    assert message.liquidation_price == "91139.30000000"
+    # Its own money pays for the coin down to a price of 0.
+    (message,) = position_messages(scene.state, scene.account(rich))
+    assert message.liquidation_price == ""
 
 
 # Several shards

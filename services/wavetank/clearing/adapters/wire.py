@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.credit import withdrawable_micros
-from wavetank.clearing.core.valuation import liquidation_price
+from wavetank.clearing.core.valuation import liquidation_price, offset_liquidation_price
 from wavetank.model.events import clearing as events
 from wavetank.v1 import account_pb2, reason_pb2
 
@@ -58,9 +58,12 @@ def position_messages(state: State, account: Account) -> list[account_pb2.Positi
     value = state.value(account)
     messages = []
     for leg in value.legs:
-        others = value.maintenance_micros - leg.maintenance_micros
         instrument = state.instruments[leg.instrument_id]
-        price = liquidation_price(leg, value.equity_micros, others, instrument.margin)
+        if value.margining.offsets:
+            price = offset_liquidation_price(value, leg, instrument.margin)
+        else:
+            others = value.maintenance_micros - leg.maintenance_micros
+            price = liquidation_price(leg, value.equity_micros, others, instrument.margin)
         messages.append(
             account_pb2.Position(
                 instrument_id=leg.instrument_id,

@@ -44,6 +44,8 @@ class HealthLimits:
 
 
 DEFAULT_LIMITS = HealthLimits()
+PRICE_LIMIT_TICKS = 2**31 - 1
+NOTIONAL_LIMIT_MICROS = 2**55 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,3 +271,36 @@ def liquidation_price(
         return None
     # Coming from the mark, a long meets the highest such price first and a short the lowest.
     return max(candidates) if leg.lots > 0 else min(candidates)
+
+
+def offset_liquidation_price(value: Valuation, leg: LegValue, table: MarginTable) -> Fraction | None:
+    """Return the last price in whole ticks at which equity meets the margin of an offset mode, all else equal.
+
+    Legs that offset each other leave no closed form, so the tick is found by halving, from the mark in the direction in
+    which the leg loses.
+
+    Args:
+        value: the account at the present marks.
+        leg: the position that moves.
+        table: margin table of the leg's instrument.
+
+    Returns:
+        The price, or None when no price does it or the account is below its margin already.
+
+    Source: UNIT-045, MRGN-030.
+
+    """
+
+    def is_met(price_ticks: int) -> bool:
+        own = table.maintenance_micros(abs(leg.lots) * price_ticks)
+        equity = value.equity_micros + leg.lots * (price_ticks - leg.mark_price_ticks)
+        return equity >= value.maintenance_with(leg.instrument_id, own)
+
+    met = leg.mark_price_ticks
+    missed = 0 if leg.lots > 0 else min(PRICE_LIMIT_TICKS, NOTIONAL_LIMIT_MICROS // abs(leg.lots))
+    if not is_met(met) or is_met(missed):
+        return None
+    while abs(met - missed) > 1:
+        middle = (met + missed) // 2
+        met, missed = (middle, missed) if is_met(middle) else (met, middle)
+    return Fraction(met)
