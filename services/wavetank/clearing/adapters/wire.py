@@ -50,6 +50,7 @@ def account_message(state: State, account: Account) -> account_pb2.Account:
         withdrawable_micros=withdrawable_micros(state, account),
         health_band=account_pb2.HealthBand.ValueType(account.band),
         held_micros=account.hold.amount_micros if account.hold is not None else 0,
+        margin_mode=account_pb2.MarginMode.ValueType(account.margin_mode),
     )
 
 

@@ -55,6 +55,15 @@ class AccountKind(IntEnum):
     DEBT = account_pb2.ACCOUNT_KIND_DEBT
 
 
+class MarginMode(IntEnum):
+    """How an account's legs are margined together (MRGN-030)."""
+
+    ISOLATED = account_pb2.MARGIN_MODE_ISOLATED
+    GROSS = account_pb2.MARGIN_MODE_GROSS
+    GROUP_OFFSET = account_pb2.MARGIN_MODE_GROUP_OFFSET
+    SCENARIO = account_pb2.MARGIN_MODE_SCENARIO
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
     """An account at the last marks; money in dollars.
@@ -70,6 +79,7 @@ class AccountState:
         withdrawable: what could be withdrawn now (MRGN-060).
         health_band: band of health.
         held: withdrawal on hold, or 0.
+        margin_mode: how its legs are margined together; None from a venue that knows no modes.
     """
 
     account_id: int
@@ -82,6 +92,7 @@ class AccountState:
     withdrawable: Decimal
     health_band: HealthBand
     held: Decimal
+    margin_mode: MarginMode | None = None
 
     @classmethod
     def from_wire(cls, message: account_pb2.Account) -> Self:
@@ -97,6 +108,7 @@ class AccountState:
             withdrawable=dollars(message.withdrawable_micros),
             health_band=HealthBand(message.health_band),
             held=dollars(message.held_micros),
+            margin_mode=MarginMode(message.margin_mode) if message.margin_mode else None,
         )
 
 
@@ -231,6 +243,21 @@ class Account:
         """
         request = account_pb2.WithdrawRequest(account_id=self._account_id, amount_micros=micros(amount))
         return dollars((await self._connection.change(_stub(self._connection).Withdraw, request)).cash_micros)
+
+    async def set_margin_mode(self, mode: MarginMode) -> AccountState:
+        """Change how the account's legs are margined together, and return it in its new mode.
+
+        From gross at any time; else while the account holds no position.
+
+        Raises:
+            MarginModeRefused: the account cannot have the mode, or not now (MRGN-030).
+            AccountFrozen: the account is being liquidated.
+            OutcomeUnknown: no answer came; the account's state tells.
+        """
+        wire_mode = account_pb2.MarginMode.ValueType(mode)
+        request = account_pb2.SetMarginModeRequest(account_id=self._account_id, mode=wire_mode)
+        answer = await self._connection.change(_stub(self._connection).SetMarginMode, request)
+        return AccountState.from_wire(answer.account)
 
     def events(self, *, from_seq: int = 0) -> AccountEvents:
         """Stream what befalls the account, within `async with` or until `close()`.
