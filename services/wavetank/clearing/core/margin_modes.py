@@ -263,7 +263,7 @@ class Margining:
     @property
     def offsets(self) -> bool:
         """Whether legs can relieve each other."""
-        return self.mode in {MarginMode.GROUP_OFFSET, MarginMode.SCENARIO}
+        return self.mode is MarginMode.GROUP_OFFSET or self.mode is MarginMode.SCENARIO
 
 
 GROSS = Margining()

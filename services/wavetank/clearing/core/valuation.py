@@ -152,6 +152,7 @@ def value_account(
     equity = cash_micros
     maintenance = initial = total_notional = 0
     legs, margins = [], []
+    offsets = margining.offsets
     for instrument, lots, cost_micros in positions:
         mark = mark_of(instrument.instrument_id)
         notional = abs(lots) * mark
@@ -161,11 +162,11 @@ def value_account(
         leg_initial = instrument.margin.initial_micros(notional, instrument.max_leverage)
         maintenance += leg_maintenance
         initial += leg_initial
-        if margining.offsets:
+        if offsets:
             margins.append(PositionMargin(instrument.instrument_id, lots > 0, leg_initial, leg_maintenance))
         total_notional += notional
         legs.append(LegValue(instrument.instrument_id, lots, mark, notional, unrealised, leg_maintenance))
-    if margining.offsets:
+    if offsets:
         total = account_margins(margins, margining)
         maintenance, initial = total.maintenance_micros, total.initial_micros
     return Valuation(equity, maintenance, initial, total_notional, tuple(legs), limits, margining)

@@ -114,7 +114,8 @@ cdef class Accounts:
         changes sides takes its offset along, so both its margins count. In a scenario an account's margin moves by at
         most the root of two times as much as any leg's signed margin, in either direction.
         """
-        cdef int64_t counted = self._margin_of(holding, holding.row_lots if holding.row_lots >= 0 else -holding.row_lots)
+        cdef int64_t size = holding.row_lots if holding.row_lots >= 0 else -holding.row_lots
+        cdef int64_t counted = self._margin_of(holding, size)
         cdef int64_t growth = 0
         cdef int64_t way = 0
         cdef int64_t lots, margin
