@@ -20,7 +20,7 @@ from wavetank.clearing.core.margin_modes import Correlation, MarginMode, StressR
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import dump, load
 from wavetank.clearing.core.waterfall.case import Case
-from wavetank.clearing.core.waterfall.deleverage import Promise, capacity_lots
+from wavetank.clearing.core.waterfall.deleverage import Promise, capacity_lots, loss_bound
 from wavetank.model.events.clearing import (
     GroupCorrelated,
     HaircutsSet,
@@ -288,6 +288,19 @@ def test_closing_all_legs_at_their_values_leaves_nothing(mode: MarginMode) -> No
     scene.assert_recoverable()
 
 
+@pytest.mark.spec("MRGN-030", "LIQ-080")
+def test_a_victim_is_told_what_its_lots_cost_by_the_shares_of_the_legs() -> None:
+    scene, holder = hedged(50_000, ClearingSettings(vault_enabled=False, fund_enabled=False))
+    choose(scene, holder, MarginMode.GROUP_OFFSET)
+    scene.mark(BTC, 940_000)
+    scene.cancelled(holder)
+    case = Case(scene.state, scene.account(holder), scene.now_ns, scene.core._emit)
+    value = case.value()
+    # 10 000 are missing; BTC has 9 400 of 29 900 in own margins: 3 143.812709..., and never less than that.
+    bound = loss_bound(case, value, value.leg(BTC))(1_000_000)
+    assert 3_143_812_710 <= bound <= 3_143_812_720
+
+
 def in_units(instrument_id: int, symbol: str) -> Instrument:
     return Instrument(instrument_id=instrument_id, symbol=symbol, size_decimals=0, tiers=(MarginTier(0, 5, 100_000),))
 
@@ -382,3 +395,7 @@ def test_legs_of_one_shard_offset_each_other_in_its_line() -> None:
     stand = [first, second]
     assert budget_micros(stand, 0) == (25_000 + 14_000) * MICROS
     assert budget_micros(stand, 1) == (25_000 - 17_000) * MICROS
+    # With 300 000 on either shard, shard 0 says 60 000 are committed: 14 000 of it is what its legs are relieved of.
+    core.bank.deposit(account_id, 550_000 * MICROS)
+    core.lines.note_committed(account_id, 0, 60_000 * MICROS)
+    assert core.lines.spare_micros(account, standings(core.state, account), 0) == (300_000 - 46_000) * MICROS
