@@ -24,6 +24,8 @@ from wavetank.client import (
     Fill,
     FillBooked,
     InstrumentUnknown,
+    MarginMode,
+    MarginModeRefused,
     NoCreditLine,
     OraclePrices,
     OrderAccepted,
@@ -245,6 +247,36 @@ async def test_money_in_and_out(trader: Opener) -> None:
         assert isinstance(deposited, Deposited)
         assert deposited.amount == Decimal("0.000001")
         assert await venue.account.withdraw("100000.000001") == 0
+
+
+async def test_margin_modes(trader: Opener) -> None:
+    venue, other = await trader(), await trader()
+    assert (await venue.account.get()).margin_mode is MarginMode.GROSS
+    assert (await venue.account.set_margin_mode(MarginMode.SCENARIO)).margin_mode is MarginMode.SCENARIO
+    with pytest.raises(MarginModeRefused):
+        await venue.account.set_margin_mode(MarginMode.ISOLATED)
+    async with venue.session() as buyer, other.session() as seller:
+        await has_credit(buyer)
+        await has_credit(seller)
+        await seller.place("SOL", Side.SELL, 1, "150.2")
+        await buyer.place("SOL", Side.BUY, 1, "150.2")
+
+        async def is_long() -> bool:
+            return [position.size for position in await venue.account.positions()] == [1]
+
+        await eventually_async(is_long)
+        # Its mode now rests on a line that knows the position.
+        with pytest.raises(MarginModeRefused):
+            await venue.account.set_margin_mode(MarginMode.GROSS)
+        # The shard still takes what the line covers, by the charge of the mode.
+        await seller.place("SOL", Side.BUY, 1, "150.1")
+        await buyer.place("SOL", Side.SELL, 1, "150.1")
+
+        async def is_flat() -> bool:
+            return await venue.account.positions() == ()
+
+        await eventually_async(is_flat)
+    assert (await venue.account.set_margin_mode(MarginMode.GROSS)).margin_mode is MarginMode.GROSS
 
 
 async def test_cancel_on_disconnect(trader: Opener) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.clearing import Clearing
+from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import state_hash
 from wavetank.clearing.core.state import State
@@ -78,8 +80,12 @@ class Wire:
 class Exchange:
     """Everything, and the dice."""
 
-    def __init__(self, seed: int, ordering: OrderingSettings | None = None) -> None:
-        """Open an exchange whose every move follows from `seed`; orders run as an ordering policy says."""
+    def __init__(self, seed: int, ordering: OrderingSettings | None = None, *, modes: bool = False) -> None:
+        """Open an exchange whose every move follows from `seed`; orders run as an ordering policy says.
+
+        With `modes` accounts change their margin mode now and then; its dice are of their own.
+        """
+        self.mode_dice = random.Random(seed) if modes else None
         self.ordering: OrderingPolicy[bytes] = ordering_policy(ordering or OrderingSettings())
         self.random = random.Random(seed)
         self.now_ns = 1_000 * SECOND_NS
@@ -141,6 +147,8 @@ class Exchange:
             self.restart_matching()
         elif action < 0.06:
             self.restart_clearing()
+        if self.mode_dice is not None and self.mode_dice.random() < 0.1:
+            self._change_mode(self.mode_dice)
         self._run_oracle()
         self._run_matching([self._command() for _ in range(self.random.randrange(4))])
         self._run_clearing()
@@ -193,6 +201,12 @@ class Exchange:
         decided = self.oracle.handle_fault(self.now_ns, request)
         if isinstance(decided, list):
             self._publish(decided)
+
+    def _change_mode(self, dice: random.Random) -> None:
+        mode = dice.choice([MarginMode.GROSS, MarginMode.GROUP_OFFSET, MarginMode.SCENARIO])
+        with suppress(Refused):
+            self.clearing.bank.set_margin_mode(dice.choice(self.accounts), mode)
+        self._commit_clearing()
 
     def _move_money(self) -> None:
         account_id = self.random.choice(self.accounts)
@@ -329,6 +343,7 @@ class Exchange:
                     acknowledge=line.acknowledge,
                     rows=rows,
                     mark_time_ns=line.mark_time_ns,
+                    charge=line.charge,
                 )
             )
         for request in self.clearing.take_requests():

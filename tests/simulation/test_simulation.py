@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.exchange import Exchange
+from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.matching.core.ordering import Ordering, OrderingSettings
 from wavetank.model.events.clearing import LiquidationEnded, LiquidationStepped
 
@@ -54,6 +55,20 @@ def test_invariants_hold_under_every_ordering_policy(policy: Ordering) -> None:
         exchange.step()
     exchange.settle()
     assert exchange.trades > 0
+
+
+@pytest.mark.spec("MRGN-030")
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_invariants_hold_while_accounts_change_their_margin_mode(seed: int) -> None:
+    exchange = Exchange(seed, modes=True)
+    offsets = 0
+    for _ in range(STEPS):
+        exchange.step()
+        offsets += sum(account.margin_mode != MarginMode.GROSS for account in exchange.clearing.state.accounts.values())
+    exchange.settle()
+    assert exchange.trades > 0
+    assert offsets > STEPS
+    assert not exchange.clearing.unanswered_requests()
 
 
 @pytest.mark.spec("INV-100")

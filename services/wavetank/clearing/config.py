@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -10,9 +11,12 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 
 from wavetank.clearing.core.fees import DAY_NS, VENUE_REBATES, VENUE_TIERS, FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.health import LiquidationStage
+from wavetank.clearing.core.margin_modes import E6, Correlation, StressRamp
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
 from wavetank.model.events.clearing import AdlPolicyKind
 from wavetank.runtime.settings import ServiceSettings, environment
+
+Share = Annotated[Decimal, Field(ge=0, le=1, decimal_places=6)]
 
 
 class ClearingConfig(ServiceSettings):
@@ -78,6 +82,26 @@ class ClearingConfig(ServiceSettings):
     """With less in the insurance fund a person is asked."""
     cascade_limit_ppm: Annotated[int, Field(ge=0)] = 5_000_000
     """Above this multiplier of a running cascade a person is asked; 0 never asks."""
+    correlations: dict[str, tuple[str, Share]] = Field(
+        default_factory=lambda: {
+            "BTC": ("majors", Decimal("0.95")),
+            "ETH": ("majors", Decimal("0.92")),
+            "SOL": ("majors", Decimal("0.85")),
+        }
+    )
+    """By symbol: correlation group, and correlation with the market (MRGN-030), a JSON object of pairs."""
+    group_correlations: dict[str, Share] = Field(default_factory=lambda: {"majors": Decimal("0.79")})
+    """Stressed correlation within each group, a JSON object."""
+    group_haircut: Share = Decimal("0.5")
+    """Most that stress takes off a group's correlation."""
+    scenario_haircut_calm: Share = Decimal("0.2")
+    """Taken off an instrument's correlation with the market when all is calm."""
+    scenario_haircut: Share = Decimal("0.6")
+    """Most that stress takes off it."""
+    stress_begins_ppm: Annotated[int, Field(ge=0, le=10**9)] = 5_000
+    """Gap between mark and index from which haircuts rise."""
+    stress_full_ppm: Annotated[int, Field(ge=1, le=10**9)] = 50_000
+    """Gap from which they stay at their most."""
     snapshot_every_events: Annotated[int, Field(ge=100)] = 50_000
     tick_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
     """Wall time after which timers are looked at although nothing arrived."""
@@ -104,6 +128,19 @@ class ClearingConfig(ServiceSettings):
                     "a key is <key_id>.<secret>, the id of at most 16 characters and the secret of 16 or more"
                 )
         return value
+
+    @model_validator(mode="after")
+    def _check_offsets(self) -> Self:
+        strangers = {group for group, _ in self.correlations.values()} - {"", *self.group_correlations}
+        if strangers:
+            raise ValueError(f"groups without a correlation in group_correlations: {', '.join(sorted(strangers))}")
+        if any(len(name.encode()) > 16 for name in self.group_correlations):  # noqa: PLR2004
+            raise ValueError("the name of a correlation group has at most 16 bytes")
+        if self.scenario_haircut_calm > self.scenario_haircut or self.stress_begins_ppm >= self.stress_full_ppm:
+            raise ValueError(
+                "haircuts rise with stress: from calm to most, and from where it begins to where it is full"
+            )
+        return self
 
     @field_validator("fee_tiers")
     @classmethod
@@ -174,6 +211,17 @@ class ClearingConfig(ServiceSettings):
             escalation_wait_ns=self.escalation_wait_ns,
             fund_low_micros=self.fund_low_micros,
             cascade_limit_ppm=self.cascade_limit_ppm,
+            correlations={
+                symbol: Correlation(group, int(share * E6)) for symbol, (group, share) in self.correlations.items()
+            },
+            groups_ppm={group: int(share * E6) for group, share in self.group_correlations.items()},
+            group_haircut=StressRamp(0, int(self.group_haircut * E6), self.stress_begins_ppm, self.stress_full_ppm),
+            scenario_haircut=StressRamp(
+                int(self.scenario_haircut_calm * E6),
+                int(self.scenario_haircut * E6),
+                self.stress_begins_ppm,
+                self.stress_full_ppm,
+            ),
             share_dwell_ns=clock.at_least_wall(self.share_dwell_ns, SECOND_NS // 10),
             fees=self._fee_schedule(),
         )

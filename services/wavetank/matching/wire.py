@@ -6,7 +6,7 @@ from wavetank.matching.core import commands as packed
 from wavetank.matching.core.credit import CreditLine, CreditRow
 from wavetank.model.fees import NO_OWN_RATE_PPM, FeeRates
 from wavetank.model.invariant import InvariantBroken
-from wavetank.model.orders import LineStatus
+from wavetank.model.orders import LineCharge, LineStatus
 from wavetank.v1 import credit_pb2
 
 
@@ -14,13 +14,14 @@ def credit_line(update: credit_pb2.CreditUpdate) -> CreditLine:
     """Return a credit line.
 
     Raises:
-        InvariantBroken: its status has no meaning.
+        InvariantBroken: its status or its charge has no meaning.
 
     """
     try:
-        status = LineStatus(update.status)
+        status, charge = LineStatus(update.status), LineCharge(update.charge)
     except ValueError as error:
-        raise InvariantBroken(f"clearing sent a credit line of status {update.status}") from error
+        message = f"clearing sent a credit line of status {update.status} and charge {update.charge}"
+        raise InvariantBroken(message) from error
     return CreditLine(
         account_id=update.account_id,
         line_epoch=update.line_epoch,
@@ -40,6 +41,7 @@ def credit_line(update: credit_pb2.CreditUpdate) -> CreditLine:
             update.taker_fee_ppm if update.HasField("taker_fee_ppm") else NO_OWN_RATE_PPM,
             update.maker_fee_ppm if update.HasField("maker_fee_ppm") else NO_OWN_RATE_PPM,
         ),
+        charge=charge,
     )
 
 

@@ -136,6 +136,17 @@ class LineStatus(IntEnum):
     FROZEN = 3
 
 
+class LineCharge(IntEnum):
+    """How a shard charges a position that is no longer the one its credit line counts (PROTOCOL 2, offset modes)."""
+
+    GROSS = 1
+    """By its own margin."""
+    GROUP_OFFSET = 2
+    """As gross, but what shrank releases nothing, and what changed sides stands beside what it was."""
+    SCENARIO = 3
+    """By the margin counted, and more by however the position changed."""
+
+
 class InstrumentState(IntEnum):
     """What an instrument's book accepts at present (MTCH-050)."""
 

@@ -20,6 +20,7 @@ from tests.model.scripted_shard import BTC, ETH, MICROS, Scene, clients
 from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.escalation import OFFERED
 from wavetank.clearing.core.fees import FeeSchedule, FeeTier, MakerRebate
+from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.clearing.core.operator import Author
 from wavetank.clearing.core.settings import SECOND_NS, STAGE_ORDERS, ClearingSettings
 from wavetank.model.events.clearing import (
@@ -175,11 +176,24 @@ class ClearingMachine(RuleBasedStateMachine):
         instrument_id=INSTRUMENTS,
         move_ppm=st.one_of(st.integers(-150_000, 150_000), st.integers(-20_000, 20_000)),
         stale=st.sampled_from([False, False, False, False, True]),
+        gap_ppm=st.sampled_from([0, 0, -20_000, 60_000]),
     )
-    def price_moves(self, instrument_id: int, move_ppm: int, stale: bool) -> None:
+    def price_moves(self, instrument_id: int, move_ppm: int, stale: bool, gap_ppm: int) -> None:
         ticks = self.ticks(instrument_id) * (10**6 + move_ppm) // 10**6
         bounded = min(10 * START_TICKS[instrument_id], max(START_TICKS[instrument_id] // 10, ticks))
-        self.scene.mark(instrument_id, bounded, stale=stale)
+        self.scene.mark(instrument_id, bounded, index_ticks=bounded + bounded * gap_ppm // 10**6, stale=stale)
+        self.follow()
+
+    @rule(data=st.data(), mode=st.sampled_from(MarginMode))
+    def mode_changes(self, data: st.DataObject, mode: MarginMode) -> None:
+        account_id = data.draw(st.sampled_from([each.account_id for each in clients(self.scene)]))
+        try:
+            self.scene.core.bank.set_margin_mode(account_id, mode)
+        except Refused:
+            assert self.scene.keep() == []
+            return
+        self.scene.keep()
+        assert self.scene.account(account_id).margin_mode is mode
         self.follow()
 
     @rule(instrument_id=INSTRUMENTS, rate_e12=st.integers(-4 * 10**10, 4 * 10**10))
@@ -434,6 +448,17 @@ class ClearingMachine(RuleBasedStateMachine):
         for account in clients(self.scene):
             rates = self.scene.state.fees.rates_of(account.account_id)
             assert rates == self.fees.rates(account.account_id, self.scene.now_ns)
+
+    @invariant()
+    def no_mode_asks_for_more_than_the_sum(self) -> None:
+        if not hasattr(self, "paper"):
+            return
+        for account in clients(self.scene):
+            value = self.scene.state.value(account)
+            assert value.legs_maintenance_micros * 3 <= value.maintenance_micros * 10
+            assert value.maintenance_micros <= value.legs_maintenance_micros
+            if account.margin_mode is MarginMode.GROSS or len(value.legs) == 1:
+                assert value.maintenance_micros == value.legs_maintenance_micros
 
     @invariant()
     def liquidations_are_under_way_or_wait(self) -> None:

@@ -6,16 +6,13 @@ integers; a test's docstring says how where it is not plain.
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
+from tests.model.worked_cases import CaseFile, assert_close, each, whole
 from wavetank.clearing.core.ledger import book_leg
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.state import Account
@@ -32,9 +29,7 @@ from wavetank.clearing.core.waterfall.book_order import limit_inside
 from wavetank.clearing.core.waterfall.case import Case
 from wavetank.clearing.core.waterfall.deleverage import DeleverageStage
 from wavetank.clearing.core.waterfall.insurance import insurance_delta
-from wavetank.clearing.core.waterfall.policies.candidate import Candidate
-from wavetank.clearing.core.waterfall.policies.in_turn import HyperliquidPolicy, allot_in_turn
-from wavetank.clearing.core.waterfall.policies.ranking import falling_order
+from wavetank.clearing.core.waterfall.policies.in_turn import HyperliquidPolicy
 from wavetank.model.events.clearing import AdlRanked, LiquidationStepped, StepCause
 from wavetank.model.events.matching import PositionTransferred
 from wavetank.model.ids import INSURANCE_FUND_ID
@@ -42,34 +37,6 @@ from wavetank.model.instrument import Instrument, default_instruments
 from wavetank.model.margin import MarginTable, MarginTier
 
 HL_LIQ = [f"HL-LIQ-{number:02}" for number in range(1, 30, 2)]
-
-CaseFile = dict[str, Any]
-
-
-@cache
-def cases(path: Path) -> dict[str, CaseFile]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return {case["id"]: case for case in content["cases"]}
-
-
-@pytest.fixture
-def case(request: pytest.FixtureRequest, market_data: Path) -> CaseFile:
-    path = market_data / "vectors" / "numeric_cases.json"
-    if not path.is_file():
-        pytest.skip(f"the worked numbers are not on this machine: {path} is missing")
-    return cases(path)[request.param]
-
-
-def each(*ids: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("case", ids, indirect=True)
-
-
-def assert_close(found: Fraction, expected: str | int, tolerance: dict[str, Any]) -> None:
-    wanted = Fraction(Decimal(str(expected)))
-    if "rel" in tolerance:
-        assert abs(found - wanted) <= abs(wanted) * Fraction(tolerance["rel"])
-    else:
-        assert abs(found - wanted) <= Fraction(str(tolerance["abs"]))
 
 
 def decimals_of(text: str) -> int:
@@ -80,12 +47,6 @@ def decimals_of(text: str) -> int:
 
 def instrument(size_decimals: int, *tiers: MarginTier, instrument_id: int = 1) -> Instrument:
     return Instrument(instrument_id=instrument_id, symbol="X", size_decimals=size_decimals, tiers=tiers)
-
-
-def whole(text: str, scale: int) -> int:
-    value = Decimal(text) * scale
-    assert value == int(value), f"{text} is no whole number of 1/{scale}"
-    return int(value)
 
 
 # Liquidation price
@@ -306,18 +267,6 @@ def test_deleveraging_closes_both_sides_at_the_bankruptcy_price(case: CaseFile) 
     expected = case["expected"]["result"]
     assert quote[short] == (whole(str(expected["liq_quote"]), MICROS), whole(str(expected["liq_pos"]), coin))
     assert quote[long] == (whole(str(expected["off_quote"]), MICROS), whole(str(expected["off_pos"]), coin))
-
-
-@each("BX-ADL-1")
-@pytest.mark.spec("LIQ-080")
-def test_the_queue_is_met_from_its_highest_score(case: CaseFile) -> None:
-    given = case["inputs"]
-    longs = given["longs"]
-    order = falling_order([long["rank_score"] for long in longs], [1] * len(longs))
-    queue = [Candidate(longs[at]["account"], longs[at]["qty"], 1, 1, 1, longs[at]["qty"]) for at in order]
-    asked = allot_in_turn(queue, given["liquidated_short"])
-    met = [[candidate.account_id, lots] for candidate, lots in zip(queue, asked, strict=True) if lots]
-    assert met == case["expected"]["deleveraged"]
 
 
 # The golden account: cash 10 000; long 1 BTC @100 000, mark 92 500; short 20 ETH @4 000, mark 4 050

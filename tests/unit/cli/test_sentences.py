@@ -82,6 +82,17 @@ def test_health_is_told_in_words() -> None:
     assert Narrator(NAMES).say(change) == "maker (1000) went from healthy to liquidation: equity 1.50, maintenance 2.00"
 
 
+def test_margin_modes_are_told_by_name_and_in_percent() -> None:
+    say = Narrator(NAMES).say
+    changed = clearing.MarginModeChanged(instrument_id=0, account_id=1_000, mode=3)
+    assert say(changed) == "the legs of maker (1000) are margined by mode group offset from here on"
+    correlated = clearing.InstrumentCorrelated(instrument_id=1, account_id=0, group=b"majors", correlation_ppm=952_500)
+    assert say(correlated) == "BTC is in group majors, correlated 95.25 % with the market"
+    assert (
+        say(replace(correlated, group=b"", correlation_ppm=0)) == "BTC is in no group, correlated 0 % with the market"
+    )
+
+
 def test_a_fault_says_whom_it_misleads() -> None:
     began = FaultBegan(1, 0, 3, 30_000_000_000, 0, 0, 0, 2, 1, 1)
     assert Narrator(NAMES).say(began) == "fault 3 began: prices of BTC 30.00s late for clearing"

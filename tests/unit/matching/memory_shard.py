@@ -141,6 +141,7 @@ class Shard:
             as_of_seq=0,
             budget_micros=budget_micros,
             status=credit_pb2.LINE_STATUS_NORMAL,
+            charge=credit_pb2.LINE_CHARGE_GROSS,
         )
         self.service.from_clearing(credit_pb2.ConnectResponse(credit_update=update))
 

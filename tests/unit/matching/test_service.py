@@ -254,7 +254,11 @@ async def test_an_input_that_does_not_fit_ends_the_shard_with_nothing_committed(
         entries = len(log.entries)
         # Clearing has counted more than was ever written (R4).
         update = credit_pb2.CreditUpdate(
-            account_id=ALICE, line_epoch=2, as_of_seq=999, status=credit_pb2.LINE_STATUS_NORMAL
+            account_id=ALICE,
+            line_epoch=2,
+            as_of_seq=999,
+            status=credit_pb2.LINE_STATUS_NORMAL,
+            charge=credit_pb2.LINE_CHARGE_GROSS,
         )
         shard.service.submit(order(ALICE, SELL, 100, 1_000))
         shard.service.from_clearing(credit_pb2.ConnectResponse(credit_update=update))

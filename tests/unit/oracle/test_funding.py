@@ -1,10 +1,4 @@
-"""Premium and funding rate, with the worked cases of the venues whose formulas they are (FUND-010, FUND-020)."""
-
-import json
-from datetime import UTC, datetime
-from decimal import Decimal
-from pathlib import Path
-from typing import Any
+"""Premium and funding rate (FUND-010, FUND-020); clearing's vectors hold what venues published of them."""
 
 import pytest
 
@@ -20,14 +14,6 @@ from wavetank.oracle.core.rounding import divide_half_even, divide_towards_zero
 
 E6 = 1_000_000
 E12 = 10**12
-VECTORS = "vectors/numeric_cases.json"
-
-
-def cases(market_data: Path, prefix: str) -> list[dict[str, Any]]:
-    path = market_data / VECTORS
-    if not path.is_file():
-        pytest.skip(f"worked cases are not on this machine: {path} is missing")
-    return [case for case in json.loads(path.read_text())["cases"] if case["id"].startswith(prefix)]
 
 
 @pytest.mark.spec("FUND-020")
@@ -98,75 +84,7 @@ def test_the_impact_price_is_an_average() -> None:
     assert impact_price_e6([(100, 10)], 1_000) == 100 * E6
 
 
-@pytest.mark.spec("FUND-020")
-def test_hyperliquids_recorded_rates(market_data: Path) -> None:
-    found = cases(market_data, "HL-FUND")
-    assert len(found) == 5
-    for case in found:
-        inputs = case["inputs"]
-        clamp = inputs["clamp"]
-        terms = FundingTerms(
-            interest_e12=int(Decimal(inputs["interest_8h"].split()[0]) * E12),
-            clamp_e12=None if clamp is None else int(Decimal(clamp) * E12),
-            divisor=inputs["divisor"],
-        )
-        rate = funding_rate_e12(terms, premium_sum_e12=int(Decimal(inputs["premium"]) * E12), samples=1)
-        error = abs(Decimal(rate) / E12 - Decimal(case["expected"]["fundingRate"]))
-        assert error <= Decimal(case["tolerance"]["abs"]), case["id"]
-
-
-@pytest.mark.spec("FUND-010")
-def test_dydx_published_premiums(market_data: Path) -> None:
-    found = cases(market_data, "DX-PREM")
-    assert len(found) == 4
-    # One tick is 0.1 USD and one lot 10^-5 units, so that a tick times a lot is a micro-dollar.
-    for case in found:
-        inputs = case["inputs"]
-        sides = [
-            [(int(Decimal(price) * 10), int(Decimal(str(size)) * 10**5)) for price, size in inputs[side]]
-            for side in ("bids", "asks")
-        ]
-        bid_e6, ask_e6 = (impact_price_e6(side, inputs["impact_notional_usd"] * E6) for side in sides)
-        index_e6 = int(Decimal(inputs["index"]) * 10 * E6)
-        premium = premium_e12(index_e6=index_e6, impact_bid_e6=bid_e6, impact_ask_e6=ask_e6)
-        assert divide_towards_zero(premium, E6) == case["expected"]["premium_ppm"], case["id"]
-
-
 def test_rounding() -> None:
     assert [divide_half_even(value, 2) for value in (-3, -1, 1, 3, 5)] == [-2, 0, 0, 2, 2]
     assert [divide_half_even(value, 3) for value in (-2, -1, 1, 2)] == [-1, 0, 0, 1]
     assert [divide_towards_zero(value, 3) for value in (-4, -2, 2, 4)] == [-1, 0, 0, 1]
-
-
-PERIODS = (
-    # Until when (UTC), and what was then in force: 0.01 % of interest throughout.
-    ("2023-06-08T00:59", FundingTerms(clamp_e12=300_000_000, divisor=1)),
-    ("2023-06-16T20:59", FundingTerms(clamp_e12=300_000_000)),
-    ("2023-07-15T02:59", FundingTerms(clamp_e12=None)),
-    ("9999-12-31T23:59", FundingTerms()),
-)
-"""Terms of the venue whose rates were recorded: eight-hourly, hourly, without a clamp, and as they are now."""
-
-
-@pytest.mark.spec("FUND-020")
-def test_a_thousand_recorded_rates_follow_from_their_premiums(market_data: Path) -> None:
-    path = market_data / "hyperliquid_recorded" / "get_funding_history_None.json"
-    if not path.is_file():
-        pytest.skip(f"recorded funding is not on this machine: {path} is missing")
-    rows = next(
-        exchange["response"]
-        for exchange in json.loads(path.read_text())["exchanges"]
-        if exchange["request"]["type"] == "fundingHistory"
-    )
-    misfits = []
-    for row in rows:
-        at = datetime.fromtimestamp(row["time"] // 1_000, UTC).strftime("%Y-%m-%dT%H:%M")
-        terms = next(terms for until, terms in PERIODS if at <= until)
-        premium_sum_e12 = int(Decimal(row["premium"]) * E12)
-        rate = funding_rate_e12(terms, premium_sum_e12=premium_sum_e12, samples=1, cap_e12=40_000_000_000)
-        # Both are told with 8 digits: each may be off by half of the last one, the premium over the divisor.
-        if abs(rate - int(Decimal(row["fundingRate"]) * E12)) > 5_000 + 5_000 // terms.divisor:
-            misfits.append(at)
-    assert len(rows) == 1_038
-    # 1,037 fit; this one fits the terms of no period.
-    assert misfits == ["2023-07-16T01:00"]

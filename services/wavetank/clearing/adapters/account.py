@@ -9,6 +9,7 @@ import grpc
 from redis.exceptions import RedisError
 
 from wavetank.clearing.adapters.wire import account_message, fill_message, position_messages
+from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.model.events import clearing as events
 from wavetank.model.reason import Reason
 from wavetank.model.record import RECORD_BYTES, decode, kind_of, kinds
@@ -215,6 +216,23 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
             )
         seq = await self._service.ask(lambda core: core.last_seq)
         return account_pb2.WithdrawResponse(cash_micros=ended.cash_after_micros, seq=seq)
+
+    async def SetMarginMode(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.SetMarginModeRequest, context: Context
+    ) -> account_pb2.SetMarginModeResponse:
+        """Change how the account's legs are margined together (MRGN-030)."""
+        account_id = require(principal(context), Scope.TRADE, request.account_id)
+        try:
+            mode = MarginMode(request.mode)
+        except ValueError as error:
+            raise VenueError(Reason.MALFORMED, f"{request.mode} is no margin mode", was=request.mode) from error
+
+        def call(core: Clearing, _now_ns: int) -> account_pb2.SetMarginModeResponse:
+            account = core.bank.set_margin_mode(account_id, mode)
+            return account_pb2.SetMarginModeResponse(account=account_message(core.state, account), seq=core.last_seq)
+
+        answer: account_pb2.SetMarginModeResponse = await self._service.request(call)
+        return answer
 
     async def StreamAccountEvents(  # noqa: N802 - the contract's name.
         self, request: account_pb2.StreamAccountEventsRequest, context: Context

@@ -51,6 +51,7 @@ def line_message(line: Line) -> credit_pb2.CreditUpdate:
         elsewhere_micros=line.elsewhere_micros,
         taker_fee_ppm=own_rate(line.fee_rates.taker_fee_ppm),
         maker_fee_ppm=own_rate(line.fee_rates.maker_fee_ppm),
+        charge=credit_pb2.LineCharge.ValueType(line.charge),
     )
 
 

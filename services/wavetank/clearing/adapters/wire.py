@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.adl_lights import adl_lights
 from wavetank.clearing.core.credit import withdrawable_micros
-from wavetank.clearing.core.valuation import liquidation_price
+from wavetank.clearing.core.valuation import liquidation_price, offset_liquidation_price
 from wavetank.model.events import clearing as events
 from wavetank.model.fees import NO_OWN_RATE_PPM
 from wavetank.v1 import account_pb2, reason_pb2
@@ -55,6 +55,7 @@ def account_message(state: State, account: Account) -> account_pb2.Account:
         health_band=account_pb2.HealthBand.ValueType(account.band),
         held_micros=account.hold.amount_micros if account.hold is not None else 0,
         fees=_fees_message(state, account.account_id),
+        margin_mode=account_pb2.MarginMode.ValueType(account.margin_mode),
     )
 
 
@@ -79,9 +80,12 @@ def position_messages(state: State, account: Account, *, with_adl_lights: bool =
     value = state.value(account)
     messages = []
     for leg in value.legs:
-        others = value.maintenance_micros - leg.maintenance_micros
         instrument = state.instruments[leg.instrument_id]
-        price = liquidation_price(leg, value.equity_micros, others, instrument.margin)
+        if value.margining.offsets:
+            price = offset_liquidation_price(value, leg, instrument.margin)
+        else:
+            others = value.maintenance_micros - leg.maintenance_micros
+            price = liquidation_price(leg, value.equity_micros, others, instrument.margin)
         lights = adl_lights(state, leg.instrument_id).get(account.account_id, 0) if with_adl_lights else 0
         messages.append(
             account_pb2.Position(

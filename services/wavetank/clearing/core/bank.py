@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.credit import Lines, free_margin_micros, standings, withdrawable_micros
 from wavetank.clearing.core.health import AccountKind
+from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.model.events import clearing as events
 from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID, INSURANCE_FUND_ID, VENUE_ACCOUNTS
 from wavetank.model.reason import Reason
@@ -249,7 +250,8 @@ class Bank:
         assert withdrawal is not None, "parts are held for a withdrawal"
         assert hold is not None, "an acknowledgement is told of a hold"
         # What open orders commit on the shard may not be paid out either.
-        uncommitted = standings(self._state, account)[shard].equity_micros + hold.amount_micros - fact.committed_micros
+        credit = standings(self._state, account)[shard].credit_micros
+        uncommitted = credit + hold.amount_micros - fact.committed_micros
         part = min(hold.amount_micros, max(0, uncommitted))
         missing = hold.amount_micros - part
         others = self._parts(account, missing) if missing else []
@@ -291,6 +293,34 @@ class Bank:
                 cash_after_micros=account.cash_micros - withdrawal.amount_micros,
             )
         )
+
+    def set_margin_mode(self, account_id: int, mode: MarginMode) -> Account:
+        """Let an account's legs be margined together in another way from here on (MRGN-030).
+
+        From gross on, a mode only relieves, so no credit line is lowered by it. Any other change might lower one while
+        fills under it are on their way, so it is for accounts without a position, to whom all modes are alike.
+
+        Raises:
+            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, ACCOUNT_FROZEN, MARGIN_MODE_REFUSED.
+
+        """
+        account = self.account(account_id)
+        if account_id < FIRST_CLIENT_ACCOUNT_ID:
+            message = f"account {account_id} belongs to the venue"
+            raise Refused(Reason.ACCOUNT_RESERVED, account_id, FIRST_CLIENT_ACCOUNT_ID, message)
+        if mode == MarginMode.ISOLATED:
+            message = "an account has one collateral: its legs cannot be isolated from each other"
+            raise Refused(Reason.MARGIN_MODE_REFUSED, int(mode), int(MarginMode.GROSS), message)
+        if account.liquidation is not None:
+            message = "the account is being liquidated"
+            raise Refused(Reason.ACCOUNT_FROZEN, 1, 0, message)
+        if mode == account.margin_mode:
+            return account
+        if account.margin_mode != MarginMode.GROSS and account.positions:
+            message = f"the mode can change from {account.margin_mode.name} only while the account holds no position"
+            raise Refused(Reason.MARGIN_MODE_REFUSED, len(account.positions), 0, message)
+        self._emit(events.MarginModeChanged(instrument_id=0, account_id=account_id, mode=int(mode)))
+        return account
 
     def create_api_key(self, account_id: int, *, key_id: str, secret_sha256: bytes, scopes: int) -> None:
         """Record an API key by the hash of its secret; account 0 is for admin keys.

@@ -17,6 +17,7 @@ from wavetank.clearing.core.counting import Counter
 from wavetank.clearing.core.credit import Lines
 from wavetank.clearing.core.escalation import Escalations
 from wavetank.clearing.core.health import AccountKind, HealthBand
+from wavetank.clearing.core.offset_terms import changed_terms
 from wavetank.clearing.core.operator import Operator
 from wavetank.clearing.core.shares import Shares
 from wavetank.clearing.core.state import State, WaterfallTerms
@@ -147,7 +148,7 @@ class Clearing:
         shards: int = 1,
         placed: Mapping[str, int] | None = None,
     ) -> None:
-        """Open shards, the venue's accounts, and list instruments that are not there yet; close the gate.
+        """Open shards and the venue's accounts, list what is new, write what settings changed; close the gate.
 
         After a start no shard trades before prices are fresh and margins swept (LIQ-110).
 
@@ -174,6 +175,8 @@ class Clearing:
                 shard = (placed or {}).get(instrument.symbol, self._emptiest_shard())
                 for event in replace(instrument, shard=shard).listing():
                     self._emit(event)
+        for term in list(changed_terms(self.state)):
+            self._emit(term)
         if self.state.venue_is_open:
             self._emit(events.VenueGateMoved(instrument_id=0, account_id=0, is_open=0))
         self.lines.touch_all()

@@ -10,11 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from wavetank.clearing.core.margin_modes import MarginMode, PositionMargin, account_margins
 from wavetank.model.fees import NO_OWN_RATES, FeeRates
+from wavetank.model.orders import LineCharge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wavetank.clearing.core.state import Account, State
     from wavetank.model.orders import LineStatus
+
+_CHARGES = {
+    MarginMode.ISOLATED: LineCharge.GROSS,
+    MarginMode.GROSS: LineCharge.GROSS,
+    MarginMode.GROUP_OFFSET: LineCharge.GROUP_OFFSET,
+    MarginMode.SCENARIO: LineCharge.SCENARIO,
+}
+"""How a shard charges positions between two lines."""
 
 
 class LineRow(NamedTuple):
@@ -45,6 +57,7 @@ class Line(NamedTuple):
     shard: int = 0
     fee_rates: FeeRates = NO_OWN_RATES
     """The account's own (FEE-010)."""
+    charge: LineCharge = LineCharge.GROSS
 
 
 class Standing(NamedTuple):
@@ -53,8 +66,15 @@ class Standing(NamedTuple):
     equity_micros: int
     """Its share and the unrealised gains of its positions there, less what is held."""
     initial_micros: int
-    """Initial margin of those positions."""
+    """Initial margin of those positions, less what the account's mode relieves it of."""
     rows: tuple[LineRow, ...]
+    relief_micros: int = 0
+    """What its positions there need less than the sum of their margins, by which the shard charges them."""
+
+    @property
+    def credit_micros(self) -> int:
+        """What may be committed there in the shard's terms, which know no relief: `equity - IM + sum of M`."""
+        return self.equity_micros + self.relief_micros
 
     @property
     def hole_micros(self) -> int:
@@ -65,14 +85,43 @@ class Standing(NamedTuple):
 def standings(state: State, account: Account) -> list[Standing]:
     """Return how an account stands on each shard, at the last marks."""
     stands = state.ledger.standings(account.row)
+    rows = [tuple([LineRow(*row) for row in stand.rows]) for stand in stands]
+    relief = _relief(state, account, [stand.initial_micros for stand in stands], rows)
     return [
         Standing(
             stand.equity_micros - (share.hold.amount_micros if share.hold is not None else 0),
-            stand.initial_micros,
-            tuple([LineRow(*row) for row in stand.rows]),
+            stand.initial_micros - less,
+            listed,
+            less,
         )
-        for stand, share in zip(stands, account.shares, strict=True)
+        for stand, share, listed, less in zip(stands, account.shares, rows, relief, strict=True)
     ]
+
+
+def _relief(state: State, account: Account, gross: list[int], rows: list[tuple[LineRow, ...]]) -> list[int]:
+    """Return what an account's mode relieves it of on each shard (PROTOCOL 2, offset modes).
+
+    Only legs of one shard offset each other in its line: another shard cannot see them change. All parts together are
+    never more than the relief of the whole account; where they would be, higher shards get less.
+    """
+    margining = state.margining(account)
+    if not margining.offsets:
+        return [0] * len(rows)
+
+    def needed(listed: Iterable[LineRow]) -> int:
+        positions = []
+        for row in listed:
+            instrument = state.instruments[row.instrument_id]
+            margin = instrument.margin.initial_micros(abs(row.position_lots) * row.margin_price_ticks, row.leverage)
+            positions.append(PositionMargin(row.instrument_id, row.position_lots > 0, margin, 0))
+        return account_margins(positions, margining).initial_micros
+
+    left = sum(gross) - needed([row for listed in rows for row in listed])
+    parts = []
+    for own, listed in zip(gross, rows, strict=True):
+        parts.append(min(left, own - needed(listed)))
+        left -= parts[-1]
+    return parts
 
 
 def budget_micros(stand: list[Standing], shard: int) -> int:
@@ -81,7 +130,7 @@ def budget_micros(stand: list[Standing], shard: int) -> int:
     What its positions on other shards need beyond their shares comes off, for its equity is one: a loss there lowers
     what it may risk here. Of several other shards none knows which will spend the rest, so each line is lowered.
     """
-    return stand[shard].equity_micros - sum(other.hole_micros for at, other in enumerate(stand) if at != shard)
+    return stand[shard].credit_micros - sum(other.hole_micros for at, other in enumerate(stand) if at != shard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +188,8 @@ class Lines:
         if account.shares[shard].hold is not None:
             return 0
         committed = self._state.ledger.committed(account.row, shard) or 0
-        return max(0, stand[shard].equity_micros - max(committed, stand[shard].initial_micros))
+        own = stand[shard]
+        return max(0, own.equity_micros - max(committed - own.relief_micros, own.initial_micros))
 
     def take(self) -> list[Line]:
         """Return new lines for the accounts touched, lowered ones first (PROTOCOL R12)."""
@@ -165,7 +215,7 @@ class Lines:
     def _drafts(self, account: Account) -> list[_Draft]:
         stand = standings(self._state, account)
         if len(stand) == 1:
-            return [_Draft(account, 0, stand[0].rows, stand[0].equity_micros, 0)]
+            return [_Draft(account, 0, stand[0].rows, stand[0].credit_micros, 0)]
         # What orders commit there is not taken off: they may end at any moment, and an order that must wait for that is
         # refused for now only.
         spare = [max(0, own.equity_micros - own.initial_micros) for own in stand]
@@ -200,6 +250,7 @@ class Lines:
             before.counted_fees_micros,
             before.status,
             before.fee_rates,
+            before.charge,
         )
         now = (
             draft.budget_micros,
@@ -207,6 +258,7 @@ class Lines:
             share.counted_fees_micros,
             account.line_status,
             self._state.fees.rates_of(account.account_id),
+            _CHARGES[account.margin_mode],
         )
         return sent != now
 
@@ -231,6 +283,7 @@ class Lines:
             elsewhere_micros=draft.elsewhere_micros,
             shard=shard,
             fee_rates=state.fees.rates_of(account.account_id),
+            charge=_CHARGES[account.margin_mode],
         )
 
 

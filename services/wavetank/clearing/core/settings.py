@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.fees import FeeSchedule
 from wavetank.clearing.core.health import LiquidationStage
+from wavetank.clearing.core.margin_modes import GROUP_HAIRCUT, SCENARIO_HAIRCUT, Correlation, StressRamp
 from wavetank.clearing.core.valuation import DEFAULT_LIMITS, HealthLimits
 from wavetank.model.events.clearing import AdlPolicyKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SECOND_NS = 1_000_000_000
 MICROS = 1_000_000
@@ -103,6 +109,24 @@ class ClearingSettings:
     """A withdrawal leaves at least this share of the notional (MRGN-060)."""
     share_dwell_ns: int = SECOND_NS // 10
     """A shard that was given credit of another gives none away for so long (PROTOCOL R9)."""
+    correlations: Mapping[str, Correlation] = field(
+        default_factory=lambda: MappingProxyType(
+            {
+                "BTC": Correlation("majors", 950_000),
+                "ETH": Correlation("majors", 920_000),
+                "SOL": Correlation("majors", 850_000),
+            }
+        )
+    )
+    """By symbol, what offsets an instrument (MRGN-030); one that is not here offsets nothing."""
+    groups_ppm: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"majors": 790_000}))
+    """Stressed correlation within each group."""
+    group_haircut: StressRamp = GROUP_HAIRCUT
+    """Taken off a group's stressed correlation, by stress."""
+    scenario_haircut: StressRamp = SCENARIO_HAIRCUT
+    """Taken off an instrument's correlation with the market, by stress."""
+    scenario_floor_ppm: int = 300_000
+    """Least share of the gross margin that the scenario mode asks for."""
     fees: FeeSchedule = field(default_factory=FeeSchedule)
     """Rates by volume, and rebates by share of what makers traded (FEE-010)."""
 

@@ -87,7 +87,7 @@ class Shares:
         """Hand on what was held on a shard, now that it has applied a line without it and said what is committed."""
         hold = account.shares[shard].hold
         assert hold is not None, "an acknowledgement is told of a hold"
-        free = standings(self._state, account)[shard].equity_micros + hold.amount_micros - fact.committed_micros
+        free = standings(self._state, account)[shard].credit_micros + hold.amount_micros - fact.committed_micros
         moved = hold.amount_micros
         if free < moved:
             moved = hold.least_micros + (free - hold.least_micros) // 2 if free >= hold.least_micros else 0

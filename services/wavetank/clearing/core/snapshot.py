@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wavetank.clearing.core.cascades import Cascade, Cascades, Trace
 from wavetank.clearing.core.fees import Fees
 from wavetank.clearing.core.health import AccountKind, LiquidationStage
+from wavetank.clearing.core.margin_modes import Correlation, MarginMode, OffsetTerms, StressRamp
 from wavetank.clearing.core.state import (
     Account,
     ApiKey,
@@ -80,6 +81,8 @@ def _account_out(account: Account) -> list[Any]:
     rest: dict[str, Any] = {}
     if shares:
         rest["shares"] = shares
+    if account.margin_mode is not MarginMode.GROSS:
+        rest["margin_mode"] = int(account.margin_mode)
     if account.hold is not None:
         rest["hold"] = asdict(account.hold)
     if account.cooldown_until_ns:
@@ -117,6 +120,7 @@ def _liquidation_in(fields: dict[str, Any]) -> Liquidation:
         asks=fields["asks"],
         cascade_id=fields["cascade_id"],
         generation=fields["generation"],
+        stress_ppm=fields["stress_ppm"],
     )
 
 
@@ -125,6 +129,16 @@ def _cascades_in(fields: dict[str, Any]) -> Cascades:
         last_id=fields["last_id"],
         running={int(key): Cascade(**value) for key, value in fields["running"].items()},
         traces={int(key): Trace(**value) for key, value in fields["traces"].items()},
+    )
+
+
+def _terms_in(fields: dict[str, Any]) -> OffsetTerms:
+    return OffsetTerms(
+        instruments={int(key): Correlation(**value) for key, value in fields["instruments"].items()},
+        groups_ppm=fields["groups_ppm"],
+        group_haircut=StressRamp(**fields["group_haircut"]),
+        scenario_haircut=StressRamp(**fields["scenario_haircut"]),
+        floor_ppm=fields["floor_ppm"],
     )
 
 
@@ -147,6 +161,8 @@ def _account_in(state: State, fields: list[Any]) -> None:
         share = account.shares[int(shard)]
         share.received_ns = received_ns
         share.hold = ShareHold(**hold) if hold else None
+    if "margin_mode" in rest[0]:
+        state.set_margin_mode(account, MarginMode(rest[0]["margin_mode"]))
     if "hold" in rest[0]:
         account.hold = Hold(**rest[0]["hold"])
     account.cooldown_until_ns = _ints(rest[0].get("cooldown_until_ns", {}))
@@ -185,6 +201,7 @@ def dump(state: State) -> bytes:
         "waterfall": asdict(state.waterfall),
         "deposited_micros": state.deposited_micros,
         "fees": state.fees.dump(),
+        "offset_terms": asdict(state.offset_terms),
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
@@ -245,5 +262,6 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     state.waterfall = WaterfallTerms(**content["waterfall"])
     state.deposited_micros = content["deposited_micros"]
     state.fees = Fees.load(content["fees"], state.ledger)
+    state.offset_terms = _terms_in(content["offset_terms"])
     state.check_invariants()
     return state

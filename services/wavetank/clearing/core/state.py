@@ -9,13 +9,23 @@ raises `InvariantBroken`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wavetank.clearing.core.cascades import Cascades, Link
 from wavetank.clearing.core.fees import Fees
 from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationStage
 from wavetank.clearing.core.ledger import Ledger
+from wavetank.clearing.core.margin_modes import (
+    GROSS,
+    Correlation,
+    Margining,
+    MarginMode,
+    OffsetTerms,
+    PositionMargin,
+    StressRamp,
+    account_margins,
+)
 from wavetank.clearing.core.valuation import LegValue, Valuation
 from wavetank.model.events import clearing as events
 from wavetank.model.events.matching import BookSampled, MarkApplied
@@ -166,6 +176,8 @@ class Liquidation:
     """What was decided of each kind of escalation; counts until it ends."""
     asks: int = 0
     """The escalation whose decision it waits for, or 0."""
+    stress_ppm: int | None = None
+    """Stress when inputs were frozen; None before (MRGN-030)."""
 
 
 class Account:
@@ -179,6 +191,7 @@ class Account:
         "kind",
         "line_status",
         "liquidation",
+        "margin_mode",
         "name",
         "row",
         "shares",
@@ -196,6 +209,7 @@ class Account:
         self.line_status = LineStatus.NORMAL
         self.hold: Hold | None = None
         self.liquidation: Liquidation | None = None
+        self.margin_mode = MarginMode.GROSS
         self.cooldown_until_ns: dict[int, int] = {}
         """By instrument, until when liquidation orders are for the whole position; a recovery does not end it."""
 
@@ -266,6 +280,8 @@ def _end_holds(account: Account) -> None:
             share.hold = None
 
 
+OFFSETTING = frozenset({MarginMode.GROUP_OFFSET, MarginMode.SCENARIO})
+
 _Handler = Callable[["State", Any, int, int], None]
 _APPLIES: dict[type, _Handler] = {}
 
@@ -322,6 +338,8 @@ class State:
         self.cascades = Cascades()
         self.waterfall = WaterfallTerms()
         """How the waterfall is set, as the log says."""
+        self.offset_terms = OffsetTerms()
+        """Correlations and haircuts of the offset modes."""
         self.deposited_micros = 0
         """Deposits less withdrawals."""
         self.fees = Fees(self.ledger)
@@ -351,15 +369,45 @@ class State:
             for instrument_id, lots, cost in self.ledger.positions(account.row)
         ]
 
-    def value(self, account: Account, marks: dict[int, int] | None = None) -> Valuation:
-        """Value an account at frozen marks, else at the last ones."""
-        equity, maintenance, initial, notional, legs = self.ledger.value(account.row, marks or {})
-        made = tuple([LegValue(*leg) for leg in legs])
-        return Valuation(equity, maintenance, initial, notional, made, self.settings.health)
+    def value(self, account: Account, marks: dict[int, int] | None = None, stress_ppm: int | None = None) -> Valuation:
+        """Value an account at frozen marks and stress, else at the last ones."""
+        equity, maintenance, initial, notional, rows = self.ledger.value(account.row, marks or {})
+        legs = tuple([LegValue(*row) for row in rows])
+        margining = self.margining(account, stress_ppm)
+        if margining.offsets:
+            total = account_margins([self._margin_of(leg) for leg in legs], margining)
+            maintenance, initial = total.maintenance_micros, total.initial_micros
+        return Valuation(equity, maintenance, initial, notional, legs, self.settings.health, margining)
 
-    def health(self, account: Account, marks: dict[int, int] | None = None) -> tuple[int, int]:
-        """Return an account's equity and maintenance margin at frozen marks, else at the last ones."""
+    def _margin_of(self, leg: LegValue) -> PositionMargin:
+        instrument = self.instruments[leg.instrument_id]
+        initial = instrument.margin.initial_micros(leg.notional_micros, instrument.max_leverage)
+        return PositionMargin(leg.instrument_id, leg.lots > 0, initial, leg.maintenance_micros)
+
+    def health(
+        self, account: Account, marks: dict[int, int] | None = None, stress_ppm: int | None = None
+    ) -> tuple[int, int]:
+        """Return an account's equity and maintenance margin at frozen marks and stress, else at the last ones."""
+        if account.margin_mode in OFFSETTING:
+            value = self.value(account, marks, stress_ppm)
+            return value.equity_micros, value.maintenance_micros
         return self.ledger.health(account.row, marks or {})
+
+    def margining(self, account: Account, stress_ppm: int | None = None) -> Margining:
+        """Return how an account's legs are margined together, at a frozen stress, else at the last (MRGN-030)."""
+        if account.margin_mode == MarginMode.GROSS:
+            return GROSS
+        stress = self.stress_ppm(account) if stress_ppm is None else stress_ppm
+        return Margining(account.margin_mode, self.offset_terms, stress)
+
+    def stress_ppm(self, account: Account) -> int:
+        """Return the widest gap between mark and index among an account's instruments, in ppm of the index, rounded up.
+
+        A mark that runs away from its index is what breaks the correlations that the offset modes rest on (MRGN-030).
+        """
+        marks = [self.marks[key] for key in self.ledger.instruments_of(account.row) if key in self.marks]
+        gaps = ((abs(mark.mark_price_ticks - mark.index_price_ticks), mark.index_price_ticks) for mark in marks)
+        return max((-(-gap * 10**6 // index) for gap, index in gaps), default=0)
 
     def mark_ticks(self, account: Account, instrument_id: int) -> int:
         """Return the mark at which one of an account's positions is valued.
@@ -447,7 +495,16 @@ class State:
             if request.receiver_account_id == BACKSTOP_VAULT_ID
         )
         self.liquidated[account.account_id] = account
-        self.ledger.watch(account.row, is_watched=True)
+        self._watch(account)
+
+    def set_margin_mode(self, account: Account, mode: MarginMode) -> None:
+        """Margin an account's legs by another mode from now on."""
+        account.margin_mode = mode
+        self._watch(account)
+
+    def _watch(self, account: Account) -> None:
+        # The ledger knows the sum of the legs' margins alone; what offsets must be looked at one by one.
+        self.ledger.watch(account.row, is_watched=account.liquidation is not None or account.margin_mode in OFFSETTING)
 
     def take_mark(self, instrument_id: int, mark: Mark) -> None:
         """Value positions in an instrument at a mark from now on."""
@@ -730,6 +787,7 @@ class State:
         if not liquidation.waits:
             liquidation.mark_seq = event.mark_seq
             liquidation.marks, liquidation.stale = self.testing_marks(account, now_ns)
+            liquidation.stress_ppm = self.stress_ppm(account)
             liquidation.insured = []
             liquidation.unfilled = False
             liquidation.depth_limited = False
@@ -810,7 +868,7 @@ class State:
         self._reserve(liquidation, 0)
         account = self.liquidated.pop(event.account_id)
         account.liquidation = None
-        self.ledger.watch(account.row, is_watched=False)
+        self._watch(account)
 
     @_applies(events.WithdrawalsGated)
     def _(self, event: events.WithdrawalsGated, _seq: int, _now_ns: int) -> None:
@@ -898,3 +956,34 @@ class State:
     def _(self, event: events.FeeRatesChanged, _seq: int, _now_ns: int) -> None:
         self._account(event.account_id)
         self.fees.changed(event)
+
+    @_applies(events.MarginModeChanged)
+    def _(self, event: events.MarginModeChanged, _seq: int, _now_ns: int) -> None:
+        self.set_margin_mode(self._account(event.account_id), MarginMode(event.mode))
+
+    @_applies(events.GroupCorrelated)
+    def _(self, event: events.GroupCorrelated, _seq: int, _now_ns: int) -> None:
+        groups = {**self.offset_terms.groups_ppm, event.group.decode(): event.correlation_ppm}
+        self.offset_terms = replace(self.offset_terms, groups_ppm=groups)
+
+    @_applies(events.InstrumentCorrelated)
+    def _(self, event: events.InstrumentCorrelated, seq: int, _now_ns: int) -> None:
+        offset = Correlation(event.group.decode(), event.correlation_ppm)
+        if offset.group and offset.group not in self.offset_terms.groups_ppm:
+            message = f"event {seq}: instrument {event.instrument_id} joins a group {offset.group} that is not there"
+            raise InvariantBroken(message)
+        instruments = {**self.offset_terms.instruments, event.instrument_id: offset}
+        self.offset_terms = replace(self.offset_terms, instruments=instruments)
+
+    @_applies(events.HaircutsSet)
+    def _(self, event: events.HaircutsSet, _seq: int, _now_ns: int) -> None:
+        self.offset_terms = replace(
+            self.offset_terms,
+            group_haircut=StressRamp(
+                event.group_calm_ppm, event.group_largest_ppm, event.group_begins_ppm, event.group_full_ppm
+            ),
+            scenario_haircut=StressRamp(
+                event.scenario_calm_ppm, event.scenario_largest_ppm, event.scenario_begins_ppm, event.scenario_full_ppm
+            ),
+            floor_ppm=event.floor_ppm,
+        )

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from wavetank.clearing.core.health import HealthBand
+from wavetank.clearing.core.margin_modes import GROSS, Margining, PositionMargin, account_margins
 from wavetank.model.money import mul_div_floor
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class LegValue(NamedTuple):
     notional_micros: int
     unrealised_micros: int
     maintenance_micros: int
+    """Its own, whatever the account's mode relieves it of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class HealthLimits:
 
 
 DEFAULT_LIMITS = HealthLimits()
+PRICE_LIMIT_TICKS = 2**31 - 1
+NOTIONAL_LIMIT_MICROS = 2**55 - 1
 
 
 class Valuation(NamedTuple):
@@ -48,10 +52,33 @@ class Valuation(NamedTuple):
 
     equity_micros: int
     maintenance_micros: int
+    """By the account's mode (MRGN-030)."""
     initial_micros: int
+    """The same."""
     notional_micros: int
     legs: tuple[LegValue, ...]
     limits: HealthLimits = DEFAULT_LIMITS
+    margining: Margining = GROSS
+
+    @property
+    def legs_maintenance_micros(self) -> int:
+        """Sum of the legs' own maintenance margins, by which they share the account's equity (LIQ-035)."""
+        return sum(leg.maintenance_micros for leg in self.legs)
+
+    def maintenance_with(self, instrument_id: int, leg_maintenance_micros: int) -> int:
+        """Return the account's maintenance margin if one leg's own were another, its side the same."""
+        if not self.margining.offsets:
+            return self.maintenance_micros - self.leg(instrument_id).maintenance_micros + leg_maintenance_micros
+        positions = [
+            PositionMargin(
+                leg.instrument_id,
+                leg.lots > 0,
+                0,
+                leg_maintenance_micros if leg.instrument_id == instrument_id else leg.maintenance_micros,
+            )
+            for leg in self.legs
+        ]
+        return account_margins(positions, self.margining).maintenance_micros
 
     def leg(self, instrument_id: int) -> LegValue:
         """Return one position.
@@ -106,6 +133,7 @@ def value_account(
     positions: Iterable[tuple[Instrument, int, int]],
     mark_of: Callable[[int], int],
     limits: HealthLimits = DEFAULT_LIMITS,
+    margining: Margining = GROSS,
 ) -> Valuation:
     """Value an account at marks.
 
@@ -114,24 +142,32 @@ def value_account(
         positions: instrument, signed lots and signed cost of each position.
         mark_of: mark price in ticks by instrument id.
         limits: where the bands of its health end.
+        margining: its margin mode.
 
-    Source: MRGN-010, MRGN-020; an account's leverage is the instrument's largest.
+    Source: MRGN-010, MRGN-020, MRGN-030; an account's leverage is the instrument's largest.
 
     """
     equity = cash_micros
     maintenance = initial = total_notional = 0
-    legs = []
+    legs, margins = [], []
+    offsets = margining.offsets
     for instrument, lots, cost_micros in positions:
         mark = mark_of(instrument.instrument_id)
         notional = abs(lots) * mark
         unrealised = lots * mark - cost_micros
         leg_maintenance = instrument.margin.maintenance_micros(notional)
         equity += unrealised
+        leg_initial = instrument.margin.initial_micros(notional, instrument.max_leverage)
         maintenance += leg_maintenance
-        initial += instrument.margin.initial_micros(notional, instrument.max_leverage)
+        initial += leg_initial
+        if offsets:
+            margins.append(PositionMargin(instrument.instrument_id, lots > 0, leg_initial, leg_maintenance))
         total_notional += notional
         legs.append(LegValue(instrument.instrument_id, lots, mark, notional, unrealised, leg_maintenance))
-    return Valuation(equity, maintenance, initial, total_notional, tuple(legs), limits)
+    if offsets:
+        total = account_margins(margins, margining)
+        maintenance, initial = total.maintenance_micros, total.initial_micros
+    return Valuation(equity, maintenance, initial, total_notional, tuple(legs), limits, margining)
 
 
 def bankruptcy_value(
@@ -148,8 +184,8 @@ def bankruptcy_value(
         closed_lots: lots closed, with the position's sign.
         mark_price_ticks: mark of the leg.
         equity_micros: E, the account's equity before.
-        relieved_micros: maintenance margin that the close relieves.
-        maintenance_micros: MM, the account's maintenance margin before, above 0.
+        relieved_micros: own maintenance margin that the leg is relieved of.
+        maintenance_micros: MM, the sum of the legs' own maintenance margins before, above 0.
 
     Returns:
         Proceeds in micro-dollars, positive for a sale: `closed * mark - floor(E * dMM / MM)`.
@@ -234,3 +270,36 @@ def liquidation_price(
         return None
     # Coming from the mark, a long meets the highest such price first and a short the lowest.
     return max(candidates) if leg.lots > 0 else min(candidates)
+
+
+def offset_liquidation_price(value: Valuation, leg: LegValue, table: MarginTable) -> Fraction | None:
+    """Return the last price in whole ticks at which equity meets the margin of an offset mode, all else equal.
+
+    Legs that offset each other leave no closed form, so the tick is found by halving, from the mark in the direction in
+    which the leg loses.
+
+    Args:
+        value: the account at the present marks.
+        leg: the position that moves.
+        table: margin table of the leg's instrument.
+
+    Returns:
+        The price, or None when no price does it or the account is below its margin already.
+
+    Source: UNIT-045, MRGN-030.
+
+    """
+
+    def is_met(price_ticks: int) -> bool:
+        own = table.maintenance_micros(abs(leg.lots) * price_ticks)
+        equity = value.equity_micros + leg.lots * (price_ticks - leg.mark_price_ticks)
+        return equity >= value.maintenance_with(leg.instrument_id, own)
+
+    met = leg.mark_price_ticks
+    missed = 0 if leg.lots > 0 else min(PRICE_LIMIT_TICKS, NOTIONAL_LIMIT_MICROS // abs(leg.lots))
+    if not is_met(met) or is_met(missed):
+        return None
+    while abs(met - missed) > 1:
+        middle = (met + missed) // 2
+        met, missed = (middle, missed) if is_met(middle) else (met, middle)
+    return Fraction(met)

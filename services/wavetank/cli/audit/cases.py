@@ -50,6 +50,8 @@ class Case:
     liquidation_id: int
     account_id: int
     marks: dict[int, int] = field(default_factory=dict)
+    stress: int | None = None
+    """Frozen with the marks; None before."""
     is_uncertain: bool = False
     """A frozen leg may have been stale, so that the frozen marks are not known exactly."""
     was_tested: bool = False

@@ -39,6 +39,7 @@ class Rule(Enum):
     LIQ_080 = ("LIQ-080", "Deleveraging: everybody ranked who may be, in the policy's order, and asked as it says")
     LIQ_090 = ("LIQ-090", "Escalations: nothing done while a person is asked; no clock too soon; every decision signed")
     LIQ_110 = ("LIQ-110", "Withdrawals: never while gated, never before the shard answered, never of a held account")
+    MRGN_030 = ("MRGN-030", "Margin modes: correlations before what rests on them; no mode that could lower a line")
     LIQ_120 = (
         "LIQ-120",
         "Cascades: each liquidation linked to one that could lead to it; sums and multiplier recomputed",

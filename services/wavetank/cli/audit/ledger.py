@@ -7,14 +7,18 @@ one; the sums over all accounts show it all the same.
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
 
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.margins import Leg, Terms, Worth
+from wavetank.cli.audit.modes import GROSS, GROUP_OFFSET, SCENARIO, Offsets
 from wavetank.model.events import clearing as events
 from wavetank.model.ids import FEE_ACCOUNT_ID, ROUNDING_ACCOUNT_ID
 from wavetank.model.record import Event
 
 E12 = 10**12
+PPM = 10**6
 
 
 def towards_zero(a: int, b: int, c: int) -> int:
@@ -45,6 +49,7 @@ class Account:
     fees: int = 0
     """Σ of its fees (F)."""
     held: events.WithdrawalHeld | None = None
+    mode: int = GROSS
 
 
 @dataclass(slots=True)
@@ -65,6 +70,9 @@ class Ledger:
         self.terms: dict[int, Terms] = {}
         self.marks: dict[int, int] = {}
         """Last mark taken over, by instrument."""
+        self.indexes: dict[int, int] = {}
+        """Last index taken over, by instrument."""
+        self.offsets = Offsets()
         self.sums: defaultdict[int, Sums] = defaultdict(Sums)
         self.paid_in = 0
         """Deposits less withdrawals."""
@@ -88,6 +96,10 @@ class Ledger:
             events.CashTransferred: self._transferred,
             events.FundingBooked: self._funded,
             events.FundingTickBooked: self._ticked,
+            events.MarginModeChanged: self._mode_changed,
+            events.GroupCorrelated: self._group_correlated,
+            events.InstrumentCorrelated: self._instrument_correlated,
+            events.HaircutsSet: self.offsets.set_haircuts,
         }
 
     def apply(self, event: Event) -> None:
@@ -104,11 +116,12 @@ class Ledger:
             account = self.accounts[account_id] = Account(account_id, "", 0)
         return account
 
-    def worth(self, account_id: int, marks: dict[int, int]) -> Worth:
-        """Value an account at `marks`, and at the last ones where these name none (MRGN-010, MRGN-020)."""
+    def worth(self, account_id: int, marks: dict[int, int], stress: int | None = None) -> Worth:
+        """Value an account at `marks` and `stress`, and at the last ones where these name none (MRGN-010 to 030)."""
         account = self.account(account_id)
         equity = account.cash
-        maintenance = initial = 0
+        maintenance: dict[int, int] = {}
+        initial: dict[int, int] = {}
         legs: dict[int, Leg] = {}
         for instrument_id, holding in sorted(account.holdings.items()):
             mark = marks.get(instrument_id) or self.marks.get(instrument_id, 0)
@@ -117,9 +130,29 @@ class Ledger:
             leg = Leg(holding.lots, mark, terms.maintenance(notional))
             legs[instrument_id] = leg
             equity += holding.lots * mark - holding.cost
-            maintenance += leg.maintenance
-            initial += terms.initial(notional)
-        return Worth(equity, maintenance, initial, legs)
+            side = 1 if holding.lots > 0 else -1
+            maintenance[instrument_id] = side * leg.maintenance
+            initial[instrument_id] = side * terms.initial(notional)
+        at = self.stress(account) if stress is None else stress
+        margin = self.offsets.margin
+        return Worth(equity, margin(account.mode, maintenance, at), margin(account.mode, initial, at), legs)
+
+    def stress(self, account: Account) -> int:
+        """Return the widest gap between mark and index of an account's instruments, in ppm, rounded up (MRGN-030)."""
+        if account.mode == GROSS:
+            return 0
+        known = [key for key in account.holdings if key in self.indexes]
+        return max(
+            (ceil(Fraction(PPM * abs(self.marks[key] - self.indexes[key]), self.indexes[key])) for key in known),
+            default=0,
+        )
+
+    def maintenance_with(self, account_id: int, worth: Worth, instrument_id: int, rest: int) -> int:
+        """Return what an account so worth would have to hold if one leg's own margin were another."""
+        account = self.account(account_id)
+        margins = {key: leg.maintenance if leg.lots > 0 else -leg.maintenance for key, leg in worth.legs.items()}
+        margins[instrument_id] = rest if worth.legs[instrument_id].lots > 0 else -rest
+        return self.offsets.margin(account.mode, margins, self.stress(account))
 
     def holders(self, instrument_id: int) -> list[Account]:
         """Return the accounts with a position in an instrument, by id."""
@@ -154,6 +187,26 @@ class Ledger:
     def _opened(self, event: events.AccountOpened) -> None:
         self._findings.expect(Rule.INV_050, event.account_id not in self.accounts, "an account opened once")
         self.accounts[event.account_id] = Account(event.account_id, event.name.decode(), event.account_kind)
+
+    def _mode_changed(self, event: events.MarginModeChanged) -> None:
+        account = self.account(event.account_id)
+        # From gross on a mode only relieves; any other change could lower a credit line.
+        self._findings.expect(
+            Rule.MRGN_030,
+            event.mode in {GROSS, GROUP_OFFSET, SCENARIO} and (account.mode == GROSS or not account.holdings),
+            f"a mode that can be had, and no position unless it was gross: mode {event.mode} after {account.mode}",
+        )
+        account.mode = event.mode
+
+    def _group_correlated(self, event: events.GroupCorrelated) -> None:
+        self.offsets.groups[event.group.decode()] = event.correlation_ppm
+
+    def _instrument_correlated(self, event: events.InstrumentCorrelated) -> None:
+        group = event.group.decode()
+        self._findings.expect(
+            Rule.MRGN_030, not group or group in self.offsets.groups, f"a group {group} that was there before"
+        )
+        self.offsets.instruments[event.instrument_id] = (group, event.correlation_ppm)
 
     def _pay(self, account: Account, amount: int, said: int) -> None:
         """Move cash of one account, and compare with what the event says is left."""

@@ -110,6 +110,7 @@ class Liquidations:
     def _marked(self, event: MarkApplied) -> None:
         self._applied[event.instrument_id] = event
         self._ledger.marks[event.instrument_id] = event.mark_price_ticks
+        self._ledger.indexes[event.instrument_id] = event.index_price_ticks
 
     def _case(self, account_id: int, liquidation_id: int) -> Case | None:
         case = self.cases.get(account_id)
@@ -119,7 +120,7 @@ class Liquidations:
         return case
 
     def _worth(self, case: Case) -> Worth:
-        return self._ledger.worth(case.account_id, case.marks)
+        return self._ledger.worth(case.account_id, case.marks, case.stress)
 
     def _expect_worth(self, case: Case, equity: int, maintenance: int, worth: Worth) -> None:
         if case.is_uncertain:
@@ -161,6 +162,7 @@ class Liquidations:
         if event.outcome != LiquidationOutcome.WAITS:
             held = self._account(case.account_id).holdings
             case.marks = {key: self._ledger.marks.get(key, 0) for key in held}
+            case.stress = self._ledger.stress(self._account(case.account_id))
             case.is_uncertain = any(self._may_be_stale(key) for key in held)
             case.was_tested = True
             case.insured.clear()
@@ -382,7 +384,7 @@ class Liquidations:
         # The victim takes the opposite leg at the same value, so its equity changes by the difference to the mark.
         equity = worth.equity + event.value_micros - event.size_lots * leg.mark
         rest = self._ledger.terms[event.instrument_id].maintenance((abs(leg.lots) - abs(event.size_lots)) * leg.mark)
-        needed = worth.maintenance - leg.maintenance + rest
+        needed = self._ledger.maintenance_with(event.receiver_account_id, worth, event.instrument_id, rest)
         self._expect(
             Rule.INV_080,
             worth.equity > 0 and worth.equity >= worth.maintenance and equity >= needed,

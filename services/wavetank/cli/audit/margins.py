@@ -67,8 +67,15 @@ class Worth:
 
     equity: int
     maintenance: int
+    """By the account's mode."""
     initial: int
+    """The same."""
     legs: dict[int, Leg]
+
+    @property
+    def own_maintenance(self) -> int:
+        """Sum of the legs' own maintenance margins, by which they share the equity."""
+        return sum(leg.maintenance for leg in self.legs.values())
 
 
 def bankruptcy_value(worth: Worth, terms: Terms, instrument_id: int, closed: int) -> int:
@@ -76,7 +83,7 @@ def bankruptcy_value(worth: Worth, terms: Terms, instrument_id: int, closed: int
     leg = worth.legs[instrument_id]
     rest = (abs(leg.lots) - abs(closed)) * leg.mark
     relieved = leg.maintenance - terms.maintenance(rest)
-    return closed * leg.mark - floor(Fraction(worth.equity * relieved, worth.maintenance))
+    return closed * leg.mark - floor(Fraction(worth.equity * relieved, worth.own_maintenance))
 
 
 def shares_of_loss(missing: int, gains: dict[int, int]) -> dict[int, int]:

@@ -1,5 +1,7 @@
 """Sentences of the events of clearing's log."""
 
+from decimal import Decimal
+
 from wavetank.cli.amounts import show_dollars, show_ratio
 from wavetank.cli.sentences.words import Speaker, Tellers, named, show_rate
 from wavetank.cli.times import show_duration, show_instant
@@ -30,7 +32,10 @@ from wavetank.model.events.clearing import (
     FundingBooked,
     FundingIntervalSet,
     FundingTickBooked,
+    GroupCorrelated,
+    HaircutsSet,
     HealthBandChanged,
+    InstrumentCorrelated,
     InstrumentListed,
     LineStatusChanged,
     LiquidationEnded,
@@ -38,6 +43,7 @@ from wavetank.model.events.clearing import (
     LiquidationStarted,
     LiquidationStepped,
     LiquidationTested,
+    MarginModeChanged,
     MarginTierListed,
     MatchingAnswered,
     MatchingRequested,
@@ -401,4 +407,40 @@ def _rates_changed(say: Speaker, event: FeeRatesChanged) -> str:
         f"{say.account(event.account_id)} traded {show_dollars(event.volume_micros)}, "
         f"{show_dollars(event.maker_volume_micros)} of it as maker, and pays {show_rate(event.taker_fee_ppm)} and "
         f"{show_rate(event.maker_fee_ppm)} (tier {event.tier}, rebate {event.rebate})"
+    )
+
+
+_MODES = ("", "isolated", "gross", "group offset", "scenario")
+"""Names of the wire's `MarginMode`, by number."""
+
+
+def _percent(ppm: int) -> str:
+    return f"{Decimal(ppm) / 10_000:f} %"
+
+
+@TELLERS.of(MarginModeChanged)
+def _margin_mode(say: Speaker, event: MarginModeChanged) -> str:
+    return f"the legs of {say.account(event.account_id)} are margined by mode {named(event.mode, _MODES)} from here on"
+
+
+@TELLERS.of(InstrumentCorrelated)
+def _instrument_correlated(say: Speaker, event: InstrumentCorrelated) -> str:
+    group = f"group {event.group.decode(errors='replace')}" if event.group else "no group"
+    return (
+        f"{say.symbol(event.instrument_id)} is in {group}, correlated {_percent(event.correlation_ppm)} with the market"
+    )
+
+
+@TELLERS.of(GroupCorrelated)
+def _group_correlated(_say: Speaker, event: GroupCorrelated) -> str:
+    name = event.group.decode(errors="replace")
+    return f"within group {name} instruments are correlated {_percent(event.correlation_ppm)} under stress"
+
+
+@TELLERS.of(HaircutsSet)
+def _haircuts(_say: Speaker, event: HaircutsSet) -> str:
+    return (
+        f"haircuts of groups rise from {_percent(event.group_calm_ppm)} to {_percent(event.group_largest_ppm)}, of "
+        f"scenarios from {_percent(event.scenario_calm_ppm)} to {_percent(event.scenario_largest_ppm)}; a scenario "
+        f"asks for at least {_percent(event.floor_ppm)}"
     )

@@ -53,6 +53,7 @@ _SENTENCES: dict[int, str] = {
     Reason.WITHDRAWAL_EXCEEDS_FREE_MARGIN: "{was} micro-dollars are more than the free margin, {allowed}",
     Reason.WITHDRAWAL_PENDING: "another withdrawal of this account is not finished",
     Reason.AMOUNT_OUT_OF_RANGE: "the amount {was} is out of range; up to {allowed} is allowed",
+    Reason.MARGIN_MODE_REFUSED: "the account cannot have this margin mode now",
     Reason.WITHDRAWALS_GATED: "withdrawals are gated until the venue is whole again",
     Reason.TRANSFER_CLIPPED: "the positions allow no such transfer",
     Reason.ACCOUNT_RESERVED: "the account belongs to the venue",

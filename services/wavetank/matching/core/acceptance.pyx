@@ -567,6 +567,7 @@ cdef int64_t committed_with(Shard shard, Intent* intent) noexcept:
         after = shard.accounts.holdings[intent.holding]
     else:
         memset(&after, 0, sizeof(Holding))
+        after.account = intent.account
         after.book = intent.book
     _add_lots(&after, intent.side, intent.flags, intent.lots, intent.price_ticks)
     after.loss += intent.loss_micros

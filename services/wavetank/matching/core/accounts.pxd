@@ -44,6 +44,8 @@ cdef struct Account:
     int64_t mark_time_ns
     uint8_t status
     uint8_t has_rows
+    # How the line charges what changed since; 0 before the first line is as gross.
+    uint8_t charge
     # Sums over the holdings, as of the last settling.
     int32_t active_holdings
     # Holdings whose part in the sums below is out of date.
@@ -155,6 +157,8 @@ cdef class Accounts:
         return holding.row_leverage if holding.row_leverage else self.books.slots[holding.book].max_leverage
 
     cdef int64_t charge(self, Holding* holding) noexcept
+    cdef int64_t _margin_of(self, Holding* holding, int64_t lots) noexcept
+    cdef int64_t _offset_charge(self, Holding* holding, int64_t up, int64_t down) noexcept
     cdef int64_t _lot_margin(self, Holding* holding) noexcept
     cdef void settle(self, int32_t account) noexcept
     cdef int32_t ensure(self, int64_t account_id) except -2

@@ -11,13 +11,14 @@ from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from wavetank.matching.core.ids cimport tag_of
-from wavetank.matching.core.words cimport LINE_NORMAL, NO_LINE, PRICE_LIMIT
+from wavetank.matching.core.words cimport CHARGE_GROSS, CHARGE_GROUP_OFFSET, LINE_NORMAL, NO_LINE, PRICE_LIMIT
 from wavetank.model.margin cimport initial_of
 from wavetank.model.money cimport LOTS_BOUND, NOTIONAL_BOUND, int128
 
 from wavetank.matching.core.credit import LedgersDisagree
 from wavetank.model.fees import LARGEST_FEE_PPM
 
+cdef int64_t ROOT_OF_TWO_E4 = 14_143
 cdef int64_t MAX_LEVERAGE = (<int64_t>1 << 31) - 1
 cdef int64_t LARGEST_FEE = LARGEST_FEE_PPM
 
@@ -84,25 +85,52 @@ cdef class Accounts:
         return index
 
     cdef int64_t charge(self, Holding* holding) noexcept:
-        """Return max(M(pos + buys), M(pos - sells)) + loss of the open orders (R6).
+        """Return max(M(pos + buys), M(pos - sells)) + loss of the open orders (R6); see also `_offset_charge`.
 
         Reduce-only lots, alone on their side, never decide this maximum. Beside other orders they do: long 10, selling
         10 reduce-only and 20 more, the reduce-only may fill first, and the 20 then open a short of 20, not of 10.
         """
         cdef int64_t up = holding.lots + holding.buys + holding.reduce_buys
         cdef int64_t down = holding.lots - holding.sells - holding.reduce_sells
+        if self.slots[holding.account].charge > CHARGE_GROSS:
+            return self._offset_charge(holding, up, down) + holding.loss
         if up < 0:
             up = -up
         if down < 0:
             down = -down
         # M grows with the size, so the larger of the two sizes has the larger margin.
-        cdef int128 notional = <int128>(up if up > down else down) * self.price_of(holding)
+        return self._margin_of(holding, up if up > down else down) + holding.loss
+
+    cdef int64_t _margin_of(self, Holding* holding, int64_t lots) noexcept:
+        """Return M of so many lots, unsigned."""
+        cdef int128 notional = <int128>lots * self.price_of(holding)
         # A mark may rise after acceptance: beyond the bound of PROTOCOL 1 the margin stays at that of the bound.
         if notional > NOTIONAL_BOUND:
             notional = NOTIONAL_BOUND
-        return initial_of(
-            self.books.slots[holding.book].margin, <int64_t>notional, self.leverage_of(holding)
-        ) + holding.loss
+        return initial_of(self.books.slots[holding.book].margin, <int64_t>notional, self.leverage_of(holding))
+
+    cdef int64_t _offset_charge(self, Holding* holding, int64_t up, int64_t down) noexcept:
+        """Return what a holding is charged under a line whose budget counts offsets, never less than they need.
+
+        The budget holds the relief of the positions as counted, so a position that stays is charged M. In a group a leg
+        that grows needs at most as much more as its M; one that shrinks may leave as much needed as before; one that
+        changes sides takes its offset along, so both its margins count. In a scenario an account's margin moves by at
+        most the root of two times as much as any leg's signed margin, in either direction.
+        """
+        cdef int64_t size = holding.row_lots if holding.row_lots >= 0 else -holding.row_lots
+        cdef int64_t counted = self._margin_of(holding, size)
+        cdef int64_t growth = 0
+        cdef int64_t way = 0
+        cdef int64_t lots, margin
+        cdef bint flips
+        for lots in (up, down):
+            margin = self._margin_of(holding, lots if lots >= 0 else -lots)
+            flips = (lots > 0 and holding.row_lots < 0) or (lots < 0 and holding.row_lots > 0)
+            growth = max(growth, margin if flips else margin - counted)
+            way = max(way, margin + counted if flips else (margin - counted if margin > counted else counted - margin))
+        if self.slots[holding.account].charge == CHARGE_GROUP_OFFSET:
+            return counted + growth
+        return counted + <int64_t>((<int128>way * ROOT_OF_TWO_E4 + 9_999) // 10_000)
 
     cdef void settle(self, int32_t account) noexcept:
         """Renew what the account's changed holdings add to its sums."""
@@ -246,6 +274,7 @@ cdef class Accounts:
         of.line_fees = line.counted_fees_micros % 2**64
         of.mark_time_ns = line.mark_time_ns
         of.has_rows = len(line.rows) > 0
+        of.charge = line.charge
         of.status = line.status
         of.slack = 0
         assert of.status >= LINE_NORMAL

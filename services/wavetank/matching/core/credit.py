@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wavetank.model.fees import NO_OWN_RATES, FeeRates
-from wavetank.model.orders import LineStatus
+from wavetank.model.orders import LineCharge, LineStatus
 
 
 class LedgersDisagree(Exception):
@@ -50,3 +50,5 @@ class CreditLine:
     """Time of the marks of the rows; a line without rows used none."""
     fee_rates: FeeRates = NO_OWN_RATES
     """The account's own; an order is charged the lower of them and the instrument's (FEE-010)."""
+    charge: LineCharge = LineCharge.GROSS
+    """How positions that changed since are charged."""

@@ -43,6 +43,7 @@ from wavetank.matching.core.words cimport (
     BY_REQUEST,
     CANCEL,
     CANCELLED,
+    CHARGE_GROSS,
     EXPIRE_MAKER,
     FILLED,
     GTC,
@@ -266,7 +267,8 @@ cdef void _renew_slack(Shard shard, int32_t index) noexcept:
     cdef int128 free
     shard.accounts.settle(index)
     account.slack = 0
-    if account.status != LINE_NORMAL:
+    # Where offsets count, one more lot may add more than its margin.
+    if account.status != LINE_NORMAL or account.charge > CHARGE_GROSS:
         return
     if account.first_uncounted_seq != 0:
         oldest = shard.time_of(account.first_uncounted_seq)

@@ -86,6 +86,12 @@ cdef enum:
     LINE_REDUCE_ONLY = 2
     LINE_FROZEN = 3
 
+# How a line charges what changed since it was counted, as in `wavetank.model.orders.LineCharge`.
+cdef enum:
+    CHARGE_GROSS = 1
+    CHARGE_GROUP_OFFSET = 2
+    CHARGE_SCENARIO = 3
+
 cdef enum:
     TRADING = 1
     CANCEL_ONLY = 2

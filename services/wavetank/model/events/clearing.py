@@ -531,6 +531,57 @@ class ShareMoved:
     receiver_shard: int
 
 
+@record(240, "B")
+@dataclass(frozen=True, slots=True)
+class MarginModeChanged:
+    """How an account's legs are margined together from here on (MRGN-030)."""
+
+    instrument_id: int
+    account_id: int
+    mode: int
+
+
+@record(241, "16si")
+@dataclass(frozen=True, slots=True)
+class InstrumentCorrelated:
+    """An instrument's correlation group and its correlation with the market (MRGN-030)."""
+
+    instrument_id: int
+    account_id: int
+    group: bytes
+    """UTF-8, at most 16 bytes; empty for none."""
+    correlation_ppm: int
+
+
+@record(242, "16si")
+@dataclass(frozen=True, slots=True)
+class GroupCorrelated:
+    """The stressed correlation within a group; it stands before the group's first instrument (MRGN-030)."""
+
+    instrument_id: int
+    account_id: int
+    group: bytes
+    correlation_ppm: int
+
+
+@record(243, "iiiiiiiii")
+@dataclass(frozen=True, slots=True)
+class HaircutsSet:
+    """How the haircuts of the offset modes rise with stress, and their floor; all ppm (MRGN-030)."""
+
+    instrument_id: int
+    account_id: int
+    group_calm_ppm: int
+    group_largest_ppm: int
+    group_begins_ppm: int
+    group_full_ppm: int
+    scenario_calm_ppm: int
+    scenario_largest_ppm: int
+    scenario_begins_ppm: int
+    scenario_full_ppm: int
+    floor_ppm: int
+
+
 @record(245, "HBB")
 @dataclass(frozen=True, slots=True)
 class WaterfallSet:

@@ -209,6 +209,7 @@ class Venue:
                         ),
                         mark_time_ns=line.mark_time_ns,
                         fee_rates=line.fee_rates,
+                        charge=line.charge,
                     ),
                 )
             self.engine.set_gate(self.now, self.clearing.state.venue_is_open)

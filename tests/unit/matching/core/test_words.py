@@ -12,6 +12,7 @@ from wavetank.model.orders import (
     CommandKind,
     GroupKind,
     InstrumentState,
+    LineCharge,
     LineStatus,
     OrderFlag,
     OrderState,
@@ -40,6 +41,7 @@ def test_constants_equal_the_models() -> None:
     known |= {member.name: int(member) for kind in named for member in kind}
     known |= {flag.name: int(flag) for flag in OrderFlag if flag.name}
     known |= {f"LINE_{status.name}": int(status) for status in LineStatus}
+    known |= {f"CHARGE_{charge.name}": int(charge) for charge in LineCharge}
     by = {"BY_REQUEST": CancelReason.REQUESTED, "BY_DISCONNECT": CancelReason.DISCONNECTED}
     known |= {f"BY_{reason.name}": int(reason) for reason in CancelReason} | {k: int(v) for k, v in by.items()}
     known |= {

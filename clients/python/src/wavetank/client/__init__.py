@@ -7,7 +7,7 @@
 everything that can be refused has an error class of its own.
 """
 
-from wavetank.client.account import Account, AccountEvents, AccountKind, AccountState, Position
+from wavetank.client.account import Account, AccountEvents, AccountKind, AccountState, MarginMode, Position
 from wavetank.client.admin import Admin, ApiKey, Consumer, Fault, FaultKind, FaultTarget, NewApiKey, Scope
 from wavetank.client.blocking import BlockingEvents, BlockingSession, BlockingSubscription, Client
 from wavetank.client.book import Book
@@ -44,6 +44,7 @@ from wavetank.client.errors import (
     InstrumentUnknown,
     InvalidRequest,
     InvariantBroken,
+    MarginModeRefused,
     MessageTooLarge,
     NameTaken,
     NoCreditLine,
@@ -281,6 +282,8 @@ __all__ = [
     "LiquidationStepped",
     "MarginAt",
     "MarginComparison",
+    "MarginMode",
+    "MarginModeRefused",
     "MarginScheme",
     "MarginTier",
     "MarketData",

@@ -57,6 +57,15 @@ class AccountKind(IntEnum):
     DEBT = account_pb2.ACCOUNT_KIND_DEBT
 
 
+class MarginMode(IntEnum):
+    """How an account's legs are margined together (MRGN-030)."""
+
+    ISOLATED = account_pb2.MARGIN_MODE_ISOLATED
+    GROSS = account_pb2.MARGIN_MODE_GROSS
+    GROUP_OFFSET = account_pb2.MARGIN_MODE_GROUP_OFFSET
+    SCENARIO = account_pb2.MARGIN_MODE_SCENARIO
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
     """An account at the last marks; money in dollars.
@@ -76,6 +85,7 @@ class AccountState:
             two is charged.
         maker_fee: as above; negative is paid to it.
         volume: what it traded in the full days of the fee window.
+        margin_mode: how its legs are margined together; None from a venue that knows no modes.
     """
 
     account_id: int
@@ -91,6 +101,7 @@ class AccountState:
     taker_fee: Decimal | None = None
     maker_fee: Decimal | None = None
     volume: Decimal = Decimal(0)
+    margin_mode: MarginMode | None = None
 
     @classmethod
     def from_wire(cls, message: account_pb2.Account) -> Self:
@@ -110,6 +121,7 @@ class AccountState:
             taker_fee=scaled(fees.taker_fee_ppm, -6) if fees.HasField("taker_fee_ppm") else None,
             maker_fee=scaled(fees.maker_fee_ppm, -6) if fees.HasField("maker_fee_ppm") else None,
             volume=dollars(fees.volume_micros),
+            margin_mode=MarginMode(message.margin_mode) if message.margin_mode else None,
         )
 
 
@@ -244,6 +256,21 @@ class Account:
         """
         request = account_pb2.WithdrawRequest(account_id=self._account_id, amount_micros=micros(amount))
         return dollars((await self._connection.change(_stub(self._connection).Withdraw, request)).cash_micros)
+
+    async def set_margin_mode(self, mode: MarginMode) -> AccountState:
+        """Change how the account's legs are margined together, and return it in its new mode.
+
+        From gross at any time; else while the account holds no position.
+
+        Raises:
+            MarginModeRefused: the account cannot have the mode, or not now (MRGN-030).
+            AccountFrozen: the account is being liquidated.
+            OutcomeUnknown: no answer came; the account's state tells.
+        """
+        wire_mode = account_pb2.MarginMode.ValueType(mode)
+        request = account_pb2.SetMarginModeRequest(account_id=self._account_id, mode=wire_mode)
+        answer = await self._connection.change(_stub(self._connection).SetMarginMode, request)
+        return AccountState.from_wire(answer.account)
 
     def events(self, *, from_seq: int = 0) -> AccountEvents:
         """Stream what befalls the account, within `async with` or until `close()`.

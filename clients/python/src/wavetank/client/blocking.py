@@ -258,6 +258,7 @@ class BlockingAccount:
     fills = _BlockingIterator(Account.fills)
     deposit = _Blocking(Account.deposit)
     withdraw = _Blocking(Account.withdraw)
+    set_margin_mode = _Blocking(Account.set_margin_mode)
 
     def of(self, account_id: int) -> BlockingAccount:
         """Return the same for another account, for which the key must have scope `admin`."""

@@ -323,6 +323,13 @@ class DecisionNotOffered(WavetankError):
     """The escalation does not offer this decision, or it cannot be taken back any more (LIQ-090)."""
 
 
+# --- Margin modes ----------------------------------------------------------------------------------------------------
+
+
+class MarginModeRefused(WavetankError):
+    """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
+
+
 # --- Prices and faults -----------------------------------------------------------------------------------------------
 
 
@@ -421,6 +428,7 @@ CLASS_OF_REASON: Final[dict[int, type[WavetankError]]] = {
     reason_pb2.REASON_WITHDRAWAL_PENDING: WithdrawalPending,
     reason_pb2.REASON_AMOUNT_OUT_OF_RANGE: AmountOutOfRange,
     reason_pb2.REASON_TOO_MANY_INSTRUMENTS: TooManyInstruments,
+    reason_pb2.REASON_MARGIN_MODE_REFUSED: MarginModeRefused,
     reason_pb2.REASON_WITHDRAWALS_GATED: WithdrawalsGated,
     reason_pb2.REASON_TRANSFER_CLIPPED: TransferClipped,
     reason_pb2.REASON_ACCOUNT_RESERVED: AccountReserved,

@@ -100,6 +100,38 @@ HEALTH_BAND_BANKRUPT: HealthBand.ValueType  # 6
 """Equity below zero."""
 Global___HealthBand: _TypeAlias = HealthBand  # noqa: Y015
 
+class _MarginMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MarginModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MarginMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MARGIN_MODE_UNSPECIFIED: _MarginMode.ValueType  # 0
+    """Refused."""
+    MARGIN_MODE_ISOLATED: _MarginMode.ValueType  # 1
+    """Each leg alone with collateral of its own; no account can have it yet."""
+    MARGIN_MODE_GROSS: _MarginMode.ValueType  # 2
+    """The sum of the legs; what an account begins with."""
+    MARGIN_MODE_GROUP_OFFSET: _MarginMode.ValueType  # 3
+    """Long and short legs of a correlation group offset each other in part."""
+    MARGIN_MODE_SCENARIO: _MarginMode.ValueType  # 4
+    """All legs offset each other by their correlation with the market."""
+
+class MarginMode(_MarginMode, metaclass=_MarginModeEnumTypeWrapper):
+    """How an account's legs are margined together (MRGN-030)."""
+
+MARGIN_MODE_UNSPECIFIED: MarginMode.ValueType  # 0
+"""Refused."""
+MARGIN_MODE_ISOLATED: MarginMode.ValueType  # 1
+"""Each leg alone with collateral of its own; no account can have it yet."""
+MARGIN_MODE_GROSS: MarginMode.ValueType  # 2
+"""The sum of the legs; what an account begins with."""
+MARGIN_MODE_GROUP_OFFSET: MarginMode.ValueType  # 3
+"""Long and short legs of a correlation group offset each other in part."""
+MARGIN_MODE_SCENARIO: MarginMode.ValueType  # 4
+"""All legs offset each other by their correlation with the market."""
+Global___MarginMode: _TypeAlias = MarginMode  # noqa: Y015
+
 class _LiquidationStage:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -161,6 +193,7 @@ class Account(_message.Message):
     HEALTH_BAND_FIELD_NUMBER: _builtins.int
     HELD_MICROS_FIELD_NUMBER: _builtins.int
     FEES_FIELD_NUMBER: _builtins.int
+    MARGIN_MODE_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
     """Identifies the account."""
     name: _builtins.str
@@ -183,6 +216,8 @@ class Account(_message.Message):
     """Band of health."""
     held_micros: _builtins.int
     """Whether a withdrawal is on hold, and how much."""
+    margin_mode: Global___MarginMode.ValueType
+    """How its legs are margined together; the margins above are by it."""
     @_builtins.property
     def fees(self) -> Global___AccountFees:
         """What it pays for trading."""
@@ -201,10 +236,11 @@ class Account(_message.Message):
         health_band: Global___HealthBand.ValueType = ...,
         held_micros: _builtins.int = ...,
         fees: Global___AccountFees | None = ...,
+        margin_mode: Global___MarginMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fees", b"fees"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "cash_micros", b"cash_micros", "equity_micros", b"equity_micros", "fees", b"fees", "health_band", b"health_band", "held_micros", b"held_micros", "initial_margin_micros", b"initial_margin_micros", "kind", b"kind", "maintenance_margin_micros", b"maintenance_margin_micros", "name", b"name", "withdrawable_micros", b"withdrawable_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "cash_micros", b"cash_micros", "equity_micros", b"equity_micros", "fees", b"fees", "health_band", b"health_band", "held_micros", b"held_micros", "initial_margin_micros", b"initial_margin_micros", "kind", b"kind", "maintenance_margin_micros", b"maintenance_margin_micros", "margin_mode", b"margin_mode", "name", b"name", "withdrawable_micros", b"withdrawable_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -742,6 +778,60 @@ class WithdrawResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WithdrawResponse: _TypeAlias = WithdrawResponse  # noqa: Y015
+
+@_typing.final
+class SetMarginModeRequest(_message.Message):
+    """Changes how an account's legs are margined together: from gross at any time, else while it holds no position."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account; 0 for the key's own."""
+    mode: Global___MarginMode.ValueType
+    """What it is to be."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        mode: Global___MarginMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "mode", b"mode"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetMarginModeRequest: _TypeAlias = SetMarginModeRequest  # noqa: Y015
+
+@_typing.final
+class SetMarginModeResponse(_message.Message):
+    """How the account stands now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Seq of clearing's log."""
+    @_builtins.property
+    def account(self) -> Global___Account:
+        """The account, in its new mode."""
+
+    def __init__(
+        self,
+        *,
+        account: Global___Account | None = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetMarginModeResponse: _TypeAlias = SetMarginModeResponse  # noqa: Y015
 
 @_typing.final
 class Deposited(_message.Message):

@@ -70,6 +70,11 @@ class AccountServiceStub:
                 request_serializer=wavetank_dot_v1_dot_account__pb2.WithdrawRequest.SerializeToString,
                 response_deserializer=wavetank_dot_v1_dot_account__pb2.WithdrawResponse.FromString,
                 _registered_method=True)
+        self.SetMarginMode = channel.unary_unary(
+                '/wavetank.v1.AccountService/SetMarginMode',
+                request_serializer=wavetank_dot_v1_dot_account__pb2.SetMarginModeRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_account__pb2.SetMarginModeResponse.FromString,
+                _registered_method=True)
         self.StreamAccountEvents = channel.unary_stream(
                 '/wavetank.v1.AccountService/StreamAccountEvents',
                 request_serializer=wavetank_dot_v1_dot_account__pb2.StreamAccountEventsRequest.SerializeToString,
@@ -130,6 +135,13 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetMarginMode(self, request, context):
+        """Changes how the account's legs are margined together (MRGN-030).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StreamAccountEvents(self, request, context):
         """Streams what befalls the account, resumable by seq.
         """
@@ -174,6 +186,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.Withdraw,
                     request_deserializer=wavetank_dot_v1_dot_account__pb2.WithdrawRequest.FromString,
                     response_serializer=wavetank_dot_v1_dot_account__pb2.WithdrawResponse.SerializeToString,
+            ),
+            'SetMarginMode': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetMarginMode,
+                    request_deserializer=wavetank_dot_v1_dot_account__pb2.SetMarginModeRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_account__pb2.SetMarginModeResponse.SerializeToString,
             ),
             'StreamAccountEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamAccountEvents,
@@ -371,6 +388,33 @@ class AccountService:
             '/wavetank.v1.AccountService/Withdraw',
             wavetank_dot_v1_dot_account__pb2.WithdrawRequest.SerializeToString,
             wavetank_dot_v1_dot_account__pb2.WithdrawResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetMarginMode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.AccountService/SetMarginMode',
+            wavetank_dot_v1_dot_account__pb2.SetMarginModeRequest.SerializeToString,
+            wavetank_dot_v1_dot_account__pb2.SetMarginModeResponse.FromString,
             options,
             channel_credentials,
             insecure,

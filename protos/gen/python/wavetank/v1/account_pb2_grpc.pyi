@@ -47,6 +47,8 @@ class AccountServiceStub:
     """Adds play money."""
     Withdraw: _grpc.UnaryUnaryMultiCallable[_account_pb2.WithdrawRequest, _account_pb2.WithdrawResponse]
     """Takes play money out, within MRGN-060."""
+    SetMarginMode: _grpc.UnaryUnaryMultiCallable[_account_pb2.SetMarginModeRequest, _account_pb2.SetMarginModeResponse]
+    """Changes how the account's legs are margined together (MRGN-030)."""
     StreamAccountEvents: _grpc.UnaryStreamMultiCallable[_account_pb2.StreamAccountEventsRequest, _account_pb2.StreamAccountEventsResponse]
     """Streams what befalls the account, resumable by seq."""
 
@@ -69,6 +71,8 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """Adds play money."""
     Withdraw: _aio.UnaryUnaryMultiCallable[_account_pb2.WithdrawRequest, _account_pb2.WithdrawResponse]  # type: ignore[assignment]
     """Takes play money out, within MRGN-060."""
+    SetMarginMode: _aio.UnaryUnaryMultiCallable[_account_pb2.SetMarginModeRequest, _account_pb2.SetMarginModeResponse]  # type: ignore[assignment]
+    """Changes how the account's legs are margined together (MRGN-030)."""
     StreamAccountEvents: _aio.UnaryStreamMultiCallable[_account_pb2.StreamAccountEventsRequest, _account_pb2.StreamAccountEventsResponse]  # type: ignore[assignment]
     """Streams what befalls the account, resumable by seq."""
 
@@ -130,6 +134,14 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.WithdrawResponse, _abc.Awaitable[_account_pb2.WithdrawResponse]]:
         """Takes play money out, within MRGN-060."""
+
+    @_abc_1.abstractmethod
+    def SetMarginMode(
+        self,
+        request: _account_pb2.SetMarginModeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.SetMarginModeResponse, _abc.Awaitable[_account_pb2.SetMarginModeResponse]]:
+        """Changes how the account's legs are margined together (MRGN-030)."""
 
     @_abc_1.abstractmethod
     def StreamAccountEvents(

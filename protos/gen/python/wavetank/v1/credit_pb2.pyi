@@ -48,6 +48,34 @@ LINE_STATUS_FROZEN: LineStatus.ValueType  # 3
 """Cancels and liquidation orders only."""
 Global___LineStatus: _TypeAlias = LineStatus  # noqa: Y015
 
+class _LineCharge:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LineChargeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LineCharge.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LINE_CHARGE_UNSPECIFIED: _LineCharge.ValueType  # 0
+    """Refused."""
+    LINE_CHARGE_GROSS: _LineCharge.ValueType  # 1
+    """By its own margin."""
+    LINE_CHARGE_GROUP_OFFSET: _LineCharge.ValueType  # 2
+    """As gross, but what shrank releases nothing, and what changed sides stands beside what it was."""
+    LINE_CHARGE_SCENARIO: _LineCharge.ValueType  # 3
+    """By the margin counted, and 1.4143 times as much more as the signed margin of the position has moved."""
+
+class LineCharge(_LineCharge, metaclass=_LineChargeEnumTypeWrapper):
+    """How a shard charges a position that is no longer the one counted in the line (PROTOCOL 2, offset modes)."""
+
+LINE_CHARGE_UNSPECIFIED: LineCharge.ValueType  # 0
+"""Refused."""
+LINE_CHARGE_GROSS: LineCharge.ValueType  # 1
+"""By its own margin."""
+LINE_CHARGE_GROUP_OFFSET: LineCharge.ValueType  # 2
+"""As gross, but what shrank releases nothing, and what changed sides stands beside what it was."""
+LINE_CHARGE_SCENARIO: LineCharge.ValueType  # 3
+"""By the margin counted, and 1.4143 times as much more as the signed margin of the position has moved."""
+Global___LineCharge: _TypeAlias = LineCharge  # noqa: Y015
+
 @_typing.final
 class Hello(_message.Message):
     """First message of a shard."""
@@ -188,6 +216,7 @@ class CreditUpdate(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     MARK_TIME_NS_FIELD_NUMBER: _builtins.int
     ELSEWHERE_MICROS_FIELD_NUMBER: _builtins.int
+    CHARGE_FIELD_NUMBER: _builtins.int
     TAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
     MAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
@@ -212,6 +241,8 @@ class CreditUpdate(_message.Message):
     """Venue time of the marks used."""
     elsewhere_micros: _builtins.int
     """What other shards can spare: an order beyond the budget and within both is refused as CREDIT_ELSEWHERE (R9)."""
+    charge: Global___LineCharge.ValueType
+    """How positions that changed since are charged."""
     taker_fee_ppm: _builtins.int
     """Taker rate of the account's own, ppm; the lower of it and the instrument's is charged. Absent: the instrument's."""
     maker_fee_ppm: _builtins.int
@@ -235,12 +266,13 @@ class CreditUpdate(_message.Message):
         rows: _abc.Iterable[Global___CreditRow] | None = ...,
         mark_time_ns: _builtins.int = ...,
         elsewhere_micros: _builtins.int = ...,
+        charge: Global___LineCharge.ValueType = ...,
         taker_fee_ppm: _builtins.int | None = ...,
         maker_fee_ppm: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "maker_fee_ppm", b"maker_fee_ppm", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "account_id", b"account_id", "acknowledge", b"acknowledge", "as_of_seq", b"as_of_seq", "budget_micros", b"budget_micros", "counted_fees_micros", b"counted_fees_micros", "counted_value_micros", b"counted_value_micros", "elsewhere_micros", b"elsewhere_micros", "line_epoch", b"line_epoch", "line_number", b"line_number", "maker_fee_ppm", b"maker_fee_ppm", "mark_time_ns", b"mark_time_ns", "rows", b"rows", "status", b"status", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "account_id", b"account_id", "acknowledge", b"acknowledge", "as_of_seq", b"as_of_seq", "budget_micros", b"budget_micros", "charge", b"charge", "counted_fees_micros", b"counted_fees_micros", "counted_value_micros", b"counted_value_micros", "elsewhere_micros", b"elsewhere_micros", "line_epoch", b"line_epoch", "line_number", b"line_number", "maker_fee_ppm", b"maker_fee_ppm", "mark_time_ns", b"mark_time_ns", "rows", b"rows", "status", b"status", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__maker_fee_ppm: _TypeAlias = _typing.Literal["maker_fee_ppm"]  # noqa: Y015
     _WhichOneofArgType__maker_fee_ppm: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm"]  # noqa: Y015

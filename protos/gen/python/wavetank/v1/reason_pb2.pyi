@@ -118,6 +118,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The amount is outside its range."""
     REASON_TOO_MANY_INSTRUMENTS: _Reason.ValueType  # 309
     """The account trades in as many instruments as it may."""
+    REASON_MARGIN_MODE_REFUSED: _Reason.ValueType  # 315
+    """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
     REASON_WITHDRAWALS_GATED: _Reason.ValueType  # 400
     """Withdrawals are gated after a deficit (LIQ-110)."""
     REASON_TRANSFER_CLIPPED: _Reason.ValueType  # 401
@@ -246,6 +248,8 @@ REASON_AMOUNT_OUT_OF_RANGE: Reason.ValueType  # 308
 """The amount is outside its range."""
 REASON_TOO_MANY_INSTRUMENTS: Reason.ValueType  # 309
 """The account trades in as many instruments as it may."""
+REASON_MARGIN_MODE_REFUSED: Reason.ValueType  # 315
+"""The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
 REASON_WITHDRAWALS_GATED: Reason.ValueType  # 400
 """Withdrawals are gated after a deficit (LIQ-110)."""
 REASON_TRANSFER_CLIPPED: Reason.ValueType  # 401

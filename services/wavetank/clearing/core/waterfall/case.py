@@ -51,12 +51,12 @@ class Case:
         return liquidation
 
     def value(self) -> Valuation:
-        """Value the account at the frozen marks."""
-        return self.state.value(self.account, self.liquidation.marks)
+        """Value the account at the frozen marks and stress."""
+        return self.state.value(self.account, self.liquidation.marks, self.liquidation.stress_ppm)
 
     def health(self) -> tuple[int, int]:
-        """Return the account's equity and maintenance margin at the frozen marks."""
-        return self.state.health(self.account, self.liquidation.marks)
+        """Return the account's equity and maintenance margin at the frozen marks and stress."""
+        return self.state.health(self.account, self.liquidation.marks, self.liquidation.stress_ppm)
 
     def relieved_micros(self, leg: LegValue, closed_lots: int) -> int:
         """Return the maintenance margin that closing part of a leg relieves at the frozen mark."""
@@ -71,7 +71,7 @@ class Case:
             mark_price_ticks=leg.mark_price_ticks,
             equity_micros=value.equity_micros,
             relieved_micros=self.relieved_micros(leg, closed_lots),
-            maintenance_micros=value.maintenance_micros,
+            maintenance_micros=value.legs_maintenance_micros,
         )
 
     def all_marks_valid(self) -> bool:

@@ -32,8 +32,8 @@ def loss_bound(case: Case, value: Valuation, leg: LegValue) -> Callable[[int], i
     table = case.state.instruments[leg.instrument_id].margin
     rate = next(rate for lower, rate, _ in reversed(table.lines) if leg.notional_micros >= lower)
     missing = max(0, -value.equity_micros)
-    whole = table.denominator * value.maintenance_micros
-    slack = -(-missing // value.maintenance_micros) + 2
+    whole = table.denominator * value.legs_maintenance_micros
+    slack = -(-missing // value.legs_maintenance_micros) + 2
 
     def bound(lots: int) -> int:
         if lots == 0:
@@ -95,17 +95,20 @@ def capacity_lots(
         promised: what it gives up for others.
 
     Equity falls evenly with the lots while maintenance margin falls ever less steeply, so the lots
-    that pass form one run from 0, and its end is found by halving.
+    that pass form one run from 0, and its end is found by halving. Under a mode that caps what legs
+    offset there may be further runs; what is found passes, though it may not be the most.
 
     """
     instrument = case.state.instruments[leg.instrument_id]
     value = case.state.value(victim, case.liquidation.marks)
     own = value.leg(leg.instrument_id)
-    others = value.maintenance_micros - own.maintenance_micros
+    if value.margining.offsets and promised is not _NOTHING:
+        # Giving up a leg may take away what another one's margin was offset by, so one liquidation at a time asks.
+        return 0
 
     def passes(lots: int) -> bool:
         rest = (abs(own.lots) - lots) * own.mark_price_ticks
-        needed = others + instrument.margin.maintenance_micros(rest)
+        needed = value.maintenance_with(own.instrument_id, instrument.margin.maintenance_micros(rest))
         return value.equity_micros - promised.loss_micros - loss_of(lots) >= needed
 
     low, high = 0, min(max(0, abs(own.lots) - promised.lots), abs(leg.lots))

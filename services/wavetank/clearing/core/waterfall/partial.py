@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import LiquidationStage
@@ -54,7 +55,9 @@ def close_in_book(
             leg,
             value.equity_micros,
             value.maintenance_micros,
-            spread_to_maintenance=case.settings.spread_to_maintenance,
+            # What the mode relieves the account of, no leg may give away.
+            spread_to_maintenance=case.settings.spread_to_maintenance
+            * Fraction(value.maintenance_micros, value.legs_maintenance_micros),
         ),
     )
     closed = limited if leg.lots > 0 else -limited
