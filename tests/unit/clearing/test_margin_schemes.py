@@ -52,6 +52,19 @@ def test_cross_spreads_a_loss_that_isolated_keeps_in_its_leg() -> None:
     assert isolated.closes == (ForcedClose(BTC, 100_000, 92_500 * MICROS, 92_500 * MICROS),)
 
 
+@pytest.mark.spec("RISK-030", "MRGN-030")
+def test_offset_modes_ask_for_less_of_the_same_book() -> None:
+    found = compared(Shock(BTC, -75_000))
+    # 2,500 long and 3,200 short in one group, c = 0.5 x (0.79 - 0.3) / 0.7 = 0.35: 3,200 + 0.3 x 2,500.
+    assert found[MarginScheme.GROUP_OFFSET][0].initial_micros == 3_950 * MICROS
+    # Of 0.95 and 0.92 a fifth is cut: |1,900 - 2,355.2| + sqrt(2,500^2 x 0.4224 + 3,200^2 x 0.458304) = 3,163.157.
+    assert found[MarginScheme.SCENARIO][0].initial_micros // 1_000 == 3_163_157
+    # BTC 92,500: equity 2,500 is below the sum 2,756.25, but above 1,600 + 0.3 x 1,156.25 = 1,946.875.
+    assert found[MarginScheme.CROSS_GROSS][1].closes != ()
+    offset = found[MarginScheme.GROUP_OFFSET][1]
+    assert (offset.maintenance_micros, offset.closes) == (1_946_875_000, ())
+
+
 @pytest.mark.spec("RISK-030")
 def test_an_isolated_leg_is_sold_in_the_book_while_its_own_health_allows_it() -> None:
     # BTC 98,600: 2,500 - 1,400 = 1,100 against 98,600 / 80 = 1,232.5, h = 0.89. The account has 8,600.
@@ -67,4 +80,4 @@ def test_an_account_without_positions_asks_for_nothing() -> None:
     scene = Scene()
     a = scene.open(500)
     found = compare(view_of(scene.state), Holding.of(scene.state, scene.account(a)), [])
-    assert [rows[0].initial_micros for rows in found.values()] == [0, 0]
+    assert [rows[0].initial_micros for rows in found.values()] == [0, 0, 0, 0]

@@ -7,6 +7,7 @@ import pytest
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
 from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.health import HealthBand
+from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.clearing.core.operator import Affected, Author
 from wavetank.model.events.clearing import (
     Deposited,
@@ -64,6 +65,26 @@ def test_new_tiers_count_at_once_and_whom_they_hit_is_liquidated() -> None:
     assert scene.account(c).band is HealthBand.HEALTHY
     assert scene.state.value(scene.account(c)).maintenance_micros == 10_000 * MICROS
     scene.assert_recoverable()
+
+
+@pytest.mark.spec("MRGN-030")
+def test_a_preview_knows_what_legs_relieve_each_other_of() -> None:
+    # Long 1 BTC at 100,000 and short 25 ETH at 4,000: 1,250 and 2,000. In a group with c = 0.35 that is 2,000 + 0.3 x
+    # 1,250 = 2,375. With a leverage of 5 BTC alone needs 10,000: 10,000 + 0.3 x 2,000 = 10,600, above 10,500.
+    scene = Scene()
+    a, maker = scene.open(10_500), scene.open(10_000_000)
+    scene.mark(BTC, 1_000_000)
+    scene.mark(ETH, 400_000)
+    scene.core.bank.set_margin_mode(a, MarginMode.GROUP_OFFSET)
+    scene.trade(BTC, a, maker, 100_000, 1_000_000)
+    scene.trade(ETH, a, maker, -250_000, 400_000)
+    (each,) = scene.core.operator.preview_margin(BTC, TIGHT).affected
+    assert (each.account_id, each.maintenance_micros, each.new_maintenance_micros) == (
+        a,
+        2_375 * MICROS,
+        10_600 * MICROS,
+    )
+    assert each.falls
 
 
 def test_bad_tiers_an_unknown_instrument_and_a_missing_reason_are_refused() -> None:

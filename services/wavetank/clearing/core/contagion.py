@@ -33,14 +33,13 @@ from wavetank.clearing.core.what_if import (
     Shock,
     VenueView,
     shocked_sums,
-    value_gross,
+    value_held,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from wavetank.clearing.core.valuation import LegValue, Valuation
-    from wavetank.clearing.core.what_if import Valuer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +54,18 @@ class ForcedClose:
     """The part of the notional that the vault, the fund or the other side must take."""
 
 
-def forced_closes(
-    view: VenueView, holding: Holding, marks: Mapping[int, int], value_of: Valuer = value_gross
-) -> tuple[ForcedClose, ...]:
+def forced_closes(view: VenueView, holding: Holding, marks: Mapping[int, int]) -> tuple[ForcedClose, ...]:
     """Return what one account must close at marks, by instrument id (RISK-020; the rule stands above).
 
     Args:
         view: settings and books.
         holding: the account.
         marks: of its legs, in ticks.
-        value_of: its margin mode.
 
     """
     limits = view.settings.health
     left = holding
-    value = value_of(left, marks, limits)
+    value = value_held(left, marks, limits)
     in_book: dict[int, int] = {}
     whole: dict[int, int] = {}
     while value.legs and _is_distressed(holding, value):
@@ -84,7 +80,7 @@ def forced_closes(
             lots = -(-lots * view.settings.partial_slice_ppm // E6)
         in_book[leg.instrument_id] = in_book.get(leg.instrument_id, 0) + lots
         left = left.closed(leg.instrument_id, lots, leg.mark_price_ticks)
-        value = value_of(left, marks, limits)
+        value = value_held(left, marks, limits)
     return tuple(
         ForcedClose(
             instrument_id,
@@ -134,7 +130,7 @@ def contagion(view: VenueView, shocks: Sequence[Shock]) -> list[ContagionRow]:
     Who is below margin at the present marks stands in every row; the first one tells how much that is.
     """
     holdings = [holding for holding in view.holdings if holding.legs]
-    present = [value_gross(holding, holding.marks, view.settings.health) for holding in holdings]
+    present = [value_held(holding, holding.marks, view.settings.health) for holding in holdings]
     return [
         _summed(shock, [_closes_after(view, *each, shock) for each in zip(holdings, present, strict=True)])
         for shock in (NO_SHOCK, *shocks)

@@ -1,27 +1,26 @@
 """The same book under several margin modes: what each asks for, and what each would liquidate (RISK-030).
 
-A scheme parts an account into those who stand for themselves and values each of them by its own rule; the waterfall's
-test then goes to each. *Cross gross* has one part, the account. *Isolated* has one for each leg, with exactly the
-initial margin it needs alone as its equity, so that what it gained or lost until now counts as settled.
-
-`SCHEMES` is the one place where a mode joins: group offset and scenario are an account in one part, valued by their own
-margin function in place of `value_gross`.
+A scheme parts an account into those who stand for themselves, each with its margin mode; the waterfall's test then
+goes to each. *Isolated* has one part for each leg, with exactly the initial margin it needs alone as its equity, so
+that what it gained or lost until now counts as settled. All others have one part, the account.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.contagion import forced_closes
-from wavetank.clearing.core.what_if import NO_SHOCK, Holding, value_gross
+from wavetank.clearing.core.margin_modes import MarginMode
+from wavetank.clearing.core.what_if import NO_SHOCK, Holding, value_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wavetank.clearing.core.contagion import ForcedClose
-    from wavetank.clearing.core.what_if import Shock, Valuer, VenueView
+    from wavetank.clearing.core.what_if import Shock, VenueView
 
 
 class MarginScheme(IntEnum):
@@ -29,38 +28,35 @@ class MarginScheme(IntEnum):
 
     CROSS_GROSS = 1
     ISOLATED = 2
+    GROUP_OFFSET = 3
+    SCENARIO = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """How a margin mode parts an account, and how it values a part."""
-
-    parts: Callable[[Holding], tuple[Holding, ...]]
-    value_of: Valuer
-
-
-def whole(holding: Holding) -> tuple[Holding, ...]:
-    """Return the account as one part, if it holds anything."""
-    return (holding,) if holding.legs else ()
+def whole(holding: Holding, mode: MarginMode) -> tuple[Holding, ...]:
+    """Return the account as one part in a mode, if it holds anything."""
+    return (replace(holding, margining=replace(holding.margining, mode=mode)),) if holding.legs else ()
 
 
 def leg_by_leg(holding: Holding) -> tuple[Holding, ...]:
     """Return each leg as an account of its own whose equity at the present mark is its initial margin."""
-    parts = []
+    parts: list[Holding] = []
     for leg in holding.legs:
         instrument, lots, cost_micros = leg
         mark = holding.marks[instrument.instrument_id]
         margin = instrument.margin.initial_micros(abs(lots) * mark, instrument.max_leverage)
         cash = margin - (lots * mark - cost_micros)
-        parts.append(replace(holding, cash_micros=cash, legs=(leg,), marks={instrument.instrument_id: mark}))
+        alone = replace(holding, cash_micros=cash, legs=(leg,), marks={instrument.instrument_id: mark})
+        parts += whole(alone, MarginMode.ISOLATED)
     return tuple(parts)
 
 
-SCHEMES: dict[MarginScheme, Scheme] = {
-    MarginScheme.CROSS_GROSS: Scheme(whole, value_gross),
-    MarginScheme.ISOLATED: Scheme(leg_by_leg, value_gross),
+SCHEMES: dict[MarginScheme, Callable[[Holding], tuple[Holding, ...]]] = {
+    MarginScheme.CROSS_GROSS: partial(whole, mode=MarginMode.GROSS),
+    MarginScheme.ISOLATED: leg_by_leg,
+    MarginScheme.GROUP_OFFSET: partial(whole, mode=MarginMode.GROUP_OFFSET),
+    MarginScheme.SCENARIO: partial(whole, mode=MarginMode.SCENARIO),
 }
-"""Where the offset modes join."""
+"""How each parts an account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +76,16 @@ class SchemeAt:
 
 def scheme_at(view: VenueView, holding: Holding, scheme: MarginScheme, shock: Shock) -> SchemeAt:
     """Return a book under one scheme after a shock (RISK-030)."""
-    rule = SCHEMES[scheme]
     equity = initial = maintenance = deficit = 0
     closes: list[ForcedClose] = []
-    for part in rule.parts(holding):
+    for part in SCHEMES[scheme](holding):
         marks = shock.applied(part.marks)
-        value = rule.value_of(part, marks, view.settings.health)
+        value = value_held(part, marks, view.settings.health)
         equity += value.equity_micros
         initial += value.initial_micros
         maintenance += value.maintenance_micros
         deficit += max(0, -value.equity_micros)
-        closes += forced_closes(view, part, marks, rule.value_of)
+        closes += forced_closes(view, part, marks)
     return SchemeAt(shock, equity, initial, maintenance, deficit, tuple(closes))
 
 

@@ -101,7 +101,13 @@ class Operator:
         state = self._state
         limits = state.settings.health
         affected = []
-        for account_id, equity, before, after in state.ledger.with_table(instrument_id, table):
+        for account_id, equity, gross, with_tiers in state.ledger.with_table(instrument_id, table):
+            before, after = gross, with_tiers
+            account = state.accounts[account_id]
+            if state.margining(account).offsets:
+                value = state.value(account)
+                own = value.leg(instrument_id).maintenance_micros + with_tiers - gross
+                before, after = value.maintenance_micros, value.maintenance_with(instrument_id, own)
             band, new_band = health_band(equity, before, limits), health_band(equity, after, limits)
             if new_band > band:
                 affected.append(Affected(account_id, equity, before, after, band, new_band))

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.health import AccountKind
 from wavetank.clearing.core.ledger import book_leg
-from wavetank.clearing.core.valuation import bankruptcy_price, health_band, liquidation_price, value_account
+from wavetank.clearing.core.margin_modes import GROSS, Margining
+from wavetank.clearing.core.valuation import (
+    bankruptcy_price,
+    health_band,
+    liquidation_price,
+    offset_liquidation_price,
+    value_account,
+)
 from wavetank.model.reason import Reason
 
 if TYPE_CHECKING:
@@ -76,13 +83,16 @@ class Holding:
     """Instrument, signed lots and signed cost of each position, by instrument id."""
     marks: Mapping[int, int]
     """Mark in ticks at which each of them stands now."""
+    margining: Margining = GROSS
+    """How its legs are margined together, at the present stress: an index is taken to move with its mark."""
 
     @classmethod
     def of(cls, state: State, account: Account) -> Holding:
         """Return an account of the ledger at the last marks."""
         legs = tuple(state.legs(account))
         marks = {leg[0].instrument_id: state.mark_ticks(account, leg[0].instrument_id) for leg in legs}
-        return cls(account.account_id, account.kind, account.cash_micros, legs, marks)
+        margining = Margining(account.margin_mode, state.offset_terms, state.stress_ppm(account))
+        return cls(account.account_id, account.kind, account.cash_micros, legs, marks, margining)
 
     def closed(self, instrument_id: int, lots: int, mark_price_ticks: int) -> Holding:
         """Return the holding after `lots` (unsigned, at most the position) of a leg were closed at a mark.
@@ -123,9 +133,11 @@ def view_of(state: State, accounts: Iterable[Account] | None = None) -> VenueVie
     return VenueView(holdings, dict(state.instruments), dict(state.books), state.settings)
 
 
-def value_gross(holding: Holding, marks: Mapping[int, int], limits: HealthLimits) -> Valuation:
-    """Value a holding in the mode *cross gross*: one equity, the sum of all legs' margins (MRGN-030)."""
-    return value_account(holding.cash_micros, holding.legs, marks.__getitem__, limits)
+def value_held(holding: Holding, marks: Mapping[int, int], limits: HealthLimits) -> Valuation:
+    """Value a holding in its own mode (MRGN-030)."""
+    # Where nothing offsets, the terms do not matter.
+    margining = holding.margining if holding.margining.offsets else GROSS
+    return value_account(holding.cash_micros, holding.legs, marks.__getitem__, limits, margining)
 
 
 # What is asked
@@ -197,17 +209,21 @@ class MarginAt:
 
 def margin_at(view: VenueView, holding: Holding, shock: Shock) -> MarginAt:
     """Return an account's margin and each leg's prices after a shock (RISK-010)."""
-    valuation = value_gross(holding, shock.applied(holding.marks), view.settings.health)
+    valuation = value_held(holding, shock.applied(holding.marks), view.settings.health)
     legs = []
     for (instrument, _, cost_micros), value in zip(holding.legs, valuation.legs, strict=True):
-        others = valuation.maintenance_micros - value.maintenance_micros
+        if valuation.margining.offsets:
+            price = offset_liquidation_price(valuation, value, instrument.margin)
+        else:
+            others = valuation.maintenance_micros - value.maintenance_micros
+            price = liquidation_price(value, valuation.equity_micros, others, instrument.margin)
         legs.append(
             LegRisk(
                 value,
                 cost_micros,
                 instrument.margin.initial_micros(value.notional_micros, instrument.max_leverage),
-                bankruptcy_price(value, valuation.equity_micros, valuation.maintenance_micros),
-                liquidation_price(value, valuation.equity_micros, others, instrument.margin),
+                bankruptcy_price(value, valuation.equity_micros, valuation.legs_maintenance_micros),
+                price,
             )
         )
     return MarginAt(shock, valuation, tuple(legs))
@@ -253,11 +269,14 @@ class MarginSums:
 
 
 def shocked_sums(holding: Holding, present: Valuation, shock: Shock) -> MarginSums:
-    """Return what `value_gross` would say of a holding after a shock.
+    """Return what `value_held` would say of a holding after a shock.
 
     In the gross mode margins only add up, so whatever does not move counts as it is in `present`. A venue is walked
     through once for each shock, and most of it does not move.
     """
+    if holding.margining.offsets:
+        value = value_held(holding, shock.applied(holding.marks), present.limits)
+        return MarginSums(value.equity_micros, value.initial_micros, value.maintenance_micros, value.notional_micros)
     equity, maintenance = present.equity_micros, present.maintenance_micros
     initial, notional = present.initial_micros, present.notional_micros
     for (instrument, lots, _), now in zip(holding.legs, present.legs, strict=True):
@@ -274,7 +293,7 @@ def shocked_sums(holding: Holding, present: Valuation, shock: Shock) -> MarginSu
 def venue_margins(view: VenueView, shocks: Sequence[Shock]) -> list[VenueMarginAt]:
     """Return the clients' margins now, then after each shock (RISK-010)."""
     clients = [holding for holding in view.holdings if holding.kind == AccountKind.CLIENT]
-    present = [value_gross(holding, holding.marks, view.settings.health) for holding in clients]
+    present = [value_held(holding, holding.marks, view.settings.health) for holding in clients]
     return [
         _summed(view, shock, clients, [shocked_sums(*each, shock) for each in zip(clients, present, strict=True)])
         for shock in (NO_SHOCK, *shocks)

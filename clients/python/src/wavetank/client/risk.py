@@ -23,6 +23,10 @@ class MarginScheme(IntEnum):
     """One equity for all positions, the sum of their margins."""
     ISOLATED = risk_pb2.MARGIN_SCHEME_ISOLATED
     """Each position alone, with the initial margin that it needs alone as its equity."""
+    GROUP_OFFSET = risk_pb2.MARGIN_SCHEME_GROUP_OFFSET
+    """Longs and shorts of a correlation group offset each other."""
+    SCENARIO = risk_pb2.MARGIN_SCHEME_SCENARIO
+    """By correlation with the market, with a floor."""
 
 
 @dataclass(frozen=True, slots=True)

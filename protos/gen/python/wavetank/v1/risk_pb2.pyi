@@ -32,6 +32,10 @@ class _MarginSchemeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MarginSc
     """One equity for all positions, the sum of their margins."""
     MARGIN_SCHEME_ISOLATED: _MarginScheme.ValueType  # 2
     """Each position alone, with the initial margin that it needs alone as its equity."""
+    MARGIN_SCHEME_GROUP_OFFSET: _MarginScheme.ValueType  # 3
+    """Longs and shorts of a correlation group offset each other (MRGN-030)."""
+    MARGIN_SCHEME_SCENARIO: _MarginScheme.ValueType  # 4
+    """By correlation with the market, with a floor (MRGN-030)."""
 
 class MarginScheme(_MarginScheme, metaclass=_MarginSchemeEnumTypeWrapper):
     """Margin mode of a comparison (MRGN-030)."""
@@ -42,6 +46,10 @@ MARGIN_SCHEME_CROSS_GROSS: MarginScheme.ValueType  # 1
 """One equity for all positions, the sum of their margins."""
 MARGIN_SCHEME_ISOLATED: MarginScheme.ValueType  # 2
 """Each position alone, with the initial margin that it needs alone as its equity."""
+MARGIN_SCHEME_GROUP_OFFSET: MarginScheme.ValueType  # 3
+"""Longs and shorts of a correlation group offset each other (MRGN-030)."""
+MARGIN_SCHEME_SCENARIO: MarginScheme.ValueType  # 4
+"""By correlation with the market, with a floor (MRGN-030)."""
 Global___MarginScheme: _TypeAlias = MarginScheme  # noqa: Y015
 
 @_typing.final
