@@ -15,6 +15,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ import numpy as np
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.settings import MICROS, SECOND_NS, ClearingSettings
 from wavetank.clearing.core.snapshot import dump, load
+from wavetank.clearing.core.waterfall.policies.candidate import Candidate
+from wavetank.clearing.core.waterfall.policies.choice import policy_of
+from wavetank.model.events.clearing import AdlPolicyKind
 from wavetank.model.events.matching import BookSampled, RequestAnswered, Traded
 from wavetank.model.events.oracle import EVERYBODY, PricePublished
 from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID
@@ -39,6 +43,8 @@ TRADES_PER_ENTRY = 100
 ENTRIES_PER_CYCLE = 20
 """What comes in while clearing's own last entry is being appended."""
 RUNS = 5
+RANKED = 100_000
+"""Positions ranked for auto-deleveraging."""
 
 Table = np.ndarray[Any, Any]
 
@@ -280,6 +286,22 @@ def _book(instrument_id: int) -> BookSampled:
     )
 
 
+def rank(count: int) -> dict[str, Any]:
+    """Time the order in which auto-deleveraging meets so many positions, by the policy that takes longest."""
+    draw = np.random.default_rng(1)
+    columns = (
+        np.arange(count),
+        draw.integers(1, 10**6, count),
+        draw.integers(10**9, 10**12, count),
+        np.full(count, MARK_TICKS),
+        draw.integers(1, 10**11, count),
+        draw.integers(0, 10**6, count),
+    )
+    candidates = [Candidate(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    policies = [policy_of(kind) for kind in AdlPolicyKind]
+    return {"adl_rank_ms": max(best_ms(RUNS, partial(policy.order, candidates)) for policy in policies)}
+
+
 def start(venue: Venue) -> dict[str, Any]:
     """Time a start from a snapshot of all accounts."""
     data = dump(venue.core.state)
@@ -311,7 +333,8 @@ def measure(accounts: int, distressed: int, count: int) -> dict[str, Any]:
         " moves, all legs of all accounts are valued, beside a numpy pass over the same arrays. Fills:"
         f" {count:,} trades among 200 accounts, {TRADES_PER_ENTRY} an entry, {ENTRIES_PER_CYCLE} entries a cycle,"
         f" records and credit lines included. Waterfall: {distressed:,} accounts below maintenance at one mark, from"
-        " there to their first orders or transfers, records included"
+        f" there to their first orders or transfers, records included. Ranking: {RANKED:,} positions in the order of their"
+        " exact scores, by the slowest of the four policies"
     )
     return report
 
@@ -319,6 +342,7 @@ def measure(accounts: int, distressed: int, count: int) -> dict[str, Any]:
 def _steps(venue: Venue, distressed: int, count: int) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     yield "revaluing", lambda: revalue(venue)
     yield "starting from a snapshot", lambda: start(venue)
+    yield "ranking for auto-deleveraging", lambda: rank(RANKED)
     yield "counting fills", lambda: fills(venue, count)
     yield "deciding on accounts in distress", lambda: waterfall(distressed)
 

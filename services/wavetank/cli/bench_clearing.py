@@ -44,6 +44,7 @@ def _show(report: dict[str, Any], console: Console) -> None:
     table.add_row("fills counted per second, with records and lines", f"{report['fills_per_s']:,}")
     table.add_row("microseconds per credit line", f"{report['us_per_line']:,}")
     table.add_row(f"waterfall of {report['waterfall_accounts']:,} accounts, ms", f"{report['waterfall_ms']:,}")
+    table.add_row("100,000 positions ranked for deleveraging, ms", f"{report['adl_rank_ms']:,}")
     table.add_row("start from a snapshot, s", f"{report['start_s']:,}")
     table.add_row("bytes per account", f"{report['bytes_per_account']:,}")
     console.print(table)

@@ -6,7 +6,6 @@ C 30 from 75 with 300, D 10 from 110 with 5,000. What they may give is not limit
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -45,7 +44,7 @@ def asked(policy: AdlPolicy, candidates: list[Candidate], lots: int) -> dict[int
 
 def may_give(capacities: dict[int, int]) -> list[Candidate]:
     return [
-        replace(candidate, capacity_lots=capacities.get(candidate.account_id, candidate.capacity_lots))
+        candidate._replace(capacity_lots=capacities.get(candidate.account_id, candidate.capacity_lots))
         for candidate in SHORTS
     ]
 

@@ -104,6 +104,9 @@ class GivenScores:
     def score(self, candidate: Candidate) -> Score:
         return Score(self._scores[candidate.account_id], 1)
 
+    def order(self, candidates: Sequence[Candidate]) -> list[int]:
+        return sorted(range(len(candidates)), key=lambda index: -self._scores[candidates[index].account_id])
+
     def allot(self, ranking: Sequence[Candidate], lots: int) -> list[int]:
         return allot_in_turn(ranking, lots)
 

@@ -36,7 +36,7 @@ class Leg(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """An account on one shard: part and unrealised gains, initial margin, (instrument, lots, mark, leverage) of each."""
+    """An account on one shard: part and unrealised gains, initial margin, (instrument, lots, mark, leverage) each."""
 
     equity_micros: int
     initial_micros: int

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-from wavetank.clearing.core.waterfall.policies.ranking import falling_order
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A position on the opposite side; lots signed, money in micro-dollars."""
 
     account_id: int
@@ -35,8 +31,7 @@ class Candidate:
         return max(1, abs(self.cost_micros))
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """An exact quotient; the denominator is above 0, and the quotient need not be reduced."""
 
     numerator: int
@@ -48,6 +43,9 @@ class AdlPolicy(Protocol):
 
     def score(self, candidate: Candidate) -> Score:
         """Return what the candidate ranks by; the highest stands first."""
+
+    def order(self, candidates: Sequence[Candidate]) -> list[int]:
+        """Return the indices of candidates by falling score, ties to the lower account id."""
 
     def allot(self, ranking: Sequence[Candidate], lots: int) -> list[int]:
         """Return how many lots each gives up, none above its capacity.
@@ -61,7 +59,4 @@ class AdlPolicy(Protocol):
 
 def rank(policy: AdlPolicy, candidates: Sequence[Candidate]) -> list[tuple[Score, Candidate]]:
     """Return candidates by falling score, ties to the lower account id (LIQ-080)."""
-    by_id = sorted(candidates, key=lambda candidate: candidate.account_id)
-    scores = [policy.score(candidate) for candidate in by_id]
-    order = falling_order([score.numerator for score in scores], [score.denominator for score in scores])
-    return [(scores[index], by_id[index]) for index in order]
+    return [(policy.score(candidates[index]), candidates[index]) for index in policy.order(candidates)]

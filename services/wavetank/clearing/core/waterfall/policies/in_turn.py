@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.waterfall.policies.candidate import Candidate, Score
+from wavetank.clearing.core.waterfall.policies.scoring import order_of, score_of
+from wavetank.model.events.clearing import AdlPolicyKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,10 +31,11 @@ class HyperliquidPolicy:
 
     def score(self, candidate: Candidate) -> Score:
         """Return the score, exact: entry is `cost / lots`, so most factors cancel."""
-        if candidate.lots > 0:
-            notional = candidate.notional_micros
-            return Score(notional * notional, candidate.entry_micros * candidate.equity_micros)
-        return Score(candidate.entry_micros, candidate.equity_micros)
+        return Score(*score_of(AdlPolicyKind.HYPERLIQUID, candidate))
+
+    def order(self, candidates: Sequence[Candidate]) -> list[int]:
+        """Rank; see `AdlPolicy`."""
+        return order_of(AdlPolicyKind.HYPERLIQUID, candidates)
 
     def allot(self, ranking: Sequence[Candidate], lots: int) -> list[int]:
         """Ask in turn; see `AdlPolicy`."""
@@ -47,11 +50,11 @@ class BitmexPolicy:
 
     def score(self, candidate: Candidate) -> Score:
         """Return the score, exact; negative for a loss."""
-        notional, entry = candidate.notional_micros, candidate.entry_micros
-        gain = candidate.lots * candidate.mark_price_ticks - candidate.cost_micros
-        if gain > 0:
-            return Score(gain * notional, entry * candidate.equity_micros)
-        return Score(gain * candidate.equity_micros, entry * notional)
+        return Score(*score_of(AdlPolicyKind.BITMEX, candidate))
+
+    def order(self, candidates: Sequence[Candidate]) -> list[int]:
+        """Rank; see `AdlPolicy`."""
+        return order_of(AdlPolicyKind.BITMEX, candidates)
 
     def allot(self, ranking: Sequence[Candidate], lots: int) -> list[int]:
         """Ask in turn; see `AdlPolicy`."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.waterfall.policies.candidate import Candidate, Score
 from wavetank.clearing.core.waterfall.policies.ranking import falling_order, whole_parts
+from wavetank.clearing.core.waterfall.policies.scoring import order_of, score_of
+from wavetank.model.events.clearing import AdlPolicyKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +23,11 @@ class MinMaxLeveragePolicy:
 
     def score(self, candidate: Candidate) -> Score:
         """Return the leverage: notional / equity."""
-        return Score(candidate.notional_micros, candidate.equity_micros)
+        return Score(*score_of(AdlPolicyKind.MIN_MAX_LEVERAGE, candidate))
+
+    def order(self, candidates: Sequence[Candidate]) -> list[int]:
+        """Rank; see `AdlPolicy`."""
+        return order_of(AdlPolicyKind.MIN_MAX_LEVERAGE, candidates)
 
     def allot(self, ranking: Sequence[Candidate], lots: int) -> list[int]:
         """Come down evenly, whole lots by largest remainder, ties to the lower account id; see `AdlPolicy`."""

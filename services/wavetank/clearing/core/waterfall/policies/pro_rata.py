@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.waterfall.policies.candidate import Candidate, Score
 from wavetank.clearing.core.waterfall.policies.ranking import falling_order, whole_parts
+from wavetank.clearing.core.waterfall.policies.scoring import order_of, score_of
+from wavetank.model.events.clearing import AdlPolicyKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +18,11 @@ class ProRataPolicy:
 
     def score(self, candidate: Candidate) -> Score:
         """Return the size of the position: the ranking shows who gives most."""
-        return Score(abs(candidate.lots), 1)
+        return Score(*score_of(AdlPolicyKind.PRO_RATA, candidate))
+
+    def order(self, candidates: Sequence[Candidate]) -> list[int]:
+        """Rank; see `AdlPolicy`."""
+        return order_of(AdlPolicyKind.PRO_RATA, candidates)
 
     def allot(self, ranking: Sequence[Candidate], lots: int) -> list[int]:
         """Share by size, whole lots by largest remainder, ties to the lower account id; see `AdlPolicy`."""

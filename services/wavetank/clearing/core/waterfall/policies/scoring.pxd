@@ -1,0 +1,1 @@
+"""C surface of `scoring`: none; the policies call it from Python."""
