@@ -333,7 +333,7 @@ def measure(accounts: int, distressed: int, count: int) -> dict[str, Any]:
         " moves, all legs of all accounts are valued, beside a numpy pass over the same arrays. Fills:"
         f" {count:,} trades among 200 accounts, {TRADES_PER_ENTRY} an entry, {ENTRIES_PER_CYCLE} entries a cycle,"
         f" records and credit lines included. Waterfall: {distressed:,} accounts below maintenance at one mark, from"
-        f" there to their first orders or transfers, records included. Ranking: {RANKED:,} positions in the order of their"
+        f" there to their first orders or transfers, records included. Ranking: {RANKED:,} positions by their"
         " exact scores, by the slowest of the four policies"
     )
     return report

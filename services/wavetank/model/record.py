@@ -98,8 +98,8 @@ def encode(event: Event) -> bytes:
 
     """
     codec = _CODEC_BY_CLASS[type(event)]
-    instrument_id, account_id, *rest = codec.take(event)
-    return codec.pack.pack(codec.kind, 0, instrument_id, account_id, *rest)
+    # Instrument and account are the first two fields of every event, as they are of its record.
+    return codec.pack.pack(codec.kind, 0, *codec.take(event))
 
 
 def encode_all(events: Iterable[Event]) -> bytes:

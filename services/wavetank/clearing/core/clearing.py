@@ -22,7 +22,6 @@ from wavetank.clearing.core.operator import Operator
 from wavetank.clearing.core.shares import Shares
 from wavetank.clearing.core.state import State, WaterfallTerms
 from wavetank.clearing.core.terms import Terms
-from wavetank.clearing.core.valuation import health_band
 from wavetank.clearing.core.vault import dispose
 from wavetank.clearing.core.waterfall.driver import Waterfall
 from wavetank.model.events import clearing as events
@@ -377,7 +376,7 @@ class Clearing:
 
     def _tell_health(self, account: Account) -> None:
         equity, maintenance = self.state.health(account)
-        band = health_band(equity, maintenance, self.state.settings.health)
+        band = self.state.ledger.band_at(equity, maintenance)
         if band != account.band:
             self._emit(
                 events.HealthBandChanged(

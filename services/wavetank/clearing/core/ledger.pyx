@@ -611,6 +611,22 @@ cdef class Ledger:
         """Return the band that was told of an account last."""
         return self.rows[row].band
 
+    def band_at(self, int64_t equity_micros, int64_t maintenance_micros):
+        """Return the number of the band that an account with this equity and maintenance margin is in."""
+        cdef Health health
+        health.equity_micros = equity_micros
+        health.maintenance_micros = maintenance_micros
+        return self.band_of(health)
+
+    def marks_of(self, int32_t row):
+        """Return the marks at which an account's positions are valued, by instrument id, ascending."""
+        cdef Row* of = &self.rows[row]
+        cdef int32_t at
+        return {
+            self.holdings[at].instrument_id: mark_or_entry(&self.listed[self.holdings[at].slot], &self.holdings[at])
+            for at in range(of.first, of.first + of.count)
+        }
+
     def set_band(self, int32_t row, int band):
         """Remember the band that was told of an account."""
         self.rows[row].band = <uint8_t>band

@@ -436,22 +436,19 @@ class State:
 
         A stale leg stands at the better end of its uncertainty for the account.
         """
-        marks: dict[int, int] = {}
-        stale = []
-        for instrument_id, lots, _ in self.ledger.positions(account.row):
-            price = self.mark_ticks(account, instrument_id)
-            if not self.is_valid(instrument_id, now_ns):
-                stale.append(instrument_id)
-                margin = price * self.settings.stale_uncertainty_ppm // 10**6
-                price = price + margin if lots > 0 else max(1, price - margin)
-            marks[instrument_id] = price
+        marks = self.ledger.marks_of(account.row)
+        stale = [instrument_id for instrument_id in marks if not self.is_valid(instrument_id, now_ns)]
+        for instrument_id in stale:
+            price = marks[instrument_id]
+            margin = price * self.settings.stale_uncertainty_ppm // 10**6
+            lots, _ = self.ledger.position(account.row, instrument_id)
+            marks[instrument_id] = price + margin if lots > 0 else max(1, price - margin)
         return marks, stale
 
-    @staticmethod
-    def fallen_instruments(account: Account) -> list[int]:
+    def fallen_instruments(self, account: Account) -> list[int]:
         """Return the instruments that an account fell in: those it holds, else where it traded last."""
         last = account.last_instrument_id
-        return sorted(account.positions) or ([last] if last else [])
+        return self.ledger.instruments_of(account.row) or ([last] if last else [])
 
     def newest_mark_seq(self, account: Account) -> int:
         """Return the seq in the oracle's log of the newest mark of an account's legs, or 0."""

@@ -43,6 +43,7 @@ class HealthLimits:
 
 
 DEFAULT_LIMITS = HealthLimits()
+_ONE = Fraction(1)
 PRICE_LIMIT_TICKS = 2**31 - 1
 NOTIONAL_LIMIT_MICROS = 2**55 - 1
 
@@ -118,7 +119,7 @@ def health_band(equity_micros: int, maintenance_micros: int, limits: HealthLimit
         return HealthBand.BANKRUPT
     bands = (
         (limits.backstop, HealthBand.BACKSTOP),
-        (Fraction(1), HealthBand.LIQUIDATION),
+        (_ONE, HealthBand.LIQUIDATION),
         (limits.reduce_only, HealthBand.REDUCE_ONLY),
         (limits.warn, HealthBand.WARNED),
     )
