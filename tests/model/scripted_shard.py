@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from wavetank.clearing.core.account import Account
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
 from wavetank.clearing.core.snapshot import dump, load
-from wavetank.clearing.core.state import Account, State
+from wavetank.clearing.core.state import State
 from wavetank.model.events.clearing import MatchingRequested
 from wavetank.model.events.matching import (
     BookSampled,

@@ -42,7 +42,7 @@ from wavetank.model.orders import CommandKind, Side
 
 if TYPE_CHECKING:
     from wavetank.clearing.core.health import LiquidationStage
-    from wavetank.clearing.core.state import Escalation
+    from wavetank.clearing.core.venue_facts import Escalation
     from wavetank.model.record import Event
 
 INSTRUMENTS = st.sampled_from([BTC, ETH])

@@ -13,9 +13,9 @@ import pytest
 
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
 from tests.model.worked_cases import CaseFile, assert_close, each, whole
+from wavetank.clearing.core.account import Account
 from wavetank.clearing.core.ledger import book_leg
 from wavetank.clearing.core.settings import ClearingSettings
-from wavetank.clearing.core.state import Account
 from wavetank.clearing.core.valuation import (
     LegValue,
     Valuation,

@@ -18,7 +18,7 @@ from wavetank.v1 import escalation_pb2, escalation_pb2_grpc
 if TYPE_CHECKING:
     from wavetank.clearing.adapters.account_events import AccountEvents
     from wavetank.clearing.core.clearing import Clearing
-    from wavetank.clearing.core.state import Escalation
+    from wavetank.clearing.core.venue_facts import Escalation
     from wavetank.clearing.service import ClearingService
     from wavetank.runtime.clock import VenueClock
 

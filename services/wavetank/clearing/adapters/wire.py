@@ -15,7 +15,8 @@ from wavetank.v1 import account_pb2, reason_pb2
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from wavetank.clearing.core.state import Account, State
+    from wavetank.clearing.core.account import Account
+    from wavetank.clearing.core.state import State
     from wavetank.model.record import Event
 
 EXPLANATIONS: dict[int, str] = {

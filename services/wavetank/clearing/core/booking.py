@@ -16,7 +16,8 @@ from wavetank.model.orders import OrderFlag, Side
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wavetank.clearing.core.state import Account, State
+    from wavetank.clearing.core.account import Account
+    from wavetank.clearing.core.state import State
     from wavetank.clearing.core.waterfall.driver import Waterfall
     from wavetank.model.events.matching import PositionTransferred, Traded
     from wavetank.model.events.oracle import FundingTicked

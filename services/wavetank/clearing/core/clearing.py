@@ -20,9 +20,10 @@ from wavetank.clearing.core.health import AccountKind, HealthBand
 from wavetank.clearing.core.offset_terms import changed_terms
 from wavetank.clearing.core.operator import Operator
 from wavetank.clearing.core.shares import Shares
-from wavetank.clearing.core.state import State, WaterfallTerms
+from wavetank.clearing.core.state import State
 from wavetank.clearing.core.terms import Terms
 from wavetank.clearing.core.vault import dispose
+from wavetank.clearing.core.venue_facts import WaterfallTerms
 from wavetank.clearing.core.waterfall.driver import Waterfall
 from wavetank.model.events import clearing as events
 from wavetank.model.events import matching as matching_events
@@ -34,10 +35,10 @@ from wavetank.model.record import RECORD_BYTES, decode, decode_all, encode, enco
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from wavetank.clearing.core.account import Account, Liquidation
     from wavetank.clearing.core.credit import Line
     from wavetank.clearing.core.operator import Author
     from wavetank.clearing.core.settings import ClearingSettings
-    from wavetank.clearing.core.state import Account, Liquidation
     from wavetank.model.instrument import Instrument
     from wavetank.model.record import Event
 

@@ -17,7 +17,8 @@ from wavetank.model.orders import LineCharge
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from wavetank.clearing.core.state import Account, State
+    from wavetank.clearing.core.account import Account
+    from wavetank.clearing.core.state import State
     from wavetank.model.orders import LineStatus
 
 _CHARGES = {

@@ -28,8 +28,10 @@ from wavetank.model.reason import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wavetank.clearing.core.account import Account
     from wavetank.clearing.core.operator import Author, Operator
-    from wavetank.clearing.core.state import Account, Escalation, State
+    from wavetank.clearing.core.state import State
+    from wavetank.clearing.core.venue_facts import Escalation
     from wavetank.model.record import Event
 
 OFFERED: dict[EscalationKind, tuple[Decision, ...]] = {

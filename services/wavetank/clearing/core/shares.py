@@ -19,8 +19,9 @@ from wavetank.model.reason import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wavetank.clearing.core.account import Account
     from wavetank.clearing.core.credit import Standing
-    from wavetank.clearing.core.state import Account, State
+    from wavetank.clearing.core.state import State
     from wavetank.model.events.matching import CreditApplied, OrderRejected
     from wavetank.model.record import Event
 

@@ -13,21 +13,13 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from wavetank.clearing.core.account import Account, Hold, Liquidation, ShareHold
 from wavetank.clearing.core.cascades import Cascade, Cascades, Trace
 from wavetank.clearing.core.fees import Fees
 from wavetank.clearing.core.health import AccountKind, LiquidationStage
 from wavetank.clearing.core.margin_modes import Correlation, MarginMode, OffsetTerms, StressRamp
-from wavetank.clearing.core.state import (
-    Account,
-    ApiKey,
-    Escalation,
-    Hold,
-    Liquidation,
-    Mark,
-    ShareHold,
-    State,
-    WaterfallTerms,
-)
+from wavetank.clearing.core.state import State
+from wavetank.clearing.core.venue_facts import ApiKey, Escalation, Mark, WaterfallTerms
 from wavetank.model.events.clearing import (
     Decision,
     EscalationKind,

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from fractions import Fraction
 
+    from wavetank.clearing.core.account import Account
     from wavetank.clearing.core.health import HealthBand
     from wavetank.clearing.core.settings import ClearingSettings
-    from wavetank.clearing.core.state import Account, State
+    from wavetank.clearing.core.state import State
     from wavetank.clearing.core.valuation import HealthLimits, LegValue, Valuation
     from wavetank.model.events.matching import BookSampled
     from wavetank.model.instrument import Instrument

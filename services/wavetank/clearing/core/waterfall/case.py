@@ -14,9 +14,10 @@ from wavetank.model.orders import CommandKind, Side
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wavetank.clearing.core.account import Account, Liquidation
     from wavetank.clearing.core.health import LiquidationStage
     from wavetank.clearing.core.settings import ClearingSettings
-    from wavetank.clearing.core.state import Account, Liquidation, State
+    from wavetank.clearing.core.state import State
     from wavetank.clearing.core.valuation import LegValue, Valuation
     from wavetank.model.record import Event
 

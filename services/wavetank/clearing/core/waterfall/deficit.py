@@ -15,7 +15,7 @@ from wavetank.model.ids import (
 )
 
 if TYPE_CHECKING:
-    from wavetank.clearing.core.state import Account
+    from wavetank.clearing.core.account import Account
     from wavetank.clearing.core.waterfall.case import Case
 
 

@@ -15,7 +15,7 @@ from wavetank.model.orders import CommandKind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wavetank.clearing.core.state import Account
+    from wavetank.clearing.core.account import Account
     from wavetank.clearing.core.valuation import LegValue, Valuation
     from wavetank.clearing.core.waterfall.case import Case
 

@@ -27,7 +27,8 @@ from wavetank.model.orders import CommandKind, LineStatus
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wavetank.clearing.core.state import Account, State
+    from wavetank.clearing.core.account import Account
+    from wavetank.clearing.core.state import State
     from wavetank.model.record import Event
 
 

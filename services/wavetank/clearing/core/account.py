@@ -1,0 +1,192 @@
+"""An account as clearing knows it: money and positions in a row of the ledger, and what is under way for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationStage
+from wavetank.clearing.core.ledger import Ledger
+from wavetank.clearing.core.margin_modes import MarginMode
+from wavetank.model.events import clearing as events
+from wavetank.model.orders import LineStatus
+
+
+@dataclass(slots=True)
+class Position:
+    """Signed lots and signed cost in one instrument."""
+
+    lots: int
+    cost_micros: int
+
+
+@dataclass(slots=True)
+class Hold:
+    """A withdrawal that waits for acknowledgements; the shards' parts of it are held in the shares (PROTOCOL R8)."""
+
+    amount_micros: int
+    line_epoch: int
+    line_number: int
+
+
+@dataclass(slots=True)
+class ShareHold:
+    """Part of a share that waits for its shard's acknowledgement (PROTOCOL R8)."""
+
+    amount_micros: int
+    least_micros: int
+    """With less than this to spare nothing moves to the other shard."""
+    line_epoch: int
+    line_number: int
+    receiver_shard: int
+    """Shard that asks for it, or `WITHDRAWAL`."""
+    is_confirmed: bool = False
+    """The shard has acknowledged; the rest of the withdrawal is waited for."""
+
+
+class Share:
+    """What an account has on one shard (PROTOCOL R3).
+
+    Its cash is parted among the shards: what a trade, a fee or a funding payment moves, it moves in the share of the
+    instrument's shard, so that no fill on one shard ever changes what may be committed on another.
+    """
+
+    __slots__ = ("_ledger", "_row", "_shard", "hold", "received_ns")
+
+    def __init__(self, ledger: Ledger, row: int, shard: int) -> None:
+        """Stand for a part of a row of the ledger."""
+        self._ledger = ledger
+        self._row = row
+        self._shard = shard
+        self.received_ns = 0
+        """When credit was last moved here from another shard; 0 for never."""
+        self.hold: ShareHold | None = None
+
+    @property
+    def cash_micros(self) -> int:
+        """Cash on the shard."""
+        return self._ledger.part(self._row, self._shard)[0]
+
+    @property
+    def counted_value_micros(self) -> int:
+        """Signed value of all its trades and transfers there, modulo 2^64 (PROTOCOL R2, Q)."""
+        return self._ledger.part(self._row, self._shard)[1]
+
+    @property
+    def counted_fees_micros(self) -> int:
+        """Its fees there, modulo 2^64 (F)."""
+        return self._ledger.part(self._row, self._shard)[2]
+
+    @property
+    def waits(self) -> bool:
+        """Whether the shard's acknowledgement is waited for."""
+        return self.hold is not None and not self.hold.is_confirmed
+
+
+@dataclass(slots=True)
+class Liquidation:
+    """Where one account stands in the waterfall."""
+
+    liquidation_id: int
+    stage: LiquidationStage = LiquidationStage.CANCEL
+    marks: dict[int, int] = field(default_factory=dict)
+    """Frozen marks by instrument; a stale leg stands at the better end of its uncertainty."""
+    stale: list[int] = field(default_factory=list)
+    """Instruments whose mark was stale when frozen; they do not trade."""
+    pending: dict[int, events.MatchingRequested] = field(default_factory=dict)
+    """Requests sent and not yet answered, by id."""
+    mark_seq: int = 0
+    """Seq in the oracle's log of the newest of the frozen marks."""
+    waits: bool = False
+    """Nothing more can be done before a mark newer than the frozen ones."""
+    unfilled: bool = False
+    """The last order left something unfilled."""
+    depth_limited: bool = False
+    """An order was cut to the book's depth at these inputs; its share of that depth is used up."""
+    fund_paid_micros: int = 0
+    """Paid by the insurance fund so far, less what was repaid."""
+    reserve_micros: int = 0
+    """Set aside by the fund for the order in flight."""
+    reserve_instrument_id: int = 0
+    """What that order closes, or the last one that had a reserve."""
+    insured: list[int] = field(default_factory=list)
+    """Instruments that went through the book with the fund's reserve at these marks."""
+    vault_took: bool = False
+    """The backstop vault took legs over, so what cash is left follows them."""
+    touched: list[int] = field(default_factory=list)
+    """Instruments in which lots were closed, in order of the first close."""
+    cascade_id: int = 0
+    generation: int = 0
+    """Its place in that cascade (LIQ-120)."""
+    decisions: dict[int, int] = field(default_factory=dict)
+    """What was decided of each kind of escalation; counts until it ends."""
+    asks: int = 0
+    """The escalation whose decision it waits for, or 0."""
+    stress_ppm: int | None = None
+    """Stress when inputs were frozen; None before (MRGN-030)."""
+
+
+class Account:
+    """One account; its money and its positions stand in a row of the ledger."""
+
+    __slots__ = (
+        "_ledger",
+        "account_id",
+        "cooldown_until_ns",
+        "hold",
+        "kind",
+        "line_status",
+        "liquidation",
+        "margin_mode",
+        "name",
+        "row",
+        "shares",
+    )
+
+    def __init__(self, ledger: Ledger, row: int, account_id: int, name: str, kind: AccountKind) -> None:
+        """Stand for a row of the ledger."""
+        self._ledger = ledger
+        self.row = row
+        self.account_id = account_id
+        self.name = name
+        self.kind = kind
+        self.shares = [Share(ledger, row, shard) for shard in range(ledger.shards)]
+        """By shard; their cash adds up to the account's."""
+        self.line_status = LineStatus.NORMAL
+        self.hold: Hold | None = None
+        self.liquidation: Liquidation | None = None
+        self.margin_mode = MarginMode.GROSS
+        self.cooldown_until_ns: dict[int, int] = {}
+        """By instrument, until when liquidation orders are for the whole position; a recovery does not end it."""
+
+    @property
+    def cash_micros(self) -> int:
+        """Cash on all shards together."""
+        return self._ledger.cash(self.row)
+
+    @property
+    def positions(self) -> dict[int, Position]:
+        """Its positions by instrument id, ascending, as they are now."""
+        return {key: Position(lots, cost) for key, lots, cost in self._ledger.positions(self.row)}
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it has no position."""
+        return not self._ledger.position_count(self.row)
+
+    @property
+    def band(self) -> HealthBand:
+        """Band that was told last."""
+        return HealthBand(self._ledger.band(self.row))
+
+    @property
+    def last_instrument_id(self) -> int:
+        """Where it traded last, or 0; a deficit of an account that closed by itself arose there."""
+        return self._ledger.last_instrument_id(self.row)
+
+
+def end_holds(account: Account) -> None:
+    """End a withdrawal's holds, on all shards."""
+    account.hold = None
+    for share in account.shares:
+        if share.hold is not None and share.hold.receiver_shard == events.WITHDRAWAL:
+            share.hold = None

@@ -1,0 +1,123 @@
+"""Events of prices, instruments, keys and the controls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from wavetank.clearing.core.applied.registry import applies
+from wavetank.clearing.core.margin_modes import Correlation, MarginMode, StressRamp
+from wavetank.clearing.core.venue_facts import ApiKey, Mark
+from wavetank.model.events import clearing as events
+from wavetank.model.events.matching import BookSampled, MarkApplied
+from wavetank.model.instrument import Instrument
+from wavetank.model.invariant import InvariantBroken
+
+if TYPE_CHECKING:
+    from wavetank.clearing.core.state import State
+    from wavetank.model.record import Event
+
+
+@applies(MarkApplied)
+def _(state: State, event: MarkApplied, _seq: int, _now_ns: int) -> None:
+    state.cascades.mark(event.instrument_id, event.mark_price_ticks, event.index_price_ticks)
+    mark = Mark(
+        event.mark_price_ticks,
+        event.index_price_ticks,
+        event.index_time_ns,
+        event.oracle_seq,
+        bool(event.stale),
+    )
+    state.take_mark(event.instrument_id, mark)
+
+
+@applies(BookSampled)
+def _(state: State, event: BookSampled, _seq: int, _now_ns: int) -> None:
+    state.books[event.instrument_id] = event
+
+
+@applies(events.AdlRanked, events.Deleveraged, events.FundingIntervalSet)
+def _(_state: State, _event: Event, _seq: int, _now_ns: int) -> None:
+    # Told for the record: the legs and the listing they speak of come by their own events.
+    return
+
+
+@applies(events.WithdrawalsGated)
+def _(state: State, event: events.WithdrawalsGated, _seq: int, _now_ns: int) -> None:
+    state.gated_until_ns = event.until_ns
+
+
+@applies(events.InstrumentListed)
+def _(state: State, event: events.InstrumentListed, _seq: int, _now_ns: int) -> None:
+    state.listing = event
+    state.tiers = []
+
+
+@applies(events.MarginTierListed)
+def _(state: State, event: events.MarginTierListed, seq: int, _now_ns: int) -> None:
+    head = state.listing
+    if head is None or head.instrument_id != event.instrument_id:
+        message = f"event {seq}: a margin tier without its instrument"
+        raise InvariantBroken(message)
+    state.tiers.append(event)
+    if len(state.tiers) == head.tier_count:
+        state.take_listing(Instrument.from_listing(head, state.tiers))
+        state.listing = None
+
+
+@applies(events.ApiKeyCreated)
+def _(state: State, event: events.ApiKeyCreated, _seq: int, _now_ns: int) -> None:
+    state.api_keys[event.key_id.decode()] = ApiKey(event.account_id, event.secret_sha256.ljust(32, b"\0"), event.scopes)
+
+
+@applies(events.ApiKeyRevoked)
+def _(state: State, event: events.ApiKeyRevoked, _seq: int, _now_ns: int) -> None:
+    state.api_keys.pop(event.key_id.decode(), None)
+
+
+@applies(events.VenueGateMoved)
+def _(state: State, event: events.VenueGateMoved, _seq: int, _now_ns: int) -> None:
+    state.venue_is_open = bool(event.is_open)
+
+
+@applies(events.OperatorActed)
+def _(state: State, event: events.OperatorActed, _seq: int, _now_ns: int) -> None:
+    if event.action == events.OperatorAction.PAUSE_WITHDRAWALS:
+        state.withdrawals_are_paused = True
+    elif event.action == events.OperatorAction.RESUME_WITHDRAWALS:
+        state.withdrawals_are_paused = False
+
+
+@applies(events.MarginModeChanged)
+def _(state: State, event: events.MarginModeChanged, _seq: int, _now_ns: int) -> None:
+    state.set_margin_mode(state.known_account(event.account_id), MarginMode(event.mode))
+
+
+@applies(events.GroupCorrelated)
+def _(state: State, event: events.GroupCorrelated, _seq: int, _now_ns: int) -> None:
+    groups = {**state.offset_terms.groups_ppm, event.group.decode(): event.correlation_ppm}
+    state.offset_terms = replace(state.offset_terms, groups_ppm=groups)
+
+
+@applies(events.InstrumentCorrelated)
+def _(state: State, event: events.InstrumentCorrelated, seq: int, _now_ns: int) -> None:
+    offset = Correlation(event.group.decode(), event.correlation_ppm)
+    if offset.group and offset.group not in state.offset_terms.groups_ppm:
+        message = f"event {seq}: instrument {event.instrument_id} joins a group {offset.group} that is not there"
+        raise InvariantBroken(message)
+    instruments = {**state.offset_terms.instruments, event.instrument_id: offset}
+    state.offset_terms = replace(state.offset_terms, instruments=instruments)
+
+
+@applies(events.HaircutsSet)
+def _(state: State, event: events.HaircutsSet, _seq: int, _now_ns: int) -> None:
+    state.offset_terms = replace(
+        state.offset_terms,
+        group_haircut=StressRamp(
+            event.group_calm_ppm, event.group_largest_ppm, event.group_begins_ppm, event.group_full_ppm
+        ),
+        scenario_haircut=StressRamp(
+            event.scenario_calm_ppm, event.scenario_largest_ppm, event.scenario_begins_ppm, event.scenario_full_ppm
+        ),
+        floor_ppm=event.floor_ppm,
+    )

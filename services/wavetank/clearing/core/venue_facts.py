@@ -1,0 +1,65 @@
+"""What clearing knows of the venue beside its accounts: marks, keys, how the waterfall is set, who is asked what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wavetank.model.events import clearing as events
+
+if TYPE_CHECKING:
+    from wavetank.clearing.core.settings import ClearingSettings
+
+
+@dataclass(slots=True)
+class Escalation:
+    """What a person is asked about, until it is over (LIQ-090)."""
+
+    escalation_id: int
+    kind: events.EscalationKind
+    account_id: int
+    instrument_id: int
+    liquidation_id: int
+    """Of a cascade its id."""
+    raised_ns: int
+    deadline_ns: int
+    figure: int
+    """Micro-dollars at stake; of a cascade its multiplier in ppm."""
+    decision: events.Decision | None = None
+    author: str = ""
+    """Who decided; empty for the clock."""
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Mark:
+    """The last mark taken over for an instrument."""
+
+    mark_price_ticks: int
+    index_price_ticks: int
+    index_time_ns: int
+    oracle_seq: int
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaterfallTerms:
+    """How the waterfall is set; see `WaterfallSet`."""
+
+    stages_off: int = 0
+    insurance_first: int = 0
+    adl_policy: int = events.AdlPolicyKind.HYPERLIQUID
+
+    @classmethod
+    def of(cls, settings: ClearingSettings) -> WaterfallTerms:
+        """Return the terms that settings ask for."""
+        return cls(settings.stages_off, int(settings.insurance_first), int(settings.adl_policy))
+
+
+@dataclass(slots=True)
+class ApiKey:
+    """An API key: whose it is and what it allows."""
+
+    account_id: int
+    secret_sha256: bytes
+    scopes: int
