@@ -123,12 +123,12 @@ def test_the_venue_tells_who_would_be_forced_to_sell(venue: VenueProcess, pair: 
 
 
 @pytest.mark.spec("RISK-030")
-def test_one_book_is_compared_under_two_modes(venue: VenueProcess, pair: tuple[int, int, int]) -> None:
+def test_one_book_is_compared_under_every_mode(venue: VenueProcess, pair: tuple[int, int, int]) -> None:
     long, _, lots = pair
     # A fall of 6 %: 72,000 of 100,000 are gone, which cross bears (maintenance 28,200); alone the leg had 60,000.
     answer = told(venue, "risk", "compare", str(long), "--shock", "-6%")
     schemes = {scheme["scheme"]: scheme for scheme in answer["schemes"]}
-    assert set(schemes) == {"cross_gross", "isolated"}
+    assert set(schemes) == {"cross_gross", "isolated", "group_offset", "scenario"}
     assert schemes["isolated"]["now"]["equity_micros"] == schemes["isolated"]["now"]["initial_margin_micros"]
     assert schemes["cross_gross"]["now"]["equity_micros"] == answer["equity_micros"]
     alone = schemes["isolated"]["shocked"][0]
