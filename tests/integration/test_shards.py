@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from wavetank.cli.venue import VenueProcess
     from wavetank.client import CommandResult, Session
 
+# Its waits for killed processes may last `READY_SECONDS` each.
+pytestmark = pytest.mark.timeout(180)
+
 READY_SECONDS = 60.0
 DEPOSIT = 10_000
 
