@@ -1,8 +1,9 @@
-"""`wavetank accounts`: open accounts and see how they stand.
+"""`wavetank accounts`: open accounts, choose how their legs are margined, and see how they stand.
 
 It exists for the minute before a bot connects: an account with play money, and a key for it.
 """
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -20,13 +21,22 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 _PAGE = 1_000
 
 
+class Mode(StrEnum):
+    """How the legs of an account can be margined together (MRGN-030)."""
+
+    GROSS = "gross"
+    GROUP_OFFSET = "group-offset"
+    SCENARIO = "scenario"
+
+
 @app.callback()
 def accounts() -> None:
-    """Open and list accounts.
+    """Open and list accounts, and choose how their legs are margined.
 
     Examples:
       wavetank accounts open maker --deposit 100k
       wavetank accounts list
+      wavetank accounts margin-mode 1 scenario
     """
 
 
@@ -43,11 +53,13 @@ def list_accounts(directory: Directory = DIRECTORY, as_json: AsJson = False) -> 
         print_json([account_document(account) for account in found])
         return
     table = Table()
-    for heading in ("account", "name", "kind", "cash", "equity", "maintenance", "withdrawable", "health"):
-        table.add_column(heading, justify="left" if heading in {"name", "kind", "health"} else "right")
+    for heading in ("account", "name", "kind", "mode", "cash", "equity", "maintenance", "withdrawable", "health"):
+        table.add_column(heading, justify="left" if heading in {"name", "kind", "mode", "health"} else "right")
     for account in found:
         told = account_document(account)
-        table.add_row(*(str(told[key]) for key in ("account_id", "name", "kind")), *_money(account), told["health"])
+        table.add_row(
+            *(str(told[key]) for key in ("account_id", "name", "kind", "margin_mode")), *_money(account), told["health"]
+        )
     results().print(table)
 
 
@@ -75,6 +87,41 @@ def open_account(
     results().print(f"  a key for it: [cyan]wavetank keys create --account {account.account_id} --scope trade[/]")
 
 
+@app.command("margin-mode")
+def margin_mode(
+    account_id: Annotated[int, typer.Argument(metavar="ACCOUNT", help="`wavetank accounts list` shows them.")],
+    mode: Annotated[
+        Mode,
+        typer.Argument(
+            help="gross: the sum of the legs; group-offset: long and short of a correlation group offset in part;"
+            " scenario: all legs offset by their correlation with the market."
+        ),
+    ],
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Choose how the legs of an account are margined together.
+
+    From gross at any time; else while the account holds no position. `wavetank risk compare` shows beforehand what each
+    mode would ask for the same book.
+
+    Examples:
+      wavetank accounts margin-mode 1 scenario
+    """
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        wire_mode = account_pb2.MarginMode.Value(f"MARGIN_MODE_{mode.name}")
+        request = account_pb2.SetMarginModeRequest(account_id=account_id, mode=wire_mode)
+        account = connection.call(connection.accounts.SetMarginMode, request).account
+    if as_json:
+        print_json(account_document(account))
+        return
+    initial, maintenance = account.initial_margin_micros, account.maintenance_margin_micros
+    results().print(
+        f"account {account.account_id} is margined by mode [green]{mode}[/]: initial {show_dollars(initial)},"
+        f" maintenance {show_dollars(maintenance)}"
+    )
+
+
 def all_accounts(connection: VenueConnection) -> list[account_pb2.Account]:
     """Return every account, by id."""
     found: list[account_pb2.Account] = []
@@ -93,6 +140,7 @@ def account_document(account: account_pb2.Account) -> dict[str, Any]:
         "account_id": account.account_id,
         "name": account.name,
         "kind": account_pb2.AccountKind.Name(account.kind).removeprefix("ACCOUNT_KIND_").lower(),
+        "margin_mode": _mode_of(account),
         "cash_micros": account.cash_micros,
         "equity_micros": account.equity_micros,
         "initial_margin_micros": account.initial_margin_micros,
@@ -101,6 +149,11 @@ def account_document(account: account_pb2.Account) -> dict[str, Any]:
         "held_micros": account.held_micros,
         "health": account_pb2.HealthBand.Name(account.health_band).removeprefix("HEALTH_BAND_").lower(),
     }
+
+
+def _mode_of(account: account_pb2.Account) -> str:
+    name = account_pb2.MarginMode.Name(account.margin_mode)
+    return name.removeprefix("MARGIN_MODE_").lower().replace("_", "-")
 
 
 def _money(account: account_pb2.Account) -> list[str]:

@@ -31,7 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry("wavetank.cli.status", LOOK, "Services, instruments, prices, faults at a glance."),
     "log": Entry("wavetank.cli.log", LOOK, "Read what happened, in plain words: why was I filled?"),
     "risk": Entry("wavetank.cli.risk", LOOK, "What would be: margins under shocks, contagion, cost to get out."),
-    "accounts": Entry("wavetank.cli.accounts", USE, "Open and list accounts."),
+    "accounts": Entry("wavetank.cli.accounts", USE, "Open and list accounts, choose their margin mode."),
     "deposit": Entry("wavetank.cli.deposit", USE, "Give an account play money."),
     "keys": Entry("wavetank.cli.keys", USE, "Make, list and revoke API keys."),
     "fault": Entry("wavetank.cli.fault", USE, "Break the oracle, and mend it."),

@@ -113,6 +113,23 @@ def test_play_money_arrives(venue: VenueProcess) -> None:
     assert found[account_id]["cash_micros"] == 101_000_500_000
 
 
+def test_an_account_chooses_how_its_legs_are_margined(venue: VenueProcess) -> None:
+    account_id = open_account(venue, "offsetter")
+
+    def mode() -> str:
+        modes: dict[int, str] = {one["account_id"]: one["margin_mode"] for one in told(venue, "accounts", "list")}
+        return modes[account_id]
+
+    assert mode() == "gross"
+    assert told(venue, "accounts", "margin-mode", str(account_id), "group-offset")["margin_mode"] == "group-offset"
+    assert mode() == "group-offset"
+    # It holds nothing, so it may go back.
+    told(venue, "accounts", "margin-mode", str(account_id), "gross")
+    assert run(venue, "accounts", "margin-mode", str(account_id), "isolated").exit_code == 2
+    assert run(venue, "accounts", "margin-mode", "999999", "scenario").exit_code == 4
+    assert mode() == "gross"
+
+
 def test_an_instrument_is_halted_and_trades_again(venue: VenueProcess) -> None:
     halted = told(venue, "instrument", "eth", "state", "halted")
     assert (halted["instrument"], halted["state"], halted["previous_state"]) == ("ETH", "halted", "trading")
