@@ -35,6 +35,9 @@ cdef class Accounts:
         self.books = books
         self.by_id = IdTable()
         self.by_pair = IdTable()
+        # What is fetched ahead may be a guess about something that is not there; its address must be one all the same.
+        self.slots.reserve(1)
+        self.holdings.reserve(1)
 
     cdef int32_t ensure(self, int64_t account_id) except -2:
         cdef int32_t index = self.find(account_id)
