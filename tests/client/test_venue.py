@@ -293,8 +293,8 @@ async def test_cancel_on_disconnect(trader: Opener) -> None:
 
 
 async def test_a_funding_interval_is_set_and_set_back(operator: Venue) -> None:
-    before_ns = await operator.admin.set_funding_interval("SOL", 600_000_000_000)
-    assert await operator.admin.set_funding_interval("SOL", before_ns) == 600_000_000_000
+    before_ns = await operator.admin.set_funding_interval("SOL", 600_000_000_000, note="faster")
+    assert await operator.admin.set_funding_interval("SOL", before_ns, note="as before") == 600_000_000_000
 
 
 async def test_a_fault_deceives_one_consumer_alone(operator: Venue) -> None:

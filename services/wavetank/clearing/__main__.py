@@ -12,7 +12,6 @@ import structlog
 from wavetank.clearing.adapters.account import AccountServicer, Withdrawals
 from wavetank.clearing.adapters.account_events import AccountEvents
 from wavetank.clearing.adapters.api_key import ApiKeyServicer
-from wavetank.clearing.adapters.control import ClearingControlServicer
 from wavetank.clearing.adapters.escalation import EscalationServicer
 from wavetank.clearing.adapters.fill_history import FillHistory
 from wavetank.clearing.adapters.instruments_file import listed_instruments
@@ -41,7 +40,6 @@ from wavetank.runtime.snapshots import SnapshotStore
 from wavetank.v1 import (
     account_pb2_grpc,
     api_key_pb2_grpc,
-    clearing_control_pb2_grpc,
     credit_pb2_grpc,
     escalation_pb2_grpc,
     operator_pb2_grpc,
@@ -113,11 +111,6 @@ def _add_desk(server: GrpcServer, service: ClearingService, account_events: Acco
         escalation_pb2_grpc.add_EscalationServiceServicer_to_server,
         EscalationServicer(service, account_events, clock),
         "wavetank.v1.EscalationService",
-    )
-    server.add(
-        clearing_control_pb2_grpc.add_ClearingControlServiceServicer_to_server,
-        ClearingControlServicer(service),
-        "wavetank.v1.ClearingControlService",
     )
 
 

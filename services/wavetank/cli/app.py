@@ -35,9 +35,9 @@ COMMANDS: dict[str, Entry] = {
     "deposit": Entry("wavetank.cli.deposit", USE, "Give an account play money."),
     "keys": Entry("wavetank.cli.keys", USE, "Make, list and revoke API keys."),
     "fault": Entry("wavetank.cli.fault", USE, "Break the oracle, and mend it."),
-    "instrument": Entry("wavetank.cli.instrument", USE, "Halt an instrument, open it by an auction, set its funding."),
+    "instrument": Entry("wavetank.cli.instrument", USE, "Halt an instrument, or open it by an auction."),
     "escalations": Entry("wavetank.cli.escalations", USE, "Decide where the rules let a person decide."),
-    "operator": Entry("wavetank.cli.operator", USE, "Change margins, pause withdrawals, top up the fund."),
+    "operator": Entry("wavetank.cli.operator", USE, "Change margins and funding, pause withdrawals, top up the fund."),
     "audit": Entry("wavetank.cli.audit.command", PROVE, "Rebuild ledger and books from the logs, and compare."),
     "bench": Entry("wavetank.cli.bench", PROVE, "Measure order to acknowledgement beside a bare echo."),
 }

@@ -16,7 +16,6 @@ from wavetank.cli.run_directory import VenueFile
 from wavetank.v1 import (
     account_pb2_grpc,
     api_key_pb2_grpc,
-    clearing_control_pb2_grpc,
     directory_pb2,
     directory_pb2_grpc,
     escalation_pb2_grpc,
@@ -88,7 +87,6 @@ class VenueConnection:
         self.operator = operator_pb2_grpc.OperatorServiceStub(self._channels["clearing"])
         self.escalations = escalation_pb2_grpc.EscalationServiceStub(self._channels["clearing"])
         self.risk = risk_pb2_grpc.RiskServiceStub(self._channels["clearing"])
-        self.clearing_control = clearing_control_pb2_grpc.ClearingControlServiceStub(self._channels["clearing"])
         self.faults = oracle_control_pb2_grpc.OracleControlServiceStub(self._channels["oracle"])
 
     def instrument(self, symbol: str) -> instrument_pb2.Instrument:

@@ -10,11 +10,10 @@ from typing import Annotated
 import typer
 
 from wavetank.cli.connection import VenueConnection
-from wavetank.cli.options import DIRECTORY, AsJson, Directory, duration
+from wavetank.cli.options import DIRECTORY, AsJson, Directory
 from wavetank.cli.run_directory import RunDirectory
 from wavetank.cli.screen import print_json, results
-from wavetank.cli.times import show_duration
-from wavetank.v1 import clearing_control_pb2, instrument_pb2, matching_control_pb2
+from wavetank.v1 import instrument_pb2, matching_control_pb2
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -47,13 +46,12 @@ def instrument(
     context: typer.Context,
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Which instrument.")],
 ) -> None:
-    """Move an instrument from one state to another, or change its terms.
+    """Move an instrument from one state to another.
 
     Examples:
       wavetank instrument BTC state halted
       wavetank instrument BTC state auction     (then `... state trading` trades at one price)
       wavetank instrument ETH state reduce-only --json
-      wavetank instrument BTC funding 10m
     """
     context.obj = symbol
 
@@ -88,36 +86,3 @@ def set_state(
     results().print(f"[green]{found.symbol}[/] was {previous} and is {state}: {MEANINGS[state]}")
     if state is State.AUCTION:
         results().print(f"  trade at one price with [cyan]wavetank instrument {found.symbol} state trading[/]")
-
-
-@app.command("funding")
-def set_funding_interval(
-    context: typer.Context,
-    interval: Annotated[
-        int, typer.Argument(parser=duration, metavar="TIME", help="Venue time between two payments, a second to a day.")
-    ],
-    directory: Directory = DIRECTORY,
-    as_json: AsJson = False,
-) -> None:
-    """Set how often funding is paid, from now on.
-
-    An interval below an hour stands for one: it pays the rate of an hour.
-
-    Examples:
-      wavetank instrument BTC funding 10m
-      wavetank instrument BTC funding 1h --json
-    """
-    with VenueConnection(RunDirectory(directory).running()) as connection:
-        found = connection.instrument(str(context.obj))
-        request = clearing_control_pb2.SetFundingIntervalRequest(
-            instrument_id=found.instrument_id, funding_interval_ns=interval
-        )
-        answer = connection.call(connection.clearing_control.SetFundingInterval, request)
-    if as_json:
-        document = {"funding_interval_ns": interval, "previous_interval_ns": answer.previous_interval_ns}
-        print_json({"instrument": found.symbol, **document, "seq": answer.seq})
-        return
-    results().print(
-        f"[green]{found.symbol}[/] pays funding every {show_duration(interval)}; it was every "
-        f"{show_duration(answer.previous_interval_ns)}"
-    )

@@ -12,11 +12,11 @@ from rich.table import Table
 from wavetank.cli.amounts import AmountMalformed, dollars_to_micros, show_dollars
 from wavetank.cli.connection import VenueConnection
 from wavetank.cli.logs import CLEARING, Happening, entries, happenings, open_logs, read_names
-from wavetank.cli.options import DIRECTORY, AsJson, Directory, dollars
+from wavetank.cli.options import DIRECTORY, AsJson, Directory, dollars, duration
 from wavetank.cli.run_directory import RunDirectory
 from wavetank.cli.screen import print_json, results
 from wavetank.cli.sentences.narrator import Narrator
-from wavetank.cli.times import show_instant
+from wavetank.cli.times import show_duration, show_instant
 from wavetank.model.events.clearing import OperatorActed, OperatorAction
 from wavetank.model.record import kind_of
 from wavetank.v1 import account_pb2, instrument_pb2, operator_pb2
@@ -28,12 +28,13 @@ Note = Annotated[str, typer.Option("--note", metavar="WHY", help="Why, in a few 
 
 @app.callback()
 def operator() -> None:
-    """Change margins, pause withdrawals, top up the fund; see who did so.
+    """Change margins and funding, pause withdrawals, top up the fund; see who did so.
 
     Examples:
       wavetank operator margin BTC --tier 0:20 --tier 150m:10 --preview
       wavetank operator withdrawals pause --note "fund is low"
       wavetank operator top-up 500k --note "after the cascade"
+      wavetank operator funding BTC 10m --note "a day of funding in four hours"
       wavetank operator trail
     """
 
@@ -134,6 +135,39 @@ def top_up(
         print_json({"fund_micros": answer.cash_micros, "seq": answer.seq})
     else:
         results().print(f"[green]gave[/] {show_dollars(amount)}; the fund has {show_dollars(answer.cash_micros)} now")
+
+
+@app.command("funding")
+def funding(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Which instrument.")],
+    interval: Annotated[
+        int, typer.Argument(parser=duration, metavar="TIME", help="Venue time between two payments, a second to a day.")
+    ],
+    note: Note,
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Set how often funding is paid, from now on.
+
+    An interval below an hour stands for one: it pays the rate of an hour.
+
+    Examples:
+      wavetank operator funding BTC 10m --note "a day of funding in four hours"
+    """
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        found = connection.instrument(symbol)
+        request = operator_pb2.SetFundingIntervalRequest(
+            instrument_id=found.instrument_id, funding_interval_ns=interval, note=note
+        )
+        answer = connection.call(connection.operator.SetFundingInterval, request)
+    if as_json:
+        document = {"funding_interval_ns": interval, "previous_interval_ns": answer.previous_interval_ns}
+        print_json({"instrument": found.symbol, **document, "seq": answer.seq})
+        return
+    results().print(
+        f"[green]{found.symbol}[/] pays funding every {show_duration(interval)}; it was every "
+        f"{show_duration(answer.previous_interval_ns)}"
+    )
 
 
 @app.command("trail")

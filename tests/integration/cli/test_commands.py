@@ -183,7 +183,7 @@ def test_new_margins_need_a_reason_or_a_preview(venue: VenueProcess) -> None:
 
 
 def test_a_funding_interval_is_set_and_every_service_follows(venue: VenueProcess) -> None:
-    answer = told(venue, "instrument", "sol", "funding", "10m")
+    answer = told(venue, "operator", "funding", "sol", "10m", "--note", "faster")
     assert (answer["instrument"], answer["previous_interval_ns"]) == ("SOL", 3_600_000_000_000)
 
     def shown() -> bool:
@@ -193,9 +193,9 @@ def test_a_funding_interval_is_set_and_every_service_follows(venue: VenueProcess
     eventually(shown, 10.0)
     taken_over = "oracle prices SOL from here on, with funding every 10m 00s"
     eventually(lambda: taken_over in run(venue, "log").stdout, 10.0)
-    refused = run(venue, "instrument", "sol", "funding", "25h")
+    refused = run(venue, "operator", "funding", "sol", "25h", "--note", "slower")
     assert refused.exit_code == 4
-    told(venue, "instrument", "sol", "funding", "1h")
+    told(venue, "operator", "funding", "sol", "1h", "--note", "as before")
 
 
 def test_a_fault_is_set_listed_and_cleared(venue: VenueProcess) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
@@ -24,6 +26,8 @@ from wavetank.model.margin import MarginTier
 from wavetank.model.reason import Reason
 
 ANN = Author("k-ann", "stress")
+HOUR_NS = 3_600_000_000_000
+MINUTE_NS = 60_000_000_000
 TIGHT = [MarginTier(0, 5), MarginTier(150_000_000 * MICROS, 2)]
 
 
@@ -140,3 +144,41 @@ def test_a_top_up_is_a_deposit_with_an_author() -> None:
         assert refusal.value.reason is Reason.AMOUNT_OUT_OF_RANGE
     assert scene.keep() == []
     scene.assert_recoverable()
+
+
+@pytest.mark.spec("FUND-020")
+def test_a_funding_interval_is_set_by_an_event_with_its_author_and_listed_anew() -> None:
+    scene = Scene()
+    before = scene.state.instruments[BTC]
+    previous = scene.core.operator.set_funding_interval(BTC, 10 * MINUTE_NS, ANN)
+    told = scene.keep()
+    assert previous == HOUR_NS
+    assert told[0] == OperatorActed(BTC, 0, b"k-ann", b"stress", 0, OperatorAction.SET_FUNDING_INTERVAL)
+    assert [type(event) for event in told[1:]] == [InstrumentListed] + [MarginTierListed] * len(before.tiers)
+    after = scene.state.instruments[BTC]
+    # All else stays: tiers, limits, the shard.
+    assert after == replace(before, funding_interval_ns=10 * MINUTE_NS)
+    scene.assert_recoverable()
+    # The same again changes nothing, and a restart keeps it whatever the settings list.
+    scene.core.operator.set_funding_interval(BTC, 10 * MINUTE_NS, ANN)
+    assert scene.keep() == []
+    scene.restart()
+    assert scene.state.instruments[BTC].funding_interval_ns == 10 * MINUTE_NS
+
+
+@pytest.mark.spec("FUND-020")
+@pytest.mark.parametrize(
+    ("instrument_id", "interval_ns", "reason"),
+    [
+        (99, HOUR_NS, Reason.INSTRUMENT_UNKNOWN),
+        (BTC, 999_999_999, Reason.MALFORMED),
+        (BTC, 24 * HOUR_NS + 1, Reason.MALFORMED),
+        (BTC, -1, Reason.MALFORMED),
+    ],
+)
+def test_an_interval_that_cannot_be_is_refused(instrument_id: int, interval_ns: int, reason: Reason) -> None:
+    scene = Scene()
+    with pytest.raises(Refused) as refused:
+        scene.core.operator.set_funding_interval(instrument_id, interval_ns, ANN)
+    assert refused.value.reason == reason
+    assert scene.keep() == []

@@ -103,6 +103,19 @@ class OperatorServicer(operator_pb2_grpc.OperatorServiceServicer):
         cash_micros, seq = await self._service.request(top_up)
         return operator_pb2.TopUpFundResponse(cash_micros=cash_micros, seq=seq)
 
+    async def SetFundingInterval(  # noqa: N802 - the contract's name.
+        self, request: operator_pb2.SetFundingIntervalRequest, _context: Context
+    ) -> operator_pb2.SetFundingIntervalResponse:
+        """Set the time between two funding payments of an instrument."""
+        author = author_of(request.note)
+
+        def set_interval(core: Clearing, _now_ns: int) -> tuple[int, int]:
+            interval_ns = request.funding_interval_ns
+            return core.operator.set_funding_interval(request.instrument_id, interval_ns, author), core.last_seq
+
+        previous_ns, seq = await self._service.request(set_interval)
+        return operator_pb2.SetFundingIntervalResponse(previous_interval_ns=previous_ns, seq=seq)
+
 
 def _change_message(change: MarginChange, seq: int) -> operator_pb2.ChangeMarginResponse:
     return operator_pb2.ChangeMarginResponse(

@@ -21,7 +21,6 @@ from wavetank.clearing.core.offset_terms import changed_terms
 from wavetank.clearing.core.operator import Operator
 from wavetank.clearing.core.shares import Shares
 from wavetank.clearing.core.state import State
-from wavetank.clearing.core.terms import Terms
 from wavetank.clearing.core.vault import dispose
 from wavetank.clearing.core.venue_facts import WaterfallTerms
 from wavetank.clearing.core.waterfall.driver import Waterfall
@@ -70,7 +69,6 @@ class Clearing:
         self.bank = Bank(self.state, self._emit, self.lines, self.shares)
         self.operator = Operator(self.state, self._emit, self.bank, self._review_holders)
         self.escalations = Escalations(self.state, self._emit, self.operator, self._resume)
-        self.terms = Terms(self.state, self._emit)
         self._shard = 0
         """The shard whose facts are being counted."""
         self._fresh: set[int] = set()

@@ -1,6 +1,7 @@
 """The operator's controls: what a person may change while the venue runs, and what is written about it.
 
-It exists because a venue under stress is steered by hand: margins are raised, withdrawals paused, the fund topped up.
+It exists because a venue under stress is steered by hand: margins are raised, withdrawals paused, the fund topped up,
+funding quickened.
 Kept true: each control moves by an event that names its author, in the same entry as what it changed; what is refused
 changes nothing; a change of margins can be looked at before it is made.
 """
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_NOTE_BYTES = 64
 MAX_LEVERAGE = 1_000
+SHORTEST_INTERVAL_NS = 1_000_000_000
+LONGEST_INTERVAL_NS = 86_400 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +157,43 @@ class Operator:
         self._act(OperatorAction.TOP_UP_FUND, author, note, account_id=INSURANCE_FUND_ID, amount_micros=amount_micros)
         return self._bank.deposit(INSURANCE_FUND_ID, amount_micros).cash_micros
 
-    def _checked(self, instrument_id: int, tiers: Sequence[MarginTier]) -> tuple[Instrument, MarginTable]:
+    def set_funding_interval(self, instrument_id: int, interval_ns: int, author: Author) -> int:
+        """Set the time between two funding payments; that which it has changes nothing (FUND-020).
+
+        Args:
+            instrument_id: the instrument.
+            interval_ns: venue time, a second to a day.
+            author: who, and why.
+
+        Returns:
+            The interval before, in nanoseconds.
+
+        Raises:
+            Refused: INSTRUMENT_UNKNOWN, MALFORMED.
+
+        """
+        note = checked_note(author)
+        instrument = self._listed(instrument_id)
+        if not SHORTEST_INTERVAL_NS <= interval_ns <= LONGEST_INTERVAL_NS:
+            message = (
+                f"a funding interval of {interval_ns} ns; {SHORTEST_INTERVAL_NS} to {LONGEST_INTERVAL_NS} is allowed"
+            )
+            raise Refused(Reason.MALFORMED, interval_ns, LONGEST_INTERVAL_NS, message)
+        if interval_ns != instrument.funding_interval_ns:
+            self._act(OperatorAction.SET_FUNDING_INTERVAL, author, note, instrument_id=instrument_id)
+            for event in replace(instrument, funding_interval_ns=interval_ns).listing():
+                self._emit(event)
+        return instrument.funding_interval_ns
+
+    def _listed(self, instrument_id: int) -> Instrument:
         instrument = self._state.instruments.get(instrument_id)
         if instrument is None:
             message = f"instrument {instrument_id} is not listed"
             raise Refused(Reason.INSTRUMENT_UNKNOWN, instrument_id, 0, message)
+        return instrument
+
+    def _checked(self, instrument_id: int, tiers: Sequence[MarginTier]) -> tuple[Instrument, MarginTable]:
+        instrument = self._listed(instrument_id)
         highest = max((tier.max_leverage for tier in tiers), default=1)
         if highest > MAX_LEVERAGE:
             message = f"a leverage is at most {MAX_LEVERAGE}, not {highest}"

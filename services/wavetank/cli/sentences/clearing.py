@@ -30,7 +30,6 @@ from wavetank.model.events.clearing import (
     FillBooked,
     FillRole,
     FundingBooked,
-    FundingIntervalSet,
     FundingTickBooked,
     GroupCorrelated,
     HaircutsSet,
@@ -337,6 +336,7 @@ def _operator(say: Speaker, event: OperatorActed) -> str:
         OperatorAction.CHANGE_MARGIN: f"changed the margins of {say.symbol(event.instrument_id)}",
         OperatorAction.PAUSE_WITHDRAWALS: "paused withdrawals",
         OperatorAction.RESUME_WITHDRAWALS: "let withdrawals go on",
+        OperatorAction.SET_FUNDING_INTERVAL: f"set how often {say.symbol(event.instrument_id)} pays funding",
         OperatorAction.TOP_UP_FUND: f"gave the insurance fund {show_dollars(event.amount_micros)}",
     }[OperatorAction(event.action)]
     return f"key {event.author.decode(errors='replace')} {what}: {event.note.decode(errors='replace')}"
@@ -382,14 +382,6 @@ def _fee_step_set(_say: Speaker, event: FeeStepSet) -> str:
     return (
         f"fee tier {event.number}: above {show_dollars(event.above_micros)} takers pay "
         f"{show_rate(event.taker_fee_ppm)}, makers {show_rate(event.maker_fee_ppm)}"
-    )
-
-
-@TELLERS.of(FundingIntervalSet)
-def _interval_set(say: Speaker, event: FundingIntervalSet) -> str:
-    return (
-        f"funding of {say.symbol(event.instrument_id)} is paid every {show_duration(event.funding_interval_ns)}, no "
-        f"longer every {show_duration(event.previous_interval_ns)}; set by key {event.key_id.decode()}"
     )
 
 

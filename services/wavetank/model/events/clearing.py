@@ -648,6 +648,8 @@ class OperatorAction(IntEnum):
     RESUME_WITHDRAWALS = 3
     TOP_UP_FUND = 4
     """The deposit follows."""
+    SET_FUNDING_INTERVAL = 5
+    """The instrument's listing follows with its new interval (FUND-020)."""
 
 
 @record(250, "16s64sqB")
@@ -799,17 +801,3 @@ class FeeStepSet:
     number: int
     """Which tier, or which rebate, from 1."""
     is_rebate: int
-
-
-@record(264, "qq16s")
-@dataclass(frozen=True, slots=True)
-class FundingIntervalSet:
-    """Somebody set the time between two funding payments; the instrument's listing follows anew (FUND-020)."""
-
-    instrument_id: int
-    account_id: int
-    """Account of the key; 0 for none."""
-    previous_interval_ns: int
-    funding_interval_ns: int
-    key_id: bytes
-    """The author: public part of the key that asked."""

@@ -341,7 +341,7 @@ def test_an_offence_against_the_fees_is_named(name: str) -> None:
 
 @pytest.mark.spec("INV-040")
 def test_a_funding_interval_that_nobody_set_is_named() -> None:
-    findings = audit_batches(without(copies(_busy()), c.FundingIntervalSet))
+    findings = audit_batches(without(copies(_busy()), c.OperatorActed))
     assert Rule.INV_040.id in rules_of(findings)
 
 

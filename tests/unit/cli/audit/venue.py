@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wavetank.clearing.core.clearing import Clearing
+from wavetank.clearing.core.operator import Author
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.cli.audit.auditor import Auditor
 from wavetank.cli.audit.findings import Findings
@@ -165,7 +166,7 @@ class Venue:
 
     def set_funding_interval(self, interval_ns: int) -> None:
         """Set how often funding is paid."""
-        self.clearing.terms.set_funding_interval(1, interval_ns, account_id=0, key_id="ab12")
+        self.clearing.operator.set_funding_interval(1, interval_ns, Author("ab12", "faster"))
         self._commit_clearing()
 
     def withdraw(self, account_id: int, amount: int) -> None:

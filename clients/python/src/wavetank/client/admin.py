@@ -18,11 +18,11 @@ from wavetank.v1 import (
     account_pb2_grpc,
     api_key_pb2,
     api_key_pb2_grpc,
-    clearing_control_pb2,
-    clearing_control_pb2_grpc,
     instrument_pb2,
     matching_control_pb2,
     matching_control_pb2_grpc,
+    operator_pb2,
+    operator_pb2_grpc,
     oracle_control_pb2,
     oracle_control_pb2_grpc,
     oracle_pb2,
@@ -186,16 +186,17 @@ class Admin:
         stub = matching_control_pb2_grpc.MatchingControlServiceStub(shard)
         return InstrumentState((await self._connection.change(stub.SetInstrumentState, request)).previous_state)
 
-    async def set_funding_interval(self, symbol: str, interval_ns: int) -> int:
+    async def set_funding_interval(self, symbol: str, interval_ns: int, *, note: str) -> int:
         """Set the time between an instrument's funding payments, from now on, and return the one it had.
 
         Args:
             symbol: which instrument.
             interval_ns: venue time, a second to a day; one below an hour stands for an hour.
+            note: why, 1 to 64 bytes; it stands in the log beside the key.
         """
-        stub = clearing_control_pb2_grpc.ClearingControlServiceStub(self._channel_of_clearing)
-        request = clearing_control_pb2.SetFundingIntervalRequest(
-            instrument_id=self._connection.wire.named(symbol).instrument_id, funding_interval_ns=interval_ns
+        stub = operator_pb2_grpc.OperatorServiceStub(self._channel_of_clearing)
+        request = operator_pb2.SetFundingIntervalRequest(
+            instrument_id=self._connection.wire.named(symbol).instrument_id, funding_interval_ns=interval_ns, note=note
         )
         return (await self._connection.change(stub.SetFundingInterval, request)).previous_interval_ns
 

@@ -239,3 +239,59 @@ class TopUpFundResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TopUpFundResponse: _TypeAlias = TopUpFundResponse  # noqa: Y015
+
+@_typing.final
+class SetFundingIntervalRequest(_message.Message):
+    """Asks for a funding interval."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    FUNDING_INTERVAL_NS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    instrument_id: _builtins.int
+    """Instrument."""
+    funding_interval_ns: _builtins.int
+    """Venue time, a second to a day. One below an hour stands for an hour."""
+    note: _builtins.str
+    """Why, 1 to 64 bytes."""
+    def __init__(
+        self,
+        *,
+        instrument_id: _builtins.int = ...,
+        funding_interval_ns: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["funding_interval_ns", b"funding_interval_ns", "instrument_id", b"instrument_id", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetFundingIntervalRequest: _TypeAlias = SetFundingIntervalRequest  # noqa: Y015
+
+@_typing.final
+class SetFundingIntervalResponse(_message.Message):
+    """The interval is set; the one it had changes nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREVIOUS_INTERVAL_NS_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    previous_interval_ns: _builtins.int
+    """Interval before."""
+    seq: _builtins.int
+    """Position in clearing's log that covers it."""
+    def __init__(
+        self,
+        *,
+        previous_interval_ns: _builtins.int = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["previous_interval_ns", b"previous_interval_ns", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetFundingIntervalResponse: _TypeAlias = SetFundingIntervalResponse  # noqa: Y015

@@ -50,6 +50,11 @@ class OperatorServiceStub:
                 request_serializer=wavetank_dot_v1_dot_operator__pb2.TopUpFundRequest.SerializeToString,
                 response_deserializer=wavetank_dot_v1_dot_operator__pb2.TopUpFundResponse.FromString,
                 _registered_method=True)
+        self.SetFundingInterval = channel.unary_unary(
+                '/wavetank.v1.OperatorService/SetFundingInterval',
+                request_serializer=wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalResponse.FromString,
+                _registered_method=True)
 
 
 class OperatorServiceServicer:
@@ -77,6 +82,13 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetFundingInterval(self, request, context):
+        """Sets the time between two funding payments of an instrument, from now on (FUND-020).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperatorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.TopUpFund,
                     request_deserializer=wavetank_dot_v1_dot_operator__pb2.TopUpFundRequest.FromString,
                     response_serializer=wavetank_dot_v1_dot_operator__pb2.TopUpFundResponse.SerializeToString,
+            ),
+            'SetFundingInterval': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetFundingInterval,
+                    request_deserializer=wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class OperatorService:
             '/wavetank.v1.OperatorService/TopUpFund',
             wavetank_dot_v1_dot_operator__pb2.TopUpFundRequest.SerializeToString,
             wavetank_dot_v1_dot_operator__pb2.TopUpFundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetFundingInterval(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.OperatorService/SetFundingInterval',
+            wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalRequest.SerializeToString,
+            wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalResponse.FromString,
             options,
             channel_credentials,
             insecure,

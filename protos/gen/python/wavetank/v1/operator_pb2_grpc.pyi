@@ -39,6 +39,8 @@ class OperatorServiceStub:
     """Pays nobody out from now on, or again (LIQ-110)."""
     TopUpFund: _grpc.UnaryUnaryMultiCallable[_operator_pb2.TopUpFundRequest, _operator_pb2.TopUpFundResponse]
     """Gives the insurance fund play money."""
+    SetFundingInterval: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SetFundingIntervalRequest, _operator_pb2.SetFundingIntervalResponse]
+    """Sets the time between two funding payments of an instrument, from now on (FUND-020)."""
 
 @_typing.type_check_only
 class OperatorServiceAsyncStub(OperatorServiceStub):
@@ -51,6 +53,8 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """Pays nobody out from now on, or again (LIQ-110)."""
     TopUpFund: _aio.UnaryUnaryMultiCallable[_operator_pb2.TopUpFundRequest, _operator_pb2.TopUpFundResponse]  # type: ignore[assignment]
     """Gives the insurance fund play money."""
+    SetFundingInterval: _aio.UnaryUnaryMultiCallable[_operator_pb2.SetFundingIntervalRequest, _operator_pb2.SetFundingIntervalResponse]  # type: ignore[assignment]
+    """Sets the time between two funding payments of an instrument, from now on (FUND-020)."""
 
 class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
     """Served by clearing; needs scope `admin`."""
@@ -78,5 +82,13 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.TopUpFundResponse, _abc.Awaitable[_operator_pb2.TopUpFundResponse]]:
         """Gives the insurance fund play money."""
+
+    @_abc_1.abstractmethod
+    def SetFundingInterval(
+        self,
+        request: _operator_pb2.SetFundingIntervalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.SetFundingIntervalResponse, _abc.Awaitable[_operator_pb2.SetFundingIntervalResponse]]:
+        """Sets the time between two funding payments of an instrument, from now on (FUND-020)."""
 
 def add_OperatorServiceServicer_to_server(servicer: OperatorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

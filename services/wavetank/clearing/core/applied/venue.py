@@ -36,9 +36,9 @@ def _(state: State, event: BookSampled, _seq: int, _now_ns: int) -> None:
     state.books[event.instrument_id] = event
 
 
-@applies(events.AdlRanked, events.Deleveraged, events.FundingIntervalSet)
+@applies(events.AdlRanked, events.Deleveraged)
 def _(_state: State, _event: Event, _seq: int, _now_ns: int) -> None:
-    # Told for the record: the legs and the listing they speak of come by their own events.
+    # Told for the record: the legs they speak of come by their own events.
     return
 
 
