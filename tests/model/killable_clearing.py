@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from tests.model.trades import traded
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
 from wavetank.clearing.core.snapshot import dump
@@ -18,7 +19,7 @@ from wavetank.clearing.recovery import ORACLE_LOG, Recovery, matching_log
 from wavetank.model.events.matching import PositionTransferred, RequestAnswered, Traded
 from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.instrument import default_instruments
-from wavetank.model.orders import CommandKind, OrderFlag, Side
+from wavetank.model.orders import CommandKind, Side
 from wavetank.model.record import decode_all, encode_all
 from wavetank.runtime.log_entry import LogEntry, Position
 from wavetank.runtime.recovering import cursor_messages, with_cursors
@@ -148,23 +149,7 @@ class Shard:
     ) -> Traded:
         """Return a trade of signed lots for the taker."""
         self.trades += 1
-        return Traded(
-            instrument_id=instrument_id,
-            account_id=taker,
-            trade_id=self.trades,
-            maker_account_id=maker,
-            maker_order_id=2 * self.trades,
-            taker_order_id=2 * self.trades + 1,
-            price_ticks=price,
-            size_lots=abs(lots),
-            maker_fee_micros=0,
-            taker_fee_micros=0,
-            maker_remaining_lots=0,
-            taker_remaining_lots=0,
-            taker_side=int(Side.BUY if lots > 0 else Side.SELL),
-            taker_flags=int(OrderFlag.LIQUIDATION | OrderFlag.REDUCE_ONLY) if is_liquidation else 0,
-            auction=0,
-        )
+        return traded(self.trades, instrument_id, taker, maker, lots, price, liquidation=is_liquidation)
 
 
 @dataclass

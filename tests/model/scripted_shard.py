@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from tests.model.trades import traded
 from wavetank.clearing.core.account import Account
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
@@ -26,7 +27,7 @@ from wavetank.model.events.matching import (
 from wavetank.model.events.oracle import EVERYBODY, FundingTicked, PricePublished
 from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID, INSURANCE_FUND_ID
 from wavetank.model.instrument import Instrument, default_instruments
-from wavetank.model.orders import CommandKind, OrderFlag, Side
+from wavetank.model.orders import CommandKind, Side
 from wavetank.model.record import decode, encode
 
 if TYPE_CHECKING:
@@ -247,22 +248,16 @@ class Scene:
     ) -> Traded:
         """Return a trade of signed lots for the taker."""
         self.trades += 1
-        return Traded(
-            instrument_id=instrument_id,
-            account_id=taker,
-            trade_id=self.trades,
-            maker_account_id=maker,
-            maker_order_id=2 * self.trades,
-            taker_order_id=2 * self.trades + 1,
-            price_ticks=price_ticks,
-            size_lots=abs(lots),
-            maker_fee_micros=maker_fee,
-            taker_fee_micros=taker_fee,
-            maker_remaining_lots=0,
-            taker_remaining_lots=0,
-            taker_side=int(Side.BUY if lots > 0 else Side.SELL),
-            taker_flags=int(OrderFlag.LIQUIDATION | OrderFlag.REDUCE_ONLY) if liquidation else 0,
-            auction=0,
+        return traded(
+            self.trades,
+            instrument_id,
+            taker,
+            maker,
+            lots,
+            price_ticks,
+            taker_fee=taker_fee,
+            maker_fee=maker_fee,
+            liquidation=liquidation,
         )
 
     def trade(

@@ -202,7 +202,7 @@ def _trail_document(item: Happening, event: OperatorActed) -> dict[str, Any]:
         "author": event.author.decode(errors="replace"),
         "note": event.note.decode(errors="replace"),
         "instrument_id": event.instrument_id,
-        "amount_micros": event.amount_micros,
+        "figure": event.figure,
     }
 
 

@@ -196,6 +196,12 @@ def test_a_funding_interval_is_set_and_every_service_follows(venue: VenueProcess
     refused = run(venue, "operator", "funding", "sol", "25h", "--note", "slower")
     assert refused.exit_code == 4
     told(venue, "operator", "funding", "sol", "1h", "--note", "as before")
+    trail = told(venue, "operator", "trail")
+    assert [(one["action"], one["figure"], one["note"]) for one in trail[-2:]] == [
+        ("set_funding_interval", 600_000_000_000, "faster"),
+        ("set_funding_interval", 3_600_000_000_000, "as before"),
+    ]
+    assert "let SOL pay funding every 10m 00s: faster" in " ".join(run(venue, "operator", "trail").output.split())
 
 
 def test_a_fault_is_set_listed_and_cleared(venue: VenueProcess) -> None:

@@ -153,7 +153,7 @@ def test_a_funding_interval_is_set_by_an_event_with_its_author_and_listed_anew()
     previous = scene.core.operator.set_funding_interval(BTC, 10 * MINUTE_NS, ANN)
     told = scene.keep()
     assert previous == HOUR_NS
-    assert told[0] == OperatorActed(BTC, 0, b"k-ann", b"stress", 0, OperatorAction.SET_FUNDING_INTERVAL)
+    assert told[0] == OperatorActed(BTC, 0, b"k-ann", b"stress", 10 * MINUTE_NS, OperatorAction.SET_FUNDING_INTERVAL)
     assert [type(event) for event in told[1:]] == [InstrumentListed] + [MarginTierListed] * len(before.tiers)
     after = scene.state.instruments[BTC]
     # All else stays: tiers, limits, the shard.

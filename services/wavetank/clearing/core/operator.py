@@ -154,7 +154,7 @@ class Operator:
         """
         note = checked_note(author)
         self._bank.check_deposit(INSURANCE_FUND_ID, amount_micros)
-        self._act(OperatorAction.TOP_UP_FUND, author, note, account_id=INSURANCE_FUND_ID, amount_micros=amount_micros)
+        self._act(OperatorAction.TOP_UP_FUND, author, note, account_id=INSURANCE_FUND_ID, figure=amount_micros)
         return self._bank.deposit(INSURANCE_FUND_ID, amount_micros).cash_micros
 
     def set_funding_interval(self, instrument_id: int, interval_ns: int, author: Author) -> int:
@@ -180,7 +180,9 @@ class Operator:
             )
             raise Refused(Reason.MALFORMED, interval_ns, LONGEST_INTERVAL_NS, message)
         if interval_ns != instrument.funding_interval_ns:
-            self._act(OperatorAction.SET_FUNDING_INTERVAL, author, note, instrument_id=instrument_id)
+            self._act(
+                OperatorAction.SET_FUNDING_INTERVAL, author, note, instrument_id=instrument_id, figure=interval_ns
+            )
             for event in replace(instrument, funding_interval_ns=interval_ns).listing():
                 self._emit(event)
         return instrument.funding_interval_ns
@@ -211,7 +213,7 @@ class Operator:
         *,
         instrument_id: int = 0,
         account_id: int = 0,
-        amount_micros: int = 0,
+        figure: int = 0,
     ) -> None:
         self._emit(
             OperatorActed(
@@ -219,7 +221,7 @@ class Operator:
                 account_id=account_id,
                 author=author.key_id.encode(),
                 note=note,
-                amount_micros=amount_micros,
+                figure=figure,
                 action=int(action),
             )
         )

@@ -83,9 +83,7 @@ class Ledger:
         self._skew: dict[int, tuple[int, int]] = {}
         self._touched: set[int] = set()
         self._intervals: dict[int, int] = {}
-        """Time between funding payments, as listed last, by instrument."""
-        self._to_be_set: set[int] = set()
-        """Instruments whose interval an operator has just set; their next listing has it."""
+        """Time between funding payments, as set last, by instrument."""
         self._payments: dict[tuple[int, int], dict[int, events.FundingBooked]] = {}
         self._handlers: dict[type, Callable[..., None]] = {
             events.InstrumentListed: self._listed,
@@ -164,17 +162,16 @@ class Ledger:
 
     def _steered(self, event: events.OperatorActed) -> None:
         if event.action == events.OperatorAction.SET_FUNDING_INTERVAL:
-            self._to_be_set.add(event.instrument_id)
+            self._intervals[event.instrument_id] = event.figure
 
     def _listed(self, event: events.InstrumentListed) -> None:
-        if event.instrument_id in self.terms and event.instrument_id not in self._to_be_set:
+        if event.instrument_id in self.terms:
             interval = self._intervals[event.instrument_id]
             self._findings.expect(
                 Rule.INV_040,
                 event.funding_interval_ns == interval,
-                f"a funding interval of {interval} ns, as nobody set another, not {event.funding_interval_ns}",
+                f"a funding interval of {interval} ns, as it was set last, not {event.funding_interval_ns}",
             )
-        self._to_be_set.discard(event.instrument_id)
         self._intervals[event.instrument_id] = event.funding_interval_ns
         self.terms[event.instrument_id] = Terms(event)
 

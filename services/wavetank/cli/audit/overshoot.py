@@ -10,11 +10,10 @@ stand outside.
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from wavetank.cli.audit.cases import DELEVERAGE
 from wavetank.model.events import clearing as events
 from wavetank.model.events.clearing import StepCause
 from wavetank.model.record import Event
-
-DELEVERAGE = 6
 
 
 @dataclass(frozen=True, slots=True)

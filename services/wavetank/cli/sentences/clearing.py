@@ -336,8 +336,10 @@ def _operator(say: Speaker, event: OperatorActed) -> str:
         OperatorAction.CHANGE_MARGIN: f"changed the margins of {say.symbol(event.instrument_id)}",
         OperatorAction.PAUSE_WITHDRAWALS: "paused withdrawals",
         OperatorAction.RESUME_WITHDRAWALS: "let withdrawals go on",
-        OperatorAction.SET_FUNDING_INTERVAL: f"set how often {say.symbol(event.instrument_id)} pays funding",
-        OperatorAction.TOP_UP_FUND: f"gave the insurance fund {show_dollars(event.amount_micros)}",
+        OperatorAction.SET_FUNDING_INTERVAL: (
+            f"let {say.symbol(event.instrument_id)} pay funding every {show_duration(event.figure)}"
+        ),
+        OperatorAction.TOP_UP_FUND: f"gave the insurance fund {show_dollars(event.figure)}",
     }[OperatorAction(event.action)]
     return f"key {event.author.decode(errors='replace')} {what}: {event.note.decode(errors='replace')}"
 

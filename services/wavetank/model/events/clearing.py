@@ -664,7 +664,8 @@ class OperatorActed:
     """Public part of the key it was done with."""
     note: bytes
     """Why, in the person's words."""
-    amount_micros: int
+    figure: int
+    """The deposit in micro-dollars, the new funding interval in nanoseconds, or 0, by action."""
     action: int
 
 

@@ -345,6 +345,12 @@ def test_a_funding_interval_that_nobody_set_is_named() -> None:
     assert Rule.INV_040.id in rules_of(findings)
 
 
+@pytest.mark.spec("INV-040")
+def test_a_funding_interval_other_than_was_set_is_named() -> None:
+    findings = audit_batches(changed(copies(_busy()), c.OperatorActed, figure=60 * 10**9))
+    assert Rule.INV_040.id in rules_of(findings)
+
+
 @pytest.mark.spec("INV-010", "INV-020", "INV-030", "INV-040", "INV-050", "INV-090")
 @pytest.mark.parametrize("name", CALM)
 def test_an_offence_of_a_calm_day_is_named(name: str) -> None:
