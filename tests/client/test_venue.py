@@ -24,6 +24,7 @@ from wavetank.client import (
     Fill,
     FillBooked,
     InstrumentUnknown,
+    IsolatedElsewhere,
     MarginMode,
     MarginModeRefused,
     NoCreditLine,
@@ -45,9 +46,11 @@ from wavetank.client import (
     Side,
     SizeOutOfRange,
     Strategy,
+    SubAccountRefused,
     Subscription,
     TimeInForce,
     Trade,
+    TransferRefused,
     Venue,
     WithdrawalExceedsFreeMargin,
     connect,
@@ -247,6 +250,53 @@ async def test_money_in_and_out(trader: Opener) -> None:
         assert isinstance(deposited, Deposited)
         assert deposited.amount == Decimal("0.000001")
         assert await venue.account.withdraw("100000.000001") == 0
+
+
+async def test_a_sub_account_trades_with_the_key_of_its_parent(trader: Opener) -> None:
+    venue, other = await trader(), await trader()
+    own = await venue.account.get()
+    child = await venue.account.open_sub_account(f"{own.name}-sol", isolated="SOL")
+    assert (child.parent_id, child.margin_mode) == (own.account_id, MarginMode.ISOLATED)
+    assert child.cash == 0
+    assert [state.account_id for state in await venue.account.sub_accounts()] == [child.account_id]
+    assert await venue.account.transfer(child.account_id, 40_000) == 60_000
+    sub_account = venue.account.of(child.account_id)
+    assert (await sub_account.get()).cash == 40_000
+    async with venue.session(account_id=child.account_id) as session, other.session() as seller:
+
+        async def is_isolated() -> bool:
+            try:
+                await session.place("BTC", Side.BUY, "0.001", "63000")
+            except NoCreditLine:
+                return False
+            except IsolatedElsewhere:
+                return True
+            return False
+
+        await eventually_async(is_isolated)
+        await has_credit(seller)
+        await seller.place("SOL", Side.SELL, 2, "150.2")
+        await session.place("SOL", Side.BUY, 2, "150.2")
+
+        async def is_long() -> bool:
+            return [position.size for position in await sub_account.positions()] == [2]
+
+        await eventually_async(is_long)
+        assert await venue.account.positions() == ()
+        # A tenth of the notional stays with the position.
+        with pytest.raises(WithdrawalExceedsFreeMargin):
+            await sub_account.transfer(own.account_id, 39_990)
+        assert await sub_account.transfer(own.account_id, 30_000) < 10_000
+        # Closed again, so that nothing is left in the book.
+        await seller.place("SOL", Side.BUY, 2, "150.1")
+        await session.place("SOL", Side.SELL, 2, "150.1")
+    # It is nobody else's, and owns nothing itself.
+    with pytest.raises(PermissionDenied):
+        await other.account.of(child.account_id).get()
+    with pytest.raises(TransferRefused):
+        await venue.account.transfer((await other.account.get()).account_id, 1)
+    with pytest.raises(SubAccountRefused):
+        await sub_account.open_sub_account("grandchild")
 
 
 async def test_margin_modes(trader: Opener) -> None:

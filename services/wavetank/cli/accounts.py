@@ -1,4 +1,4 @@
-"""`wavetank accounts`: open accounts, choose how their legs are margined, and see how they stand.
+"""`wavetank accounts`: open accounts, move money between them, choose how they are margined, and see how they stand.
 
 It exists for the minute before a bot connects: an account with play money, and a key for it.
 """
@@ -31,10 +31,12 @@ class Mode(StrEnum):
 
 @app.callback()
 def accounts() -> None:
-    """Open and list accounts, and choose how their legs are margined.
+    """Open and list accounts, move money between them, and choose how their legs are margined.
 
     Examples:
       wavetank accounts open maker --deposit 100k
+      wavetank accounts open maker-btc --parent 1000 --isolated BTC
+      wavetank accounts transfer 1000 1001 5k
       wavetank accounts list
       wavetank accounts margin-mode 1 scenario
     """
@@ -53,12 +55,17 @@ def list_accounts(directory: Directory = DIRECTORY, as_json: AsJson = False) -> 
         print_json([account_document(account) for account in found])
         return
     table = Table()
-    for heading in ("account", "name", "kind", "mode", "cash", "equity", "maintenance", "withdrawable", "health"):
+    headings = ("account", "of", "name", "kind", "mode", "cash", "equity", "maintenance", "withdrawable", "health")
+    for heading in headings:
         table.add_column(heading, justify="left" if heading in {"name", "kind", "mode", "health"} else "right")
     for account in found:
         told = account_document(account)
         table.add_row(
-            *(str(told[key]) for key in ("account_id", "name", "kind", "margin_mode")), *_money(account), told["health"]
+            str(account.account_id),
+            str(account.parent_account_id or ""),
+            *(str(told[key]) for key in ("name", "kind", "margin_mode")),
+            *_money(account),
+            told["health"],
         )
     results().print(table)
 
@@ -69,22 +76,74 @@ def open_account(
     deposit: Annotated[
         int, typer.Option(parser=dollars, metavar="DOLLARS", help="Play money: 10000, 10k.", show_default="0")
     ] = 0,
+    parent: Annotated[
+        int, typer.Option(metavar="ACCOUNT", help="Make it a sub-account: its own risk, the same key.", show_default="")
+    ] = 0,
+    isolated: Annotated[
+        str, typer.Option(metavar="SYMBOL", help="The only instrument it may ever trade (MRGN-030).", show_default="")
+    ] = "",
     directory: Directory = DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
-    """Open an account.
+    """Open an account, or a sub-account of one.
+
+    A position that must not be paid for by all others stands in a sub-account of its own, isolated to its instrument;
+    what it can lose is what was transferred there.
 
     Examples:
       wavetank accounts open maker --deposit 100k
+      wavetank accounts open maker-btc --parent 1000 --isolated BTC
     """
     with VenueConnection(RunDirectory(directory).running()) as connection:
-        request = account_pb2.OpenAccountRequest(name=name, deposit_micros=deposit)
+        request = account_pb2.OpenAccountRequest(
+            name=name,
+            deposit_micros=deposit,
+            parent_account_id=parent,
+            isolated_instrument_id=connection.instrument(isolated).instrument_id if isolated else 0,
+        )
         account = connection.call(connection.accounts.OpenAccount, request).account
     if as_json:
         print_json(account_document(account))
         return
     results().print(f"[green]opened[/] account {account.account_id} {name!r} with {show_dollars(account.cash_micros)}")
+    if parent:
+        results().print(f"  keys of account {parent} trade for it; move money there with")
+        results().print(f"  [cyan]wavetank accounts transfer {parent} {account.account_id} DOLLARS[/]")
+        return
     results().print(f"  a key for it: [cyan]wavetank keys create --account {account.account_id} --scope trade[/]")
+
+
+@app.command("transfer")
+def transfer(
+    payer: Annotated[int, typer.Argument(metavar="FROM", help="Account that pays.")],
+    receiver: Annotated[int, typer.Argument(metavar="TO", help="Account that receives.")],
+    amount: Annotated[int, typer.Argument(parser=dollars, metavar="DOLLARS", help="How much: 10000, 10k.")],
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Move money from one account to another.
+
+    It leaves as a withdrawal does: what the payer's positions and orders need stays (MRGN-060).
+
+    Examples:
+      wavetank accounts transfer 1000 1001 5k
+    """
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        request = account_pb2.TransferRequest(account_id=payer, receiver_account_id=receiver, amount_micros=amount)
+        answer = connection.call(connection.accounts.Transfer, request)
+    if as_json:
+        print_json(
+            {
+                "cash_micros": answer.cash_micros,
+                "receiver_cash_micros": answer.receiver_cash_micros,
+                "seq": answer.seq,
+            }
+        )
+        return
+    results().print(
+        f"moved {show_dollars(amount)}: account {payer} has {show_dollars(answer.cash_micros)} in cash, account"
+        f" {receiver} {show_dollars(answer.receiver_cash_micros)}"
+    )
 
 
 @app.command("margin-mode")
@@ -141,6 +200,8 @@ def account_document(account: account_pb2.Account) -> dict[str, Any]:
         "name": account.name,
         "kind": account_pb2.AccountKind.Name(account.kind).removeprefix("ACCOUNT_KIND_").lower(),
         "margin_mode": _mode_of(account),
+        "parent_account_id": account.parent_account_id,
+        "isolated_instrument_id": account.isolated_instrument_id,
         "cash_micros": account.cash_micros,
         "equity_micros": account.equity_micros,
         "initial_margin_micros": account.initial_margin_micros,

@@ -42,6 +42,7 @@ def credit_line(update: credit_pb2.CreditUpdate) -> CreditLine:
             update.maker_fee_ppm if update.HasField("maker_fee_ppm") else NO_OWN_RATE_PPM,
         ),
         charge=charge,
+        only_instrument_id=update.only_instrument_id,
     )
 
 

@@ -1,12 +1,13 @@
 """Who is calling, and whether they may.
 
 Every service asks the same two questions of a call; they stand here once, so that the same key is allowed the same
-things at every door. Kept true: a key acts for its own account unless it has scope `admin`; nobody acts as the
-venue's own accounts.
+things at every door. Kept true: a key acts for its own account and that one's sub-accounts unless it has scope `admin`;
+nobody acts as the venue's own accounts.
 """
 
+from collections.abc import Collection
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntFlag
 
 from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID
@@ -36,6 +37,8 @@ class Principal:
     scopes: Scope
     key_id: str
     """Public part of the key; safe to log."""
+    sub_accounts: Collection[int] = field(default=(), compare=False)
+    """Sub-accounts of the account, as many as are known at any time."""
 
 
 current_principal: ContextVar[Principal | None] = ContextVar("current_principal", default=None)
@@ -88,10 +91,11 @@ def require(who: Principal, scope: Scope, account_id: int | None = None) -> int:
     wanted = account_id or who.account_id
     if wanted == 0:
         raise VenueError(Reason.MALFORMED, f"key {who.key_id} has no account of its own; name an account_id")
-    if wanted != who.account_id and not everything:
+    if wanted != who.account_id and wanted not in who.sub_accounts and not everything:
         raise VenueError(
             Reason.SCOPE_MISSING,
-            f"key {who.key_id} belongs to account {who.account_id}; account {wanted} needs scope admin",
+            f"key {who.key_id} belongs to account {who.account_id}; account {wanted} is none of its sub-accounts and"
+            " needs scope admin",
             was=wanted,
             allowed=who.account_id,
         )

@@ -60,6 +60,8 @@ class Registry:
         self.instruments: dict[int, Instrument] = {}
         self.accounts: dict[int, str] = {}
         self._listings: dict[int, tuple[InstrumentListed, list[MarginTierListed]]] = {}
+        self._families: dict[int, set[int]] = {}
+        """Sub-accounts by account; each principal looks into the set itself, so that it knows those opened later."""
         self._keys: dict[str, _Key] = {}
         self._internal_sha256 = hashlib.sha256(internal_key.encode()).digest()
         self._patience = patience
@@ -116,17 +118,23 @@ class Registry:
                 self._add_tier(event)
             case AccountOpened():
                 self.accounts[event.account_id] = event.name.decode(errors="replace")
+                if event.parent_account_id:
+                    self._family(event.parent_account_id).add(event.account_id)
             case ApiKeyCreated():
                 key_id = event.key_id.decode()
                 scopes = Scope(event.scopes) & _CLIENT_SCOPES
                 # A digest may end with zero bytes, which a record does not keep.
                 digest = event.secret_sha256.ljust(_DIGEST_BYTES, b"\0")
-                self._keys[key_id] = _Key(Principal(event.account_id, scopes, key_id), digest)
+                owned = self._family(event.account_id) if event.account_id else ()
+                self._keys[key_id] = _Key(Principal(event.account_id, scopes, key_id, owned), digest)
                 self._keys_changed.set()
             case ApiKeyRevoked():
                 self._keys.pop(event.key_id.decode(), None)
             case _:
                 pass
+
+    def _family(self, account_id: int) -> set[int]:
+        return self._families.setdefault(account_id, set())
 
     def authenticate(self, key: str) -> Principal:
         """Return whose key this is.

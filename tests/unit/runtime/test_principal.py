@@ -8,6 +8,7 @@ from wavetank.runtime.principal import Principal, Scope, principal, require
 
 READER = Principal(1_001, Scope.READ, "reader")
 TRADER = Principal(1_001, Scope.READ | Scope.TRADE, "trader")
+PARENT = Principal(1_001, Scope.READ | Scope.TRADE, "parent", {1_002})
 ADMIN = Principal(0, Scope.ADMIN, "admin")
 SERVICE = Principal(0, Scope.INTERNAL, "internal")
 
@@ -19,6 +20,8 @@ SERVICE = Principal(0, Scope.INTERNAL, "internal")
         (READER, Scope.READ, 1_001, 1_001),
         (READER, Scope.READ, None, 0),
         (TRADER, Scope.TRADE, 0, 1_001),
+        (PARENT, Scope.TRADE, 1_002, 1_002),
+        (PARENT, Scope.READ, 0, 1_001),
         (ADMIN, Scope.ADMIN, None, 0),
         (ADMIN, Scope.READ, 1_002, 1_002),
         (ADMIN, Scope.TRADE, 1_002, 1_002),
@@ -40,6 +43,8 @@ def test_granted(who: Principal, scope: Scope, account_id: int | None, granted: 
         (READER, Scope.READ, 2, Reason.SCOPE_MISSING),
         (TRADER, Scope.ADMIN, None, Reason.SCOPE_MISSING),
         (TRADER, Scope.TRADE, 1_002, Reason.SCOPE_MISSING),
+        (PARENT, Scope.TRADE, 1_003, Reason.SCOPE_MISSING),
+        (PARENT, Scope.ADMIN, None, Reason.SCOPE_MISSING),
         (ADMIN, Scope.INTERNAL, None, Reason.SCOPE_MISSING),
         (ADMIN, Scope.READ, 0, Reason.MALFORMED),
         (ADMIN, Scope.TRADE, 4, Reason.ACCOUNT_RESERVED),

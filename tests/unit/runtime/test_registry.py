@@ -11,7 +11,7 @@ from wavetank.model.reason import Reason
 from wavetank.model.record import Event, encode_all
 from wavetank.runtime.errors import InvariantBroken, VenueError
 from wavetank.runtime.log_entry import LogEntry, decode_entry, encode_entry
-from wavetank.runtime.principal import Principal, Scope
+from wavetank.runtime.principal import Principal, Scope, require
 from wavetank.runtime.registry import Registry
 
 INTERNAL = "the internal key of this test"
@@ -122,6 +122,17 @@ async def test_instruments_are_listed_whole(registry: Registry) -> None:
     assert registry.accounts == {1_001: "maker"}
     with pytest.raises(VenueError, match="instrument 9 does not exist; listed are 1 BTC, 2 ETH, 3 SOL"):
         registry.instrument(9)
+
+
+async def test_a_key_acts_for_sub_accounts_opened_after_it(registry: Registry) -> None:
+    registry.apply(entry(AccountOpened(0, 1_001, b"maker", 1), created()))
+    registry.mark_ready()
+    who = registry.authenticate(f"bot.{SECRET}")
+    registry.apply(entry(AccountOpened(0, 1_002, b"child", 1, 1_001), AccountOpened(0, 1_003, b"other", 1)))
+    # An open stream knows of it too.
+    assert require(who, Scope.TRADE, 1_002) == 1_002
+    with pytest.raises(VenueError):
+        require(who, Scope.TRADE, 1_003)
 
 
 async def test_other_events_change_nothing(registry: Registry) -> None:

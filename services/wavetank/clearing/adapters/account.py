@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 from redis.exceptions import RedisError
@@ -18,7 +18,7 @@ from wavetank.runtime.principal import Scope, principal, require
 from wavetank.v1 import account_pb2, account_pb2_grpc
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from wavetank.clearing.adapters.account_events import AccountEvents
     from wavetank.clearing.adapters.fill_history import FillHistory
@@ -49,20 +49,22 @@ def page_size(asked: int) -> int:
     return asked or DEFAULT_PAGE
 
 
-_ENDS = {kind_of(events.Withdrawn), kind_of(events.WithdrawalRefused)}
+_Paid: TypeAlias = events.Withdrawn | events.CashTransferred
+_End: TypeAlias = _Paid | events.WithdrawalRefused
+
+_ENDS = {kind_of(cls) for cls in (events.Withdrawn, events.CashTransferred, events.WithdrawalRefused)}
 
 
 class Withdrawals:
-    """Waits for the end of held withdrawals; a sink of committed entries."""
+    """Waits for the end of held withdrawals and transfers; a sink of committed entries."""
 
     def __init__(self) -> None:
         """Wait for nobody yet."""
-        self._waiting: dict[int, asyncio.Future[events.Withdrawn | events.WithdrawalRefused]] = {}
+        self._waiting: dict[int, asyncio.Future[_End]] = {}
 
-    def expect(self, account_id: int) -> asyncio.Future[events.Withdrawn | events.WithdrawalRefused]:
-        """Return a future that ends with the account's withdrawal."""
-        future: asyncio.Future[events.Withdrawn | events.WithdrawalRefused]
-        future = asyncio.get_running_loop().create_future()
+    def expect(self, account_id: int) -> asyncio.Future[_End]:
+        """Return a future that ends with what the account has on hold."""
+        future: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
         self._waiting[account_id] = future
         return future
 
@@ -73,7 +75,9 @@ class Withdrawals:
         for index, kind in enumerate(kinds(records)):
             if kind in _ENDS:
                 event = decode(records, index * RECORD_BYTES)
-                assert isinstance(event, events.Withdrawn | events.WithdrawalRefused)
+                if isinstance(event, events.CashTransferred) and event.cause != events.CashCause.OWNER_TRANSFER:
+                    continue
+                assert isinstance(event, _End)
                 future = self._waiting.pop(event.account_id, None)
                 if future is not None and not future.done():
                     future.set_result(event)
@@ -94,11 +98,19 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
     async def OpenAccount(  # noqa: N802 - the contract's name.
         self, request: account_pb2.OpenAccountRequest, context: Context
     ) -> account_pb2.OpenAccountResponse:
-        """Open an account (admin)."""
-        require(principal(context), Scope.ADMIN)
+        """Open an account (admin), or a sub-account of one's own."""
+        if request.parent_account_id:
+            require(principal(context), Scope.TRADE, request.parent_account_id)
+        else:
+            require(principal(context), Scope.ADMIN)
 
         def call(core: Clearing, _now_ns: int) -> account_pb2.Account:
-            account = core.bank.open_account(request.name, request.deposit_micros)
+            account = core.bank.open_account(
+                request.name,
+                request.deposit_micros,
+                parent_id=request.parent_account_id,
+                isolated_instrument_id=request.isolated_instrument_id,
+            )
             return account_message(core.state, account)
 
         return account_pb2.OpenAccountResponse(account=await self._service.request(call))
@@ -106,13 +118,22 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
     async def ListAccounts(  # noqa: N802 - the contract's name.
         self, request: account_pb2.ListAccountsRequest, context: Context
     ) -> account_pb2.ListAccountsResponse:
-        """List accounts by id (admin)."""
-        require(principal(context), Scope.ADMIN)
+        """List accounts by id: all of them (admin), or one's own and its sub-accounts."""
+        owner_id = request.owner_account_id
+        if owner_id:
+            require(principal(context), Scope.READ, owner_id)
+        else:
+            require(principal(context), Scope.ADMIN)
         count = page_size(request.page_size)
 
         def call(core: Clearing) -> account_pb2.ListAccountsResponse:
             state = core.state
-            ids = [key for key in sorted(state.accounts) if key > request.after_account_id][:count]
+            listed = (
+                [core.bank.account(owner_id).account_id, *state.sub_accounts_of(owner_id)]
+                if owner_id
+                else sorted(state.accounts)
+            )
+            ids = [key for key in listed if key > request.after_account_id][:count]
             return account_pb2.ListAccountsResponse(
                 accounts=[account_message(state, state.accounts[key]) for key in ids], seq=core.last_seq
             )
@@ -197,25 +218,56 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         """Take play money out: held, acknowledged by the shard, then paid (PROTOCOL R8)."""
         account_id = require(principal(context), Scope.TRADE, request.account_id)
 
-        def call(core: Clearing, now_ns: int) -> asyncio.Future[events.Withdrawn | events.WithdrawalRefused]:
+        def call(core: Clearing, now_ns: int) -> asyncio.Future[_End]:
             core.bank.withdraw(account_id, request.amount_micros, now_ns)
             return self._withdrawals.expect(account_id)
 
+        paid = await self._paid(call)
+        assert isinstance(paid, events.Withdrawn)
+        seq = await self._service.ask(lambda core: core.last_seq)
+        return account_pb2.WithdrawResponse(cash_micros=paid.cash_after_micros, seq=seq)
+
+    async def Transfer(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.TransferRequest, context: Context
+    ) -> account_pb2.TransferResponse:
+        """Move money to another account of the same owner; an admin may move it between any clients (MRGN-060)."""
+        who = principal(context)
+        account_id = require(who, Scope.TRADE, request.account_id)
+        is_admin = bool(who.scopes & (Scope.ADMIN | Scope.INTERNAL))
+
+        def call(core: Clearing, _now_ns: int) -> asyncio.Future[_End]:
+            core.bank.transfer(account_id, request.receiver_account_id, request.amount_micros, between_owners=is_admin)
+            return self._withdrawals.expect(account_id)
+
+        paid = await self._paid(call)
+        assert isinstance(paid, events.CashTransferred)
+        seq = await self._service.ask(lambda core: core.last_seq)
+        return account_pb2.TransferResponse(
+            cash_micros=paid.payer_cash_after_micros, receiver_cash_micros=paid.receiver_cash_after_micros, seq=seq
+        )
+
+    async def _paid(self, call: Callable[[Clearing, int], asyncio.Future[_End]]) -> _Paid:
+        """Let money be held, and return how it left.
+
+        Raises:
+            VenueError: it was refused, at once or after the shard's acknowledgement; or WITHDRAWAL_PENDING, and it may
+                still leave.
+
+        """
         waiting = await self._service.request(call)
         try:
-            ended = await asyncio.wait_for(asyncio.shield(waiting), WITHDRAWAL_SECONDS)
+            ended: _End = await asyncio.wait_for(asyncio.shield(waiting), WITHDRAWAL_SECONDS)
         except TimeoutError as error:
-            message = "the withdrawal is held and the shard has not acknowledged it yet; its end comes as an event"
+            message = "the amount is held and the shard has not acknowledged it yet; its end comes as an event"
             raise VenueError(Reason.WITHDRAWAL_PENDING, message) from error
         if isinstance(ended, events.WithdrawalRefused):
             raise VenueError(
                 Reason(ended.reason),
-                f"at most {ended.allowed_micros} micro-dollars can be withdrawn now, not {ended.amount_micros}",
+                f"at most {ended.allowed_micros} micro-dollars can leave the account now, not {ended.amount_micros}",
                 was=ended.amount_micros,
                 allowed=ended.allowed_micros,
             )
-        seq = await self._service.ask(lambda core: core.last_seq)
-        return account_pb2.WithdrawResponse(cash_micros=ended.cash_after_micros, seq=seq)
+        return ended
 
     async def SetMarginMode(  # noqa: N802 - the contract's name.
         self, request: account_pb2.SetMarginModeRequest, context: Context

@@ -52,6 +52,7 @@ def line_message(line: Line) -> credit_pb2.CreditUpdate:
         taker_fee_ppm=own_rate(line.fee_rates.taker_fee_ppm),
         maker_fee_ppm=own_rate(line.fee_rates.maker_fee_ppm),
         charge=credit_pb2.LineCharge.ValueType(line.charge),
+        only_instrument_id=line.only_instrument_id,
     )
 
 

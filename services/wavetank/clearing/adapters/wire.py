@@ -57,6 +57,8 @@ def account_message(state: State, account: Account) -> account_pb2.Account:
         held_micros=account.hold.amount_micros if account.hold is not None else 0,
         fees=_fees_message(state, account.account_id),
         margin_mode=account_pb2.MarginMode.ValueType(account.margin_mode),
+        parent_account_id=account.parent_id,
+        isolated_instrument_id=account.isolated_instrument_id,
     )
 
 

@@ -21,11 +21,13 @@ class Position:
 
 @dataclass(slots=True)
 class Hold:
-    """A withdrawal that waits for acknowledgements; the shards' parts of it are held in the shares (PROTOCOL R8)."""
+    """A withdrawal or a transfer that waits for acknowledgements; the shares hold the shards' parts (PROTOCOL R8)."""
 
     amount_micros: int
     line_epoch: int
     line_number: int
+    receiver_account_id: int = 0
+    """Account that is to have it; 0 when it leaves the venue."""
 
 
 @dataclass(slots=True)
@@ -133,11 +135,13 @@ class Account:
         "account_id",
         "cooldown_until_ns",
         "hold",
+        "isolated_instrument_id",
         "kind",
         "line_status",
         "liquidation",
         "margin_mode",
         "name",
+        "parent_id",
         "row",
         "shares",
     )
@@ -155,8 +159,17 @@ class Account:
         self.hold: Hold | None = None
         self.liquidation: Liquidation | None = None
         self.margin_mode = MarginMode.GROSS
+        self.parent_id = 0
+        """Account whose sub-account it is, or 0."""
+        self.isolated_instrument_id = 0
+        """The only instrument that it trades; 0 when it may trade all."""
         self.cooldown_until_ns: dict[int, int] = {}
         """By instrument, until when liquidation orders are for the whole position; a recovery does not end it."""
+
+    @property
+    def owner_id(self) -> int:
+        """The account at the head of its family: its parent, or itself."""
+        return self.parent_id or self.account_id
 
     @property
     def cash_micros(self) -> int:

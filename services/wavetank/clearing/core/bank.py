@@ -1,4 +1,4 @@
-"""The counter: accounts, deposits, withdrawals, API keys. A refusal raises and changes nothing."""
+"""The counter: accounts, deposits, withdrawals, transfers, API keys. A refusal raises and changes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wavetank.model.reason import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wavetank.clearing.core.account import Account
+    from wavetank.clearing.core.account import Account, Hold
     from wavetank.clearing.core.shares import Shares
     from wavetank.clearing.core.state import State
     from wavetank.model.events.matching import CreditApplied
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_AMOUNT_MICROS = 10**15
 MAX_NAME_BYTES = 32
+MAX_SUB_ACCOUNTS = 100
+"""Sub-accounts of one account."""
 
 _VENUE_KINDS = {
     "fees": AccountKind.FEES,
@@ -82,11 +84,22 @@ class Bank:
             raise Refused(Reason.ACCOUNT_UNKNOWN, account_id, 0, message)
         return account
 
-    def open_account(self, name: str, deposit_micros: int) -> Account:
+    def open_account(
+        self, name: str, deposit_micros: int, *, parent_id: int = 0, isolated_instrument_id: int = 0
+    ) -> Account:
         """Open a client's account.
 
+        Args:
+            name: unique.
+            deposit_micros: play money to begin with, or 0.
+            parent_id: account whose sub-account it is to be, or 0. Its money and its risk are its own; what it shares
+                is the owner.
+            isolated_instrument_id: the only instrument that it may ever trade, or 0. A position next to cross ones with
+                a collateral of its own stands in such a sub-account (MRGN-030).
+
         Raises:
-            Refused: MALFORMED, NAME_TAKEN, AMOUNT_OUT_OF_RANGE.
+            Refused: MALFORMED, NAME_TAKEN, AMOUNT_OUT_OF_RANGE, ACCOUNT_UNKNOWN, ACCOUNT_RESERVED,
+                INSTRUMENT_UNKNOWN, SUB_ACCOUNT_REFUSED.
 
         """
         encoded = name.encode()
@@ -98,6 +111,11 @@ class Bank:
             raise Refused(Reason.NAME_TAKEN, 0, 0, message)
         if deposit_micros:
             self._check_amount(deposit_micros)
+        if parent_id:
+            self._check_parent(parent_id)
+        if isolated_instrument_id and isolated_instrument_id not in self._state.instruments:
+            message = f"instrument {isolated_instrument_id} is not listed"
+            raise Refused(Reason.INSTRUMENT_UNKNOWN, isolated_instrument_id, 0, message)
         account_id = self._state.next_account_id
         self._emit(
             events.AccountOpened(
@@ -105,11 +123,42 @@ class Bank:
                 account_id=account_id,
                 name=encoded,
                 account_kind=int(AccountKind.CLIENT),
+                parent_account_id=parent_id,
             )
         )
+        if isolated_instrument_id:
+            # Before the account's first line, so that no order of it can ever rest elsewhere.
+            self._emit(
+                events.MarginModeChanged(
+                    instrument_id=isolated_instrument_id, account_id=account_id, mode=int(MarginMode.ISOLATED)
+                )
+            )
         if deposit_micros:
             self.deposit(account_id, deposit_micros)
         return self._state.accounts[account_id]
+
+    def _check_parent(self, parent_id: int) -> None:
+        parent = self.client(parent_id)
+        if parent.parent_id:
+            message = f"account {parent_id} is a sub-account itself, of account {parent.parent_id}"
+            raise Refused(Reason.SUB_ACCOUNT_REFUSED, parent_id, parent.parent_id, message)
+        count = len(self._state.sub_accounts_of(parent_id))
+        if count >= MAX_SUB_ACCOUNTS:
+            message = f"account {parent_id} has {count} sub-accounts already, which is the most"
+            raise Refused(Reason.SUB_ACCOUNT_REFUSED, count + 1, MAX_SUB_ACCOUNTS, message)
+
+    def client(self, account_id: int) -> Account:
+        """Return a client's account.
+
+        Raises:
+            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED.
+
+        """
+        account = self.account(account_id)
+        if account_id < FIRST_CLIENT_ACCOUNT_ID:
+            message = f"account {account_id} belongs to the venue"
+            raise Refused(Reason.ACCOUNT_RESERVED, account_id, FIRST_CLIENT_ACCOUNT_ID, message)
+        return account
 
     @staticmethod
     def _check_amount(amount_micros: int) -> None:
@@ -160,20 +209,46 @@ class Bank:
                 WITHDRAWALS_GATED, ACCOUNT_FROZEN, WITHDRAWAL_EXCEEDS_FREE_MARGIN.
 
         """
-        account = self.account(account_id)
+        account = self.client(account_id)
         self._check_amount(amount_micros)
-        if account_id < FIRST_CLIENT_ACCOUNT_ID:
-            message = f"account {account_id} belongs to the venue"
-            raise Refused(Reason.ACCOUNT_RESERVED, account_id, FIRST_CLIENT_ACCOUNT_ID, message)
-        if account.hold is not None:
-            message = "another withdrawal of the account is waiting; try again when it has ended"
-            raise Refused(Reason.WITHDRAWAL_PENDING, 1, 0, message)
         if now_ns < self._state.gated_until_ns:
             message = "withdrawals are gated after a deficit; try again later"
             raise Refused(Reason.WITHDRAWALS_GATED, now_ns, self._state.gated_until_ns, message)
         if self._state.withdrawals_are_paused:
             message = "the operator has paused withdrawals; try again later"
             raise Refused(Reason.WITHDRAWALS_GATED, 1, 0, message)
+        self._hold_money(account, amount_micros)
+
+    def transfer(self, payer_id: int, receiver_id: int, amount_micros: int, *, between_owners: bool = False) -> None:
+        """Hold an amount for another account; it leaves as a withdrawal does, and arrives at once (MRGN-060).
+
+        The venue's gate is for what leaves it: money may change between accounts of one owner meanwhile.
+
+        Args:
+            payer_id: whose it is.
+            receiver_id: whose it is to be.
+            amount_micros: how much.
+            between_owners: whether the two may belong to different owners, which only an admin may ask for.
+
+        Raises:
+            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, AMOUNT_OUT_OF_RANGE, TRANSFER_REFUSED, WITHDRAWAL_PENDING,
+                ACCOUNT_FROZEN, WITHDRAWAL_EXCEEDS_FREE_MARGIN.
+
+        """
+        payer, receiver = self.client(payer_id), self.client(receiver_id)
+        if payer_id == receiver_id:
+            message = f"account {payer_id} cannot transfer to itself"
+            raise Refused(Reason.TRANSFER_REFUSED, receiver_id, 0, message)
+        if payer.owner_id != receiver.owner_id and not between_owners:
+            message = f"accounts {payer_id} and {receiver_id} have different owners; an admin can move it"
+            raise Refused(Reason.TRANSFER_REFUSED, receiver_id, payer.owner_id, message)
+        self.check_deposit(receiver_id, amount_micros)
+        self._hold_money(payer, amount_micros, receiver_id)
+
+    def _hold_money(self, account: Account, amount_micros: int, receiver_id: int = 0) -> None:
+        if account.hold is not None:
+            message = "another withdrawal or transfer of the account is waiting; try again when it has ended"
+            raise Refused(Reason.WITHDRAWAL_PENDING, 1, 0, message)
         if account.liquidation is not None:
             message = "the account is being liquidated"
             raise Refused(Reason.ACCOUNT_FROZEN, 1, 0, message)
@@ -188,10 +263,11 @@ class Bank:
         self._emit(
             events.WithdrawalHeld(
                 instrument_id=0,
-                account_id=account_id,
+                account_id=account.account_id,
                 amount_micros=amount_micros,
                 line_epoch=self._lines.epoch,
                 line_number=self._lines.next_number,
+                receiver_account_id=receiver_id,
             )
         )
         self._hold(account, parts)
@@ -257,7 +333,10 @@ class Bank:
         missing = hold.amount_micros - part
         others = self._parts(account, missing) if missing else []
         state = self._state
-        gated = now_ns < state.gated_until_ns or state.withdrawals_are_paused or account.liquidation is not None
+        leaves = withdrawal.receiver_account_id == 0
+        gated = account.liquidation is not None or (
+            leaves and (now_ns < state.gated_until_ns or state.withdrawals_are_paused)
+        )
         free = free_margin_micros(self._state, account)
         if others is None or gated or withdrawal.amount_micros > free:
             reason = Reason.WITHDRAWALS_GATED if gated else Reason.WITHDRAWAL_EXCEEDS_FREE_MARGIN
@@ -286,12 +365,28 @@ class Bank:
             )
             self._hold(account, others)
             return
+        self._pay(account, withdrawal)
+
+    def _pay(self, account: Account, withdrawal: Hold) -> None:
+        amount, left = withdrawal.amount_micros, account.cash_micros - withdrawal.amount_micros
+        if withdrawal.receiver_account_id == 0:
+            self._emit(
+                events.Withdrawn(
+                    instrument_id=0, account_id=account.account_id, amount_micros=amount, cash_after_micros=left
+                )
+            )
+            return
+        receiver = self._state.accounts[withdrawal.receiver_account_id]
         self._emit(
-            events.Withdrawn(
+            events.CashTransferred(
                 instrument_id=0,
                 account_id=account.account_id,
-                amount_micros=withdrawal.amount_micros,
-                cash_after_micros=account.cash_micros - withdrawal.amount_micros,
+                receiver_account_id=receiver.account_id,
+                amount_micros=amount,
+                liquidation_id=0,
+                payer_cash_after_micros=left,
+                receiver_cash_after_micros=receiver.cash_micros + amount,
+                cause=int(events.CashCause.OWNER_TRANSFER),
             )
         )
 
@@ -305,13 +400,14 @@ class Bank:
             Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, ACCOUNT_FROZEN, MARGIN_MODE_REFUSED.
 
         """
-        account = self.account(account_id)
-        if account_id < FIRST_CLIENT_ACCOUNT_ID:
-            message = f"account {account_id} belongs to the venue"
-            raise Refused(Reason.ACCOUNT_RESERVED, account_id, FIRST_CLIENT_ACCOUNT_ID, message)
-        if mode == MarginMode.ISOLATED:
-            message = "an account has one collateral: its legs cannot be isolated from each other"
-            raise Refused(Reason.MARGIN_MODE_REFUSED, int(mode), int(MarginMode.GROSS), message)
+        account = self.client(account_id)
+        if MarginMode.ISOLATED in {mode, account.margin_mode} and mode != account.margin_mode:
+            message = (
+                "an account is isolated from its opening on, or never: open a sub-account for the instrument"
+                if mode == MarginMode.ISOLATED
+                else f"the account trades instrument {account.isolated_instrument_id} alone, for good"
+            )
+            raise Refused(Reason.MARGIN_MODE_REFUSED, int(mode), int(account.margin_mode), message)
         if account.liquidation is not None:
             message = "the account is being liquidated"
             raise Refused(Reason.ACCOUNT_FROZEN, 1, 0, message)
@@ -331,10 +427,7 @@ class Bank:
 
         """
         if account_id:
-            self.account(account_id)
-            if account_id < FIRST_CLIENT_ACCOUNT_ID:
-                message = f"account {account_id} belongs to the venue"
-                raise Refused(Reason.ACCOUNT_RESERVED, account_id, FIRST_CLIENT_ACCOUNT_ID, message)
+            self.client(account_id)
         if key_id in self._state.api_keys:
             message = f"a key {key_id} exists"
             raise Refused(Reason.NAME_TAKEN, 0, 0, message)

@@ -97,6 +97,8 @@ class Clearing:
             self.lines.touch(event.receiver_account_id)
             # Who shared a loss may be short of margin for the legs that lose.
             self._to_review.add(event.account_id)
+            if event.cause == events.CashCause.OWNER_TRANSFER:
+                self._to_review.add(event.receiver_account_id)
         return self.last_seq
 
     def _at(self, now_ns: int) -> None:

@@ -59,6 +59,8 @@ class Line(NamedTuple):
     fee_rates: FeeRates = NO_OWN_RATES
     """The account's own (FEE-010)."""
     charge: LineCharge = LineCharge.GROSS
+    only_instrument_id: int = 0
+    """What an isolated account may trade; 0 for everything."""
 
 
 class Standing(NamedTuple):
@@ -285,6 +287,7 @@ class Lines:
             shard=shard,
             fee_rates=state.fees.rates_of(account.account_id),
             charge=_CHARGES[account.margin_mode],
+            only_instrument_id=account.isolated_instrument_id,
         )
 
 

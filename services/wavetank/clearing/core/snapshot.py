@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.model.record import Event
 
-SNAPSHOT_VERSION = 3
+SNAPSHOT_VERSION = 4
 
 
 class SnapshotUnreadable(Exception):
@@ -73,8 +73,10 @@ def _account_out(account: Account) -> list[Any]:
     rest: dict[str, Any] = {}
     if shares:
         rest["shares"] = shares
+    if account.parent_id:
+        rest["parent_id"] = account.parent_id
     if account.margin_mode is not MarginMode.GROSS:
-        rest["margin_mode"] = int(account.margin_mode)
+        rest["margin_mode"] = [int(account.margin_mode), account.isolated_instrument_id]
     if account.hold is not None:
         rest["hold"] = asdict(account.hold)
     if account.cooldown_until_ns:
@@ -145,21 +147,23 @@ def _escalation_in(fields: dict[str, Any]) -> Escalation:
 
 def _account_in(state: State, fields: list[Any]) -> None:
     account_id, name, kind, line_status, *rest = fields
-    account = state.open_row(account_id, name, AccountKind(kind))
+    kept = rest[0] if rest else {}
+    account = state.open_row(account_id, name, AccountKind(kind), kept.get("parent_id", 0))
     account.line_status = LineStatus(line_status)
-    if not rest:
+    if not kept:
         return
-    for shard, (received_ns, hold) in rest[0].get("shares", {}).items():
+    for shard, (received_ns, hold) in kept.get("shares", {}).items():
         share = account.shares[int(shard)]
         share.received_ns = received_ns
         share.hold = ShareHold(**hold) if hold else None
-    if "margin_mode" in rest[0]:
-        state.set_margin_mode(account, MarginMode(rest[0]["margin_mode"]))
-    if "hold" in rest[0]:
-        account.hold = Hold(**rest[0]["hold"])
-    account.cooldown_until_ns = _ints(rest[0].get("cooldown_until_ns", {}))
-    if "liquidation" in rest[0]:
-        state.liquidate(account, _liquidation_in(rest[0]["liquidation"]))
+    if "margin_mode" in kept:
+        mode, instrument_id = kept["margin_mode"]
+        state.set_margin_mode(account, MarginMode(mode), instrument_id)
+    if "hold" in kept:
+        account.hold = Hold(**kept["hold"])
+    account.cooldown_until_ns = _ints(kept.get("cooldown_until_ns", {}))
+    if "liquidation" in kept:
+        state.liquidate(account, _liquidation_in(kept["liquidation"]))
 
 
 def dump(state: State) -> bytes:

@@ -58,6 +58,8 @@ class State:
         """By id, ascending."""
         self.names: set[str] = set()
         """Of the accounts."""
+        self.families: dict[int, list[int]] = {}
+        """By account, its sub-accounts in the order of their opening."""
         self.liquidated: dict[int, Account] = {}
         """Those in liquidation, by id; in no order."""
         self.reserved: dict[int, int] = {}
@@ -111,6 +113,10 @@ class State:
         """Yield the accounts with a position in an instrument, by id."""
         for account_id in self.ledger.holders(instrument_id):
             yield self.accounts[account_id]
+
+    def sub_accounts_of(self, account_id: int) -> list[int]:
+        """Return the ids of an account's sub-accounts, ascending."""
+        return self.families.get(account_id, [])
 
     def legs(self, account: Account) -> list[tuple[Instrument, int, int]]:
         """Return an account's positions by instrument id: instrument, lots, cost."""
@@ -224,11 +230,14 @@ class State:
         """What the insurance fund has set aside for orders in flight."""
         return sum(self.reserved.values())
 
-    def open_row(self, account_id: int, name: str, kind: AccountKind) -> Account:
+    def open_row(self, account_id: int, name: str, kind: AccountKind, parent_id: int = 0) -> Account:
         """Add an account; its row is a new one, unless the ledger has it."""
         row = self.ledger.row_of_account(account_id)
         account = self.accounts[account_id] = Account(self.ledger, row, account_id, name, kind)
         self.names.add(name)
+        if parent_id:
+            account.parent_id = parent_id
+            self.families.setdefault(parent_id, []).append(account_id)
         return account
 
     def liquidate(self, account: Account, liquidation: Liquidation) -> None:
@@ -244,9 +253,10 @@ class State:
         self.liquidated[account.account_id] = account
         self.watch(account)
 
-    def set_margin_mode(self, account: Account, mode: MarginMode) -> None:
-        """Margin an account's legs by another mode from now on."""
+    def set_margin_mode(self, account: Account, mode: MarginMode, instrument_id: int = 0) -> None:
+        """Margin an account's legs by another mode from now on; an isolated one trades one instrument."""
         account.margin_mode = mode
+        account.isolated_instrument_id = instrument_id
         self.watch(account)
 
     def watch(self, account: Account) -> None:

@@ -40,6 +40,7 @@ class Rule(Enum):
     LIQ_090 = ("LIQ-090", "Escalations: nothing done while a person is asked; no clock too soon; every decision signed")
     LIQ_110 = ("LIQ-110", "Withdrawals: never while gated, never before the shard answered, never of a held account")
     MRGN_030 = ("MRGN-030", "Margin modes: correlations before what rests on them; no mode that could lower a line")
+    MRGN_060 = ("MRGN-060", "Transfers: between clients, as held before; never of an account in liquidation")
     LIQ_120 = (
         "LIQ-120",
         "Cascades: each liquidation linked to one that could lead to it; sums and multiplier recomputed",

@@ -12,9 +12,9 @@ from math import ceil
 
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.margins import Leg, Terms, Worth
-from wavetank.cli.audit.modes import GROSS, GROUP_OFFSET, SCENARIO, Offsets
+from wavetank.cli.audit.modes import GROSS, GROUP_OFFSET, ISOLATED, SCENARIO, Offsets
 from wavetank.model.events import clearing as events
-from wavetank.model.ids import FEE_ACCOUNT_ID, ROUNDING_ACCOUNT_ID
+from wavetank.model.ids import FEE_ACCOUNT_ID, FIRST_CLIENT_ACCOUNT_ID, ROUNDING_ACCOUNT_ID
 from wavetank.model.record import Event
 
 E12 = 10**12
@@ -50,6 +50,14 @@ class Account:
     """Σ of its fees (F)."""
     held: events.WithdrawalHeld | None = None
     mode: int = GROSS
+    parent_id: int = 0
+    only_instrument_id: int = 0
+    """What an isolated account trades."""
+
+    @property
+    def owner_id(self) -> int:
+        """The account at the head of its family."""
+        return self.parent_id or self.account_id
 
 
 @dataclass(slots=True)
@@ -187,16 +195,36 @@ class Ledger:
 
     def _opened(self, event: events.AccountOpened) -> None:
         self._findings.expect(Rule.INV_050, event.account_id not in self.accounts, "an account opened once")
-        self.accounts[event.account_id] = Account(event.account_id, event.name.decode(), event.account_kind)
+        account = Account(event.account_id, event.name.decode(), event.account_kind, parent_id=event.parent_account_id)
+        if event.parent_account_id:
+            parent = self.accounts.get(event.parent_account_id)
+            self._findings.expect(
+                Rule.MRGN_060,
+                parent is not None and not parent.parent_id and parent.account_id >= FIRST_CLIENT_ACCOUNT_ID,
+                f"a client's account {event.parent_account_id}, no sub-account itself, opened before its sub-account",
+            )
+        self.accounts[event.account_id] = account
 
     def _mode_changed(self, event: events.MarginModeChanged) -> None:
         account = self.account(event.account_id)
-        # From gross on a mode only relieves; any other change could lower a credit line.
-        self._findings.expect(
-            Rule.MRGN_030,
-            event.mode in {GROSS, GROUP_OFFSET, SCENARIO} and (account.mode == GROSS or not account.holdings),
-            f"a mode that can be had, and no position unless it was gross: mode {event.mode} after {account.mode}",
-        )
+        if event.mode == ISOLATED:
+            # An order of it may rest anywhere as soon as it has a line, and that it can get once money is there.
+            self._findings.expect(
+                Rule.MRGN_030,
+                event.account_id == max(self.accounts) and account.cash == 0 and event.instrument_id in self.terms,
+                f"account {event.account_id} isolated as it is opened, to an instrument that is listed",
+            )
+            account.only_instrument_id = event.instrument_id
+        else:
+            # From gross on a mode only relieves; any other change could lower a credit line.
+            self._findings.expect(
+                Rule.MRGN_030,
+                event.mode in {GROSS, GROUP_OFFSET, SCENARIO} and (account.mode == GROSS or not account.holdings),
+                f"a mode that can be had, and no position unless it was gross: mode {event.mode} after {account.mode}",
+            )
+            self._findings.expect(
+                Rule.MRGN_030, not account.only_instrument_id, f"account {account.account_id} isolated for good"
+            )
         account.mode = event.mode
 
     def _group_correlated(self, event: events.GroupCorrelated) -> None:
@@ -230,6 +258,11 @@ class Ledger:
 
     def _filled(self, event: events.FillBooked) -> None:
         account = self.account(event.account_id)
+        self._findings.expect(
+            Rule.MRGN_030,
+            account.only_instrument_id in {0, event.instrument_id},
+            f"nothing but instrument {account.only_instrument_id} traded by account {account.account_id}",
+        )
         holding = account.holdings.get(event.instrument_id) or Holding()
         lots, cost, realised = leg_of(holding.lots, holding.cost, event.delta_lots, event.value_micros)
         said = (event.lots_after, event.cost_after_micros, event.realised_micros)
@@ -260,6 +293,9 @@ class Ledger:
             event.amount_micros > 0 and event.account_id != event.receiver_account_id,
             "an amount above 0 between two accounts",
         )
+        if event.cause == events.CashCause.OWNER_TRANSFER:
+            clients = min(event.account_id, event.receiver_account_id) >= FIRST_CLIENT_ACCOUNT_ID
+            self._findings.expect(Rule.MRGN_060, clients, "a transfer between clients")
         self._pay(self.account(event.account_id), -event.amount_micros, event.payer_cash_after_micros)
         self._pay(self.account(event.receiver_account_id), event.amount_micros, event.receiver_cash_after_micros)
 

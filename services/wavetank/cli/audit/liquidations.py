@@ -461,6 +461,8 @@ class Liquidations:
             case.owed = 0
 
     def _paid(self, event: events.CashTransferred) -> None:
+        if event.cause == CashCause.OWNER_TRANSFER:
+            return
         payer, receiver = self._account(event.account_id), self._account(event.receiver_account_id)
         if payer.kind == VAULT_KIND:
             self._expect(

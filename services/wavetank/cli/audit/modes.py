@@ -12,7 +12,7 @@ from math import ceil
 from wavetank.model.events import clearing as events
 
 PPM = 1_000_000
-GROSS, GROUP_OFFSET, SCENARIO = 2, 3, 4
+ISOLATED, GROSS, GROUP_OFFSET, SCENARIO = 1, 2, 3, 4
 """Numbers of the modes that an account can have."""
 
 

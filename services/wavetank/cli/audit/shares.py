@@ -35,7 +35,7 @@ class Shares:
         self._handlers: dict[type, Callable[..., None]] = {
             events.ShardOpened: self._opened,
             events.AccountOpened: self._account,
-            events.Deposited: lambda event: self._part(event.account_id, event.amount_micros),
+            events.Deposited: lambda event: self._receive(event.account_id, event.amount_micros),
             events.Withdrawn: self._withdrawn,
             events.WithdrawalRefused: self._refused,
             events.FillBooked: lambda event: self._move(
@@ -73,6 +73,10 @@ class Shares:
         if event.account_id >= FIRST_CLIENT_ACCOUNT_ID:
             self._cash[event.account_id] = [0] * self._count
 
+    def _receive(self, account_id: int, amount: int) -> None:
+        """Take in money from outside the account; an isolated one needs it where it trades."""
+        self._move(account_id, self._ledger.account(account_id).only_instrument_id, amount)
+
     def _part(self, account_id: int, amount: int) -> None:
         shares = self._cash.get(account_id)
         if shares is not None:
@@ -93,6 +97,10 @@ class Shares:
             self._expect(False, f"instrument {instrument_id} on one of {len(shares)} shards, not {terms.listed.shard}")
 
     def _transferred(self, event: events.CashTransferred) -> None:
+        if event.cause == events.CashCause.OWNER_TRANSFER:
+            self._paid(event.account_id, event.amount_micros)
+            self._receive(event.receiver_account_id, event.amount_micros)
+            return
         self._move(event.account_id, event.instrument_id, -event.amount_micros)
         self._move(event.receiver_account_id, event.instrument_id, event.amount_micros)
 
@@ -164,9 +172,12 @@ class Shares:
         self._end_withdrawal(event.account_id)
 
     def _withdrawn(self, event: events.Withdrawn) -> None:
-        parts = self._end_withdrawal(event.account_id)
+        self._paid(event.account_id, event.amount_micros)
+
+    def _paid(self, account_id: int, amount: int) -> None:
+        parts = self._end_withdrawal(account_id)
         held = sum(part.amount_micros for part in parts)
-        self._expect(held == event.amount_micros, f"parts held that add up to {event.amount_micros}, not {held}")
+        self._expect(held == amount, f"parts held that add up to {amount}, not {held}")
         for part in parts:
             self._answered(part, Rule.LIQ_110)
-            self._cash[event.account_id][part.shard] -= part.amount_micros
+            self._cash[account_id][part.shard] -= part.amount_micros

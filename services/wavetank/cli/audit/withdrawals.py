@@ -1,4 +1,8 @@
-"""Withdrawals: never while gated or paused, nor of an account in liquidation; `shares` looks at shards (LIQ-110)."""
+"""Money that leaves an account: held before, and never out of one in liquidation; `shares` looks at shards.
+
+What leaves the venue does not while withdrawals are gated or paused (LIQ-110); what goes to another account may
+(MRGN-060).
+"""
 
 from collections.abc import Callable, Container
 
@@ -31,6 +35,7 @@ class Withdrawals:
             events.OperatorActed: self._steered,
             events.WithdrawalHeld: self._held,
             events.Withdrawn: self._withdrawn,
+            events.CashTransferred: self._transferred,
             events.WithdrawalRefused: self._refused,
         }
 
@@ -41,13 +46,14 @@ class Withdrawals:
         if handler is not None:
             handler(event)
 
-    def _expect(self, holds: bool, expected: str) -> None:
-        self._findings.expect(Rule.LIQ_110, holds, expected)
+    def _expect(self, holds: bool, expected: str, rule: Rule = Rule.LIQ_110) -> None:
+        self._findings.expect(rule, holds, expected)
 
-    def _expect_free(self, account_id: int) -> None:
-        self._expect(self._now_ns >= self._gated_until_ns, "no withdrawal while they are gated")
-        self._expect(not self._are_paused, "no withdrawal while the operator has paused them")
-        self._expect(account_id not in self._in_liquidation, "no withdrawal of an account in liquidation")
+    def _expect_free(self, account_id: int, receiver_id: int = 0) -> None:
+        if receiver_id == 0:
+            self._expect(self._now_ns >= self._gated_until_ns, "no withdrawal while they are gated")
+            self._expect(not self._are_paused, "no withdrawal while the operator has paused them")
+        self._expect(account_id not in self._in_liquidation, "no money out of an account in liquidation")
 
     def _gated(self, event: events.WithdrawalsGated) -> None:
         self._gated_until_ns = event.until_ns
@@ -60,7 +66,7 @@ class Withdrawals:
 
     def _held(self, event: events.WithdrawalHeld) -> None:
         account = self._ledger.account(event.account_id)
-        self._expect_free(event.account_id)
+        self._expect_free(event.account_id, event.receiver_account_id)
         self._expect(account.held is None, "one withdrawal of an account at a time")
         worth = self._ledger.worth(event.account_id, {})
         left = worth.equity - event.amount_micros
@@ -71,8 +77,21 @@ class Withdrawals:
         account = self._ledger.account(event.account_id)
         held, account.held = account.held, None
         self._expect_free(event.account_id)
-        due = None if held is None else held.amount_micros
+        due = None if held is None or held.receiver_account_id else held.amount_micros
         self._expect(due == event.amount_micros, f"the amount held before, {due}")
+
+    def _transferred(self, event: events.CashTransferred) -> None:
+        if event.cause != events.CashCause.OWNER_TRANSFER:
+            return
+        account = self._ledger.account(event.account_id)
+        held, account.held = account.held, None
+        self._expect_free(event.account_id, event.receiver_account_id)
+        due = (0, 0) if held is None else (held.receiver_account_id, held.amount_micros)
+        self._expect(
+            due == (event.receiver_account_id, event.amount_micros),
+            f"receiver and amount as held before, {due}",
+            Rule.MRGN_060,
+        )
 
     def _refused(self, event: events.WithdrawalRefused) -> None:
         if event.was_held:

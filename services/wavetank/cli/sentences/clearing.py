@@ -74,7 +74,8 @@ STAGES = ("none", "cancel", "partial close", "full close", "backstop", "insuranc
 
 @TELLERS.of(AccountOpened)
 def _opened(say: Speaker, event: AccountOpened) -> str:
-    return f"{say.account(event.account_id)} opened"
+    owner = f" as a sub-account of {say.account(event.parent_account_id)}" if event.parent_account_id else ""
+    return f"{say.account(event.account_id)} opened{owner}"
 
 
 @TELLERS.of(Deposited)
@@ -87,8 +88,10 @@ def _deposited(say: Speaker, event: Deposited) -> str:
 
 @TELLERS.of(WithdrawalHeld)
 def _held(say: Speaker, event: WithdrawalHeld) -> str:
+    where = f"over to {say.account(event.receiver_account_id)}" if event.receiver_account_id else "out"
     return (
-        f"{say.account(event.account_id)} wants {show_dollars(event.amount_micros)} out; held until its line is lowered"
+        f"{say.account(event.account_id)} wants {show_dollars(event.amount_micros)} {where}; held until its line is"
+        " lowered"
     )
 
 
@@ -414,6 +417,8 @@ def _percent(ppm: int) -> str:
 
 @TELLERS.of(MarginModeChanged)
 def _margin_mode(say: Speaker, event: MarginModeChanged) -> str:
+    if event.instrument_id:
+        return f"{say.account(event.account_id)} trades {say.symbol(event.instrument_id)} alone: it is isolated"
     return f"the legs of {say.account(event.account_id)} are margined by mode {named(event.mode, _MODES)} from here on"
 
 

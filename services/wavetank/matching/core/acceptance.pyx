@@ -36,6 +36,7 @@ from wavetank.matching.core.words cimport (
     INSTRUMENT_STATE,
     INSTRUMENT_UNKNOWN,
     IOC,
+    ISOLATED_ELSEWHERE,
     LIMIT,
     LAST,
     LINE_FROZEN,
@@ -125,8 +126,12 @@ cdef int _propose(
     cdef int32_t at = shard.books.find(command.instrument_id)
     cdef Book* book
     cdef bint is_quote = role != NULL and role.in_mass_quote
+    cdef int32_t only = shard.accounts.slots[account].only_instrument_id
     if at < 0:
         return refuse(refusal, INSTRUMENT_UNKNOWN, command.instrument_id, 0)
+    # So an isolated account never holds anything elsewhere, and nothing of it there need be looked at again.
+    if only != 0 and only != command.instrument_id:
+        return refuse(refusal, ISOLATED_ELSEWHERE, command.instrument_id, only)
     if not _is_well_formed(command, PLACE_FLAGS | QUOTE if is_quote else PLACE_FLAGS):
         return refuse(refusal, MALFORMED, 0, 0)
     if not _makes_sense(command) or (role != NULL and role.group_kind and not _fits_group(command, role)):

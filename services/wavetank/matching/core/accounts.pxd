@@ -46,6 +46,8 @@ cdef struct Account:
     uint8_t has_rows
     # How the line charges what changed since; 0 before the first line is as gross.
     uint8_t charge
+    # The only instrument it may trade; 0 for all.
+    int32_t only_instrument_id
     # Sums over the holdings, as of the last settling.
     int32_t active_holdings
     # Holdings whose part in the sums below is out of date.

@@ -278,6 +278,7 @@ cdef class Accounts:
         of.mark_time_ns = line.mark_time_ns
         of.has_rows = len(line.rows) > 0
         of.charge = line.charge
+        of.only_instrument_id = line.only_instrument_id
         of.status = line.status
         of.slack = 0
         assert of.status >= LINE_NORMAL

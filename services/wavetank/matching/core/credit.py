@@ -52,3 +52,5 @@ class CreditLine:
     """The account's own; an order is charged the lower of them and the instrument's (FEE-010)."""
     charge: LineCharge = LineCharge.GROSS
     """How positions that changed since are charged."""
+    only_instrument_id: int = 0
+    """What an isolated account may trade; 0 for everything (MRGN-030)."""

@@ -29,6 +29,8 @@ class CashCause(IntEnum):
     """Winner to account: a haircut of gains (LIQ-100)."""
     DEFICIT_DEBT = 7
     """Debt account to account: what nobody could be made to pay (LIQ-100)."""
+    OWNER_TRANSFER = 8
+    """Account to account, as their owner or an admin asked (MRGN-060)."""
 
 
 class FillRole(IntEnum):
@@ -90,7 +92,7 @@ class AdlPolicyKind(IntEnum):
     """The most levered come down to one common leverage."""
 
 
-@record(201, "32sB")
+@record(201, "32sBq")
 @dataclass(frozen=True, slots=True)
 class AccountOpened:
     """An account exists from here on."""
@@ -99,6 +101,8 @@ class AccountOpened:
     account_id: int
     name: bytes
     account_kind: int
+    parent_account_id: int = 0
+    """Account whose sub-account it is, or 0."""
 
 
 @record(202, "qq")
@@ -112,7 +116,7 @@ class Deposited:
     cash_after_micros: int
 
 
-@record(203, "qqq")
+@record(203, "qqqq")
 @dataclass(frozen=True, slots=True)
 class WithdrawalHeld:
     """A withdrawal waits until each shard that gives a part of it has lowered the account's line (PROTOCOL R8)."""
@@ -122,6 +126,8 @@ class WithdrawalHeld:
     amount_micros: int
     line_epoch: int
     line_number: int
+    receiver_account_id: int = 0
+    """Account that is to have it; 0 when it leaves the venue."""
 
 
 @record(204, "qq")
@@ -537,6 +543,7 @@ class MarginModeChanged:
     """How an account's legs are margined together from here on (MRGN-030)."""
 
     instrument_id: int
+    """The only instrument that an isolated account trades; 0 in every other mode."""
     account_id: int
     mode: int
 

@@ -34,9 +34,9 @@ def test_a_day_that_ends_in_a_debt_passes() -> None:
     findings = audit_batches(venue.journal.batches)
     assert [offence.expected for offence in findings.offences] == []
     unchecked = {rule.id for rule in Rule if not findings.checks[rule]}
-    # Nothing was withdrawn, no funding came due, no order was reduce-only but liquidations, no service ran; nothing
-    # waited, belonged to a group or was auctioned.
-    assert unchecked == {"INV-040", "MTCH-030", "LIQ-110", "STATE", "ORD-010", "ORD-040", "MTCH-050"}
+    # Nothing was withdrawn or transferred, no funding came due, no order was reduce-only but liquidations, no service
+    # ran; nothing waited, belonged to a group or was auctioned.
+    assert unchecked == {"INV-040", "MTCH-030", "LIQ-110", "MRGN-060", "STATE", "ORD-010", "ORD-040", "MTCH-050"}
 
 
 @pytest.mark.spec("FEE-010")

@@ -86,6 +86,8 @@ class AccountState:
         maker_fee: as above; negative is paid to it.
         volume: what it traded in the full days of the fee window.
         margin_mode: how its legs are margined together; None from a venue that knows no modes.
+        parent_id: account whose sub-account it is, or 0.
+        isolated_instrument_id: the only instrument that it may trade, or 0.
     """
 
     account_id: int
@@ -102,6 +104,8 @@ class AccountState:
     maker_fee: Decimal | None = None
     volume: Decimal = Decimal(0)
     margin_mode: MarginMode | None = None
+    parent_id: int = 0
+    isolated_instrument_id: int = 0
 
     @classmethod
     def from_wire(cls, message: account_pb2.Account) -> Self:
@@ -122,6 +126,8 @@ class AccountState:
             maker_fee=scaled(fees.maker_fee_ppm, -6) if fees.HasField("maker_fee_ppm") else None,
             volume=dollars(fees.volume_micros),
             margin_mode=MarginMode(message.margin_mode) if message.margin_mode else None,
+            parent_id=message.parent_account_id,
+            isolated_instrument_id=message.isolated_instrument_id,
         )
 
 
@@ -196,14 +202,14 @@ class AccountEvents:
 
 
 class Account:
-    """One account: the key's own, or with scope `admin` any, by `of`."""
+    """One account: the key's own, or by `of` one of its sub-accounts, with scope `admin` any."""
 
     def __init__(self, connection: Connection, account_id: int = 0) -> None:
         self._connection = connection
         self._account_id = account_id
 
     def of(self, account_id: int) -> Account:
-        """Return the same for another account, for which the key must have scope `admin`."""
+        """Return the same for another account: a sub-account of the key's, or with scope `admin` any."""
         return Account(self._connection, account_id)
 
     async def get(self) -> AccountState:
@@ -256,6 +262,54 @@ class Account:
         """
         request = account_pb2.WithdrawRequest(account_id=self._account_id, amount_micros=micros(amount))
         return dollars((await self._connection.change(_stub(self._connection).Withdraw, request)).cash_micros)
+
+    async def transfer(self, receiver_id: int, amount: Number) -> Decimal:
+        """Move money to another account of the same owner and return the cash left, in dollars.
+
+        It leaves as a withdrawal does, and arrives at once. A key with scope `admin` may move it to any client.
+
+        Raises:
+            TransferRefused: the accounts have different owners, or are one.
+            WithdrawalExceedsFreeMargin: it would leave less than the margin rule demands (MRGN-060).
+            AmountRefused: the amount is not positive, too large, or finer than a micro-dollar.
+            OutcomeUnknown: no answer came; the account's events or its cash tell.
+        """
+        request = account_pb2.TransferRequest(
+            account_id=self._account_id, receiver_account_id=receiver_id, amount_micros=micros(amount)
+        )
+        return dollars((await self._connection.change(_stub(self._connection).Transfer, request)).cash_micros)
+
+    async def open_sub_account(self, name: str, *, deposit: Number = 0, isolated: str = "") -> AccountState:
+        """Open a sub-account: its own money and risk, the same owner, whose key trades for it.
+
+        Args:
+            name: 1 to 32 characters, unique.
+            deposit: play money to begin with, dollars; `transfer` moves what the account has.
+            isolated: symbol of the only instrument that it is to trade, for a position apart from all others
+                (MRGN-030); empty for all.
+
+        Raises:
+            SubAccountRefused: the account is one itself, or has as many as it may.
+            NameTaken: an account has that name.
+            InstrumentUnknown: no instrument has that symbol.
+            OutcomeUnknown: no answer came; `sub_accounts` tells.
+        """
+        parent_id = self._account_id or (await self.get()).account_id
+        request = account_pb2.OpenAccountRequest(
+            name=name,
+            deposit_micros=micros(deposit) if deposit else 0,
+            parent_account_id=parent_id,
+            isolated_instrument_id=self._connection.wire.named(isolated).instrument_id if isolated else 0,
+        )
+        answer = await self._connection.change(_stub(self._connection).OpenAccount, request)
+        return AccountState.from_wire(answer.account)
+
+    async def sub_accounts(self) -> tuple[AccountState, ...]:
+        """Return the account's sub-accounts, by id."""
+        owner_id = self._account_id or (await self.get()).account_id
+        request = account_pb2.ListAccountsRequest(owner_account_id=owner_id, page_size=_PAGE)
+        answer = await self._connection.ask(_stub(self._connection).ListAccounts, request)
+        return tuple(AccountState.from_wire(account) for account in answer.accounts if account.parent_account_id)
 
     async def set_margin_mode(self, mode: MarginMode) -> AccountState:
         """Change how the account's legs are margined together, and return it in its new mode.

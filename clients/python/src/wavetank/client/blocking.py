@@ -258,10 +258,13 @@ class BlockingAccount:
     fills = _BlockingIterator(Account.fills)
     deposit = _Blocking(Account.deposit)
     withdraw = _Blocking(Account.withdraw)
+    transfer = _Blocking(Account.transfer)
+    open_sub_account = _Blocking(Account.open_sub_account)
+    sub_accounts = _Blocking(Account.sub_accounts)
     set_margin_mode = _Blocking(Account.set_margin_mode)
 
     def of(self, account_id: int) -> BlockingAccount:
-        """Return the same for another account, for which the key must have scope `admin`."""
+        """Return the same for another account: a sub-account of the key's, or with scope `admin` any."""
         return BlockingAccount(self.loop, self.inner.of(account_id))
 
     def events(self, *, from_seq: int = 0) -> BlockingEvents[AccountEvent]:

@@ -256,6 +256,10 @@ class TooManyInstruments(OrderRefused):
     """The account trades in as many instruments as it may."""
 
 
+class IsolatedElsewhere(OrderRefused):
+    """The account is isolated to another instrument (MRGN-030)."""
+
+
 class CreditRefused(OrderRefused):
     """The account's margin does not carry the order."""
 
@@ -324,6 +328,14 @@ class DecisionNotOffered(WavetankError):
 
 
 # --- Margin modes ----------------------------------------------------------------------------------------------------
+
+
+class SubAccountRefused(WavetankError):
+    """The account cannot have another sub-account, or is one itself."""
+
+
+class TransferRefused(WavetankError):
+    """A transfer to itself, or between accounts of different owners."""
 
 
 class MarginModeRefused(WavetankError):
@@ -428,6 +440,9 @@ CLASS_OF_REASON: Final[dict[int, type[WavetankError]]] = {
     reason_pb2.REASON_WITHDRAWAL_PENDING: WithdrawalPending,
     reason_pb2.REASON_AMOUNT_OUT_OF_RANGE: AmountOutOfRange,
     reason_pb2.REASON_TOO_MANY_INSTRUMENTS: TooManyInstruments,
+    reason_pb2.REASON_SUB_ACCOUNT_REFUSED: SubAccountRefused,
+    reason_pb2.REASON_TRANSFER_REFUSED: TransferRefused,
+    reason_pb2.REASON_ISOLATED_ELSEWHERE: IsolatedElsewhere,
     reason_pb2.REASON_MARGIN_MODE_REFUSED: MarginModeRefused,
     reason_pb2.REASON_WITHDRAWALS_GATED: WithdrawalsGated,
     reason_pb2.REASON_TRANSFER_CLIPPED: TransferClipped,

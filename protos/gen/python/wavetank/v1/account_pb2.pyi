@@ -109,7 +109,7 @@ class _MarginModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MarginMode
     MARGIN_MODE_UNSPECIFIED: _MarginMode.ValueType  # 0
     """Refused."""
     MARGIN_MODE_ISOLATED: _MarginMode.ValueType  # 1
-    """Each leg alone with collateral of its own; no account can have it yet."""
+    """One instrument with collateral of its own: an account that trades nothing else, from its opening on."""
     MARGIN_MODE_GROSS: _MarginMode.ValueType  # 2
     """The sum of the legs; what an account begins with."""
     MARGIN_MODE_GROUP_OFFSET: _MarginMode.ValueType  # 3
@@ -123,7 +123,7 @@ class MarginMode(_MarginMode, metaclass=_MarginModeEnumTypeWrapper):
 MARGIN_MODE_UNSPECIFIED: MarginMode.ValueType  # 0
 """Refused."""
 MARGIN_MODE_ISOLATED: MarginMode.ValueType  # 1
-"""Each leg alone with collateral of its own; no account can have it yet."""
+"""One instrument with collateral of its own: an account that trades nothing else, from its opening on."""
 MARGIN_MODE_GROSS: MarginMode.ValueType  # 2
 """The sum of the legs; what an account begins with."""
 MARGIN_MODE_GROUP_OFFSET: MarginMode.ValueType  # 3
@@ -194,6 +194,8 @@ class Account(_message.Message):
     HELD_MICROS_FIELD_NUMBER: _builtins.int
     FEES_FIELD_NUMBER: _builtins.int
     MARGIN_MODE_FIELD_NUMBER: _builtins.int
+    PARENT_ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    ISOLATED_INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
     """Identifies the account."""
     name: _builtins.str
@@ -218,6 +220,10 @@ class Account(_message.Message):
     """Whether a withdrawal is on hold, and how much."""
     margin_mode: Global___MarginMode.ValueType
     """How its legs are margined together; the margins above are by it."""
+    parent_account_id: _builtins.int
+    """Account whose sub-account it is, or 0."""
+    isolated_instrument_id: _builtins.int
+    """The only instrument that it may trade, when isolated; else 0."""
     @_builtins.property
     def fees(self) -> Global___AccountFees:
         """What it pays for trading."""
@@ -237,10 +243,12 @@ class Account(_message.Message):
         held_micros: _builtins.int = ...,
         fees: Global___AccountFees | None = ...,
         margin_mode: Global___MarginMode.ValueType = ...,
+        parent_account_id: _builtins.int = ...,
+        isolated_instrument_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fees", b"fees"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "cash_micros", b"cash_micros", "equity_micros", b"equity_micros", "fees", b"fees", "health_band", b"health_band", "held_micros", b"held_micros", "initial_margin_micros", b"initial_margin_micros", "kind", b"kind", "maintenance_margin_micros", b"maintenance_margin_micros", "margin_mode", b"margin_mode", "name", b"name", "withdrawable_micros", b"withdrawable_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "cash_micros", b"cash_micros", "equity_micros", b"equity_micros", "fees", b"fees", "health_band", b"health_band", "held_micros", b"held_micros", "initial_margin_micros", b"initial_margin_micros", "isolated_instrument_id", b"isolated_instrument_id", "kind", b"kind", "maintenance_margin_micros", b"maintenance_margin_micros", "margin_mode", b"margin_mode", "name", b"name", "parent_account_id", b"parent_account_id", "withdrawable_micros", b"withdrawable_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -355,19 +363,27 @@ class OpenAccountRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     DEPOSIT_MICROS_FIELD_NUMBER: _builtins.int
+    PARENT_ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    ISOLATED_INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """1 to 32 characters, unique."""
     deposit_micros: _builtins.int
     """Play money to begin with, or 0."""
+    parent_account_id: _builtins.int
+    """Account whose sub-account it is to be, or 0. It has money and risk of its own, and the same owner."""
+    isolated_instrument_id: _builtins.int
+    """The only instrument that it is to trade, or 0: a position isolated from all others (MRGN-030)."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         deposit_micros: _builtins.int = ...,
+        parent_account_id: _builtins.int = ...,
+        isolated_instrument_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deposit_micros", b"deposit_micros", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deposit_micros", b"deposit_micros", "isolated_instrument_id", b"isolated_instrument_id", "name", b"name", "parent_account_id", b"parent_account_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -405,19 +421,23 @@ class ListAccountsRequest(_message.Message):
 
     AFTER_ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    OWNER_ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     after_account_id: _builtins.int
     """Only accounts with a larger id."""
     page_size: _builtins.int
     """At most 1,000; 0 for 100."""
+    owner_account_id: _builtins.int
+    """Only this account and its sub-accounts; 0 for all, which needs scope admin."""
     def __init__(
         self,
         *,
         after_account_id: _builtins.int = ...,
         page_size: _builtins.int = ...,
+        owner_account_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_account_id", b"after_account_id", "page_size", b"page_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_account_id", b"after_account_id", "owner_account_id", b"owner_account_id", "page_size", b"page_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -778,6 +798,66 @@ class WithdrawResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WithdrawResponse: _TypeAlias = WithdrawResponse  # noqa: Y015
+
+@_typing.final
+class TransferRequest(_message.Message):
+    """Moves money to another account of the same owner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    RECEIVER_ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account that pays, or 0 for the key's own."""
+    receiver_account_id: _builtins.int
+    """Account that receives."""
+    amount_micros: _builtins.int
+    """1 to 10^15."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        receiver_account_id: _builtins.int = ...,
+        amount_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_micros", b"amount_micros", "receiver_account_id", b"receiver_account_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransferRequest: _TypeAlias = TransferRequest  # noqa: Y015
+
+@_typing.final
+class TransferResponse(_message.Message):
+    """Moved. A refusal is an error of the call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASH_MICROS_FIELD_NUMBER: _builtins.int
+    RECEIVER_CASH_MICROS_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    cash_micros: _builtins.int
+    """Cash of the payer afterwards."""
+    receiver_cash_micros: _builtins.int
+    """Cash of the receiver afterwards."""
+    seq: _builtins.int
+    """Seq of clearing's log."""
+    def __init__(
+        self,
+        *,
+        cash_micros: _builtins.int = ...,
+        receiver_cash_micros: _builtins.int = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cash_micros", b"cash_micros", "receiver_cash_micros", b"receiver_cash_micros", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransferResponse: _TypeAlias = TransferResponse  # noqa: Y015
 
 @_typing.final
 class SetMarginModeRequest(_message.Message):

@@ -27,6 +27,7 @@ if _version_not_supported:
 
 class AccountServiceStub:
     """Served by clearing; needs an API key. An account sees itself; scope `admin` sees all.
+    A key acts for its account and for that one's sub-accounts.
     """
 
     def __init__(self, channel):
@@ -70,6 +71,11 @@ class AccountServiceStub:
                 request_serializer=wavetank_dot_v1_dot_account__pb2.WithdrawRequest.SerializeToString,
                 response_deserializer=wavetank_dot_v1_dot_account__pb2.WithdrawResponse.FromString,
                 _registered_method=True)
+        self.Transfer = channel.unary_unary(
+                '/wavetank.v1.AccountService/Transfer',
+                request_serializer=wavetank_dot_v1_dot_account__pb2.TransferRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_account__pb2.TransferResponse.FromString,
+                _registered_method=True)
         self.SetMarginMode = channel.unary_unary(
                 '/wavetank.v1.AccountService/SetMarginMode',
                 request_serializer=wavetank_dot_v1_dot_account__pb2.SetMarginModeRequest.SerializeToString,
@@ -84,17 +90,18 @@ class AccountServiceStub:
 
 class AccountServiceServicer:
     """Served by clearing; needs an API key. An account sees itself; scope `admin` sees all.
+    A key acts for its account and for that one's sub-accounts.
     """
 
     def OpenAccount(self, request, context):
-        """Opens an account (admin).
+        """Opens an account (admin), or a sub-account of the key's own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAccounts(self, request, context):
-        """Lists all accounts (admin).
+        """Lists all accounts (admin), or an account and its sub-accounts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,6 +137,13 @@ class AccountServiceServicer:
 
     def Withdraw(self, request, context):
         """Takes play money out, within MRGN-060.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Transfer(self, request, context):
+        """Moves money to another account of the same owner, within MRGN-060; an admin may move it between any clients.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,6 +201,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     request_deserializer=wavetank_dot_v1_dot_account__pb2.WithdrawRequest.FromString,
                     response_serializer=wavetank_dot_v1_dot_account__pb2.WithdrawResponse.SerializeToString,
             ),
+            'Transfer': grpc.unary_unary_rpc_method_handler(
+                    servicer.Transfer,
+                    request_deserializer=wavetank_dot_v1_dot_account__pb2.TransferRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_account__pb2.TransferResponse.SerializeToString,
+            ),
             'SetMarginMode': grpc.unary_unary_rpc_method_handler(
                     servicer.SetMarginMode,
                     request_deserializer=wavetank_dot_v1_dot_account__pb2.SetMarginModeRequest.FromString,
@@ -207,6 +226,7 @@ def add_AccountServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class AccountService:
     """Served by clearing; needs an API key. An account sees itself; scope `admin` sees all.
+    A key acts for its account and for that one's sub-accounts.
     """
 
     @staticmethod
@@ -388,6 +408,33 @@ class AccountService:
             '/wavetank.v1.AccountService/Withdraw',
             wavetank_dot_v1_dot_account__pb2.WithdrawRequest.SerializeToString,
             wavetank_dot_v1_dot_account__pb2.WithdrawResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Transfer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.AccountService/Transfer',
+            wavetank_dot_v1_dot_account__pb2.TransferRequest.SerializeToString,
+            wavetank_dot_v1_dot_account__pb2.TransferResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,16 +27,18 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AccountServiceStub:
-    """Served by clearing; needs an API key. An account sees itself; scope `admin` sees all."""
+    """Served by clearing; needs an API key. An account sees itself; scope `admin` sees all.
+    A key acts for its account and for that one's sub-accounts.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AccountServiceAsyncStub: ...
     OpenAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.OpenAccountRequest, _account_pb2.OpenAccountResponse]
-    """Opens an account (admin)."""
+    """Opens an account (admin), or a sub-account of the key's own."""
     ListAccounts: _grpc.UnaryUnaryMultiCallable[_account_pb2.ListAccountsRequest, _account_pb2.ListAccountsResponse]
-    """Lists all accounts (admin)."""
+    """Lists all accounts (admin), or an account and its sub-accounts."""
     GetAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.GetAccountRequest, _account_pb2.GetAccountResponse]
     """Tells cash, equity and margins."""
     ListPositions: _grpc.UnaryUnaryMultiCallable[_account_pb2.ListPositionsRequest, _account_pb2.ListPositionsResponse]
@@ -47,6 +49,8 @@ class AccountServiceStub:
     """Adds play money."""
     Withdraw: _grpc.UnaryUnaryMultiCallable[_account_pb2.WithdrawRequest, _account_pb2.WithdrawResponse]
     """Takes play money out, within MRGN-060."""
+    Transfer: _grpc.UnaryUnaryMultiCallable[_account_pb2.TransferRequest, _account_pb2.TransferResponse]
+    """Moves money to another account of the same owner, within MRGN-060; an admin may move it between any clients."""
     SetMarginMode: _grpc.UnaryUnaryMultiCallable[_account_pb2.SetMarginModeRequest, _account_pb2.SetMarginModeResponse]
     """Changes how the account's legs are margined together (MRGN-030)."""
     StreamAccountEvents: _grpc.UnaryStreamMultiCallable[_account_pb2.StreamAccountEventsRequest, _account_pb2.StreamAccountEventsResponse]
@@ -54,13 +58,15 @@ class AccountServiceStub:
 
 @_typing.type_check_only
 class AccountServiceAsyncStub(AccountServiceStub):
-    """Served by clearing; needs an API key. An account sees itself; scope `admin` sees all."""
+    """Served by clearing; needs an API key. An account sees itself; scope `admin` sees all.
+    A key acts for its account and for that one's sub-accounts.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.OpenAccountRequest, _account_pb2.OpenAccountResponse]  # type: ignore[assignment]
-    """Opens an account (admin)."""
+    """Opens an account (admin), or a sub-account of the key's own."""
     ListAccounts: _aio.UnaryUnaryMultiCallable[_account_pb2.ListAccountsRequest, _account_pb2.ListAccountsResponse]  # type: ignore[assignment]
-    """Lists all accounts (admin)."""
+    """Lists all accounts (admin), or an account and its sub-accounts."""
     GetAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.GetAccountRequest, _account_pb2.GetAccountResponse]  # type: ignore[assignment]
     """Tells cash, equity and margins."""
     ListPositions: _aio.UnaryUnaryMultiCallable[_account_pb2.ListPositionsRequest, _account_pb2.ListPositionsResponse]  # type: ignore[assignment]
@@ -71,13 +77,17 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """Adds play money."""
     Withdraw: _aio.UnaryUnaryMultiCallable[_account_pb2.WithdrawRequest, _account_pb2.WithdrawResponse]  # type: ignore[assignment]
     """Takes play money out, within MRGN-060."""
+    Transfer: _aio.UnaryUnaryMultiCallable[_account_pb2.TransferRequest, _account_pb2.TransferResponse]  # type: ignore[assignment]
+    """Moves money to another account of the same owner, within MRGN-060; an admin may move it between any clients."""
     SetMarginMode: _aio.UnaryUnaryMultiCallable[_account_pb2.SetMarginModeRequest, _account_pb2.SetMarginModeResponse]  # type: ignore[assignment]
     """Changes how the account's legs are margined together (MRGN-030)."""
     StreamAccountEvents: _aio.UnaryStreamMultiCallable[_account_pb2.StreamAccountEventsRequest, _account_pb2.StreamAccountEventsResponse]  # type: ignore[assignment]
     """Streams what befalls the account, resumable by seq."""
 
 class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Served by clearing; needs an API key. An account sees itself; scope `admin` sees all."""
+    """Served by clearing; needs an API key. An account sees itself; scope `admin` sees all.
+    A key acts for its account and for that one's sub-accounts.
+    """
 
     @_abc_1.abstractmethod
     def OpenAccount(
@@ -85,7 +95,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_pb2.OpenAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.OpenAccountResponse, _abc.Awaitable[_account_pb2.OpenAccountResponse]]:
-        """Opens an account (admin)."""
+        """Opens an account (admin), or a sub-account of the key's own."""
 
     @_abc_1.abstractmethod
     def ListAccounts(
@@ -93,7 +103,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_pb2.ListAccountsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.ListAccountsResponse, _abc.Awaitable[_account_pb2.ListAccountsResponse]]:
-        """Lists all accounts (admin)."""
+        """Lists all accounts (admin), or an account and its sub-accounts."""
 
     @_abc_1.abstractmethod
     def GetAccount(
@@ -134,6 +144,14 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.WithdrawResponse, _abc.Awaitable[_account_pb2.WithdrawResponse]]:
         """Takes play money out, within MRGN-060."""
+
+    @_abc_1.abstractmethod
+    def Transfer(
+        self,
+        request: _account_pb2.TransferRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.TransferResponse, _abc.Awaitable[_account_pb2.TransferResponse]]:
+        """Moves money to another account of the same owner, within MRGN-060; an admin may move it between any clients."""
 
     @_abc_1.abstractmethod
     def SetMarginMode(

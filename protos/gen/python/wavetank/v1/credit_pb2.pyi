@@ -217,6 +217,7 @@ class CreditUpdate(_message.Message):
     MARK_TIME_NS_FIELD_NUMBER: _builtins.int
     ELSEWHERE_MICROS_FIELD_NUMBER: _builtins.int
     CHARGE_FIELD_NUMBER: _builtins.int
+    ONLY_INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
     TAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
     MAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
@@ -243,6 +244,8 @@ class CreditUpdate(_message.Message):
     """What other shards can spare: an order beyond the budget and within both is refused as CREDIT_ELSEWHERE (R9)."""
     charge: Global___LineCharge.ValueType
     """How positions that changed since are charged."""
+    only_instrument_id: _builtins.int
+    """The only instrument that the account may trade; 0 when it may trade all (MRGN-030)."""
     taker_fee_ppm: _builtins.int
     """Taker rate of the account's own, ppm; the lower of it and the instrument's is charged. Absent: the instrument's."""
     maker_fee_ppm: _builtins.int
@@ -267,12 +270,13 @@ class CreditUpdate(_message.Message):
         mark_time_ns: _builtins.int = ...,
         elsewhere_micros: _builtins.int = ...,
         charge: Global___LineCharge.ValueType = ...,
+        only_instrument_id: _builtins.int = ...,
         taker_fee_ppm: _builtins.int | None = ...,
         maker_fee_ppm: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "maker_fee_ppm", b"maker_fee_ppm", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "account_id", b"account_id", "acknowledge", b"acknowledge", "as_of_seq", b"as_of_seq", "budget_micros", b"budget_micros", "charge", b"charge", "counted_fees_micros", b"counted_fees_micros", "counted_value_micros", b"counted_value_micros", "elsewhere_micros", b"elsewhere_micros", "line_epoch", b"line_epoch", "line_number", b"line_number", "maker_fee_ppm", b"maker_fee_ppm", "mark_time_ns", b"mark_time_ns", "rows", b"rows", "status", b"status", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "account_id", b"account_id", "acknowledge", b"acknowledge", "as_of_seq", b"as_of_seq", "budget_micros", b"budget_micros", "charge", b"charge", "counted_fees_micros", b"counted_fees_micros", "counted_value_micros", b"counted_value_micros", "elsewhere_micros", b"elsewhere_micros", "line_epoch", b"line_epoch", "line_number", b"line_number", "maker_fee_ppm", b"maker_fee_ppm", "mark_time_ns", b"mark_time_ns", "only_instrument_id", b"only_instrument_id", "rows", b"rows", "status", b"status", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__maker_fee_ppm: _TypeAlias = _typing.Literal["maker_fee_ppm"]  # noqa: Y015
     _WhichOneofArgType__maker_fee_ppm: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm"]  # noqa: Y015

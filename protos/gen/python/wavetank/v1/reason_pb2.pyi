@@ -118,6 +118,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The amount is outside its range."""
     REASON_TOO_MANY_INSTRUMENTS: _Reason.ValueType  # 309
     """The account trades in as many instruments as it may."""
+    REASON_SUB_ACCOUNT_REFUSED: _Reason.ValueType  # 310
+    """The account cannot have another sub-account, or is one itself."""
+    REASON_TRANSFER_REFUSED: _Reason.ValueType  # 311
+    """A transfer to itself, or between accounts of different owners."""
+    REASON_ISOLATED_ELSEWHERE: _Reason.ValueType  # 312
+    """The account is isolated to another instrument (MRGN-030)."""
     REASON_MARGIN_MODE_REFUSED: _Reason.ValueType  # 315
     """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
     REASON_WITHDRAWALS_GATED: _Reason.ValueType  # 400
@@ -248,6 +254,12 @@ REASON_AMOUNT_OUT_OF_RANGE: Reason.ValueType  # 308
 """The amount is outside its range."""
 REASON_TOO_MANY_INSTRUMENTS: Reason.ValueType  # 309
 """The account trades in as many instruments as it may."""
+REASON_SUB_ACCOUNT_REFUSED: Reason.ValueType  # 310
+"""The account cannot have another sub-account, or is one itself."""
+REASON_TRANSFER_REFUSED: Reason.ValueType  # 311
+"""A transfer to itself, or between accounts of different owners."""
+REASON_ISOLATED_ELSEWHERE: Reason.ValueType  # 312
+"""The account is isolated to another instrument (MRGN-030)."""
 REASON_MARGIN_MODE_REFUSED: Reason.ValueType  # 315
 """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
 REASON_WITHDRAWALS_GATED: Reason.ValueType  # 400

@@ -14,12 +14,13 @@ from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import CommandKind, OrderFlag
 
 if TYPE_CHECKING:
+    from wavetank.clearing.core.account import Account
     from wavetank.clearing.core.state import State
 
 
 @applies(events.AccountOpened)
 def _(state: State, event: events.AccountOpened, _seq: int, _now_ns: int) -> None:
-    state.open_row(event.account_id, event.name.decode(), AccountKind(event.account_kind))
+    state.open_row(event.account_id, event.name.decode(), AccountKind(event.account_kind), event.parent_account_id)
     if event.account_id >= state.next_account_id:
         state.next_account_id = event.account_id + 1
 
@@ -27,27 +28,38 @@ def _(state: State, event: events.AccountOpened, _seq: int, _now_ns: int) -> Non
 @applies(events.Deposited)
 def _(state: State, event: events.Deposited, _seq: int, _now_ns: int) -> None:
     state.deposited_micros += event.amount_micros
-    state.move_cash(state.known_account(event.account_id), event.amount_micros, event.cash_after_micros)
+    _receive(state, state.known_account(event.account_id), event.amount_micros, event.cash_after_micros)
+
+
+def _receive(state: State, account: Account, amount_micros: int, after_micros: int) -> None:
+    """Take in money from outside the account: parted evenly, or whole to the only shard where it trades (MRGN-050)."""
+    state.move_cash(account, amount_micros, after_micros, account.isolated_instrument_id)
 
 
 @applies(events.WithdrawalHeld)
 def _(state: State, event: events.WithdrawalHeld, _seq: int, _now_ns: int) -> None:
-    state.known_account(event.account_id).hold = Hold(event.amount_micros, event.line_epoch, event.line_number)
+    state.known_account(event.account_id).hold = Hold(
+        event.amount_micros, event.line_epoch, event.line_number, event.receiver_account_id
+    )
 
 
 @applies(events.Withdrawn)
 def _(state: State, event: events.Withdrawn, _seq: int, _now_ns: int) -> None:
-    account = state.known_account(event.account_id)
     state.deposited_micros -= event.amount_micros
-    unheld = event.amount_micros
+    _pay_held(state, state.known_account(event.account_id), event.amount_micros, event.cash_after_micros)
+
+
+def _pay_held(state: State, account: Account, amount_micros: int, after_micros: int) -> None:
+    """Take an amount that was held out of the shares that held it."""
+    unheld = amount_micros
     for shard, share in enumerate(account.shares):
         if share.hold is not None and share.hold.receiver_shard == events.WITHDRAWAL:
             state.ledger.add_part(account.row, shard, -share.hold.amount_micros)
             unheld -= share.hold.amount_micros
     state.ledger.add_parts_evenly(account.row, -unheld)
     end_holds(account)
-    state.ledger.add_total(account.row, -event.amount_micros)
-    state.check_cash(account, event.cash_after_micros)
+    state.ledger.add_total(account.row, -amount_micros)
+    state.check_cash(account, after_micros)
 
 
 @applies(events.WithdrawalRefused)
@@ -172,6 +184,10 @@ def _(state: State, event: events.FundingBooked, _seq: int, _now_ns: int) -> Non
 def _(state: State, event: events.CashTransferred, _seq: int, now_ns: int) -> None:
     payer = state.known_account(event.account_id)
     receiver = state.known_account(event.receiver_account_id)
+    if event.cause == events.CashCause.OWNER_TRANSFER:
+        _pay_held(state, payer, event.amount_micros, event.payer_cash_after_micros)
+        _receive(state, receiver, event.amount_micros, event.receiver_cash_after_micros)
+        return
     state.move_cash(payer, -event.amount_micros, event.payer_cash_after_micros, event.instrument_id)
     state.move_cash(receiver, event.amount_micros, event.receiver_cash_after_micros, event.instrument_id)
     if event.cause in {events.CashCause.FUND_TOP_UP, events.CashCause.DEFICIT_FUND}:

@@ -90,7 +90,7 @@ def _(state: State, event: events.OperatorActed, _seq: int, _now_ns: int) -> Non
 
 @applies(events.MarginModeChanged)
 def _(state: State, event: events.MarginModeChanged, _seq: int, _now_ns: int) -> None:
-    state.set_margin_mode(state.known_account(event.account_id), MarginMode(event.mode))
+    state.set_margin_mode(state.known_account(event.account_id), MarginMode(event.mode), event.instrument_id)
 
 
 @applies(events.GroupCorrelated)
