@@ -15,9 +15,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.adapters.shard_stream import line_message, request_message
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.fees import FeeSchedule, FeeTier
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import dump, load, state_hash
 from wavetank.clearing.core.state import State

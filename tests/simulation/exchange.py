@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.margin_modes import MarginMode
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import state_hash
 from wavetank.clearing.core.state import State

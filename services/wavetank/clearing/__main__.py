@@ -9,7 +9,7 @@ import sys
 
 import structlog
 
-from wavetank.clearing.adapters.account import AccountServicer, Withdrawals
+from wavetank.clearing.adapters.account import AccountServicer
 from wavetank.clearing.adapters.account_events import AccountEvents
 from wavetank.clearing.adapters.api_key import ApiKeyServicer
 from wavetank.clearing.adapters.escalation import EscalationServicer
@@ -157,9 +157,7 @@ async def main(config: ClearingConfig, process: Process) -> None:
     service.keep_snapshots(snapshots, config.snapshot_every_events)
     registry = Registry(internal_key=config.internal_key.get_secret_value())
     account_events = AccountEvents(log.last_seq)
-    withdrawals = Withdrawals()
     service.tell(account_events)
-    service.tell(withdrawals)
     fills = FillHistory(redis_client(config.redis_url), CLEARING_LOG)
 
     server = GrpcServer(
@@ -175,7 +173,7 @@ async def main(config: ClearingConfig, process: Process) -> None:
     )
     server.add(
         account_pb2_grpc.add_AccountServiceServicer_to_server,
-        AccountServicer(service, fills, account_events, withdrawals),
+        AccountServicer(service, fills, account_events),
         "wavetank.v1.AccountService",
     )
     server.add(

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from wavetank.clearing.core.bank import Refused
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.snapshot import dump
 from wavetank.clearing.recovery import shard_of_log
 from wavetank.model.invariant import InvariantBroken

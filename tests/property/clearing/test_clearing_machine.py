@@ -17,11 +17,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.model.naive_fees import DAY_SECONDS, REBATES, TIERS, WINDOW_DAYS, NaiveFees
 from tests.model.naive_ledger import FUND, NaiveLedger
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene, clients
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.escalation import OFFERED
 from wavetank.clearing.core.fees import FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.clearing.core.operator import Author
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import SECOND_NS, STAGE_ORDERS, ClearingSettings
 from wavetank.model.events.clearing import (
     AdlPolicyKind,
@@ -193,7 +193,25 @@ class ClearingMachine(RuleBasedStateMachine):
             assert self.scene.keep() == []
             return
         self.scene.keep()
-        assert self.scene.account(account_id).margin_mode is mode
+        account = self.scene.account(account_id)
+        if account.mode_change is not None:
+            self.holds[account_id] = account.mode_change.line_number
+        else:
+            assert account.margin_mode is mode
+        self.follow()
+
+    @rule(data=st.data(), dollars=st.integers(1, 5_000))
+    def money_changes_accounts(self, data: st.DataObject, dollars: int) -> None:
+        payer, receiver = (
+            data.draw(st.sampled_from([each.account_id for each in clients(self.scene)])) for _ in range(2)
+        )
+        try:
+            self.scene.core.bank.transfer(payer, receiver, dollars * MICROS, between_owners=True)
+        except Refused:
+            assert self.scene.keep() == []
+            return
+        self.scene.keep()
+        self.holds[payer] = self.scene.last(WithdrawalHeld).line_number
         self.follow()
 
     @rule(instrument_id=INSTRUMENTS, rate_e12=st.integers(-4 * 10**10, 4 * 10**10))
@@ -237,6 +255,7 @@ class ClearingMachine(RuleBasedStateMachine):
         account = data.draw(st.sampled_from(sorted(self.holds)))
         self.scene.credit_applied(account, self.holds.pop(account), committed * MICROS)
         assert self.scene.account(account).hold is None
+        assert self.scene.account(account).mode_change is None
         self.follow()
 
     @precondition(lambda self: any(self.undecided()))
@@ -285,7 +304,7 @@ class ClearingMachine(RuleBasedStateMachine):
         assert all(lines[account_id].acknowledge for account_id in self.holds)
         self.holds = {}
         for account in clients(self.scene):
-            if account.hold is not None:
+            if account.waits_on(0):
                 line = lines[account.account_id]
                 self.scene.credit_applied(account.account_id, line.line_number, 0, epoch=line.line_epoch)
         self.follow()

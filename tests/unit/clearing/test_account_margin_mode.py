@@ -13,10 +13,10 @@ import pytest
 
 from tests.model.scripted_shard import BTC, ETH, MICROS, SOL, Scene
 from wavetank.clearing.adapters.wire import position_messages
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.credit import Line, budget_micros, standings, withdrawable_micros
 from wavetank.clearing.core.margin_modes import Correlation, MarginMode, StressRamp
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import dump, load
 from wavetank.clearing.core.waterfall.case import Case
@@ -29,7 +29,10 @@ from wavetank.model.events.clearing import (
     LiquidationOutcome,
     LiquidationStepped,
     MarginModeChanged,
+    MarginModeConfirmed,
+    MarginModeKept,
 )
+from wavetank.model.events.matching import CreditApplied
 from wavetank.model.ids import INSURANCE_FUND_ID
 from wavetank.model.instrument import Instrument, default_instruments
 from wavetank.model.invariant import InvariantBroken
@@ -137,17 +140,110 @@ def test_who_may_change_the_mode_and_when() -> None:
     choose(scene, holder, MarginMode.SCENARIO)
     choose(scene, holder, MarginMode.SCENARIO)
     assert [event.mode for event in scene.all(MarginModeChanged)] == [MarginMode.SCENARIO]
-    # Anything else might lower a line under which fills are on their way.
+    # Without the relief its legs need 61 000 and it has 50 000.
     for mode in (MarginMode.GROSS, MarginMode.GROUP_OFFSET):
         with pytest.raises(Refused) as refusal:
             bank.set_margin_mode(holder, mode)
-        assert (refusal.value.reason, refusal.value.was) == (Reason.MARGIN_MODE_REFUSED, 3)
+        assert refusal.value.reason is Reason.MARGIN_MODE_REFUSED
+        assert (refusal.value.was, refusal.value.allowed) == (61_000 * MICROS, 50_000 * MICROS)
     flat = scene.open(100)
     choose(scene, flat, MarginMode.SCENARIO)
     choose(scene, flat, MarginMode.GROUP_OFFSET)
     choose(scene, flat, MarginMode.GROSS)
     assert scene.account(flat).margin_mode is MarginMode.GROSS
     scene.assert_recoverable()
+
+
+def leaving(dollars: int = 70_000) -> tuple[Scene, int, Line]:
+    """Return a venue, an account that has asked to leave its offset mode with positions, and the line of that."""
+    scene, holder = hedged(dollars)
+    choose(scene, holder, MarginMode.GROUP_OFFSET)
+    scene.core.take_lines()
+    choose(scene, holder, MarginMode.GROSS)
+    return scene, holder, line_of(scene, holder)
+
+
+@pytest.mark.spec("MRGN-030", "MRGN-050")
+def test_an_offset_mode_is_left_when_the_shard_covers_the_sum_of_the_margins() -> None:
+    scene, holder, line = leaving()
+    # The line is gross at once: 70 000, of which the positions commit 61 000. Health goes by the old mode still.
+    assert (line.budget_micros, line.charge, line.acknowledge) == (70_000 * MICROS, LineCharge.GROSS, True)
+    assert scene.state.value(scene.account(holder)).initial_micros == 43_500 * MICROS
+    for call in (
+        lambda: scene.core.bank.set_margin_mode(holder, MarginMode.SCENARIO),
+        lambda: scene.core.bank.withdraw(holder, 1, scene.now_ns),
+    ):
+        with pytest.raises(Refused):
+            call()
+    scene.assert_recoverable()
+    # An acknowledgement of the line before says nothing of this one.
+    scene.credit_applied(holder, line.line_number - 1, 0)
+    assert scene.account(holder).margin_mode is MarginMode.GROUP_OFFSET
+    scene.credit_applied(holder, line.line_number, 70_000 * MICROS)
+    assert scene.account(holder).margin_mode is MarginMode.GROSS
+    assert scene.state.value(scene.account(holder)).initial_micros == 61_000 * MICROS
+    assert not line_of(scene, holder).acknowledge
+    scene.assert_recoverable()
+
+
+@pytest.mark.spec("MRGN-030", "MRGN-050")
+def test_a_mode_is_kept_when_orders_commit_what_it_needs() -> None:
+    scene, holder, line = leaving()
+    scene.credit_applied(holder, line.line_number, 70_000 * MICROS + 1)
+    kept = scene.last(MarginModeKept)
+    assert (kept.mode, kept.reason) == (MarginMode.GROSS, Reason.MARGIN_MODE_REFUSED)
+    assert scene.account(holder).margin_mode is MarginMode.GROUP_OFFSET
+    # 70 000 - 43 500 + 61 000: the relief is back.
+    assert line_of(scene, holder).budget_micros == 87_500 * MICROS
+    scene.assert_recoverable()
+
+
+@pytest.mark.spec("MRGN-030")
+def test_a_mode_is_kept_when_the_mark_took_the_margin_meanwhile() -> None:
+    scene, holder, line = leaving(62_000)
+    # BTC falls by a hundredth: 10 000 lost, 52 000 left of the 60 800 that are needed.
+    scene.mark(BTC, 990_000)
+    scene.credit_applied(holder, line.line_number, 0)
+    assert scene.last(MarginModeKept).account_id == holder
+    assert scene.account(holder).margin_mode is MarginMode.GROUP_OFFSET
+
+
+@pytest.mark.spec("MRGN-030", "LIQ-030")
+def test_a_liquidation_ends_a_change_of_mode() -> None:
+    scene, holder, line = leaving(62_000)
+    # 45 000 lost: 17 000 are below the 21 300 of the old mode.
+    scene.mark(BTC, 955_000)
+    assert scene.account(holder).liquidation is not None
+    scene.credit_applied(holder, line.line_number, 0)
+    assert scene.last(MarginModeKept).reason == Reason.ACCOUNT_FROZEN
+    scene.assert_recoverable()
+
+
+@pytest.mark.spec("MRGN-030", "INV-100")
+def test_a_change_of_mode_survives_a_restart() -> None:
+    scene, holder, _ = leaving()
+    scene.restart()
+    line = line_of(scene, holder)
+    assert (line.charge, line.acknowledge, line.line_epoch) == (LineCharge.GROSS, True, 2)
+    scene.credit_applied(holder, line.line_number, 0, epoch=2)
+    assert scene.account(holder).margin_mode is MarginMode.GROSS
+
+
+@pytest.mark.spec("MRGN-030")
+def test_every_shard_must_cover_a_change_of_mode() -> None:
+    scene, holder = hedged(100_000)
+    scene.core.begin(scene.now_ns, [], 0, shards=2)
+    choose(scene, holder, MarginMode.SCENARIO)
+    scene.core.take_lines()
+    choose(scene, holder, MarginMode.GROUP_OFFSET)
+    lines = {line.shard: line for line in scene.core.take_lines() if line.account_id == holder}
+    for shard, expected in ((1, MarginMode.SCENARIO), (0, MarginMode.GROUP_OFFSET)):
+        fact = CreditApplied(0, holder, 1, lines[shard].line_number, 0)
+        scene.core.on_matching(scene.now_ns, scene.state.matching_seqs[shard] + 1, [fact], shard)
+        scene.keep()
+        assert scene.account(holder).margin_mode is expected
+    assert [event.shard for event in scene.all(MarginModeConfirmed)] == [1]
+    assert dump(load(dump(scene.state), scene.settings)) == dump(scene.state)
 
 
 @pytest.mark.spec("MRGN-030")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.model.scripted_shard import MICROS, Scene
-from wavetank.clearing.core.bank import MAX_AMOUNT_MICROS, Refused
+from wavetank.clearing.core.bank import MAX_AMOUNT_MICROS
 from wavetank.clearing.core.health import AccountKind
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.snapshot import SNAPSHOT_VERSION, SnapshotUnreadable, dump, load, state_hash
 from wavetank.model.events.clearing import Deposited
 from wavetank.model.ids import BACKSTOP_VAULT_ID, DEBT_ACCOUNT_ID, INSURANCE_FUND_ID

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.model.scripted_shard import BTC, MICROS, Scene
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.escalation import card_of
 from wavetank.clearing.core.operator import Author
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
 from wavetank.model.events.clearing import (
     AdlRanked,

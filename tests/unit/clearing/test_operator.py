@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.health import HealthBand
 from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.clearing.core.operator import Affected, Author
+from wavetank.clearing.core.refusal import Refused
 from wavetank.model.events.clearing import (
     Deposited,
     InstrumentListed,

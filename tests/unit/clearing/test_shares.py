@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.credit import Line
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import dump, load, state_hash
 from wavetank.model.events.clearing import ShareHeld, ShareMoved, WithdrawalRefused, Withdrawn

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.health import LiquidationStage
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import SECOND_NS
 from wavetank.model.events.clearing import (
     CashCause,

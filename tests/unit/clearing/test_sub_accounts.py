@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
-from wavetank.clearing.core.bank import MAX_SUB_ACCOUNTS, Refused
+from wavetank.clearing.core.bank import MAX_SUB_ACCOUNTS
 from wavetank.clearing.core.credit import Line
 from wavetank.clearing.core.margin_modes import MarginMode
+from wavetank.clearing.core.refusal import Refused
 from wavetank.model.events.clearing import (
     AccountOpened,
     CashCause,

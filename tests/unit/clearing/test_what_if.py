@@ -12,8 +12,8 @@ import pytest
 from tests.model.golden_account import golden
 from tests.model.scripted_shard import BTC, ETH, MICROS, SOL, Scene
 from wavetank.clearing.adapters.wire import shown
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.health import AccountKind, HealthBand
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.snapshot import dump
 from wavetank.clearing.core.what_if import (
     ALL_TOGETHER,

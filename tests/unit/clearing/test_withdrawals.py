@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from tests.model.scripted_shard import BTC, MICROS, Scene
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.credit import free_margin_micros, withdrawable_micros
+from wavetank.clearing.core.refusal import Refused
 from wavetank.model.events.clearing import WithdrawalHeld, WithdrawalRefused, Withdrawn
 from wavetank.model.ids import INSURANCE_FUND_ID
 from wavetank.model.instrument import default_instruments

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from redis.exceptions import RedisError
 
+from wavetank.clearing.adapters.endings import ModeEnd, Paid, PaymentEnd, mode_changes, payments, within
 from wavetank.clearing.adapters.wire import account_message, fill_message, position_messages
 from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.model.events import clearing as events
 from wavetank.model.reason import Reason
-from wavetank.model.record import RECORD_BYTES, decode, kind_of, kinds
 from wavetank.runtime.errors import VenueError
 from wavetank.runtime.principal import Scope, principal, require
 from wavetank.v1 import account_pb2, account_pb2_grpc
@@ -31,8 +31,6 @@ MAX_PAGE = 1_000
 DEFAULT_PAGE = 100
 FILLS_SECONDS = 2.0
 """Wall time that a page of fills waits for those committed last."""
-WITHDRAWAL_SECONDS = 5.0
-"""Wall time that a withdrawal's caller waits for the shard's acknowledgement."""
 
 
 def page_size(asked: int) -> int:
@@ -49,51 +47,22 @@ def page_size(asked: int) -> int:
     return asked or DEFAULT_PAGE
 
 
-_Paid: TypeAlias = events.Withdrawn | events.CashTransferred
-_End: TypeAlias = _Paid | events.WithdrawalRefused
-
-_ENDS = {kind_of(cls) for cls in (events.Withdrawn, events.CashTransferred, events.WithdrawalRefused)}
-
-
-class Withdrawals:
-    """Waits for the end of held withdrawals and transfers; a sink of committed entries."""
-
-    def __init__(self) -> None:
-        """Wait for nobody yet."""
-        self._waiting: dict[int, asyncio.Future[_End]] = {}
-
-    def expect(self, account_id: int) -> asyncio.Future[_End]:
-        """Return a future that ends with what the account has on hold."""
-        future: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
-        self._waiting[account_id] = future
-        return future
-
-    def committed(self, _first_seq: int, _now_ns: int, records: bytes) -> None:
-        """Take the records of one committed entry; must not wait."""
-        if not self._waiting:
-            return
-        for index, kind in enumerate(kinds(records)):
-            if kind in _ENDS:
-                event = decode(records, index * RECORD_BYTES)
-                if isinstance(event, events.CashTransferred) and event.cause != events.CashCause.OWNER_TRANSFER:
-                    continue
-                assert isinstance(event, _End)
-                future = self._waiting.pop(event.account_id, None)
-                if future is not None and not future.done():
-                    future.set_result(event)
-
-
 class AccountServicer(account_pb2_grpc.AccountServiceServicer):
     """Serves accounts."""
 
     def __init__(
-        self, service: ClearingService, fills: FillHistory, account_events: AccountEvents, withdrawals: Withdrawals
+        self,
+        service: ClearingService,
+        fills: FillHistory,
+        account_events: AccountEvents,
     ) -> None:
         """Serve for `service`."""
         self._service = service
         self._fills = fills
         self._events = account_events
-        self._withdrawals = withdrawals
+        self._payments, self._mode_changes = payments(), mode_changes()
+        service.tell(self._payments)
+        service.tell(self._mode_changes)
 
     async def OpenAccount(  # noqa: N802 - the contract's name.
         self, request: account_pb2.OpenAccountRequest, context: Context
@@ -218,9 +187,9 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         """Take play money out: held, acknowledged by the shard, then paid (PROTOCOL R8)."""
         account_id = require(principal(context), Scope.TRADE, request.account_id)
 
-        def call(core: Clearing, now_ns: int) -> asyncio.Future[_End]:
+        def call(core: Clearing, now_ns: int) -> asyncio.Future[PaymentEnd]:
             core.bank.withdraw(account_id, request.amount_micros, now_ns)
-            return self._withdrawals.expect(account_id)
+            return self._payments.expect(account_id)
 
         paid = await self._paid(call)
         assert isinstance(paid, events.Withdrawn)
@@ -235,9 +204,9 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         account_id = require(who, Scope.TRADE, request.account_id)
         is_admin = bool(who.scopes & (Scope.ADMIN | Scope.INTERNAL))
 
-        def call(core: Clearing, _now_ns: int) -> asyncio.Future[_End]:
+        def call(core: Clearing, _now_ns: int) -> asyncio.Future[PaymentEnd]:
             core.bank.transfer(account_id, request.receiver_account_id, request.amount_micros, between_owners=is_admin)
-            return self._withdrawals.expect(account_id)
+            return self._payments.expect(account_id)
 
         paid = await self._paid(call)
         assert isinstance(paid, events.CashTransferred)
@@ -246,7 +215,7 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
             cash_micros=paid.payer_cash_after_micros, receiver_cash_micros=paid.receiver_cash_after_micros, seq=seq
         )
 
-    async def _paid(self, call: Callable[[Clearing, int], asyncio.Future[_End]]) -> _Paid:
+    async def _paid(self, call: Callable[[Clearing, int], asyncio.Future[PaymentEnd]]) -> Paid:
         """Let money be held, and return how it left.
 
         Raises:
@@ -254,12 +223,8 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
                 still leave.
 
         """
-        waiting = await self._service.request(call)
-        try:
-            ended: _End = await asyncio.wait_for(asyncio.shield(waiting), WITHDRAWAL_SECONDS)
-        except TimeoutError as error:
-            message = "the amount is held and the shard has not acknowledged it yet; its end comes as an event"
-            raise VenueError(Reason.WITHDRAWAL_PENDING, message) from error
+        waiting: asyncio.Future[PaymentEnd] = await self._service.request(call)
+        ended = await within(waiting, Reason.WITHDRAWAL_PENDING, "the amount")
         if isinstance(ended, events.WithdrawalRefused):
             raise VenueError(
                 Reason(ended.reason),
@@ -279,11 +244,22 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         except ValueError as error:
             raise VenueError(Reason.MALFORMED, f"{request.mode} is no margin mode", was=request.mode) from error
 
-        def call(core: Clearing, _now_ns: int) -> account_pb2.SetMarginModeResponse:
+        def call(core: Clearing, _now_ns: int) -> asyncio.Future[ModeEnd] | None:
             account = core.bank.set_margin_mode(account_id, mode)
+            return self._mode_changes.expect(account_id) if account.mode_change is not None else None
+
+        waiting = await self._service.request(call)
+        if waiting is not None:
+            ended = await within(waiting, Reason.MARGIN_MODE_REFUSED, "the change of mode")
+            if isinstance(ended, events.MarginModeKept):
+                message = "with its open orders the account would not have the margin that its legs need alone"
+                raise VenueError(Reason(ended.reason), message)
+
+        def told(core: Clearing) -> account_pb2.SetMarginModeResponse:
+            account = core.bank.account(account_id)
             return account_pb2.SetMarginModeResponse(account=account_message(core.state, account), seq=core.last_seq)
 
-        answer: account_pb2.SetMarginModeResponse = await self._service.request(call)
+        answer: account_pb2.SetMarginModeResponse = await self._service.ask(told)
         return answer
 
     async def StreamAccountEvents(  # noqa: N802 - the contract's name.

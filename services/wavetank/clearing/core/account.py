@@ -31,6 +31,17 @@ class Hold:
 
 
 @dataclass(slots=True)
+class ModeChange:
+    """A change of margin mode that waits for the shards' acknowledgements (MRGN-030, PROTOCOL R8)."""
+
+    mode: MarginMode
+    line_epoch: int
+    line_number: int
+    confirmed: list[int] = field(default_factory=list)
+    """Shards that have acknowledged."""
+
+
+@dataclass(slots=True)
 class ShareHold:
     """Part of a share that waits for its shard's acknowledgement (PROTOCOL R8)."""
 
@@ -140,6 +151,7 @@ class Account:
         "line_status",
         "liquidation",
         "margin_mode",
+        "mode_change",
         "name",
         "parent_id",
         "row",
@@ -159,6 +171,7 @@ class Account:
         self.hold: Hold | None = None
         self.liquidation: Liquidation | None = None
         self.margin_mode = MarginMode.GROSS
+        self.mode_change: ModeChange | None = None
         self.parent_id = 0
         """Account whose sub-account it is, or 0."""
         self.isolated_instrument_id = 0
@@ -195,6 +208,11 @@ class Account:
     def last_instrument_id(self) -> int:
         """Where it traded last, or 0; a deficit of an account that closed by itself arose there."""
         return self._ledger.last_instrument_id(self.row)
+
+    def waits_on(self, shard: int) -> bool:
+        """Whether a shard's acknowledgement of a line is waited for."""
+        change = self.mode_change
+        return self.shares[shard].waits or (change is not None and shard not in change.confirmed)
 
 
 def end_holds(account: Account) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from wavetank.clearing.core.credit import Lines, free_margin_micros, standings, withdrawable_micros
 from wavetank.clearing.core.health import AccountKind
 from wavetank.clearing.core.margin_modes import MarginMode
+from wavetank.clearing.core.mode_changes import ModeChanges
+from wavetank.clearing.core.refusal import Refused
 from wavetank.model.events import clearing as events
 from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID, INSURANCE_FUND_ID, VENUE_ACCOUNTS
 from wavetank.model.reason import Reason
@@ -34,17 +36,6 @@ _VENUE_KINDS = {
 }
 
 
-class Refused(Exception):
-    """A request was refused; nothing changed."""
-
-    def __init__(self, reason: Reason, was: int, allowed: int, message: str) -> None:
-        """Say why: the offending value and the bound it broke, in the reason's unit."""
-        super().__init__(message)
-        self.reason = reason
-        self.was = was
-        self.allowed = allowed
-
-
 class Bank:
     """Answers requests about accounts and money."""
 
@@ -54,6 +45,7 @@ class Bank:
         self._shares = shares
         self._emit = emit
         self._lines = lines
+        self._modes = ModeChanges(state, emit, lines)
 
     def open_venue_accounts(self, fund_deposit_micros: int) -> None:
         """Open the venue's own accounts, once, and endow the insurance fund."""
@@ -249,6 +241,9 @@ class Bank:
         if account.hold is not None:
             message = "another withdrawal or transfer of the account is waiting; try again when it has ended"
             raise Refused(Reason.WITHDRAWAL_PENDING, 1, 0, message)
+        if account.mode_change is not None:
+            message = "a change of the account's margin mode is under way; try again in a moment"
+            raise Refused(Reason.WITHDRAWAL_PENDING, 1, 0, message)
         if account.liquidation is not None:
             message = "the account is being liquidated"
             raise Refused(Reason.ACCOUNT_FROZEN, 1, 0, message)
@@ -311,6 +306,7 @@ class Bank:
         if account is None:
             return
         self._lines.note_committed(account.account_id, shard, fact.committed_micros)
+        self._modes.acknowledged(account, shard, fact)
         hold = account.shares[shard].hold
         if hold is None or hold.is_confirmed:
             return
@@ -391,32 +387,14 @@ class Bank:
         )
 
     def set_margin_mode(self, account_id: int, mode: MarginMode) -> Account:
-        """Let an account's legs be margined together in another way from here on (MRGN-030).
-
-        From gross on, a mode only relieves, so no credit line is lowered by it. Any other change might lower one while
-        fills under it are on their way, so it is for accounts without a position, to whom all modes are alike.
+        """Let an account's legs be margined together in another way; see `mode_changes` for when that is in force.
 
         Raises:
-            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, ACCOUNT_FROZEN, MARGIN_MODE_REFUSED.
+            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, ACCOUNT_FROZEN, MARGIN_MODE_REFUSED, WITHDRAWAL_PENDING.
 
         """
         account = self.client(account_id)
-        if MarginMode.ISOLATED in {mode, account.margin_mode} and mode != account.margin_mode:
-            message = (
-                "an account is isolated from its opening on, or never: open a sub-account for the instrument"
-                if mode == MarginMode.ISOLATED
-                else f"the account trades instrument {account.isolated_instrument_id} alone, for good"
-            )
-            raise Refused(Reason.MARGIN_MODE_REFUSED, int(mode), int(account.margin_mode), message)
-        if account.liquidation is not None:
-            message = "the account is being liquidated"
-            raise Refused(Reason.ACCOUNT_FROZEN, 1, 0, message)
-        if mode == account.margin_mode:
-            return account
-        if account.margin_mode != MarginMode.GROSS and account.positions:
-            message = f"the mode can change from {account.margin_mode.name} only while the account holds no position"
-            raise Refused(Reason.MARGIN_MODE_REFUSED, len(account.positions), 0, message)
-        self._emit(events.MarginModeChanged(instrument_id=0, account_id=account_id, mode=int(mode)))
+        self._modes.ask(account, mode)
         return account
 
     def create_api_key(self, account_id: int, *, key_id: str, secret_sha256: bytes, scopes: int) -> None:

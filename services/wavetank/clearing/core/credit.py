@@ -30,6 +30,11 @@ _CHARGES = {
 """How a shard charges positions between two lines."""
 
 
+def _charge_of(account: Account) -> LineCharge:
+    """Return how a shard charges positions of an account that changed since its line."""
+    return LineCharge.GROSS if account.mode_change is not None else _CHARGES[account.margin_mode]
+
+
 class LineRow(NamedTuple):
     """One instrument of a line: the counted position and what its margin is charged at."""
 
@@ -108,7 +113,8 @@ def _relief(state: State, account: Account, gross: list[int], rows: list[tuple[L
     never more than the relief of the whole account; where they would be, higher shards get less.
     """
     margining = state.margining(account)
-    if not margining.offsets:
+    # An account that is leaving its mode is relieved of nothing any more.
+    if not margining.offsets or account.mode_change is not None:
         return [0] * len(rows)
 
     def needed(listed: Iterable[LineRow]) -> int:
@@ -242,7 +248,7 @@ class Lines:
         key = (account.account_id, draft.shard)
         before = self._sent.get(key)
         share = account.shares[draft.shard]
-        if before is None or key in self._wanted or draft.rows or before.rows or share.waits:
+        if before is None or key in self._wanted or draft.rows or before.rows or account.waits_on(draft.shard):
             return True
         # What is elsewhere only tells which refusal an order gets, so small changes of it may wait.
         if abs(draft.elsewhere_micros - before.elsewhere_micros) > before.elsewhere_micros // 8:
@@ -261,7 +267,7 @@ class Lines:
             share.counted_fees_micros,
             account.line_status,
             self._state.fees.rates_of(account.account_id),
-            _CHARGES[account.margin_mode],
+            _charge_of(account),
         )
         return sent != now
 
@@ -280,13 +286,13 @@ class Lines:
             counted_value_micros=share.counted_value_micros,
             counted_fees_micros=share.counted_fees_micros,
             status=account.line_status,
-            acknowledge=share.waits,
+            acknowledge=account.waits_on(shard),
             rows=rows,
             mark_time_ns=min(times, default=0),
             elsewhere_micros=draft.elsewhere_micros,
             shard=shard,
             fee_rates=state.fees.rates_of(account.account_id),
-            charge=_CHARGES[account.margin_mode],
+            charge=_charge_of(account),
             only_instrument_id=account.isolated_instrument_id,
         )
 

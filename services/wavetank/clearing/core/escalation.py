@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.cascades import multiplier_ppm
 from wavetank.clearing.core.operator import checked_note
+from wavetank.clearing.core.refusal import Refused
 from wavetank.model.events.clearing import (
     Decision,
     EscalationDecided,

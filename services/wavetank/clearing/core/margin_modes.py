@@ -39,6 +39,10 @@ class MarginMode(IntEnum):
     """One collateral; all legs offset each other by their correlation with the market."""
 
 
+OFFSETTING = frozenset({MarginMode.GROUP_OFFSET, MarginMode.SCENARIO})
+"""Modes in which legs can relieve each other."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModeLeg:
     """One leg as a mode sees it."""
@@ -263,7 +267,7 @@ class Margining:
     @property
     def offsets(self) -> bool:
         """Whether legs can relieve each other."""
-        return self.mode is MarginMode.GROUP_OFFSET or self.mode is MarginMode.SCENARIO
+        return self.mode in OFFSETTING
 
 
 GROSS = Margining()

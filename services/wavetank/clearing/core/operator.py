@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.health import HealthBand
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.valuation import health_band
 from wavetank.model.events.clearing import OperatorActed, OperatorAction
 from wavetank.model.ids import INSURANCE_FUND_ID

@@ -13,7 +13,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from wavetank.clearing.core.account import Account, Hold, Liquidation, ShareHold
+from wavetank.clearing.core.account import Account, Hold, Liquidation, ModeChange, ShareHold
 from wavetank.clearing.core.cascades import Cascade, Cascades, Trace
 from wavetank.clearing.core.fees import Fees
 from wavetank.clearing.core.health import AccountKind, LiquidationStage
@@ -77,6 +77,8 @@ def _account_out(account: Account) -> list[Any]:
         rest["parent_id"] = account.parent_id
     if account.margin_mode is not MarginMode.GROSS:
         rest["margin_mode"] = [int(account.margin_mode), account.isolated_instrument_id]
+    if account.mode_change is not None:
+        rest["mode_change"] = asdict(account.mode_change)
     if account.hold is not None:
         rest["hold"] = asdict(account.hold)
     if account.cooldown_until_ns:
@@ -159,6 +161,9 @@ def _account_in(state: State, fields: list[Any]) -> None:
     if "margin_mode" in kept:
         mode, instrument_id = kept["margin_mode"]
         state.set_margin_mode(account, MarginMode(mode), instrument_id)
+    if "mode_change" in kept:
+        change = kept["mode_change"]
+        account.mode_change = ModeChange(**{**change, "mode": MarginMode(change["mode"])})
     if "hold" in kept:
         account.hold = Hold(**kept["hold"])
     account.cooldown_until_ns = _ints(kept.get("cooldown_until_ns", {}))

@@ -18,6 +18,7 @@ from wavetank.clearing.core.health import AccountKind
 from wavetank.clearing.core.ledger import Ledger
 from wavetank.clearing.core.margin_modes import (
     GROSS,
+    OFFSETTING,
     Margining,
     MarginMode,
     OffsetTerms,
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
 
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.model.record import Event
-
-
-OFFSETTING = frozenset({MarginMode.GROUP_OFFSET, MarginMode.SCENARIO})
 
 
 class State:
@@ -256,6 +254,7 @@ class State:
     def set_margin_mode(self, account: Account, mode: MarginMode, instrument_id: int = 0) -> None:
         """Margin an account's legs by another mode from now on; an isolated one trades one instrument."""
         account.margin_mode = mode
+        account.mode_change = None
         account.isolated_instrument_id = instrument_id
         self.watch(account)
 

@@ -10,10 +10,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.health import AccountKind
 from wavetank.clearing.core.ledger import book_leg
 from wavetank.clearing.core.margin_modes import GROSS, Margining
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.valuation import (
     bankruptcy_price,
     health_band,

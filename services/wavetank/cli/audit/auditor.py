@@ -17,6 +17,7 @@ from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Ledger
 from wavetank.cli.audit.liquidations import Liquidations
 from wavetank.cli.audit.margins import Terms
+from wavetank.cli.audit.mode_changes import ModeChanges
 from wavetank.cli.audit.order_flow import OrderBooks
 from wavetank.cli.audit.reading import CheckedLog, LogSource
 from wavetank.cli.audit.shares import Shares
@@ -68,11 +69,9 @@ class Auditor:
         self.shards = {name: self._shard_of(name) for name in self.logs if name.startswith(MATCHING_PREFIX)}
         self._escalations = Escalations(findings)
         self._withdrawals = Withdrawals(findings, self.ledger, self.liquidations.cases)
-        self._shares = Shares(
-            findings,
-            self.ledger,
-            {int(name.removeprefix(MATCHING_PREFIX)): shard.bookings for name, shard in self.shards.items()},
-        )
+        bookings = {int(name.removeprefix(MATCHING_PREFIX)): shard.bookings for name, shard in self.shards.items()}
+        self._modes = ModeChanges(findings, self.ledger, bookings)
+        self._shares = Shares(findings, self.ledger, bookings)
         self._prices = Prices(findings, CLEARING, ConsumerBit.CLEARING, each=True)
         self._ticks = FundingTicks(findings)
         self._on_entry = on_entry
@@ -208,6 +207,7 @@ class Auditor:
         self.liquidations.before(seq, now_ns, event)
         self._escalations.before(seq, now_ns, event)
         self._withdrawals.before(now_ns, event)
+        self._modes.before(event)
         self.ledger.apply(event)
         self._shares.apply(event)
         self._fees.apply(now_ns, event)

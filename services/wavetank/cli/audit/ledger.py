@@ -12,7 +12,7 @@ from math import ceil
 
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.margins import Leg, Terms, Worth
-from wavetank.cli.audit.modes import GROSS, GROUP_OFFSET, ISOLATED, SCENARIO, Offsets
+from wavetank.cli.audit.modes import GROSS, Offsets
 from wavetank.model.events import clearing as events
 from wavetank.model.ids import FEE_ACCOUNT_ID, FIRST_CLIENT_ACCOUNT_ID, ROUNDING_ACCOUNT_ID
 from wavetank.model.record import Event
@@ -207,25 +207,8 @@ class Ledger:
 
     def _mode_changed(self, event: events.MarginModeChanged) -> None:
         account = self.account(event.account_id)
-        if event.mode == ISOLATED:
-            # An order of it may rest anywhere as soon as it has a line, and that it can get once money is there.
-            self._findings.expect(
-                Rule.MRGN_030,
-                event.account_id == max(self.accounts) and account.cash == 0 and event.instrument_id in self.terms,
-                f"account {event.account_id} isolated as it is opened, to an instrument that is listed",
-            )
-            account.only_instrument_id = event.instrument_id
-        else:
-            # From gross on a mode only relieves; any other change could lower a credit line.
-            self._findings.expect(
-                Rule.MRGN_030,
-                event.mode in {GROSS, GROUP_OFFSET, SCENARIO} and (account.mode == GROSS or not account.holdings),
-                f"a mode that can be had, and no position unless it was gross: mode {event.mode} after {account.mode}",
-            )
-            self._findings.expect(
-                Rule.MRGN_030, not account.only_instrument_id, f"account {account.account_id} isolated for good"
-            )
         account.mode = event.mode
+        account.only_instrument_id = event.instrument_id
 
     def _group_correlated(self, event: events.GroupCorrelated) -> None:
         self.offsets.groups[event.group.decode()] = event.correlation_ppm

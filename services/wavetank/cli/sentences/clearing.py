@@ -43,6 +43,9 @@ from wavetank.model.events.clearing import (
     LiquidationStepped,
     LiquidationTested,
     MarginModeChanged,
+    MarginModeConfirmed,
+    MarginModeHeld,
+    MarginModeKept,
     MarginTierListed,
     MatchingAnswered,
     MatchingRequested,
@@ -420,6 +423,27 @@ def _margin_mode(say: Speaker, event: MarginModeChanged) -> str:
     if event.instrument_id:
         return f"{say.account(event.account_id)} trades {say.symbol(event.instrument_id)} alone: it is isolated"
     return f"the legs of {say.account(event.account_id)} are margined by mode {named(event.mode, _MODES)} from here on"
+
+
+@TELLERS.of(MarginModeHeld)
+def _mode_held(say: Speaker, event: MarginModeHeld) -> str:
+    return (
+        f"{say.account(event.account_id)} asks for mode {named(event.mode, _MODES)}; its line is gross until the"
+        " shards have answered"
+    )
+
+
+@TELLERS.of(MarginModeConfirmed)
+def _mode_confirmed(say: Speaker, event: MarginModeConfirmed) -> str:
+    return f"shard {event.shard} covers the change of mode of {say.account(event.account_id)}; others are waited for"
+
+
+@TELLERS.of(MarginModeKept)
+def _mode_kept(say: Speaker, event: MarginModeKept) -> str:
+    return (
+        f"{say.account(event.account_id)} keeps its mode instead of {named(event.mode, _MODES)}: "
+        f"{named(event.reason, Reason)}"
+    )
 
 
 @TELLERS.of(InstrumentCorrelated)

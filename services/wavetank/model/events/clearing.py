@@ -548,6 +548,42 @@ class MarginModeChanged:
     mode: int
 
 
+@record(270, "qqB")
+@dataclass(frozen=True, slots=True)
+class MarginModeHeld:
+    """An account with positions leaves an offset mode as soon as each shard has applied a line as if it were gross."""
+
+    instrument_id: int
+    account_id: int
+    line_epoch: int
+    line_number: int
+    """The first line that knows of it (PROTOCOL R8)."""
+    mode: int
+    """What it is to be."""
+
+
+@record(271, "H")
+@dataclass(frozen=True, slots=True)
+class MarginModeConfirmed:
+    """A shard has applied the line of a change, and what is committed there is covered; others are waited for."""
+
+    instrument_id: int
+    account_id: int
+    shard: int
+
+
+@record(272, "HB")
+@dataclass(frozen=True, slots=True)
+class MarginModeKept:
+    """A change of mode that was waited for is off: what is committed would not be covered."""
+
+    instrument_id: int
+    account_id: int
+    reason: int
+    mode: int
+    """What it was to be."""
+
+
 @record(241, "16si")
 @dataclass(frozen=True, slots=True)
 class InstrumentCorrelated:

@@ -3,8 +3,8 @@
 import random
 
 from tests.unit.cli.audit.venue import USD, Venue
-from wavetank.clearing.core.bank import Refused
 from wavetank.clearing.core.fees import FeeSchedule, FeeTier, MakerRebate
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
 from wavetank.matching.core import commands
 from wavetank.model.events.oracle import ConsumerBit

@@ -8,9 +8,11 @@ import pytest
 from tests.model.scripted_shard import MICROS, Scene
 from wavetank.clearing.core.margin_modes import Correlation, MarginMode
 from wavetank.clearing.core.settings import ClearingSettings
+from wavetank.cli.audit.counting import Bookings
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Ledger
 from wavetank.cli.audit.liquidations import Liquidations
+from wavetank.cli.audit.mode_changes import ModeChanges
 from wavetank.cli.audit.modes import GROSS, GROUP_OFFSET, SCENARIO, Offsets, Ramp
 from wavetank.model.events.clearing import (
     Deleveraged,
@@ -19,8 +21,9 @@ from wavetank.model.events.clearing import (
     LiquidationStepped,
     LiquidationTested,
     MarginModeChanged,
+    MarginModeHeld,
 )
-from wavetank.model.events.matching import MarkApplied
+from wavetank.model.events.matching import CreditApplied, MarkApplied
 from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID
 from wavetank.model.orders import CommandKind, Side
 
@@ -101,17 +104,46 @@ def test_what_the_log_may_not_say_is_named() -> None:
     scene.trade(1, holder, other, 100, 1_000_000)
     findings = Findings()
     ledger = Ledger(findings)
+    modes = ModeChanges(findings, ledger, {})
     for logged in scene.log:
+        modes.before(logged.event)
         ledger.apply(logged.event)
     assert findings.offences == []
     # A position, and another mode than gross before; a mode that is none; a group before it was there.
-    ledger.apply(MarginModeChanged(instrument_id=0, account_id=holder, mode=GROSS))
-    ledger.apply(MarginModeChanged(instrument_id=0, account_id=other, mode=1))
+    modes.before(MarginModeChanged(instrument_id=0, account_id=holder, mode=GROSS))
+    modes.before(MarginModeChanged(instrument_id=0, account_id=other, mode=9))
     ledger.apply(InstrumentCorrelated(instrument_id=1, account_id=0, group=b"memes", correlation_ppm=5))
     assert [offence.rule for offence in findings.offences] == [Rule.MRGN_030] * 3
     ledger.apply(GroupCorrelated(instrument_id=0, account_id=0, group=b"memes", correlation_ppm=5))
     ledger.apply(InstrumentCorrelated(instrument_id=1, account_id=0, group=b"memes", correlation_ppm=5))
     assert len(findings.offences) == 3
+
+
+@pytest.mark.spec("MRGN-030")
+def test_an_offset_mode_is_left_only_after_the_shard_answered_and_with_equity() -> None:
+    def judged(dollars: int, *, answered: bool = True) -> list[Rule]:
+        scene = Scene()
+        holder, other = scene.open(dollars), scene.open(1_000_000)
+        scene.core.bank.set_margin_mode(holder, MarginMode.SCENARIO)
+        scene.mark(1, 1_000_000)
+        # A BTC of 100 000 dollars needs 2 500.
+        scene.trade(1, holder, other, 100_000, 1_000_000)
+        findings = Findings()
+        ledger = Ledger(findings)
+        bookings = Bookings(findings, "matching-0")
+        modes = ModeChanges(findings, ledger, {0: bookings})
+        for logged in scene.log:
+            modes.before(logged.event)
+            ledger.apply(logged.event)
+        ledger.marks[1] = 1_000_000
+        modes.before(MarginModeHeld(instrument_id=0, account_id=holder, line_epoch=1, line_number=7, mode=GROSS))
+        bookings.happened(9, CreditApplied(0, holder, 1, 7 if answered else 6, 0))
+        modes.before(MarginModeChanged(instrument_id=0, account_id=holder, mode=GROSS))
+        return [offence.rule for offence in findings.offences]
+
+    assert judged(2_500) == []
+    assert judged(2_499) == [Rule.MRGN_030]
+    assert judged(2_500, answered=False) == [Rule.MRGN_030]
 
 
 def random_liquidations(seed: int) -> Scene:

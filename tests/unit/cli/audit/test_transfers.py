@@ -7,6 +7,7 @@ import pytest
 from tests.model.scripted_shard import BTC, MICROS, Scene
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Ledger
+from wavetank.cli.audit.mode_changes import ModeChanges
 from wavetank.cli.audit.withdrawals import Withdrawals
 from wavetank.model.events.clearing import (
     AccountOpened,
@@ -38,8 +39,10 @@ def broken_rules(events: list[Event], *, in_liquidation: tuple[int, ...] = ()) -
     findings = Findings()
     ledger = Ledger(findings)
     withdrawals = Withdrawals(findings, ledger, in_liquidation)
+    modes = ModeChanges(findings, ledger, {})
     for event in events:
         withdrawals.before(0, event)
+        modes.before(event)
         ledger.apply(event)
     ledger.end_entry()
     return set(findings.broken)

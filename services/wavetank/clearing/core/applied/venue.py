@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from wavetank.clearing.core.account import ModeChange
 from wavetank.clearing.core.applied.registry import applies
 from wavetank.clearing.core.margin_modes import Correlation, MarginMode, StressRamp
 from wavetank.clearing.core.venue_facts import ApiKey, Mark
@@ -91,6 +92,26 @@ def _(state: State, event: events.OperatorActed, _seq: int, _now_ns: int) -> Non
 @applies(events.MarginModeChanged)
 def _(state: State, event: events.MarginModeChanged, _seq: int, _now_ns: int) -> None:
     state.set_margin_mode(state.known_account(event.account_id), MarginMode(event.mode), event.instrument_id)
+
+
+@applies(events.MarginModeHeld)
+def _(state: State, event: events.MarginModeHeld, _seq: int, _now_ns: int) -> None:
+    account = state.known_account(event.account_id)
+    account.mode_change = ModeChange(MarginMode(event.mode), event.line_epoch, event.line_number)
+
+
+@applies(events.MarginModeConfirmed)
+def _(state: State, event: events.MarginModeConfirmed, seq: int, _now_ns: int) -> None:
+    change = state.known_account(event.account_id).mode_change
+    if change is None:
+        message = f"event {seq}: account {event.account_id} changes no mode"
+        raise InvariantBroken(message)
+    change.confirmed.append(event.shard)
+
+
+@applies(events.MarginModeKept)
+def _(state: State, event: events.MarginModeKept, _seq: int, _now_ns: int) -> None:
+    state.known_account(event.account_id).mode_change = None
 
 
 @applies(events.GroupCorrelated)
