@@ -20,6 +20,7 @@ from wavetank.client import (
     Consumer,
     CreditExceeded,
     Deposited,
+    FaucetDry,
     FaultKind,
     Fill,
     FillBooked,
@@ -297,6 +298,38 @@ async def test_a_sub_account_trades_with_the_key_of_its_parent(trader: Opener) -
         await venue.account.transfer((await other.account.get()).account_id, 1)
     with pytest.raises(SubAccountRefused):
         await sub_account.open_sub_account("grandchild")
+
+
+async def test_a_twin_and_a_reset(trader: Opener) -> None:
+    venue, other = await trader(), await trader()
+    async with venue.session() as buyer, other.session() as seller:
+        await has_credit(buyer)
+        await has_credit(seller)
+        await seller.place("SOL", Side.SELL, 3, "150.2")
+        await buyer.place("SOL", Side.BUY, 3, "150.2")
+
+        async def is_long() -> bool:
+            return [position.size for position in await venue.account.positions()] == [3]
+
+        await eventually_async(is_long)
+        resting = await buyer.place("SOL", Side.BUY, 1, "140")
+        own = await venue.account.get()
+        twin = await venue.account.clone(f"{own.name}-twin")
+        assert (twin.parent_id, twin.cash) == (own.account_id, own.cash)
+        assert await venue.account.of(twin.account_id).positions() == await venue.account.positions()
+        # The twin trades for itself, at once.
+        async with venue.session(account_id=twin.account_id) as trading:
+            await has_credit(trading)
+        again = await venue.account.of(twin.account_id).reset(5_000)
+        assert again.cash == again.equity == 5_000
+        anew = await venue.account.reset(70_000)
+        assert anew.cash == anew.equity == 70_000
+        assert (await venue.orders.get(order_id=resting.order_id)).cancel_reason is CancelReason.LIQUIDATION
+    assert await venue.account.draw_faucet() == 30_000
+    with pytest.raises(FaucetDry):
+        await venue.account.draw_faucet()
+    # So that nobody holds anything for the tests that follow.
+    await other.account.reset(100_000)
 
 
 async def test_margin_modes(trader: Opener) -> None:

@@ -329,5 +329,5 @@ def random_request(shard: Shard, random: Random) -> Ask:
     return Ask(
         CommandKind.TRANSFER, account_id, instrument_id, request=request,
         size_lots=-position + random.randint(-3, 3), value_micros=random.randint(-5_000, 5_000),
-        receiver_account_id=receiver, receiver_may_increase=random.random() < 0.5,
+        receiver_account_id=receiver, may_increase=random.choice((0, 0, 1, 1, 2, 3)),
     )  # fmt: skip

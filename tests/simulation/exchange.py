@@ -210,12 +210,22 @@ class Exchange:
 
     def _move_money(self) -> None:
         account_id = self.random.choice(self.accounts)
+        amount = self.random.choice([1, 300 * DOLLAR, 5_000 * DOLLAR])
+        choice = self.random.random()
         try:
-            if self.random.random() < 0.5:
+            if choice < 0.4:
                 self.clearing.bank.deposit(account_id, self.random.choice([1, 500 * DOLLAR]))
-            else:
-                amount = self.random.choice([1, 300 * DOLLAR, 5_000 * DOLLAR])
+            elif choice < 0.75:
                 self.clearing.bank.withdraw(account_id, amount, self.now_ns)
+            elif choice < 0.93:
+                receiver = self.random.choice(self.accounts)
+                self.clearing.bank.transfer(account_id, receiver, amount, between_owners=True)
+            elif choice < 0.96:
+                self.clearing.play.reset(account_id, 20_000 * DOLLAR)
+            elif choice < 0.99:
+                self.accounts.append(self.clearing.play.clone(account_id, f"twin-{len(self.accounts)}").account_id)
+            else:
+                self.clearing.play.draw_faucet(account_id, self.now_ns)
         except Refused:
             return
 
@@ -460,4 +470,5 @@ def _request(seq: int, request: MatchingRequested) -> bytes:
         giver_delta_lots=request.size_lots,
         giver_value_micros=request.value_micros,
         receiver_may_increase=bool(request.receiver_may_increase),
+        giver_may_increase=bool(request.giver_may_increase),
     )

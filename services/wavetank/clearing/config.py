@@ -82,6 +82,12 @@ class ClearingConfig(ServiceSettings):
     """With less in the insurance fund a person is asked."""
     cascade_limit_ppm: Annotated[int, Field(ge=0)] = 5_000_000
     """Above this multiplier of a running cascade a person is asked; 0 never asks."""
+    client_deposits: bool = True
+    """Whether clients may deposit for themselves; if not, the faucet is what they have, and the operator deposits."""
+    faucet_micros: Annotated[int, Field(ge=0, le=10**15)] = 100_000 * 10**6
+    """Equity up to which the faucet fills an account."""
+    faucet_interval_ns: Annotated[int, Field(ge=0)] = 3_600 * SECOND_NS
+    """Venue time between two draws of an account."""
     correlations: dict[str, tuple[str, Share]] = Field(
         default_factory=lambda: {
             "BTC": ("majors", Decimal("0.95")),
@@ -211,6 +217,8 @@ class ClearingConfig(ServiceSettings):
             escalation_wait_ns=self.escalation_wait_ns,
             fund_low_micros=self.fund_low_micros,
             cascade_limit_ppm=self.cascade_limit_ppm,
+            faucet_micros=self.faucet_micros,
+            faucet_interval_ns=self.faucet_interval_ns,
             correlations={
                 symbol: Correlation(group, int(share * E6)) for symbol, (group, share) in self.correlations.items()
             },

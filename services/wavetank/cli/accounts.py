@@ -146,6 +146,82 @@ def transfer(
     )
 
 
+@app.command("faucet")
+def faucet(
+    account_id: Annotated[int, typer.Argument(metavar="ACCOUNT", help="`wavetank accounts list` shows them.")],
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Fill an account's equity up to the faucet's amount, once per interval.
+
+    `WAVETANK_CLEARING_FAUCET_MICROS` and `..._FAUCET_INTERVAL_NS` set both; with `..._CLIENT_DEPOSITS=false` it is all
+    that clients can get by themselves.
+
+    Examples:
+      wavetank accounts faucet 1000
+    """
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        answer = connection.call(connection.accounts.DrawFaucet, account_pb2.DrawFaucetRequest(account_id=account_id))
+    if as_json:
+        print_json({"amount_micros": answer.amount_micros, "cash_micros": answer.cash_micros, "seq": answer.seq})
+        return
+    results().print(
+        f"account {account_id} got {show_dollars(answer.amount_micros)} and has {show_dollars(answer.cash_micros)} in"
+        " cash"
+    )
+
+
+@app.command("clone")
+def clone(
+    account_id: Annotated[int, typer.Argument(metavar="ACCOUNT", help="Whose twin to open.")],
+    name: Annotated[str, typer.Argument(help="Name of the twin: 1 to 32 characters, unique.")],
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Open a twin of an account: the same cash, mode and positions at the same cost, without orders.
+
+    The house takes the other side of its positions. Storm the twin, and the original stays as it is.
+
+    Examples:
+      wavetank accounts clone 1000 maker-twin
+    """
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        request = account_pb2.CloneAccountRequest(account_id=account_id, name=name)
+        account = connection.call(connection.accounts.CloneAccount, request).account
+    if as_json:
+        print_json(account_document(account))
+        return
+    results().print(
+        f"[green]opened[/] account {account.account_id} {name!r}, a twin of account {account_id}: equity"
+        f" {show_dollars(account.equity_micros)}"
+    )
+
+
+@app.command("reset")
+def reset(
+    account_id: Annotated[int, typer.Argument(metavar="ACCOUNT", help="`wavetank accounts list` shows them.")],
+    cash: Annotated[
+        int, typer.Option(parser=dollars, metavar="DOLLARS", help="Cash to begin anew with.", show_default="100k")
+    ] = 100_000 * 10**6,
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Let an account begin anew: no orders, no positions, and so much cash.
+
+    Its positions go to the house at their marks.
+
+    Examples:
+      wavetank accounts reset 1000 --cash 50k
+    """
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        request = account_pb2.ResetAccountRequest(account_id=account_id, cash_micros=cash)
+        account = connection.call(connection.accounts.ResetAccount, request).account
+    if as_json:
+        print_json(account_document(account))
+        return
+    results().print(f"account {account.account_id} begins anew with {show_dollars(account.cash_micros)}")
+
+
 @app.command("margin-mode")
 def margin_mode(
     account_id: Annotated[int, typer.Argument(metavar="ACCOUNT", help="`wavetank accounts list` shows them.")],

@@ -81,5 +81,6 @@ def request_command(message: credit_pb2.ConnectResponse) -> bytes:
             giver_delta_lots=transfer.giver_delta_lots,
             giver_value_micros=transfer.giver_value_micros,
             receiver_may_increase=transfer.receiver_may_increase,
+            giver_may_increase=transfer.giver_may_increase,
         )
     raise InvariantBroken(f"clearing sent {kind}, which this program does not know")

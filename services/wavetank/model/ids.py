@@ -7,6 +7,7 @@ INSURANCE_FUND_ID = 2
 ROUNDING_ACCOUNT_ID = 3
 BACKSTOP_VAULT_ID = 4
 DEBT_ACCOUNT_ID = 5
+HOUSE_ACCOUNT_ID = 6
 
 FIRST_CLIENT_ACCOUNT_ID = 1_000
 """Accounts below belong to the venue; no client can act for them."""
@@ -17,4 +18,5 @@ VENUE_ACCOUNTS: dict[int, str] = {
     ROUNDING_ACCOUNT_ID: "rounding",
     BACKSTOP_VAULT_ID: "backstop-vault",
     DEBT_ACCOUNT_ID: "debt",
+    HOUSE_ACCOUNT_ID: "house",
 }

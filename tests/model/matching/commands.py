@@ -33,7 +33,8 @@ class Ask:
     request: tuple[int, int] = (0, 0)
     receiver_account_id: int = 0
     value_micros: int = 0
-    receiver_may_increase: bool = False
+    may_increase: int = 0
+    """Of a transfer: bit 1 for the receiver, 2 for the giver."""
     self_trade_prevention: int = 0
     display_lots: int = 0
     expire_time_ns: int = 0
@@ -59,7 +60,7 @@ def packed(ask: Ask) -> bytes:
         order_type=ask.order_type,
         time_in_force=ask.time_in_force,
         flags=ask.flags,
-        receiver_may_increase=ask.receiver_may_increase,
+        may_increase=ask.may_increase,
         cancel_reason=ask.cancel_reason,
         self_trade_prevention=ask.self_trade_prevention,
         instrument_id=ask.instrument_id,

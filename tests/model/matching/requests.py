@@ -93,14 +93,17 @@ def transfer(shard: Shard, ask: Ask) -> CommandResult:
     refuse_if(ask.account_id == ask.receiver_account_id, Reason.MALFORMED)
     giver = shard.position(ask.account_id, ask.instrument_id)
     receiver = shard.position(ask.receiver_account_id, ask.instrument_id)
-    lots = abs(ask.size_lots) if ask.size_lots * giver < 0 else 0
-    lots = min(lots, abs(giver))
-    if not ask.receiver_may_increase:
-        lots = min(lots, abs(receiver) if giver * receiver < 0 else 0)
+    sign = 1 if ask.size_lots > 0 else -1
+    lots = abs(ask.size_lots)
+    if not ask.may_increase & 2:
+        lots = min(lots, abs(giver) if sign * giver < 0 else 0)
+    if not ask.may_increase & 1:
+        lots = min(lots, abs(receiver) if sign * receiver > 0 else 0)
     refuse_if(lots == 0, Reason.TRANSFER_CLIPPED)
     delta = lots if ask.size_lots > 0 else -lots
     # Towards zero, as a closing leg is split.
     value = math.trunc(Fraction(ask.value_micros * delta, ask.size_lots))
+    shard.accounts.setdefault(ask.account_id, Account())
     shard.accounts.setdefault(ask.receiver_account_id, Account())
     running.move(shard, ask.account_id, ask.instrument_id, delta, value, 0)
     running.move(shard, ask.receiver_account_id, ask.instrument_id, -delta, -value, 0)

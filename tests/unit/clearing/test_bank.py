@@ -10,7 +10,7 @@ from wavetank.clearing.core.health import AccountKind
 from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.snapshot import SNAPSHOT_VERSION, SnapshotUnreadable, dump, load, state_hash
 from wavetank.model.events.clearing import Deposited
-from wavetank.model.ids import BACKSTOP_VAULT_ID, DEBT_ACCOUNT_ID, INSURANCE_FUND_ID
+from wavetank.model.ids import BACKSTOP_VAULT_ID, DEBT_ACCOUNT_ID, HOUSE_ACCOUNT_ID, INSURANCE_FUND_ID
 from wavetank.model.reason import Reason
 
 
@@ -22,6 +22,7 @@ def test_the_venue_opens_its_own_accounts_once() -> None:
         3: AccountKind.ROUNDING,
         BACKSTOP_VAULT_ID: AccountKind.BACKSTOP_VAULT,
         DEBT_ACCOUNT_ID: AccountKind.DEBT,
+        HOUSE_ACCOUNT_ID: AccountKind.HOUSE,
     }
     assert scene.fund == 77
     scene.core.begin(scene.now_ns, scene.instruments, 77)

@@ -94,4 +94,4 @@ def test_every_account_gets_a_line_when_a_shard_says_hello() -> None:
     scene.open(1)
     scene.core.take_lines()
     scene.core.lines.touch_all()
-    assert sorted(lines(scene)) == [1, 2, 3, 4, 5, 1_000]
+    assert sorted(lines(scene)) == [1, 2, 3, 4, 5, 6, 1_000]

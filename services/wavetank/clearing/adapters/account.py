@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from redis.exceptions import RedisError
 
-from wavetank.clearing.adapters.endings import ModeEnd, Paid, PaymentEnd, mode_changes, payments, within
+from wavetank.clearing.adapters.endings import ModeEnd, Paid, PaymentEnd, mode_changes, payments, play, within
 from wavetank.clearing.adapters.wire import account_message, fill_message, position_messages
 from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.model.events import clearing as events
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from wavetank.clearing.adapters.account_events import AccountEvents
     from wavetank.clearing.adapters.fill_history import FillHistory
+    from wavetank.clearing.core.account import Account
     from wavetank.clearing.core.clearing import Clearing
     from wavetank.clearing.service import ClearingService
 
@@ -55,14 +56,17 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         service: ClearingService,
         fills: FillHistory,
         account_events: AccountEvents,
+        *,
+        client_deposits: bool = True,
     ) -> None:
-        """Serve for `service`."""
+        """Serve for `service`; without `client_deposits` only admins deposit."""
         self._service = service
         self._fills = fills
         self._events = account_events
-        self._payments, self._mode_changes = payments(), mode_changes()
-        service.tell(self._payments)
-        service.tell(self._mode_changes)
+        self._client_deposits = client_deposits
+        self._payments, self._mode_changes, self._play = payments(), mode_changes(), play()
+        for sink in (self._payments, self._mode_changes, self._play):
+            service.tell(sink)
 
     async def OpenAccount(  # noqa: N802 - the contract's name.
         self, request: account_pb2.OpenAccountRequest, context: Context
@@ -172,7 +176,10 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         self, request: account_pb2.DepositRequest, context: Context
     ) -> account_pb2.DepositResponse:
         """Add play money."""
-        account_id = require(principal(context), Scope.TRADE, request.account_id)
+        who = principal(context)
+        account_id = require(who, Scope.TRADE, request.account_id)
+        if not self._client_deposits:
+            require(who, Scope.ADMIN)
 
         def call(core: Clearing, _now_ns: int) -> tuple[int, int]:
             account = core.bank.deposit(account_id, request.amount_micros)
@@ -260,6 +267,52 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
             return account_pb2.SetMarginModeResponse(account=account_message(core.state, account), seq=core.last_seq)
 
         answer: account_pb2.SetMarginModeResponse = await self._service.ask(told)
+        return answer
+
+    async def DrawFaucet(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.DrawFaucetRequest, context: Context
+    ) -> account_pb2.DrawFaucetResponse:
+        """Give play money, up to an amount, once per interval (PLAY-010)."""
+        account_id = require(principal(context), Scope.TRADE, request.account_id)
+
+        def call(core: Clearing, now_ns: int) -> account_pb2.DrawFaucetResponse:
+            amount = core.play.draw_faucet(account_id, now_ns)
+            cash_micros = core.state.accounts[account_id].cash_micros
+            return account_pb2.DrawFaucetResponse(amount_micros=amount, cash_micros=cash_micros, seq=core.last_seq)
+
+        answer: account_pb2.DrawFaucetResponse = await self._service.request(call)
+        return answer
+
+    async def CloneAccount(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.CloneAccountRequest, context: Context
+    ) -> account_pb2.CloneAccountResponse:
+        """Open a twin, and answer when it is whole (PLAY-020)."""
+        source_id = require(principal(context), Scope.TRADE, request.account_id)
+        account = await self._played(lambda core, _now_ns: core.play.clone(source_id, request.name))
+        return account_pb2.CloneAccountResponse(account=account[0], seq=account[1])
+
+    async def ResetAccount(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.ResetAccountRequest, context: Context
+    ) -> account_pb2.ResetAccountResponse:
+        """Let an account begin anew, and answer when it does (PLAY-030)."""
+        account_id = require(principal(context), Scope.TRADE, request.account_id)
+        account = await self._played(lambda core, _now_ns: core.play.reset(account_id, request.cash_micros))
+        return account_pb2.ResetAccountResponse(account=account[0], seq=account[1])
+
+    async def _played(self, begin: Callable[[Clearing, int], Account]) -> tuple[account_pb2.Account, int]:
+        """Begin something that the shards must answer, wait for its end, and return the account and the log's seq."""
+
+        def call(core: Clearing, now_ns: int) -> tuple[int, asyncio.Future[events.PlayEnded]]:
+            account_id = begin(core, now_ns).account_id
+            return account_id, self._play.expect(account_id)
+
+        account_id, waiting = await self._service.request(call)
+        await within(waiting, Reason.ACCOUNT_FROZEN, "the account")
+
+        def told(core: Clearing) -> tuple[account_pb2.Account, int]:
+            return account_message(core.state, core.bank.account(account_id)), core.last_seq
+
+        answer: tuple[account_pb2.Account, int] = await self._service.ask(told)
         return answer
 
     async def StreamAccountEvents(  # noqa: N802 - the contract's name.

@@ -55,6 +55,11 @@ def payments() -> Endings[PaymentEnd]:
     return Endings(events.Withdrawn, events.CashTransferred, events.WithdrawalRefused)
 
 
+def play() -> Endings[events.PlayEnded]:
+    """Return what waits for twins and resets."""
+    return Endings(events.PlayEnded)
+
+
 def mode_changes() -> Endings[ModeEnd]:
     """Return what waits for changes of margin mode."""
     return Endings(events.MarginModeChanged, events.MarginModeKept)

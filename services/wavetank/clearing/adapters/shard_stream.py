@@ -83,6 +83,7 @@ def request_message(seq: int, request: MatchingRequested) -> credit_pb2.ConnectR
             giver_delta_lots=request.size_lots,
             giver_value_micros=request.value_micros,
             receiver_may_increase=bool(request.receiver_may_increase),
+            giver_may_increase=bool(request.giver_may_increase),
         )
     )
 

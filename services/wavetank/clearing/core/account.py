@@ -8,6 +8,7 @@ from wavetank.clearing.core.health import AccountKind, HealthBand, LiquidationSt
 from wavetank.clearing.core.ledger import Ledger
 from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.model.events import clearing as events
+from wavetank.model.events.clearing import PlayKind
 from wavetank.model.orders import LineStatus
 
 
@@ -39,6 +40,17 @@ class ModeChange:
     line_number: int
     confirmed: list[int] = field(default_factory=list)
     """Shards that have acknowledged."""
+
+
+@dataclass(slots=True)
+class PlayUnderWay:
+    """A twin that waits for its positions, or an account that is being reset (PLAY-020, PLAY-030)."""
+
+    kind: PlayKind
+    cash_micros: int
+    """What one that is reset is to have."""
+    pending: dict[int, events.MatchingRequested] = field(default_factory=dict)
+    """Requests sent and not yet answered, by id."""
 
 
 @dataclass(slots=True)
@@ -145,6 +157,7 @@ class Account:
         "_ledger",
         "account_id",
         "cooldown_until_ns",
+        "faucet_ns",
         "hold",
         "isolated_instrument_id",
         "kind",
@@ -154,6 +167,7 @@ class Account:
         "mode_change",
         "name",
         "parent_id",
+        "play",
         "row",
         "shares",
     )
@@ -172,6 +186,9 @@ class Account:
         self.liquidation: Liquidation | None = None
         self.margin_mode = MarginMode.GROSS
         self.mode_change: ModeChange | None = None
+        self.play: PlayUnderWay | None = None
+        self.faucet_ns = 0
+        """When it drew from the faucet last; 0 for never."""
         self.parent_id = 0
         """Account whose sub-account it is, or 0."""
         self.isolated_instrument_id = 0

@@ -33,6 +33,7 @@ _VENUE_KINDS = {
     "rounding": AccountKind.ROUNDING,
     "backstop-vault": AccountKind.BACKSTOP_VAULT,
     "debt": AccountKind.DEBT,
+    "house": AccountKind.HOUSE,
 }
 
 
@@ -48,10 +49,11 @@ class Bank:
         self._modes = ModeChanges(state, emit, lines)
 
     def open_venue_accounts(self, fund_deposit_micros: int) -> None:
-        """Open the venue's own accounts, once, and endow the insurance fund."""
-        if self._state.accounts:
-            return
+        """Open those of the venue's own accounts that there are not, and endow the insurance fund when it begins."""
+        is_new = not self._state.accounts
         for account_id, name in VENUE_ACCOUNTS.items():
+            if account_id in self._state.accounts:
+                continue
             self._emit(
                 events.AccountOpened(
                     instrument_id=0,
@@ -60,7 +62,7 @@ class Bank:
                     account_kind=int(_VENUE_KINDS[name]),
                 )
             )
-        if fund_deposit_micros:
+        if is_new and fund_deposit_micros:
             self.deposit(INSURANCE_FUND_ID, fund_deposit_micros)
 
     def account(self, account_id: int) -> Account:
@@ -102,7 +104,7 @@ class Bank:
             message = f"an account named {name!r} exists"
             raise Refused(Reason.NAME_TAKEN, 0, 0, message)
         if deposit_micros:
-            self._check_amount(deposit_micros)
+            self.check_amount(deposit_micros)
         if parent_id:
             self._check_parent(parent_id)
         if isolated_instrument_id and isolated_instrument_id not in self._state.instruments:
@@ -153,7 +155,13 @@ class Bank:
         return account
 
     @staticmethod
-    def _check_amount(amount_micros: int) -> None:
+    def check_amount(amount_micros: int) -> None:
+        """Check an amount of money that somebody asks for.
+
+        Raises:
+            Refused: AMOUNT_OUT_OF_RANGE.
+
+        """
         if not 1 <= amount_micros <= MAX_AMOUNT_MICROS:
             message = f"an amount is 1 to {MAX_AMOUNT_MICROS} micro-dollars, not {amount_micros}"
             raise Refused(Reason.AMOUNT_OUT_OF_RANGE, amount_micros, MAX_AMOUNT_MICROS, message)
@@ -184,7 +192,7 @@ class Bank:
 
         """
         account = self.account(account_id)
-        self._check_amount(amount_micros)
+        self.check_amount(amount_micros)
         after = account.cash_micros + amount_micros
         if abs(after) > MAX_AMOUNT_MICROS * 1_000:
             message = f"the account would hold {after} micro-dollars, more than the ledger keeps"
@@ -202,7 +210,7 @@ class Bank:
 
         """
         account = self.client(account_id)
-        self._check_amount(amount_micros)
+        self.check_amount(amount_micros)
         if now_ns < self._state.gated_until_ns:
             message = "withdrawals are gated after a deficit; try again later"
             raise Refused(Reason.WITHDRAWALS_GATED, now_ns, self._state.gated_until_ns, message)
@@ -241,6 +249,9 @@ class Bank:
         if account.hold is not None:
             message = "another withdrawal or transfer of the account is waiting; try again when it has ended"
             raise Refused(Reason.WITHDRAWAL_PENDING, 1, 0, message)
+        if account.play is not None:
+            message = "the account is being cloned or reset"
+            raise Refused(Reason.ACCOUNT_FROZEN, 1, 0, message)
         if account.mode_change is not None:
             message = "a change of the account's margin mode is under way; try again in a moment"
             raise Refused(Reason.WITHDRAWAL_PENDING, 1, 0, message)

@@ -19,6 +19,7 @@ from wavetank.clearing.core.escalation import Escalations
 from wavetank.clearing.core.health import AccountKind, HealthBand
 from wavetank.clearing.core.offset_terms import changed_terms
 from wavetank.clearing.core.operator import Operator
+from wavetank.clearing.core.play import Play
 from wavetank.clearing.core.shares import Shares
 from wavetank.clearing.core.state import State
 from wavetank.clearing.core.vault import dispose
@@ -68,6 +69,7 @@ class Clearing:
         self.shares = Shares(self.state, self._emit, self.lines)
         self.bank = Bank(self.state, self._emit, self.lines, self.shares)
         self.operator = Operator(self.state, self._emit, self.bank, self._review_holders)
+        self.play = Play(self.state, self._emit, self.bank, self._mark_for_review)
         self.escalations = Escalations(self.state, self._emit, self.operator, self._resume)
         self._shard = 0
         """The shard whose facts are being counted."""
@@ -133,6 +135,9 @@ class Clearing:
         for account in self.state.liquidated.values():
             if account.liquidation is not None:
                 pending.update(account.liquidation.pending)
+        for account in self.state.playing.values():
+            if account.play is not None:
+                pending.update(account.play.pending)
         return sorted(pending.items())
 
     def take_lines(self) -> list[Line]:
@@ -244,6 +249,9 @@ class Clearing:
         self._at(now_ns)
         if 0 < self.state.gated_until_ns <= self._now_ns:
             self._emit(events.WithdrawalsGated(instrument_id=0, account_id=0, until_ns=0))
+        if self._to_review:
+            # What was asked for since the last fact may have changed how an account stands.
+            self._review_touched()
         self.waterfall.end_cascades(self._now_ns)
         dispose(self.state, self._now_ns, self._emit)
 
@@ -272,7 +280,9 @@ class Clearing:
         liquidation = account.liquidation
         if liquidation is not None and fact.request_seq in liquidation.pending:
             liquidation_id = liquidation.liquidation_id
-        elif fact.request_seq in self.state.vault_pending:
+        elif fact.request_seq in self.state.vault_pending or (
+            account.play is not None and fact.request_seq in account.play.pending
+        ):
             liquidation_id = 0
         else:
             return
@@ -292,6 +302,8 @@ class Clearing:
         if liquidation_id:
             self.waterfall.answered(account, self._now_ns)
             self._to_review.add(account.account_id)
+        elif account.play is not None:
+            self.play.answered(account)
 
     def _on_price(self, fact: oracle_events.PricePublished, seq: int) -> None:
         if not fact.consumers & oracle_events.ConsumerBit.CLEARING:
@@ -321,6 +333,9 @@ class Clearing:
             self._fresh.add(fact.instrument_id)
         if fact.instrument_id in self.state.instruments:
             self._to_review.update(self.state.ledger.sweep(fact.instrument_id))
+
+    def _mark_for_review(self, account_id: int) -> None:
+        self._to_review.add(account_id)
 
     def _resume(self, account: Account) -> None:
         self.waterfall.resume(account, self._now_ns)
@@ -395,7 +410,8 @@ class Clearing:
 
     @staticmethod
     def _line_status(account: Account) -> LineStatus:
-        if account.liquidation is not None or account.account_id == BACKSTOP_VAULT_ID:
+        is_busy = account.liquidation is not None or account.play is not None
+        if is_busy or account.account_id == BACKSTOP_VAULT_ID:
             return LineStatus.FROZEN
         if account.band >= HealthBand.REDUCE_ONLY:
             return LineStatus.REDUCE_ONLY

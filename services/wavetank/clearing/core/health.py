@@ -37,3 +37,4 @@ class AccountKind(IntEnum):
     ROUNDING = 4
     BACKSTOP_VAULT = 5
     DEBT = 6
+    HOUSE = 7

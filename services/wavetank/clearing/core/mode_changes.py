@@ -49,8 +49,8 @@ class ModeChanges:
                 else f"the account trades instrument {account.isolated_instrument_id} alone, for good"
             )
             raise Refused(Reason.MARGIN_MODE_REFUSED, int(mode), int(account.margin_mode), message)
-        if account.liquidation is not None:
-            message = "the account is being liquidated"
+        if account.liquidation is not None or account.play is not None:
+            message = "the account is being liquidated, cloned or reset"
             raise Refused(Reason.ACCOUNT_FROZEN, 1, 0, message)
         if account.mode_change is not None:
             message = f"a change to {account.mode_change.mode.name} is under way; try again in a moment"

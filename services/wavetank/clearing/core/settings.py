@@ -127,6 +127,10 @@ class ClearingSettings:
     """Taken off an instrument's correlation with the market, by stress."""
     scenario_floor_ppm: int = 300_000
     """Least share of the gross margin that the scenario mode asks for."""
+    faucet_micros: int = 100_000 * 1_000_000
+    """Equity up to which the faucet fills an account (PLAY-010)."""
+    faucet_interval_ns: int = 3_600 * SECOND_NS
+    """Venue time between two draws of an account."""
     fees: FeeSchedule = field(default_factory=FeeSchedule)
     """Rates by volume, and rebates by share of what makers traded (FEE-010)."""
 

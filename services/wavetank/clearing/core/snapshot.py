@@ -13,7 +13,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from wavetank.clearing.core.account import Account, Hold, Liquidation, ModeChange, ShareHold
+from wavetank.clearing.core.account import Account, Hold, Liquidation, ModeChange, PlayUnderWay, ShareHold
 from wavetank.clearing.core.cascades import Cascade, Cascades, Trace
 from wavetank.clearing.core.fees import Fees
 from wavetank.clearing.core.health import AccountKind, LiquidationStage
@@ -26,6 +26,7 @@ from wavetank.model.events.clearing import (
     InstrumentListed,
     MarginTierListed,
     MatchingRequested,
+    PlayKind,
 )
 from wavetank.model.events.matching import BookSampled
 from wavetank.model.instrument import Instrument
@@ -75,6 +76,11 @@ def _account_out(account: Account) -> list[Any]:
         rest["shares"] = shares
     if account.parent_id:
         rest["parent_id"] = account.parent_id
+    if account.faucet_ns:
+        rest["faucet_ns"] = account.faucet_ns
+    if account.play is not None:
+        rest["play"] = asdict(account.play)
+        rest["play"]["pending"] = {str(key): _hex(event) for key, event in account.play.pending.items()}
     if account.margin_mode is not MarginMode.GROSS:
         rest["margin_mode"] = [int(account.margin_mode), account.isolated_instrument_id]
     if account.mode_change is not None:
@@ -161,6 +167,11 @@ def _account_in(state: State, fields: list[Any]) -> None:
     if "margin_mode" in kept:
         mode, instrument_id = kept["margin_mode"]
         state.set_margin_mode(account, MarginMode(mode), instrument_id)
+    account.faucet_ns = kept.get("faucet_ns", 0)
+    if "play" in kept:
+        play = kept["play"]
+        pending = {int(key): _request(text) for key, text in sorted(play["pending"].items())}
+        state.play(account, PlayUnderWay(PlayKind(play["kind"]), play["cash_micros"], pending))
     if "mode_change" in kept:
         change = kept["mode_change"]
         account.mode_change = ModeChange(**{**change, "mode": MarginMode(change["mode"])})

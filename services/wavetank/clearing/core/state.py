@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wavetank.clearing.core.account import Account, Liquidation
+from wavetank.clearing.core.account import Account, Liquidation, PlayUnderWay
 from wavetank.clearing.core.applied import HANDLERS
 from wavetank.clearing.core.cascades import Cascades
 from wavetank.clearing.core.fees import Fees
@@ -60,6 +60,8 @@ class State:
         """By account, its sub-accounts in the order of their opening."""
         self.liquidated: dict[int, Account] = {}
         """Those in liquidation, by id; in no order."""
+        self.playing: dict[int, Account] = {}
+        """Twins that are not whole yet and accounts being reset, by id; in no order."""
         self.reserved: dict[int, int] = {}
         """What the insurance fund has set aside for orders in flight, by instrument."""
         self.handed_micros = 0
@@ -257,6 +259,14 @@ class State:
         account.mode_change = None
         account.isolated_instrument_id = instrument_id
         self.watch(account)
+
+    def play(self, account: Account, under_way: PlayUnderWay | None) -> None:
+        """Begin to clone or reset an account, or end it."""
+        account.play = under_way
+        if under_way is not None:
+            self.playing[account.account_id] = account
+        else:
+            del self.playing[account.account_id]
 
     def watch(self, account: Account) -> None:
         """Have an account looked at after each fact that concerns it, if the ledger alone cannot tell how it stands."""

@@ -19,6 +19,7 @@ from wavetank.cli.audit.liquidations import Liquidations
 from wavetank.cli.audit.margins import Terms
 from wavetank.cli.audit.mode_changes import ModeChanges
 from wavetank.cli.audit.order_flow import OrderBooks
+from wavetank.cli.audit.play import Play
 from wavetank.cli.audit.reading import CheckedLog, LogSource
 from wavetank.cli.audit.shares import Shares
 from wavetank.cli.audit.withdrawals import Withdrawals
@@ -70,6 +71,7 @@ class Auditor:
         self._escalations = Escalations(findings)
         self._withdrawals = Withdrawals(findings, self.ledger, self.liquidations.cases)
         bookings = {int(name.removeprefix(MATCHING_PREFIX)): shard.bookings for name, shard in self.shards.items()}
+        self._play = Play(findings, self.ledger)
         self._modes = ModeChanges(findings, self.ledger, bookings)
         self._shares = Shares(findings, self.ledger, bookings)
         self._prices = Prices(findings, CLEARING, ConsumerBit.CLEARING, each=True)
@@ -208,6 +210,7 @@ class Auditor:
         self._escalations.before(seq, now_ns, event)
         self._withdrawals.before(now_ns, event)
         self._modes.before(event)
+        self._play.before(seq, event)
         self.ledger.apply(event)
         self._shares.apply(event)
         self._fees.apply(now_ns, event)

@@ -46,6 +46,7 @@ class Rule(Enum):
         "Cascades: each liquidation linked to one that could lead to it; sums and multiplier recomputed",
     )
     MRGN_050 = ("MRGN-050", "Credit: shares of the shards add up; one leaves a shard only after it answered")
+    PLAY_020 = ("PLAY-020", "Play: a twin is what its source was, a reset ends flat; the house takes the other side")
     STATE = ("STATE", "The running services say what the logs say")
 
     @property

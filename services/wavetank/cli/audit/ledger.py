@@ -99,6 +99,7 @@ class Ledger:
             events.MarginTierListed: self._tier_listed,
             events.AccountOpened: self._opened,
             events.Deposited: self._deposited,
+            events.FaucetDrawn: self._deposited,
             events.Withdrawn: self._withdrawn,
             events.FillBooked: self._filled,
             events.CashTransferred: self._transferred,
@@ -229,7 +230,7 @@ class Ledger:
         self.total += said - account.cash
         account.cash = said
 
-    def _deposited(self, event: events.Deposited) -> None:
+    def _deposited(self, event: events.Deposited | events.FaucetDrawn) -> None:
         self._findings.expect(Rule.INV_050, event.amount_micros > 0, "a deposit above 0")
         self.paid_in += event.amount_micros
         self._pay(self.account(event.account_id), event.amount_micros, event.cash_after_micros)

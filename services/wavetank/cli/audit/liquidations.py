@@ -326,6 +326,9 @@ class Liquidations:
 
     def _requested(self, event: events.MatchingRequested) -> None:
         self.requests[self._seq] = event
+        if event.liquidation_id == 0 and event.account_id != BACKSTOP_VAULT_ID:
+            # Of a twin or a reset; `play` judges it.
+            return
         aim = self._disposal
         case = None
         if event.liquidation_id:
@@ -461,7 +464,7 @@ class Liquidations:
             case.owed = 0
 
     def _paid(self, event: events.CashTransferred) -> None:
-        if event.cause == CashCause.OWNER_TRANSFER:
+        if event.cause in {CashCause.OWNER_TRANSFER, CashCause.PLAY}:
             return
         payer, receiver = self._account(event.account_id), self._account(event.receiver_account_id)
         if payer.kind == VAULT_KIND:

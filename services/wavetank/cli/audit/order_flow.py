@@ -243,18 +243,21 @@ class OrderBooks:
         if event.account_id != order.account_id or event.remaining_lots != order.remaining:
             self._offend(Rule.ORD_060, f"{order.remaining} lots of account {order.account_id} cancelled")
         if event.reason == CancelReason.SELF_TRADE and not self._waiting.is_uncrossing(order.instrument_id):
-            taker = self._taker_beside(order)
-            self._findings.checks[Rule.MTCH_020] += 1
             stops = order.self_trade in (SelfTradePrevention.EXPIRE_TAKER, SelfTradePrevention.EXPIRE_BOTH)
+            taker = self._taker_beside(order, stops=stops)
+            self._findings.checks[Rule.MTCH_020] += 1
             if taker is None or taker.account_id != order.account_id or (taker is order and not stops):
                 self._offend(Rule.MTCH_020, "an incoming order of the same account that would have traded with it")
         self._end(order)
 
-    def _taker_beside(self, order: Order) -> Order | None:
+    def _taker_beside(self, order: Order, *, stops: bool) -> Order | None:
         """Return the incoming order that met an own one: the order itself, or the member whose turn it is."""
         if order in self._coming:
             while self._incoming is not order:
                 self._settle_one()
+        if self._incoming is order and self._coming and not stops:
+            # It would not have ended by itself: it rested, and a later member of its group met it.
+            self._settle_one()
         while (
             self._incoming is not None
             and self._coming
@@ -453,7 +456,9 @@ class OrderBooks:
         side = Side.BUY if delta > 0 else Side.SELL
         expect(
             Rule.INV_060,
-            delta == 0 or self._reduces(giver, side, abs(delta)),
+            delta == 0
+            or (request is not None and request.giver_may_increase == 1)
+            or self._reduces(giver, side, abs(delta)),
             f"a transfer that only reduces the giver's {giver} lots",
         )
         self._move(event.account_id, event.instrument_id, delta, event.giver_value_micros, 0)

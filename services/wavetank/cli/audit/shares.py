@@ -36,6 +36,7 @@ class Shares:
             events.ShardOpened: self._opened,
             events.AccountOpened: self._account,
             events.Deposited: lambda event: self._receive(event.account_id, event.amount_micros),
+            events.FaucetDrawn: lambda event: self._receive(event.account_id, event.amount_micros),
             events.Withdrawn: self._withdrawn,
             events.WithdrawalRefused: self._refused,
             events.FillBooked: lambda event: self._move(

@@ -23,6 +23,7 @@ from wavetank.model.events.clearing import (
     EscalationEnded,
     EscalationKind,
     EscalationRaised,
+    FaucetDrawn,
     FeeDayBegan,
     FeeRatesChanged,
     FeeScheduleSet,
@@ -51,6 +52,8 @@ from wavetank.model.events.clearing import (
     MatchingRequested,
     OperatorActed,
     OperatorAction,
+    PlayBegan,
+    PlayEnded,
     ShardOpened,
     ShareConfirmed,
     ShareHeld,
@@ -87,6 +90,26 @@ def _deposited(say: Speaker, event: Deposited) -> str:
         f"{say.account(event.account_id)} deposited {show_dollars(event.amount_micros)}; cash "
         f"{show_dollars(event.cash_after_micros)}"
     )
+
+
+@TELLERS.of(FaucetDrawn)
+def _faucet(say: Speaker, event: FaucetDrawn) -> str:
+    return (
+        f"{say.account(event.account_id)} drew {show_dollars(event.amount_micros)} from the faucet; cash "
+        f"{show_dollars(event.cash_after_micros)}"
+    )
+
+
+@TELLERS.of(PlayBegan)
+def _play_began(say: Speaker, event: PlayBegan) -> str:
+    if event.source_account_id:
+        return f"{say.account(event.account_id)} becomes a twin of {say.account(event.source_account_id)}"
+    return f"{say.account(event.account_id)} is being reset, to {show_dollars(event.cash_micros)}"
+
+
+@TELLERS.of(PlayEnded)
+def _play_ended(say: Speaker, event: PlayEnded) -> str:
+    return f"{say.account(event.account_id)} is whole and open"
 
 
 @TELLERS.of(WithdrawalHeld)

@@ -56,6 +56,7 @@ _SENTENCES: dict[int, str] = {
     Reason.SUB_ACCOUNT_REFUSED: "the account cannot have another sub-account",
     Reason.TRANSFER_REFUSED: "the two accounts have different owners",
     Reason.ISOLATED_ELSEWHERE: "the account trades instrument {allowed} alone, not {was}",
+    Reason.FAUCET_DRY: "the faucet gives nothing to the account now",
     Reason.MARGIN_MODE_REFUSED: "the account cannot have this margin mode now",
     Reason.WITHDRAWALS_GATED: "withdrawals are gated until the venue is whole again",
     Reason.TRANSFER_CLIPPED: "the positions allow no such transfer",

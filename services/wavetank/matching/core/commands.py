@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from enum import IntFlag
 
 from wavetank.model.orders import (
     CancelReason,
@@ -28,6 +29,14 @@ COMMAND_BYTES = 128
 RESULT_BYTES = 72
 """Width of a result record."""
 
+
+class MayIncrease(IntFlag):
+    """Whose position a transfer may make larger or flip; bits of a command record."""
+
+    RECEIVER = 1
+    GIVER = 2
+
+
 _COMMAND = struct.Struct("<BBBBBBBBiiqq16sqqqqqqqqqiBBBx")
 _RESULT = struct.Struct("<qqqqqqiHBB16s")
 assert _COMMAND.size == COMMAND_BYTES
@@ -41,7 +50,7 @@ def pack(  # noqa: PLR0913 - a command has this many properties; each kind names
     order_type: int = 0,
     time_in_force: int = 0,
     flags: int = 0,
-    receiver_may_increase: bool = False,
+    may_increase: int = 0,
     cancel_reason: int = 0,
     self_trade_prevention: int = 0,
     instrument_id: int = 0,
@@ -70,7 +79,7 @@ def pack(  # noqa: PLR0913 - a command has this many properties; each kind names
 
     """
     return _COMMAND.pack(
-        kind, side, order_type, time_in_force, flags, receiver_may_increase, cancel_reason, self_trade_prevention,
+        kind, side, order_type, time_in_force, flags, may_increase, cancel_reason, self_trade_prevention,
         instrument_id, count, account_id, order_id, client_order_id, price_ticks, size_lots, slippage_cap_ppm,
         display_lots, trigger_price_ticks, expire_time_ns, request_seq, receiver_account_id, value_micros,
         request_number, trigger_kind, trigger_source, group_kind,
@@ -237,7 +246,7 @@ def liquidate(
     )
 
 
-def transfer(
+def transfer(  # noqa: PLR0913 - a transfer has this many properties.
     *,
     request_seq: int,
     request_number: int,
@@ -247,6 +256,7 @@ def transfer(
     giver_delta_lots: int,
     giver_value_micros: int,
     receiver_may_increase: bool = False,
+    giver_may_increase: bool = False,
 ) -> bytes:
     """Return clearing's request to move lots between two accounts at a value (PROTOCOL R1)."""
     return pack(
@@ -256,7 +266,7 @@ def transfer(
         size_lots=giver_delta_lots,
         receiver_account_id=receiver_account_id,
         value_micros=giver_value_micros,
-        receiver_may_increase=receiver_may_increase,
+        may_increase=MayIncrease.RECEIVER * receiver_may_increase | MayIncrease.GIVER * giver_may_increase,
         request_seq=request_seq,
         request_number=request_number,
     )

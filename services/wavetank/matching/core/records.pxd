@@ -38,7 +38,8 @@ cdef packed struct Command:
     uint8_t order_type
     uint8_t time_in_force
     uint8_t flags
-    uint8_t receiver_may_increase
+    # Of TRANSFER: bit 1 for the receiver, 2 for the giver.
+    uint8_t may_increase
     uint8_t cancel_reason
     uint8_t self_trade_prevention
     int32_t instrument_id

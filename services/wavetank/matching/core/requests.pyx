@@ -60,6 +60,11 @@ from wavetank.model.money cimport (
     round_up_to_grid,
 )
 
+cdef enum:
+    # Bits of a transfer: whose position may grow or flip.
+    RECEIVER = 1
+    GIVER = 2
+
 cdef int64_t VALUE_BOUND = <int64_t>1 << 62
 
 
@@ -180,7 +185,7 @@ cdef int _run_liquidation(
 
 
 cdef int _transfer(Shard shard, Command* command, Result* result) except -1:
-    """Move lots at a value, clipped so that neither side grows or flips, unless the receiver may (R1)."""
+    """Move lots at a value, clipped so that neither side grows or flips, unless it may (R1)."""
     cdef int32_t at = shard.books.find(command.instrument_id)
     cdef int32_t giver = shard.accounts.find(command.account_id)
     cdef int64_t wanted = command.size_lots
@@ -196,14 +201,17 @@ cdef int _transfer(Shard shard, Command* command, Result* result) except -1:
         or not -VALUE_BOUND < command.value_micros < VALUE_BOUND
     ):
         return MALFORMED
-    delta = _clip(wanted, _position(shard, giver, at))
+    delta = wanted if command.may_increase & GIVER else _clip(wanted, _position(shard, giver, at))
     receiver = shard.accounts.find(command.receiver_account_id)
-    if not command.receiver_may_increase:
+    if not command.may_increase & RECEIVER:
         delta = -_clip(-delta, _position(shard, receiver, at))
     if delta == 0:
         return TRANSFER_CLIPPED
-    if command.receiver_may_increase and not _fits(shard, receiver, at, delta):
+    if (command.may_increase & RECEIVER and not _fits(shard, receiver, at, -delta)) or (
+        command.may_increase & GIVER and not _fits(shard, giver, at, delta)
+    ):
         return AMOUNT_OUT_OF_RANGE
+    giver = shard.accounts.ensure(command.account_id)
     receiver = shard.accounts.ensure(command.receiver_account_id)
     value = mul_div_trunc(command.value_micros, delta, wanted)
     shard.transfer(giver, receiver, at, delta, value, shard.journal.next_seq)
@@ -236,10 +244,10 @@ cdef int64_t _clip(int64_t delta, int64_t position) noexcept:
 
 
 cdef bint _fits(Shard shard, int32_t account, int32_t book, int64_t delta) noexcept:
-    """Tell whether the receiver stays within the bounds of PROTOCOL 1."""
+    """Tell whether an account whose position moves so stays within the bounds of PROTOCOL 1."""
     cdef int32_t holding = shard.accounts.find_holding(account, book) if account >= 0 else -1
     cdef Holding* of
-    cdef int64_t total = -delta
+    cdef int64_t total = delta
     cdef int64_t price = shard.book(book).mark_ticks
     if holding >= 0:
         of = &shard.accounts.holdings[holding]

@@ -31,6 +31,8 @@ class CashCause(IntEnum):
     """Debt account to account: what nobody could be made to pay (LIQ-100)."""
     OWNER_TRANSFER = 8
     """Account to account, as their owner or an admin asked (MRGN-060)."""
+    PLAY = 9
+    """House to account, or back: what a twin begins with, or one that is reset (PLAY-020, PLAY-030)."""
 
 
 class FillRole(IntEnum):
@@ -77,6 +79,15 @@ class StepCause(IntEnum):
     LARGE_POSITION_WHOLE = 18
     HELD = 19
     """A person decided to do nothing before the next mark (LIQ-090)."""
+
+
+class PlayKind(IntEnum):
+    """What is made of play money."""
+
+    CLONE = 1
+    """A twin of an account (PLAY-020)."""
+    RESET = 2
+    """An account that begins anew (PLAY-030)."""
 
 
 class AdlPolicyKind(IntEnum):
@@ -310,7 +321,7 @@ class LiquidationStepped:
     cause: int
 
 
-@record(216, "qqqqqqBBBH")
+@record(216, "qqqqqqBBBHB")
 @dataclass(frozen=True, slots=True)
 class MatchingRequested:
     """A request to the shard; its id is this event's seq, number 0 (PROTOCOL 4)."""
@@ -330,6 +341,7 @@ class MatchingRequested:
     receiver_may_increase: int
     shard: int
     """The shard that is asked."""
+    giver_may_increase: int = 0
 
 
 @record(217, "qqqqqiH")
@@ -546,6 +558,42 @@ class MarginModeChanged:
     """The only instrument that an isolated account trades; 0 in every other mode."""
     account_id: int
     mode: int
+
+
+@record(273, "qqq")
+@dataclass(frozen=True, slots=True)
+class FaucetDrawn:
+    """Play money that an account drew itself (PLAY-010)."""
+
+    instrument_id: int
+    account_id: int
+    amount_micros: int
+    cash_after_micros: int
+    drawn_ns: int
+    """Venue time; the next draw is an interval later."""
+
+
+@record(274, "qqB")
+@dataclass(frozen=True, slots=True)
+class PlayBegan:
+    """An account is frozen until it is a whole twin of another, or flat and as rich as asked (PLAY-020, PLAY-030)."""
+
+    instrument_id: int
+    account_id: int
+    source_account_id: int
+    """Whose twin it is; 0 for a reset."""
+    cash_micros: int
+    """What it is to have after a reset."""
+    kind: int
+
+
+@record(275, "")
+@dataclass(frozen=True, slots=True)
+class PlayEnded:
+    """The twin is whole, or the account reset; it is open again."""
+
+    instrument_id: int
+    account_id: int
 
 
 @record(270, "qqB")

@@ -20,7 +20,7 @@ def test_a_calm_day_passes_and_is_counted() -> None:
     assert report.verdict == "audit: ok"
     assert {log.name: log.epoch for log in report.logs} == {"clearing": 1, "matching-0": 1, "oracle": 1}
     # Four of carol's bids, two of bob's amended bid with alice and carol, one of carol's sale with what is left of it.
-    assert (report.accounts, report.trades, report.liquidations) == (8, 7, 0)
+    assert (report.accounts, report.trades, report.liquidations) == (9, 7, 0)
     # The fund's 1,000 and three times 10,000, less 50.
     assert report.deposits_less_withdrawals_micros == 30_950_000_000
 

@@ -341,4 +341,5 @@ def _command(seq: int, request: MatchingRequested) -> bytes:
         giver_delta_lots=request.size_lots,
         giver_value_micros=request.value_micros,
         receiver_may_increase=bool(request.receiver_may_increase),
+        giver_may_increase=bool(request.giver_may_increase),
     )

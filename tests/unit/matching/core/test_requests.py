@@ -39,6 +39,52 @@ def transfer(desk: Desk, seq: int, receiver: int, delta: int, value: int, *, gro
     )[0]
 
 
+@pytest.mark.spec("PLAY-020")
+def test_a_giver_that_may_grow_gets_lots_although_it_has_none(desk: Desk) -> None:
+    desk.engine.set_gate(desk.now, is_open=False)
+    desk.drain()
+    # Neither has a position; account 6 is not even known here.
+    packed = commands.transfer(
+        request_seq=9,
+        request_number=0,
+        giver_account_id=5_000,
+        receiver_account_id=6,
+        instrument_id=1,
+        giver_delta_lots=70,
+        giver_value_micros=70_000,
+        receiver_may_increase=True,
+        giver_may_increase=True,
+    )
+    moved = desk.send(packed)[0]
+    assert (moved.reason, moved.filled_lots, moved.filled_value_micros) == (0, 70, 70_000)
+    assert [desk.engine.position(each, 1) for each in (5_000, 6)] == [70, -70]
+    # It may grow; the receiver may not here, and has nothing to give back on that side.
+    alone = commands.transfer(
+        request_seq=10,
+        request_number=0,
+        giver_account_id=5_000,
+        receiver_account_id=6,
+        instrument_id=1,
+        giver_delta_lots=30,
+        giver_value_micros=30_000,
+        giver_may_increase=True,
+    )
+    assert desk.send(alone)[0].reason == Reason.TRANSFER_CLIPPED
+    # Nor beyond the bounds of the ledger.
+    huge = commands.transfer(
+        request_seq=11,
+        request_number=0,
+        giver_account_id=5_000,
+        receiver_account_id=6,
+        instrument_id=1,
+        giver_delta_lots=1 << 40,
+        giver_value_micros=0,
+        receiver_may_increase=True,
+        giver_may_increase=True,
+    )
+    assert desk.send(huge)[0].reason in {Reason.AMOUNT_OUT_OF_RANGE, Reason.MALFORMED}
+
+
 @pytest.mark.spec("LIQ-030")
 def test_cancel_account_cancels_all_and_answers(desk: Desk) -> None:
     desk.place(ALICE, BUY, 10, 990)

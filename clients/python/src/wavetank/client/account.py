@@ -55,6 +55,7 @@ class AccountKind(IntEnum):
     ROUNDING = account_pb2.ACCOUNT_KIND_ROUNDING
     BACKSTOP_VAULT = account_pb2.ACCOUNT_KIND_BACKSTOP_VAULT
     DEBT = account_pb2.ACCOUNT_KIND_DEBT
+    HOUSE = account_pb2.ACCOUNT_KIND_HOUSE
 
 
 class MarginMode(IntEnum):
@@ -310,6 +311,45 @@ class Account:
         request = account_pb2.ListAccountsRequest(owner_account_id=owner_id, page_size=_PAGE)
         answer = await self._connection.ask(_stub(self._connection).ListAccounts, request)
         return tuple(AccountState.from_wire(account) for account in answer.accounts if account.parent_account_id)
+
+    async def draw_faucet(self) -> Decimal:
+        """Fill the account's equity up to the faucet's amount; return what it got, in dollars (PLAY-010).
+
+        Raises:
+            FaucetDry: it has enough, or drew a moment ago.
+            AccountFrozen: the account is being liquidated, cloned or reset.
+            OutcomeUnknown: no answer came; the account's cash tells.
+        """
+        request = account_pb2.DrawFaucetRequest(account_id=self._account_id)
+        return dollars((await self._connection.change(_stub(self._connection).DrawFaucet, request)).amount_micros)
+
+    async def clone(self, name: str) -> AccountState:
+        """Open a twin: the same cash, mode and positions at the same cost, without orders (PLAY-020).
+
+        The twin is a sub-account of the same owner, so this key trades for it; the house takes the other side of its
+        positions. Try on it what you would not on the original.
+
+        Raises:
+            NameTaken: an account has that name.
+            AccountFrozen: the account is being liquidated, cloned or reset.
+            SubAccountRefused: the owner has as many sub-accounts as he may.
+            OutcomeUnknown: no answer came; `sub_accounts` tells.
+        """
+        request = account_pb2.CloneAccountRequest(account_id=self._account_id, name=name)
+        answer = await self._connection.change(_stub(self._connection).CloneAccount, request)
+        return AccountState.from_wire(answer.account)
+
+    async def reset(self, cash: Number) -> AccountState:
+        """Make the account flat and without orders, with so many dollars; positions close at their marks (PLAY-030).
+
+        Raises:
+            AccountFrozen: the account is being liquidated, cloned or reset.
+            AmountRefused: the amount is negative, too large, or finer than a micro-dollar.
+            OutcomeUnknown: no answer came; the account's state tells.
+        """
+        request = account_pb2.ResetAccountRequest(account_id=self._account_id, cash_micros=micros(cash) if cash else 0)
+        answer = await self._connection.change(_stub(self._connection).ResetAccount, request)
+        return AccountState.from_wire(answer.account)
 
     async def set_margin_mode(self, mode: MarginMode) -> AccountState:
         """Change how the account's legs are margined together, and return it in its new mode.

@@ -338,6 +338,10 @@ class TransferRefused(WavetankError):
     """A transfer to itself, or between accounts of different owners."""
 
 
+class FaucetDry(WavetankError):
+    """The faucet gives nothing to the account now: it has enough, or drew a moment ago."""
+
+
 class MarginModeRefused(WavetankError):
     """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
 
@@ -443,6 +447,7 @@ CLASS_OF_REASON: Final[dict[int, type[WavetankError]]] = {
     reason_pb2.REASON_SUB_ACCOUNT_REFUSED: SubAccountRefused,
     reason_pb2.REASON_TRANSFER_REFUSED: TransferRefused,
     reason_pb2.REASON_ISOLATED_ELSEWHERE: IsolatedElsewhere,
+    reason_pb2.REASON_FAUCET_DRY: FaucetDry,
     reason_pb2.REASON_MARGIN_MODE_REFUSED: MarginModeRefused,
     reason_pb2.REASON_WITHDRAWALS_GATED: WithdrawalsGated,
     reason_pb2.REASON_TRANSFER_CLIPPED: TransferClipped,

@@ -40,6 +40,8 @@ class _AccountKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccountKi
     """The backstop vault (LIQ-060)."""
     ACCOUNT_KIND_DEBT: _AccountKind.ValueType  # 6
     """Losses nobody could be made to pay (LIQ-100)."""
+    ACCOUNT_KIND_HOUSE: _AccountKind.ValueType  # 7
+    """The other side of what play money makes out of nothing (PLAY-020)."""
 
 class AccountKind(_AccountKind, metaclass=_AccountKindEnumTypeWrapper):
     """Who an account belongs to."""
@@ -58,6 +60,8 @@ ACCOUNT_KIND_BACKSTOP_VAULT: AccountKind.ValueType  # 5
 """The backstop vault (LIQ-060)."""
 ACCOUNT_KIND_DEBT: AccountKind.ValueType  # 6
 """Losses nobody could be made to pay (LIQ-100)."""
+ACCOUNT_KIND_HOUSE: AccountKind.ValueType  # 7
+"""The other side of what play money makes out of nothing (PLAY-020)."""
 Global___AccountKind: _TypeAlias = AccountKind  # noqa: Y015
 
 class _HealthBand:
@@ -912,6 +916,166 @@ class SetMarginModeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetMarginModeResponse: _TypeAlias = SetMarginModeResponse  # noqa: Y015
+
+@_typing.final
+class DrawFaucetRequest(_message.Message):
+    """Draws play money."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account; 0 for the key's own."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrawFaucetRequest: _TypeAlias = DrawFaucetRequest  # noqa: Y015
+
+@_typing.final
+class DrawFaucetResponse(_message.Message):
+    """Drawn."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    CASH_MICROS_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    amount_micros: _builtins.int
+    """What the account got."""
+    cash_micros: _builtins.int
+    """Cash afterwards."""
+    seq: _builtins.int
+    """Seq of clearing's log."""
+    def __init__(
+        self,
+        *,
+        amount_micros: _builtins.int = ...,
+        cash_micros: _builtins.int = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "cash_micros", b"cash_micros", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrawFaucetResponse: _TypeAlias = DrawFaucetResponse  # noqa: Y015
+
+@_typing.final
+class CloneAccountRequest(_message.Message):
+    """Opens a twin of an account."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account; 0 for the key's own."""
+    name: _builtins.str
+    """Name of the twin: 1 to 32 characters, unique."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloneAccountRequest: _TypeAlias = CloneAccountRequest  # noqa: Y015
+
+@_typing.final
+class CloneAccountResponse(_message.Message):
+    """The twin, a sub-account of the same owner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Seq of clearing's log."""
+    @_builtins.property
+    def account(self) -> Global___Account:
+        """The twin, whole."""
+
+    def __init__(
+        self,
+        *,
+        account: Global___Account | None = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloneAccountResponse: _TypeAlias = CloneAccountResponse  # noqa: Y015
+
+@_typing.final
+class ResetAccountRequest(_message.Message):
+    """Lets an account begin anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    CASH_MICROS_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account; 0 for the key's own."""
+    cash_micros: _builtins.int
+    """Cash that it is to have, 0 to 10^15."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        cash_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "cash_micros", b"cash_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResetAccountRequest: _TypeAlias = ResetAccountRequest  # noqa: Y015
+
+@_typing.final
+class ResetAccountResponse(_message.Message):
+    """Reset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Seq of clearing's log."""
+    @_builtins.property
+    def account(self) -> Global___Account:
+        """The account."""
+
+    def __init__(
+        self,
+        *,
+        account: Global___Account | None = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResetAccountResponse: _TypeAlias = ResetAccountResponse  # noqa: Y015
 
 @_typing.final
 class Deposited(_message.Message):

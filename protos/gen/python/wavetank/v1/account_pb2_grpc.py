@@ -81,6 +81,21 @@ class AccountServiceStub:
                 request_serializer=wavetank_dot_v1_dot_account__pb2.SetMarginModeRequest.SerializeToString,
                 response_deserializer=wavetank_dot_v1_dot_account__pb2.SetMarginModeResponse.FromString,
                 _registered_method=True)
+        self.DrawFaucet = channel.unary_unary(
+                '/wavetank.v1.AccountService/DrawFaucet',
+                request_serializer=wavetank_dot_v1_dot_account__pb2.DrawFaucetRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_account__pb2.DrawFaucetResponse.FromString,
+                _registered_method=True)
+        self.CloneAccount = channel.unary_unary(
+                '/wavetank.v1.AccountService/CloneAccount',
+                request_serializer=wavetank_dot_v1_dot_account__pb2.CloneAccountRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_account__pb2.CloneAccountResponse.FromString,
+                _registered_method=True)
+        self.ResetAccount = channel.unary_unary(
+                '/wavetank.v1.AccountService/ResetAccount',
+                request_serializer=wavetank_dot_v1_dot_account__pb2.ResetAccountRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_account__pb2.ResetAccountResponse.FromString,
+                _registered_method=True)
         self.StreamAccountEvents = channel.unary_stream(
                 '/wavetank.v1.AccountService/StreamAccountEvents',
                 request_serializer=wavetank_dot_v1_dot_account__pb2.StreamAccountEventsRequest.SerializeToString,
@@ -156,6 +171,27 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DrawFaucet(self, request, context):
+        """Fills the account's equity up to the faucet's amount, once per interval (PLAY-010).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloneAccount(self, request, context):
+        """Opens a twin: the same cash, mode and positions at the same cost, without orders (PLAY-020).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetAccount(self, request, context):
+        """Makes the account flat, without orders, with so much cash (PLAY-030).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StreamAccountEvents(self, request, context):
         """Streams what befalls the account, resumable by seq.
         """
@@ -210,6 +246,21 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.SetMarginMode,
                     request_deserializer=wavetank_dot_v1_dot_account__pb2.SetMarginModeRequest.FromString,
                     response_serializer=wavetank_dot_v1_dot_account__pb2.SetMarginModeResponse.SerializeToString,
+            ),
+            'DrawFaucet': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrawFaucet,
+                    request_deserializer=wavetank_dot_v1_dot_account__pb2.DrawFaucetRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_account__pb2.DrawFaucetResponse.SerializeToString,
+            ),
+            'CloneAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloneAccount,
+                    request_deserializer=wavetank_dot_v1_dot_account__pb2.CloneAccountRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_account__pb2.CloneAccountResponse.SerializeToString,
+            ),
+            'ResetAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetAccount,
+                    request_deserializer=wavetank_dot_v1_dot_account__pb2.ResetAccountRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_account__pb2.ResetAccountResponse.SerializeToString,
             ),
             'StreamAccountEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamAccountEvents,
@@ -462,6 +513,87 @@ class AccountService:
             '/wavetank.v1.AccountService/SetMarginMode',
             wavetank_dot_v1_dot_account__pb2.SetMarginModeRequest.SerializeToString,
             wavetank_dot_v1_dot_account__pb2.SetMarginModeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrawFaucet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.AccountService/DrawFaucet',
+            wavetank_dot_v1_dot_account__pb2.DrawFaucetRequest.SerializeToString,
+            wavetank_dot_v1_dot_account__pb2.DrawFaucetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloneAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.AccountService/CloneAccount',
+            wavetank_dot_v1_dot_account__pb2.CloneAccountRequest.SerializeToString,
+            wavetank_dot_v1_dot_account__pb2.CloneAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.AccountService/ResetAccount',
+            wavetank_dot_v1_dot_account__pb2.ResetAccountRequest.SerializeToString,
+            wavetank_dot_v1_dot_account__pb2.ResetAccountResponse.FromString,
             options,
             channel_credentials,
             insecure,

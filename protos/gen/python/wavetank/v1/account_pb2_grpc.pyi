@@ -53,6 +53,12 @@ class AccountServiceStub:
     """Moves money to another account of the same owner, within MRGN-060; an admin may move it between any clients."""
     SetMarginMode: _grpc.UnaryUnaryMultiCallable[_account_pb2.SetMarginModeRequest, _account_pb2.SetMarginModeResponse]
     """Changes how the account's legs are margined together (MRGN-030)."""
+    DrawFaucet: _grpc.UnaryUnaryMultiCallable[_account_pb2.DrawFaucetRequest, _account_pb2.DrawFaucetResponse]
+    """Fills the account's equity up to the faucet's amount, once per interval (PLAY-010)."""
+    CloneAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.CloneAccountRequest, _account_pb2.CloneAccountResponse]
+    """Opens a twin: the same cash, mode and positions at the same cost, without orders (PLAY-020)."""
+    ResetAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.ResetAccountRequest, _account_pb2.ResetAccountResponse]
+    """Makes the account flat, without orders, with so much cash (PLAY-030)."""
     StreamAccountEvents: _grpc.UnaryStreamMultiCallable[_account_pb2.StreamAccountEventsRequest, _account_pb2.StreamAccountEventsResponse]
     """Streams what befalls the account, resumable by seq."""
 
@@ -81,6 +87,12 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """Moves money to another account of the same owner, within MRGN-060; an admin may move it between any clients."""
     SetMarginMode: _aio.UnaryUnaryMultiCallable[_account_pb2.SetMarginModeRequest, _account_pb2.SetMarginModeResponse]  # type: ignore[assignment]
     """Changes how the account's legs are margined together (MRGN-030)."""
+    DrawFaucet: _aio.UnaryUnaryMultiCallable[_account_pb2.DrawFaucetRequest, _account_pb2.DrawFaucetResponse]  # type: ignore[assignment]
+    """Fills the account's equity up to the faucet's amount, once per interval (PLAY-010)."""
+    CloneAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.CloneAccountRequest, _account_pb2.CloneAccountResponse]  # type: ignore[assignment]
+    """Opens a twin: the same cash, mode and positions at the same cost, without orders (PLAY-020)."""
+    ResetAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.ResetAccountRequest, _account_pb2.ResetAccountResponse]  # type: ignore[assignment]
+    """Makes the account flat, without orders, with so much cash (PLAY-030)."""
     StreamAccountEvents: _aio.UnaryStreamMultiCallable[_account_pb2.StreamAccountEventsRequest, _account_pb2.StreamAccountEventsResponse]  # type: ignore[assignment]
     """Streams what befalls the account, resumable by seq."""
 
@@ -160,6 +172,30 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.SetMarginModeResponse, _abc.Awaitable[_account_pb2.SetMarginModeResponse]]:
         """Changes how the account's legs are margined together (MRGN-030)."""
+
+    @_abc_1.abstractmethod
+    def DrawFaucet(
+        self,
+        request: _account_pb2.DrawFaucetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.DrawFaucetResponse, _abc.Awaitable[_account_pb2.DrawFaucetResponse]]:
+        """Fills the account's equity up to the faucet's amount, once per interval (PLAY-010)."""
+
+    @_abc_1.abstractmethod
+    def CloneAccount(
+        self,
+        request: _account_pb2.CloneAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.CloneAccountResponse, _abc.Awaitable[_account_pb2.CloneAccountResponse]]:
+        """Opens a twin: the same cash, mode and positions at the same cost, without orders (PLAY-020)."""
+
+    @_abc_1.abstractmethod
+    def ResetAccount(
+        self,
+        request: _account_pb2.ResetAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.ResetAccountResponse, _abc.Awaitable[_account_pb2.ResetAccountResponse]]:
+        """Makes the account flat, without orders, with so much cash (PLAY-030)."""
 
     @_abc_1.abstractmethod
     def StreamAccountEvents(

@@ -389,8 +389,8 @@ Global___LiquidationOrder: _TypeAlias = LiquidationOrder  # noqa: Y015
 
 @_typing.final
 class TransferPosition(_message.Message):
-    """Moves lots between two accounts at a value (PROTOCOL R1). The giver's position shrinks; the
-    receiver's shrinks too, unless it may grow (the vault). Clipped to what that allows.
+    """Moves lots between two accounts at a value (PROTOCOL R1). The giver's position shrinks, and the
+    receiver's too, unless it may grow (the vault, the house and its twins). Clipped to what that allows.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -402,6 +402,7 @@ class TransferPosition(_message.Message):
     GIVER_DELTA_LOTS_FIELD_NUMBER: _builtins.int
     GIVER_VALUE_MICROS_FIELD_NUMBER: _builtins.int
     RECEIVER_MAY_INCREASE_FIELD_NUMBER: _builtins.int
+    GIVER_MAY_INCREASE_FIELD_NUMBER: _builtins.int
     giver_account_id: _builtins.int
     """Account whose position closes."""
     receiver_account_id: _builtins.int
@@ -414,6 +415,8 @@ class TransferPosition(_message.Message):
     """Signed value of the giver's leg, positive for a buy; the receiver's is the opposite."""
     receiver_may_increase: _builtins.bool
     """Whether the receiver's position may grow or flip."""
+    giver_may_increase: _builtins.bool
+    """Whether the giver's may, too: a twin's, whose other side the house takes."""
     @_builtins.property
     def request_id(self) -> Global___RequestId:
         """Identifies the request."""
@@ -428,10 +431,11 @@ class TransferPosition(_message.Message):
         giver_delta_lots: _builtins.int = ...,
         giver_value_micros: _builtins.int = ...,
         receiver_may_increase: _builtins.bool = ...,
+        giver_may_increase: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["giver_account_id", b"giver_account_id", "giver_delta_lots", b"giver_delta_lots", "giver_value_micros", b"giver_value_micros", "instrument_id", b"instrument_id", "receiver_account_id", b"receiver_account_id", "receiver_may_increase", b"receiver_may_increase", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["giver_account_id", b"giver_account_id", "giver_delta_lots", b"giver_delta_lots", "giver_may_increase", b"giver_may_increase", "giver_value_micros", b"giver_value_micros", "instrument_id", b"instrument_id", "receiver_account_id", b"receiver_account_id", "receiver_may_increase", b"receiver_may_increase", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -124,6 +124,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """A transfer to itself, or between accounts of different owners."""
     REASON_ISOLATED_ELSEWHERE: _Reason.ValueType  # 312
     """The account is isolated to another instrument (MRGN-030)."""
+    REASON_FAUCET_DRY: _Reason.ValueType  # 313
+    """The faucet gives nothing to the account now."""
     REASON_MARGIN_MODE_REFUSED: _Reason.ValueType  # 315
     """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
     REASON_WITHDRAWALS_GATED: _Reason.ValueType  # 400
@@ -260,6 +262,8 @@ REASON_TRANSFER_REFUSED: Reason.ValueType  # 311
 """A transfer to itself, or between accounts of different owners."""
 REASON_ISOLATED_ELSEWHERE: Reason.ValueType  # 312
 """The account is isolated to another instrument (MRGN-030)."""
+REASON_FAUCET_DRY: Reason.ValueType  # 313
+"""The faucet gives nothing to the account now."""
 REASON_MARGIN_MODE_REFUSED: Reason.ValueType  # 315
 """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
 REASON_WITHDRAWALS_GATED: Reason.ValueType  # 400

@@ -74,7 +74,10 @@ def _(state: State, event: events.LiquidationStepped, _seq: int, now_ns: int) ->
 
 @applies(events.MatchingRequested)
 def _(state: State, event: events.MatchingRequested, seq: int, now_ns: int) -> None:
-    if event.liquidation_id == 0:
+    play = state.known_account(event.account_id).play
+    if play is not None and event.liquidation_id == 0:
+        play.pending[seq] = event
+    elif event.liquidation_id == 0:
         state.vault_pending[seq] = event
         step_ns = now_ns + state.settings.vault_step_ns
         state.vault_next_step_ns[event.instrument_id] = step_ns
@@ -86,6 +89,10 @@ def _(state: State, event: events.MatchingRequested, seq: int, now_ns: int) -> N
 
 @applies(events.MatchingAnswered)
 def _(state: State, event: events.MatchingAnswered, _seq: int, _now_ns: int) -> None:
+    play = state.known_account(event.account_id).play
+    if play is not None and event.request_seq in play.pending:
+        del play.pending[event.request_seq]
+        return
     if event.liquidation_id == 0:
         del state.vault_pending[event.request_seq]
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wavetank.clearing.core.account import Hold, Liquidation, Share, ShareHold, end_holds
+from wavetank.clearing.core.account import Hold, Liquidation, PlayUnderWay, Share, ShareHold, end_holds
 from wavetank.clearing.core.applied.registry import applies
 from wavetank.clearing.core.cascades import Link
 from wavetank.clearing.core.health import AccountKind
@@ -202,6 +202,24 @@ def _(state: State, event: events.CashTransferred, _seq: int, now_ns: int) -> No
     elif event.cause == events.CashCause.FUND_REPAYMENT:
         liquidation = state.known_liquidation(payer.account_id, event.liquidation_id)
         liquidation.fund_paid_micros -= event.amount_micros
+
+
+@applies(events.FaucetDrawn)
+def _(state: State, event: events.FaucetDrawn, _seq: int, _now_ns: int) -> None:
+    account = state.known_account(event.account_id)
+    state.deposited_micros += event.amount_micros
+    account.faucet_ns = event.drawn_ns
+    _receive(state, account, event.amount_micros, event.cash_after_micros)
+
+
+@applies(events.PlayBegan)
+def _(state: State, event: events.PlayBegan, _seq: int, _now_ns: int) -> None:
+    state.play(state.known_account(event.account_id), PlayUnderWay(events.PlayKind(event.kind), event.cash_micros))
+
+
+@applies(events.PlayEnded)
+def _(state: State, event: events.PlayEnded, _seq: int, _now_ns: int) -> None:
+    state.play(state.known_account(event.account_id), None)
 
 
 @applies(events.FeeScheduleSet, events.FeeStepSet)

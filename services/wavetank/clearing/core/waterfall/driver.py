@@ -57,6 +57,9 @@ class Waterfall:
         """Tell whether an account enters the waterfall now (LIQ-010, LIQ-030)."""
         if account.kind not in {AccountKind.CLIENT, AccountKind.BACKSTOP_VAULT}:
             return False
+        if account.play is not None:
+            # It is not what it is to be yet, and nobody can trade for it meanwhile.
+            return False
         if account.is_flat:
             return account.cash_micros < 0
         return self._is_distressed(account, *self._tested(account, now_ns))
