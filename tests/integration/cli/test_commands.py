@@ -130,6 +130,24 @@ def test_an_account_chooses_how_its_legs_are_margined(venue: VenueProcess) -> No
     assert mode() == "gross"
 
 
+def test_a_sub_account_is_fed_cloned_and_reset(venue: VenueProcess) -> None:
+    parent = open_account(venue, "family")
+    child = told(venue, "accounts", "open", "family-sol", "--parent", str(parent), "--isolated", "sol")
+    assert (child["parent_account_id"], child["isolated_instrument_id"]) == (parent, 3)
+    assert child["margin_mode"] == "isolated"
+    moved = told(venue, "accounts", "transfer", str(parent), str(child["account_id"]), "400")
+    assert (moved["cash_micros"], moved["receiver_cash_micros"]) == (99_600 * 10**6, 400 * 10**6)
+    assert run(venue, "accounts", "transfer", str(parent), str(parent), "1").exit_code == 4
+    assert run(venue, "accounts", "open", "grandchild", "--parent", str(child["account_id"])).exit_code == 4
+    twin = told(venue, "accounts", "clone", str(child["account_id"]), "family-twin")
+    assert (twin["cash_micros"], twin["isolated_instrument_id"]) == (400 * 10**6, 3)
+    assert told(venue, "accounts", "reset", str(parent), "--cash", "50")["cash_micros"] == 50 * 10**6
+    # Up to 100,000 dollars.
+    assert told(venue, "accounts", "faucet", str(parent))["amount_micros"] == 99_950 * 10**6
+    again = run(venue, "accounts", "faucet", str(parent))
+    assert (again.exit_code, "once" in again.output) == (4, True)
+
+
 def test_an_instrument_is_halted_and_trades_again(venue: VenueProcess) -> None:
     halted = told(venue, "instrument", "eth", "state", "halted")
     assert (halted["instrument"], halted["state"], halted["previous_state"]) == ("ETH", "halted", "trading")
