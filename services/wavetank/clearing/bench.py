@@ -89,6 +89,9 @@ class Venue:
             # Who buys one instrument sells the next.
             self.trade(number, makers + 1, makers, LOTS, Side.BUY if number % 2 else Side.SELL)
         self.settle()
+        # As the process does once it has recovered: what is there stays, and is not looked through for garbage.
+        gc.collect()
+        gc.freeze()
 
     def settle(self) -> None:
         """Take and drop what would leave."""
@@ -321,8 +324,6 @@ def measure(accounts: int, distressed: int, count: int) -> dict[str, Any]:
     _say(f"opening {accounts:,} accounts")
     venue = Venue(accounts, [40 * MICROS, 15 * MICROS, 1_000 * MICROS, 40 * MICROS])
     grown = resident_bytes() - before
-    # As the process does once it has recovered.
-    gc.freeze()
     report: dict[str, Any] = {"accounts": accounts, "legs": LEGS, "bytes_per_account": grown // accounts}
     for name, step in _steps(venue, distressed, count):
         _say(name)
