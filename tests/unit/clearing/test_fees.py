@@ -10,6 +10,8 @@ from wavetank.clearing.adapters.wire import account_message, event_message
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.fees import DAY_NS, FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.settings import ClearingSettings
+from wavetank.cli.audit.fees import FeeRates as AuditedRates
+from wavetank.cli.audit.findings import Findings
 from wavetank.matching.wire import credit_line
 from wavetank.model.events.clearing import (
     FeeDayBegan,
@@ -289,3 +291,30 @@ def test_other_rates_are_news_for_every_shard() -> None:
     to_day(scene, 1)
     lines = {(line.account_id, line.shard): line.fee_rates for line in scene.core.take_lines()}
     assert lines == dict.fromkeys(((a, 0), (a, 1), (b, 0), (b, 1)), FeeRates(400, 120))
+
+
+@pytest.mark.spec("FEE-010")
+def test_the_accounts_of_an_owner_trade_together() -> None:
+    scene, a, b, _ = scene_of()
+    to_day(scene, 10, seconds=1)
+    child = scene.core.bank.open_account("child", 10**9 * MICROS, parent_id=a).account_id
+    idle = scene.core.bank.open_account("idle", 0, parent_id=a).account_id
+    # 3 and 2.1 million dollars: together above the 5 of the first tier, apart not. b makes all of it.
+    scene.trade(BTC, a, b, 3 * MILLION, PRICE)
+    scene.trade(BTC, child, b, 2 * MILLION + 100_000, PRICE)
+    changes = {change.account_id: change for change in to_day(scene, 11)}
+    assert sorted(changes) == [a, b, child, idle]
+    for account_id in (a, child, idle):
+        change = changes[account_id]
+        assert (change.taker_fee_ppm, change.volume_micros) == (400, 5_100_000 * MICROS)
+    # The maker's whole share is b's alone.
+    assert changes[b].maker_fee_ppm == -30
+    scene.assert_recoverable()
+    findings = Findings()
+    fees = AuditedRates(findings)
+    for logged in scene.log:
+        fees.apply(logged.now_ns, logged.event)
+    fees.end_entry()
+    assert findings.offences == []
+    # Two weeks later all of them are back at the base.
+    assert {change.account_id for change in to_day(scene, 25)} == {a, b, child, idle}

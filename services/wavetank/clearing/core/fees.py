@@ -5,6 +5,8 @@ window, fourteen full ones, are added up, and whoever passed a threshold, or fel
 day: by its own volume, and for resting orders by its share of all that makers traded. Until then nobody's rates move,
 so an account knows in the morning what it pays all day.
 
+An account and its sub-accounts trade together: each has the rates that all of them earn.
+
 The rates are the account's own. What an order is charged is the lower of them and the instrument's.
 """
 
@@ -29,7 +31,7 @@ from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import OrderFlag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from wavetank.clearing.core.ledger import Ledger
     from wavetank.model.events.clearing import FillBooked
@@ -170,6 +172,8 @@ class Fees:
 
     ledger: Ledger
     """Keeps what each account traded today."""
+    family_of: Callable[[int], Sequence[int]]
+    """Tells who belongs to one owner with an account, itself included: their volumes count together."""
     schedule: FeeSchedule | None = None
     """By which rates are found when a day begins; None before the venue has begun."""
     rates: dict[int, FeeRates] = field(default_factory=dict)
@@ -193,12 +197,14 @@ class Fees:
         return self.rates.get(account_id, NO_OWN_RATES)
 
     def traded(self, account_id: int) -> Traded:
-        """Return what an account traded in the window, today left out."""
-        return Traded(*self._window.get(account_id, (0, 0)))
+        """Return what an account and its family traded in the window, today left out."""
+        sums = [self._window.get(member, (0, 0)) for member in self.family_of(account_id)]
+        return Traded(sum(taker for taker, _ in sums), sum(maker for _, maker in sums))
 
     def traded_today(self, account_id: int) -> Traded:
-        """Return what an account traded since the window ended."""
-        return Traded(*self.ledger.traded(self.ledger.row_of_account(account_id)))
+        """Return what an account and its family traded since the window ended."""
+        sums = [self.ledger.traded(self.ledger.row_of_account(member)) for member in self.family_of(account_id)]
+        return Traded(sum(taker for taker, _ in sums), sum(maker for _, maker in sums))
 
     @property
     def venue_micros(self) -> int:
@@ -325,9 +331,10 @@ class Fees:
         schedule = self.schedule
         assert schedule is not None, "a day begins by a schedule"
         venue = self.venue_micros
-        window, own, nothing = self._window, self.rates, [0, 0]
-        for account_id in sorted(window.keys() | own.keys()):
-            taker, maker = window.get(account_id, nothing)
+        own = self.rates
+        members = {member for account_id in self._window.keys() | own.keys() for member in self.family_of(account_id)}
+        for account_id in sorted(members):
+            taker, maker = self.traded(account_id)
             tier, rebate = schedule.tier_of(taker + maker), schedule.rebate_of(maker, venue)
             rates = NO_OWN_RATES if tier == rebate == 0 else schedule.rates(tier, rebate)
             if rates != own.get(account_id, NO_OWN_RATES):
@@ -359,13 +366,14 @@ class Fees:
         }
 
     @classmethod
-    def load(cls, fields: dict[str, Any], ledger: Ledger) -> Fees:
+    def load(cls, fields: dict[str, Any], ledger: Ledger, family_of: Callable[[int], Sequence[int]]) -> Fees:
         """Return what `dump` wrote; the ledger, which has the accounts, gets what they traded today."""
         schedule = fields["schedule"]
         for account_id, taker, maker in fields["today"]:
             ledger.add_traded(ledger.row_of_account(account_id), taker, maker)
         fees = cls(
             ledger,
+            family_of,
             FeeSchedule(
                 tiers=tuple(FeeTier(*tier) for tier in schedule["tiers"]),
                 rebates=tuple(MakerRebate(*rebate) for rebate in schedule["rebates"]),

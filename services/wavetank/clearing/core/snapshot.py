@@ -273,7 +273,7 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     state.cascades = _cascades_in(content["cascades"])
     state.waterfall = WaterfallTerms(**content["waterfall"])
     state.deposited_micros = content["deposited_micros"]
-    state.fees = Fees.load(content["fees"], state.ledger)
+    state.fees = Fees.load(content["fees"], state.ledger, state.family_of)
     state.offset_terms = _terms_in(content["offset_terms"])
     state.check_invariants()
     return state

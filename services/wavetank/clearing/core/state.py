@@ -94,7 +94,7 @@ class State:
         """Correlations and haircuts of the offset modes."""
         self.deposited_micros = 0
         """Deposits less withdrawals."""
-        self.fees = Fees(self.ledger)
+        self.fees = Fees(self.ledger, self.family_of)
         self.listing: events.InstrumentListed | None = None
         self.tiers: list[events.MarginTierListed] = []
 
@@ -117,6 +117,11 @@ class State:
     def sub_accounts_of(self, account_id: int) -> list[int]:
         """Return the ids of an account's sub-accounts, ascending."""
         return self.families.get(account_id, [])
+
+    def family_of(self, account_id: int) -> list[int]:
+        """Return an account's owner and all of that one's sub-accounts, itself among them."""
+        owner_id = self.accounts[account_id].owner_id
+        return [owner_id, *self.families.get(owner_id, ())]
 
     def legs(self, account: Account) -> list[tuple[Instrument, int, int]]:
         """Return an account's positions by instrument id: instrument, lots, cost."""

@@ -45,6 +45,8 @@ class FeeRates:
         self._began_ns = 0
         self._granted: defaultdict[int, list[Rates]] = defaultdict(lambda: [(NO_OWN_RATES[0], NO_OWN_RATES[1])])
         """All rates that an account ever had, in order."""
+        self._owners: dict[int, int] = {}
+        """By sub-account, whose it is."""
         self._due: dict[int, events.FeeRatesChanged] = {}
         """Changes that the day which has begun asks for, and that have not come."""
 
@@ -55,6 +57,8 @@ class FeeRates:
                 self._schedule, self._tiers, self._rebates = event, [], []
             case events.FeeStepSet():
                 (self._rebates if event.is_rebate else self._tiers).append(event)
+            case events.AccountOpened() if event.parent_account_id:
+                self._owners[event.account_id] = event.parent_account_id
             case events.FillBooked():
                 self._filled(now_ns, event)
             case events.FeeDayBegan():
@@ -114,8 +118,13 @@ class FeeRates:
             venue == event.venue_volume_micros,
             f"{venue} traded by makers in the window, not {event.venue_volume_micros}",
         )
-        for account_id in traded.keys() | self._granted.keys():
-            taker, maker = traded[account_id]
+        # Who belongs together trades together.
+        owned: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+        for account_id, (taker, maker) in traded.items():
+            owned[self._owners.get(account_id, account_id)][0] += taker
+            owned[self._owners.get(account_id, account_id)][1] += maker
+        for account_id in traded.keys() | self._granted.keys() | owned.keys() | self._owners.keys():
+            taker, maker = owned[self._owners.get(account_id, account_id)]
             self._judge(account_id, taker, maker, venue)
 
     def _judge(self, account_id: int, taker: int, maker: int, venue: int) -> None:
