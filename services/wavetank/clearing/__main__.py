@@ -15,6 +15,7 @@ from wavetank.clearing.adapters.api_key import ApiKeyServicer
 from wavetank.clearing.adapters.escalation import EscalationServicer
 from wavetank.clearing.adapters.fill_history import FillHistory
 from wavetank.clearing.adapters.instruments_file import listed_instruments
+from wavetank.clearing.adapters.liquidation_feed import LiquidationFeedServicer
 from wavetank.clearing.adapters.operator import OperatorServicer
 from wavetank.clearing.adapters.risk import RiskServicer
 from wavetank.clearing.adapters.shard_stream import CreditServicer
@@ -42,6 +43,7 @@ from wavetank.v1 import (
     api_key_pb2_grpc,
     credit_pb2_grpc,
     escalation_pb2_grpc,
+    liquidation_feed_pb2_grpc,
     operator_pb2_grpc,
     risk_pb2_grpc,
 )
@@ -99,8 +101,15 @@ def _check_shards(config: ClearingConfig, opened: int) -> None:
             )
 
 
-def _add_desk(server: GrpcServer, service: ClearingService, account_events: AccountEvents, clock: VenueClock) -> None:
+def _add_desk(
+    server: GrpcServer, service: ClearingService, account_events: AccountEvents, fills: FillHistory, clock: VenueClock
+) -> None:
     """Serve what people watch and steer the venue by."""
+    server.add(
+        liquidation_feed_pb2_grpc.add_LiquidationFeedServiceServicer_to_server,
+        LiquidationFeedServicer(service, fills.liquidations),
+        "wavetank.v1.LiquidationFeedService",
+    )
     server.add(risk_pb2_grpc.add_RiskServiceServicer_to_server, RiskServicer(service), "wavetank.v1.RiskService")
     server.add(
         operator_pb2_grpc.add_OperatorServiceServicer_to_server,
@@ -112,6 +121,13 @@ def _add_desk(server: GrpcServer, service: ClearingService, account_events: Acco
         EscalationServicer(service, account_events, clock),
         "wavetank.v1.EscalationService",
     )
+
+
+async def _end_streams(account_events: AccountEvents, fills: FillHistory, credit: CreditServicer) -> None:
+    """End what would last as long as the server's grace."""
+    account_events.stop()
+    await fills.liquidations.end()
+    credit.stop()
 
 
 async def main(config: ClearingConfig, process: Process) -> None:
@@ -179,7 +195,7 @@ async def main(config: ClearingConfig, process: Process) -> None:
     server.add(
         api_key_pb2_grpc.add_ApiKeyServiceServicer_to_server, ApiKeyServicer(service), "wavetank.v1.ApiKeyService"
     )
-    _add_desk(server, service, account_events, clock)
+    _add_desk(server, service, account_events, fills, clock)
     credit = CreditServicer(service)
     server.add(credit_pb2_grpc.add_CreditServiceServicer_to_server, credit, "wavetank.v1.CreditService")
     stop_metrics = serve_metrics(config.metrics_port)
@@ -201,10 +217,8 @@ async def main(config: ClearingConfig, process: Process) -> None:
         await server.set_serving(serving=True)
         logger.info("serving", address=address)
         await process.until_stopping()
-        # Streams would last as long as the grace. Callers in flight are answered while the loop still runs; then the
-        # loop ends with a snapshot.
-        account_events.stop()
-        credit.stop()
+        # Callers in flight are answered while the loop still runs; then the loop ends with a snapshot.
+        await _end_streams(account_events, fills, credit)
         await server.stop(config.drain_timeout_ms / 1_000)
         service.stop()
         # What the shard did last is counted too, unless that takes long; the rest is counted after the next start.

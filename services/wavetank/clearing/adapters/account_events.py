@@ -11,8 +11,9 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from wavetank.clearing.adapters.wire import event_message
+from wavetank.model.events.clearing import AdlRanked, CashTransferred
 from wavetank.model.reason import Reason
-from wavetank.model.record import RECORD_BYTES, decode, heads
+from wavetank.model.record import RECORD_BYTES, decode, heads, kind_of
 from wavetank.runtime.errors import VenueError
 from wavetank.v1 import account_pb2
 
@@ -28,6 +29,9 @@ QUEUED_EVENTS = 10_000
 
 Message = account_pb2.StreamAccountEventsResponse
 
+_RANKED = kind_of(AdlRanked)
+_CASH = kind_of(CashTransferred)
+
 
 class _Held(NamedTuple):
     """An event that concerns an account."""
@@ -36,10 +40,22 @@ class _Held(NamedTuple):
     now_ns: int
     account_id: int
     record: bytes
+    ranked: int = 0
+    """Of a line of a ranking, how many lines it has."""
 
     def message(self) -> Message | None:
         """Return what the account is told of it, or None if it is not told."""
-        return event_message(self.seq, self.now_ns, decode(self.record))
+        return event_message(self.seq, self.now_ns, decode(self.record), account_id=self.account_id, ranked=self.ranked)
+
+
+def _ranking_lines(records: bytes, first: int) -> int:
+    """Return how many lines the ranking has whose first one is the record `first`: they stand together."""
+    lines = 0
+    for kind, _ in heads(records[first * RECORD_BYTES :]):
+        if kind != _RANKED:
+            break
+        lines += 1
+    return lines
 
 
 class _Listener:
@@ -107,26 +123,39 @@ class AccountEvents:
 
         Messages are made only for who listens: most events are those of accounts to which nobody does.
         """
-        for seq, (_, account_id) in enumerate(heads(records), first_seq):
+        ranking_ends, ranked = 0, 0
+        for seq, (kind, account_id) in enumerate(heads(records), first_seq):
             if not account_id:
                 continue
             at = (seq - first_seq) * RECORD_BYTES
-            held = _Held(seq, now_ns, account_id, records[at : at + RECORD_BYTES])
-            if len(self._held) == HELD_EVENTS:
-                self._first_seq = self._held.popleft().seq + 1
-            self._held.append(held)
-            if account_id in self._listeners:
-                message = held.message()
-                for listener in self._listeners[account_id]:
-                    if message is not None:
-                        listener.offer(message)
+            record = records[at : at + RECORD_BYTES]
+            if kind == _RANKED and seq > ranking_ends:
+                ranked = _ranking_lines(records, seq - first_seq)
+                ranking_ends = seq + ranked - 1
+            self._hold(_Held(seq, now_ns, account_id, record, ranked))
+            if kind == _CASH:
+                # Cash that moved concerns two.
+                moved = decode(record)
+                assert isinstance(moved, CashTransferred)
+                self._hold(_Held(seq, now_ns, moved.receiver_account_id, record))
         self._last_seq = first_seq + len(records) // RECORD_BYTES - 1
+
+    def _hold(self, held: _Held) -> None:
+        if len(self._held) == HELD_EVENTS:
+            self._first_seq = self._held.popleft().seq + 1
+        self._held.append(held)
+        if held.account_id in self._listeners:
+            message = held.message()
+            for listener in self._listeners[held.account_id]:
+                if message is not None:
+                    listener.offer(message)
 
     def last(self, account_id: int, count: int) -> list[tuple[int, int, Event]]:
         """Return the last events of an account, of all if it is 0, oldest first: seq, venue time and event."""
         found: list[tuple[int, int, Event]] = []
         for held in reversed(self._held):
-            if account_id in {0, held.account_id}:
+            # Of all accounts, cash that moved is one event, though it concerns two.
+            if account_id in {0, held.account_id} and (not found or found[-1][0] != held.seq):
                 found.append((held.seq, held.now_ns, decode(held.record)))
                 if len(found) == count:
                     break

@@ -2,7 +2,8 @@
 
 A read model: one Redis stream per account, whose entry ids are the seqs of clearing's log. Writing
 an event a second time is refused by Redis itself, so after a restart the writer simply goes on from
-the seq that it noted last, and whatever is lost can be rebuilt from the log.
+the seq that it noted last, and whatever is lost can be rebuilt from the log. The rows of
+`LiquidationHistory` are written with them, for the log is followed once.
 """
 
 from __future__ import annotations
@@ -13,20 +14,21 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
+from wavetank.clearing.adapters.liquidation_history import LiquidationHistory, row_of
 from wavetank.model.events.clearing import FillBooked
-from wavetank.model.record import decode, decode_all, encode
+from wavetank.model.record import RECORD_BYTES, decode, heads, kind_of
 from wavetank.runtime.log_entry import Position
 from wavetank.runtime.log_reader import LogReader
 
 if TYPE_CHECKING:
     import redis.asyncio
 
-
 KEPT_FILLS = 100_000
 """Fills kept per account."""
 GATHER_MS = 5
 """Wall time in which fills gather before they are written."""
-_CURSOR_KEY = "wt:{clearing}:fills-cursor"
+_CURSOR_KEY = "wt:{clearing}:history-cursor"
+_FILL = kind_of(FillBooked)
 
 
 def fills_key(account_id: int) -> str:
@@ -41,6 +43,7 @@ class FillHistory:
         """Follow `log` on a Redis client of bytes."""
         self._client = client
         self._log = log
+        self.liquidations = LiquidationHistory(client)
         self._written_seq = 0
         self._written = asyncio.Condition()
         self._logger = structlog.get_logger().bind(service="clearing")
@@ -62,12 +65,18 @@ class FillHistory:
 
     async def _follow(self, after: Position) -> None:
         await self._note(after.seq)
+        await self.liquidations.written(after.seq)
         async for entry in LogReader(self._client, self._log, after, gather_ms=GATHER_MS).follow():
             pipe: Any = self._client.pipeline(transaction=False)
-            for seq, event in enumerate(decode_all(entry.records), entry.first_seq):
-                if isinstance(event, FillBooked):
-                    fields = {b"t": entry.now_ns, b"r": encode(event)}
-                    pipe.xadd(fills_key(event.account_id), fields, id=f"{seq}-0", maxlen=KEPT_FILLS, approximate=True)
+            for index, (kind, account_id) in enumerate(heads(entry.records)):
+                if kind == _FILL:
+                    record = entry.records[index * RECORD_BYTES : (index + 1) * RECORD_BYTES]
+                    fields = {b"t": entry.now_ns, b"r": record}
+                    seq = entry.first_seq + index
+                    pipe.xadd(fills_key(account_id), fields, id=f"{seq}-0", maxlen=KEPT_FILLS, approximate=True)
+            row = row_of(entry)
+            if row is not None:
+                self.liquidations.add(pipe, row)
             pipe.hset(
                 _CURSOR_KEY,
                 mapping={
@@ -77,13 +86,14 @@ class FillHistory:
                 },
             )
             for answer in await pipe.execute(raise_on_error=False):
-                # A fill that stands there already is refused: it was written before the cursor was noted.
+                # What stands there already is refused: it was written before the cursor was noted.
                 if isinstance(answer, Exception) and not (
                     isinstance(answer, ResponseError) and "equal or smaller" in str(answer)
                 ):
                     raise answer
 
             await self._note(entry.last_seq)
+            await self.liquidations.written(entry.last_seq, row)
 
     async def _note(self, seq: int) -> None:
         async with self._written:

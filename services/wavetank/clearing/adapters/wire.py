@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
-from wavetank.clearing.core.adl_lights import adl_lights
+from wavetank.clearing.core.adl_lights import adl_lights, lights_of
 from wavetank.clearing.core.credit import withdrawable_micros
 from wavetank.clearing.core.valuation import liquidation_price, offset_liquidation_price
 from wavetank.model.events import clearing as events
 from wavetank.model.fees import NO_OWN_RATE_PPM
-from wavetank.v1 import account_pb2, reason_pb2
+from wavetank.v1 import account_pb2, credit_pb2, reason_pb2
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -38,6 +38,7 @@ EXPLANATIONS: dict[int, str] = {
     events.StepCause.COOLDOWN_WAIT: "soon after a slice the next one must wait",
     events.StepCause.STAGE_OFF: "this stage is switched off",
     events.StepCause.LARGE_POSITION_WHOLE: "slices are switched off, so the whole position is closed",
+    events.StepCause.HELD: "a person decided to do nothing before the next mark",
 }
 
 
@@ -128,13 +129,24 @@ def fill_message(seq: int, time_ns: int, fill: events.FillBooked) -> account_pb2
     )
 
 
-def event_message(seq: int, time_ns: int, event: Event) -> account_pb2.StreamAccountEventsResponse | None:
-    """Return what an account is told of an event, or None if it is not told."""
+def event_message(
+    seq: int, time_ns: int, event: Event, *, account_id: int = 0, ranked: int = 0
+) -> account_pb2.StreamAccountEventsResponse | None:
+    """Return what an account is told of an event, or None if it is not told.
+
+    Args:
+        seq: of the event.
+        time_ns: venue time of its entry.
+        event: the event.
+        account_id: who is told; 0 for the account that the event names first.
+        ranked: of a line of a ranking, how many lines it has.
+
+    """
     message = account_pb2.StreamAccountEventsResponse(seq=seq, event_time_ns=time_ns)
     match event:
         case events.FillBooked():
             message.fill.CopyFrom(fill_message(seq, time_ns, event))
-        case events.Deposited():
+        case events.Deposited() | events.FaucetDrawn():
             message.deposited.amount_micros = event.amount_micros
         case events.Withdrawn():
             message.withdrawn.amount_micros = event.amount_micros
@@ -147,19 +159,25 @@ def event_message(seq: int, time_ns: int, event: Event) -> account_pb2.StreamAcc
             message.funding.tick = event.tick
             message.funding.funding_rate_e12 = event.funding_rate_e12
             message.funding.payment_micros = event.payment_micros
-        case events.HealthBandChanged():
-            message.health.previous = account_pb2.HealthBand.ValueType(event.previous)
-            message.health.current = account_pb2.HealthBand.ValueType(event.current)
-            message.health.equity_micros = event.equity_micros
-            message.health.maintenance_margin_micros = event.maintenance_margin_micros
-        case events.LiquidationStepped():
-            _step(message.liquidation, event)
-        case events.Deleveraged():
-            message.deleveraged.liquidation_id = event.liquidation_id
-            message.deleveraged.instrument_id = event.instrument_id
-            message.deleveraged.delta_lots = event.delta_lots
-            message.deleveraged.value_micros = event.value_micros
-            message.deleveraged.given_up_micros = event.given_up_micros
+        case events.WithdrawalHeld():
+            message.withdrawal_held.amount_micros = event.amount_micros
+        case events.MarginModeChanged():
+            message.margin_mode.margin_mode = account_pb2.MarginMode.ValueType(event.mode)
+        case events.LineStatusChanged():
+            message.line_status.line_status = credit_pb2.LineStatus.ValueType(event.status)
+        case events.AdlRanked():
+            message.deleveraging_ranked.CopyFrom(_ranked(event, ranked))
+        case events.CashTransferred():
+            is_paid = account_id in {0, event.account_id}
+            message.cash_transferred.CopyFrom(
+                account_pb2.CashTransferred(
+                    amount_micros=-event.amount_micros if is_paid else event.amount_micros,
+                    other_account_id=event.receiver_account_id if is_paid else event.account_id,
+                    cause=account_pb2.PaymentCause.ValueType(event.cause),
+                    liquidation_id=event.liquidation_id,
+                    instrument_id=event.instrument_id,
+                )
+            )
         case events.FeeRatesChanged():
             message.fee_rates.CopyFrom(
                 account_pb2.FeeRatesChanged(
@@ -169,13 +187,73 @@ def event_message(seq: int, time_ns: int, event: Event) -> account_pb2.StreamAcc
                     maker_volume_micros=event.maker_volume_micros,
                 )
             )
+        case _:
+            return message if _tell_of_health(message, event) else None
+    return message
+
+
+def _ranked(event: events.AdlRanked, ranked: int) -> account_pb2.DeleveragingRanked:
+    return account_pb2.DeleveragingRanked(
+        liquidation_id=event.liquidation_id,
+        instrument_id=event.instrument_id,
+        rank=event.rank,
+        ranked=ranked,
+        adl_lights=lights_of(event.rank, ranked),
+        delta_lots=event.delta_lots,
+        given_up_micros=event.given_up_micros,
+    )
+
+
+def _tell_of_health(message: account_pb2.StreamAccountEventsResponse, event: Event) -> bool:
+    """Tell an account of its health and of liquidations; return whether the event is about these and is told."""
+    match event:
+        case events.HealthBandChanged():
+            message.health.previous = account_pb2.HealthBand.ValueType(event.previous)
+            message.health.current = account_pb2.HealthBand.ValueType(event.current)
+            message.health.equity_micros = event.equity_micros
+            message.health.maintenance_margin_micros = event.maintenance_margin_micros
+        case events.Deleveraged():
+            message.deleveraged.liquidation_id = event.liquidation_id
+            message.deleveraged.instrument_id = event.instrument_id
+            message.deleveraged.delta_lots = event.delta_lots
+            message.deleveraged.value_micros = event.value_micros
+            message.deleveraged.given_up_micros = event.given_up_micros
+        case events.LiquidationStarted():
+            message.liquidation_started.liquidation_id = event.liquidation_id
+            message.liquidation_started.equity_micros = event.equity_micros
+            message.liquidation_started.maintenance_margin_micros = event.maintenance_margin_micros
+            message.liquidation_started.initial_margin_micros = event.initial_margin_micros
+        case events.LiquidationTested():
+            message.liquidation_tested.liquidation_id = event.liquidation_id
+            message.liquidation_tested.equity_micros = event.equity_micros
+            message.liquidation_tested.maintenance_margin_micros = event.maintenance_margin_micros
+            message.liquidation_tested.outcome = account_pb2.LiquidationOutcome.ValueType(event.outcome)
+        case events.LiquidationStepped():
+            _step(message.liquidation, event)
+        case events.MatchingAnswered() if event.liquidation_id:
+            message.liquidation_answered.liquidation_id = event.liquidation_id
+            message.liquidation_answered.instrument_id = event.instrument_id
+            message.liquidation_answered.done_lots = event.done_lots
+            message.liquidation_answered.done_value_micros = event.done_value_micros
+            message.liquidation_answered.reason = reason_pb2.Reason.ValueType(event.reason)
+        case events.EscalationRaised():
+            message.liquidation_paused.liquidation_id = event.liquidation_id
+            message.liquidation_paused.escalation_id = message.seq
+            message.liquidation_paused.instrument_id = event.instrument_id
+            message.liquidation_paused.escalation_kind = event.kind
+            message.liquidation_paused.deadline_ns = event.deadline_ns
+        case events.EscalationDecided():
+            message.liquidation_decided.escalation_id = event.escalation_id
+            message.liquidation_decided.decision = event.decision
+            message.liquidation_decided.by_default = bool(event.by_default)
         case events.LiquidationEnded():
             message.liquidation_ended.liquidation_id = event.liquidation_id
             message.liquidation_ended.equity_micros = event.equity_micros
             message.liquidation_ended.maintenance_margin_micros = event.maintenance_margin_micros
+            message.liquidation_ended.outcome = account_pb2.LiquidationOutcome.ValueType(event.outcome)
         case _:
-            return None
-    return message
+            return False
+    return True
 
 
 def _step(message: account_pb2.LiquidationStepped, event: events.LiquidationStepped) -> None:
@@ -187,3 +265,4 @@ def _step(message: account_pb2.LiquidationStepped, event: events.LiquidationStep
     message.equity_micros = event.equity_micros
     message.maintenance_margin_micros = event.maintenance_margin_micros
     message.explanation = EXPLANATIONS.get(event.cause, "")
+    message.cause = account_pb2.LiquidationCause.ValueType(event.cause)

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 LIGHTS = 5
 
 
+def lights_of(rank: int, ranked: int) -> int:
+    """Return the lights of a place in a ranking, counted from 1."""
+    return LIGHTS - LIGHTS * (rank - 1) // ranked
+
+
 def adl_lights(state: State, instrument_id: int) -> dict[int, int]:
     """Return the lights of every holder of an instrument that could be asked to give now, by account id.
 
@@ -44,7 +49,7 @@ def adl_lights(state: State, instrument_id: int) -> dict[int, int]:
         )
     policy = policy_of(state.settings.adl_policy)
     return {
-        candidate.account_id: LIGHTS - LIGHTS * place // len(side)
+        candidate.account_id: lights_of(place, len(side))
         for side in sides
-        for place, (_, candidate) in enumerate(rank(policy, side))
+        for place, (_, candidate) in enumerate(rank(policy, side), start=1)
     }

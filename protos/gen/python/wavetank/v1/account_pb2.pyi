@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from wavetank.v1 import credit_pb2 as _credit_pb2
 from wavetank.v1 import reason_pb2 as _reason_pb2
 import builtins as _builtins
 import sys
@@ -179,6 +180,182 @@ LIQUIDATION_STAGE_DELEVERAGE: LiquidationStage.ValueType  # 6
 LIQUIDATION_STAGE_SOCIALISE: LiquidationStage.ValueType  # 7
 """A deficit is shared (LIQ-100)."""
 Global___LiquidationStage: _TypeAlias = LiquidationStage  # noqa: Y015
+
+class _LiquidationOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LiquidationOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LiquidationOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LIQUIDATION_OUTCOME_UNSPECIFIED: _LiquidationOutcome.ValueType  # 0
+    """Never sent."""
+    LIQUIDATION_OUTCOME_RECOVERED: _LiquidationOutcome.ValueType  # 1
+    """Equity met the maintenance margin again."""
+    LIQUIDATION_OUTCOME_FLAT: _LiquidationOutcome.ValueType  # 2
+    """No position was left."""
+    LIQUIDATION_OUTCOME_CONTINUES: _LiquidationOutcome.ValueType  # 3
+    """Still below; the next stage follows."""
+    LIQUIDATION_OUTCOME_WAITS: _LiquidationOutcome.ValueType  # 4
+    """Nothing can be done before the next mark."""
+
+class LiquidationOutcome(_LiquidationOutcome, metaclass=_LiquidationOutcomeEnumTypeWrapper):
+    """How a liquidation, or a test within it, ended."""
+
+LIQUIDATION_OUTCOME_UNSPECIFIED: LiquidationOutcome.ValueType  # 0
+"""Never sent."""
+LIQUIDATION_OUTCOME_RECOVERED: LiquidationOutcome.ValueType  # 1
+"""Equity met the maintenance margin again."""
+LIQUIDATION_OUTCOME_FLAT: LiquidationOutcome.ValueType  # 2
+"""No position was left."""
+LIQUIDATION_OUTCOME_CONTINUES: LiquidationOutcome.ValueType  # 3
+"""Still below; the next stage follows."""
+LIQUIDATION_OUTCOME_WAITS: LiquidationOutcome.ValueType  # 4
+"""Nothing can be done before the next mark."""
+Global___LiquidationOutcome: _TypeAlias = LiquidationOutcome  # noqa: Y015
+
+class _LiquidationCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LiquidationCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LiquidationCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LIQUIDATION_CAUSE_UNSPECIFIED: _LiquidationCause.ValueType  # 0
+    """Never sent."""
+    LIQUIDATION_CAUSE_BELOW_MAINTENANCE: _LiquidationCause.ValueType  # 1
+    """Equity is below the maintenance margin."""
+    LIQUIDATION_CAUSE_LARGE_POSITION_FIRST_SLICE: _LiquidationCause.ValueType  # 2
+    """A large position is closed by a first slice."""
+    LIQUIDATION_CAUSE_COOLDOWN_WHOLE_POSITION: _LiquidationCause.ValueType  # 3
+    """Soon after a slice the whole position is closed."""
+    LIQUIDATION_CAUSE_SMALL_POSITION_WHOLE: _LiquidationCause.ValueType  # 4
+    """The position that relieves most margin is closed whole."""
+    LIQUIDATION_CAUSE_DEPTH_LIMITED: _LiquidationCause.ValueType  # 5
+    """The order is limited by the depth of the book."""
+    LIQUIDATION_CAUSE_BELOW_BACKSTOP: _LiquidationCause.ValueType  # 6
+    """Health is below two thirds."""
+    LIQUIDATION_CAUSE_VAULT_OFF: _LiquidationCause.ValueType  # 7
+    """The backstop vault is off."""
+    LIQUIDATION_CAUSE_VAULT_CAP: _LiquidationCause.ValueType  # 8
+    """The backstop vault has no room."""
+    LIQUIDATION_CAUSE_EQUITY_NEGATIVE: _LiquidationCause.ValueType  # 9
+    """Equity is below zero."""
+    LIQUIDATION_CAUSE_BOOK_EXHAUSTED: _LiquidationCause.ValueType  # 10
+    """The book could not take the position."""
+    LIQUIDATION_CAUSE_NO_VICTIM_LEFT: _LiquidationCause.ValueType  # 11
+    """Nobody on the other side can give more; the rest closes at mark."""
+    LIQUIDATION_CAUSE_PRICE_STALE: _LiquidationCause.ValueType  # 12
+    """A price is stale."""
+    LIQUIDATION_CAUSE_UNFILLED: _LiquidationCause.ValueType  # 13
+    """An order was not filled whole."""
+    LIQUIDATION_CAUSE_DEFICIT: _LiquidationCause.ValueType  # 14
+    """The account is flat and owes money."""
+    LIQUIDATION_CAUSE_VAULT_DISPOSAL: _LiquidationCause.ValueType  # 15
+    """The backstop vault disposes of a part."""
+    LIQUIDATION_CAUSE_COOLDOWN_WAIT: _LiquidationCause.ValueType  # 16
+    """Soon after a slice the next one must wait."""
+    LIQUIDATION_CAUSE_STAGE_OFF: _LiquidationCause.ValueType  # 17
+    """The stage is switched off."""
+    LIQUIDATION_CAUSE_LARGE_POSITION_WHOLE: _LiquidationCause.ValueType  # 18
+    """Slices are switched off, so a large position is closed whole."""
+    LIQUIDATION_CAUSE_HELD: _LiquidationCause.ValueType  # 19
+    """A person decided to do nothing before the next mark."""
+
+class LiquidationCause(_LiquidationCause, metaclass=_LiquidationCauseEnumTypeWrapper):
+    """Why a stage acted or was passed over."""
+
+LIQUIDATION_CAUSE_UNSPECIFIED: LiquidationCause.ValueType  # 0
+"""Never sent."""
+LIQUIDATION_CAUSE_BELOW_MAINTENANCE: LiquidationCause.ValueType  # 1
+"""Equity is below the maintenance margin."""
+LIQUIDATION_CAUSE_LARGE_POSITION_FIRST_SLICE: LiquidationCause.ValueType  # 2
+"""A large position is closed by a first slice."""
+LIQUIDATION_CAUSE_COOLDOWN_WHOLE_POSITION: LiquidationCause.ValueType  # 3
+"""Soon after a slice the whole position is closed."""
+LIQUIDATION_CAUSE_SMALL_POSITION_WHOLE: LiquidationCause.ValueType  # 4
+"""The position that relieves most margin is closed whole."""
+LIQUIDATION_CAUSE_DEPTH_LIMITED: LiquidationCause.ValueType  # 5
+"""The order is limited by the depth of the book."""
+LIQUIDATION_CAUSE_BELOW_BACKSTOP: LiquidationCause.ValueType  # 6
+"""Health is below two thirds."""
+LIQUIDATION_CAUSE_VAULT_OFF: LiquidationCause.ValueType  # 7
+"""The backstop vault is off."""
+LIQUIDATION_CAUSE_VAULT_CAP: LiquidationCause.ValueType  # 8
+"""The backstop vault has no room."""
+LIQUIDATION_CAUSE_EQUITY_NEGATIVE: LiquidationCause.ValueType  # 9
+"""Equity is below zero."""
+LIQUIDATION_CAUSE_BOOK_EXHAUSTED: LiquidationCause.ValueType  # 10
+"""The book could not take the position."""
+LIQUIDATION_CAUSE_NO_VICTIM_LEFT: LiquidationCause.ValueType  # 11
+"""Nobody on the other side can give more; the rest closes at mark."""
+LIQUIDATION_CAUSE_PRICE_STALE: LiquidationCause.ValueType  # 12
+"""A price is stale."""
+LIQUIDATION_CAUSE_UNFILLED: LiquidationCause.ValueType  # 13
+"""An order was not filled whole."""
+LIQUIDATION_CAUSE_DEFICIT: LiquidationCause.ValueType  # 14
+"""The account is flat and owes money."""
+LIQUIDATION_CAUSE_VAULT_DISPOSAL: LiquidationCause.ValueType  # 15
+"""The backstop vault disposes of a part."""
+LIQUIDATION_CAUSE_COOLDOWN_WAIT: LiquidationCause.ValueType  # 16
+"""Soon after a slice the next one must wait."""
+LIQUIDATION_CAUSE_STAGE_OFF: LiquidationCause.ValueType  # 17
+"""The stage is switched off."""
+LIQUIDATION_CAUSE_LARGE_POSITION_WHOLE: LiquidationCause.ValueType  # 18
+"""Slices are switched off, so a large position is closed whole."""
+LIQUIDATION_CAUSE_HELD: LiquidationCause.ValueType  # 19
+"""A person decided to do nothing before the next mark."""
+Global___LiquidationCause: _TypeAlias = LiquidationCause  # noqa: Y015
+
+class _PaymentCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PaymentCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PaymentCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PAYMENT_CAUSE_UNSPECIFIED: _PaymentCause.ValueType  # 0
+    """Never sent."""
+    PAYMENT_CAUSE_LIQUIDATION_FEE: _PaymentCause.ValueType  # 1
+    """Account to fund: part of a fill better than bankruptcy (LIQ-070)."""
+    PAYMENT_CAUSE_FUND_TOP_UP: _PaymentCause.ValueType  # 2
+    """Fund to account: a fill worse than bankruptcy (LIQ-070)."""
+    PAYMENT_CAUSE_FUND_REPAYMENT: _PaymentCause.ValueType  # 3
+    """Account to fund: flat with cash left, it repays what the fund paid it (LIQ-070)."""
+    PAYMENT_CAUSE_BACKSTOP: _PaymentCause.ValueType  # 4
+    """Account to vault: what is left after the vault took all positions over (LIQ-060)."""
+    PAYMENT_CAUSE_DEFICIT_FUND: _PaymentCause.ValueType  # 5
+    """Fund to account: a deficit (LIQ-100)."""
+    PAYMENT_CAUSE_DEFICIT_SOCIALISED: _PaymentCause.ValueType  # 6
+    """Winner to account: a part of his gains, for a deficit (LIQ-100)."""
+    PAYMENT_CAUSE_DEFICIT_DEBT: _PaymentCause.ValueType  # 7
+    """Debt account to account: what nobody could be made to pay (LIQ-100)."""
+    PAYMENT_CAUSE_OWNER_TRANSFER: _PaymentCause.ValueType  # 8
+    """Account to account, as their owner or an admin asked (MRGN-060)."""
+    PAYMENT_CAUSE_PLAY: _PaymentCause.ValueType  # 9
+    """House to account, or back: what a twin begins with, or an account that is reset (PLAY-020, PLAY-030)."""
+
+class PaymentCause(_PaymentCause, metaclass=_PaymentCauseEnumTypeWrapper):
+    """Why cash moved from one account to another."""
+
+PAYMENT_CAUSE_UNSPECIFIED: PaymentCause.ValueType  # 0
+"""Never sent."""
+PAYMENT_CAUSE_LIQUIDATION_FEE: PaymentCause.ValueType  # 1
+"""Account to fund: part of a fill better than bankruptcy (LIQ-070)."""
+PAYMENT_CAUSE_FUND_TOP_UP: PaymentCause.ValueType  # 2
+"""Fund to account: a fill worse than bankruptcy (LIQ-070)."""
+PAYMENT_CAUSE_FUND_REPAYMENT: PaymentCause.ValueType  # 3
+"""Account to fund: flat with cash left, it repays what the fund paid it (LIQ-070)."""
+PAYMENT_CAUSE_BACKSTOP: PaymentCause.ValueType  # 4
+"""Account to vault: what is left after the vault took all positions over (LIQ-060)."""
+PAYMENT_CAUSE_DEFICIT_FUND: PaymentCause.ValueType  # 5
+"""Fund to account: a deficit (LIQ-100)."""
+PAYMENT_CAUSE_DEFICIT_SOCIALISED: PaymentCause.ValueType  # 6
+"""Winner to account: a part of his gains, for a deficit (LIQ-100)."""
+PAYMENT_CAUSE_DEFICIT_DEBT: PaymentCause.ValueType  # 7
+"""Debt account to account: what nobody could be made to pay (LIQ-100)."""
+PAYMENT_CAUSE_OWNER_TRANSFER: PaymentCause.ValueType  # 8
+"""Account to account, as their owner or an admin asked (MRGN-060)."""
+PAYMENT_CAUSE_PLAY: PaymentCause.ValueType  # 9
+"""House to account, or back: what a twin begins with, or an account that is reset (PLAY-020, PLAY-030)."""
+Global___PaymentCause: _TypeAlias = PaymentCause  # noqa: Y015
 
 @_typing.final
 class Account(_message.Message):
@@ -1233,6 +1410,7 @@ class LiquidationStepped(_message.Message):
     EQUITY_MICROS_FIELD_NUMBER: _builtins.int
     MAINTENANCE_MARGIN_MICROS_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     liquidation_id: _builtins.int
     """The liquidation."""
     stage: Global___LiquidationStage.ValueType
@@ -1249,6 +1427,8 @@ class LiquidationStepped(_message.Message):
     """Maintenance margin before."""
     explanation: _builtins.str
     """One sentence."""
+    cause: Global___LiquidationCause.ValueType
+    """The same as a number."""
     def __init__(
         self,
         *,
@@ -1260,10 +1440,11 @@ class LiquidationStepped(_message.Message):
         equity_micros: _builtins.int = ...,
         maintenance_margin_micros: _builtins.int = ...,
         explanation: _builtins.str = ...,
+        cause: Global___LiquidationCause.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta_lots", b"delta_lots", "equity_micros", b"equity_micros", "explanation", b"explanation", "instrument_id", b"instrument_id", "liquidation_id", b"liquidation_id", "maintenance_margin_micros", b"maintenance_margin_micros", "price_ticks", b"price_ticks", "stage", b"stage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "delta_lots", b"delta_lots", "equity_micros", b"equity_micros", "explanation", b"explanation", "instrument_id", b"instrument_id", "liquidation_id", b"liquidation_id", "maintenance_margin_micros", b"maintenance_margin_micros", "price_ticks", b"price_ticks", "stage", b"stage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1316,26 +1497,354 @@ class LiquidationEnded(_message.Message):
     LIQUIDATION_ID_FIELD_NUMBER: _builtins.int
     EQUITY_MICROS_FIELD_NUMBER: _builtins.int
     MAINTENANCE_MARGIN_MICROS_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
     liquidation_id: _builtins.int
     """The liquidation."""
     equity_micros: _builtins.int
     """Equity after."""
     maintenance_margin_micros: _builtins.int
     """Maintenance margin after."""
+    outcome: Global___LiquidationOutcome.ValueType
+    """How it ended."""
     def __init__(
         self,
         *,
         liquidation_id: _builtins.int = ...,
         equity_micros: _builtins.int = ...,
         maintenance_margin_micros: _builtins.int = ...,
+        outcome: Global___LiquidationOutcome.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["equity_micros", b"equity_micros", "liquidation_id", b"liquidation_id", "maintenance_margin_micros", b"maintenance_margin_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["equity_micros", b"equity_micros", "liquidation_id", b"liquidation_id", "maintenance_margin_micros", b"maintenance_margin_micros", "outcome", b"outcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LiquidationEnded: _TypeAlias = LiquidationEnded  # noqa: Y015
+
+@_typing.final
+class WithdrawalHeld(_message.Message):
+    """A withdrawal waits until every shard that gives a part of it has lowered the account's credit line (PROTOCOL R8)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    amount_micros: _builtins.int
+    """Amount."""
+    def __init__(
+        self,
+        *,
+        amount_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawalHeld: _TypeAlias = WithdrawalHeld  # noqa: Y015
+
+@_typing.final
+class LiquidationStarted(_message.Message):
+    """The account fell below its maintenance margin: it is frozen, and its orders are cancelled (LIQ-030)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIQUIDATION_ID_FIELD_NUMBER: _builtins.int
+    EQUITY_MICROS_FIELD_NUMBER: _builtins.int
+    MAINTENANCE_MARGIN_MICROS_FIELD_NUMBER: _builtins.int
+    INITIAL_MARGIN_MICROS_FIELD_NUMBER: _builtins.int
+    liquidation_id: _builtins.int
+    """Identifies the liquidation."""
+    equity_micros: _builtins.int
+    """Equity then."""
+    maintenance_margin_micros: _builtins.int
+    """Maintenance margin then."""
+    initial_margin_micros: _builtins.int
+    """Initial margin then."""
+    def __init__(
+        self,
+        *,
+        liquidation_id: _builtins.int = ...,
+        equity_micros: _builtins.int = ...,
+        maintenance_margin_micros: _builtins.int = ...,
+        initial_margin_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["equity_micros", b"equity_micros", "initial_margin_micros", b"initial_margin_micros", "liquidation_id", b"liquidation_id", "maintenance_margin_micros", b"maintenance_margin_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiquidationStarted: _TypeAlias = LiquidationStarted  # noqa: Y015
+
+@_typing.final
+class LiquidationTested(_message.Message):
+    """The account was tested against inputs frozen for it (LIQ-010); or it waits for the next mark."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIQUIDATION_ID_FIELD_NUMBER: _builtins.int
+    EQUITY_MICROS_FIELD_NUMBER: _builtins.int
+    MAINTENANCE_MARGIN_MICROS_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    liquidation_id: _builtins.int
+    """The liquidation."""
+    equity_micros: _builtins.int
+    """Equity at the frozen marks."""
+    maintenance_margin_micros: _builtins.int
+    """Maintenance margin at the frozen marks."""
+    outcome: Global___LiquidationOutcome.ValueType
+    """What follows."""
+    def __init__(
+        self,
+        *,
+        liquidation_id: _builtins.int = ...,
+        equity_micros: _builtins.int = ...,
+        maintenance_margin_micros: _builtins.int = ...,
+        outcome: Global___LiquidationOutcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["equity_micros", b"equity_micros", "liquidation_id", b"liquidation_id", "maintenance_margin_micros", b"maintenance_margin_micros", "outcome", b"outcome"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiquidationTested: _TypeAlias = LiquidationTested  # noqa: Y015
+
+@_typing.final
+class LiquidationAnswered(_message.Message):
+    """What a step achieved: the shard's answer to an order or a transfer of the liquidation, as it was counted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIQUIDATION_ID_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    DONE_LOTS_FIELD_NUMBER: _builtins.int
+    DONE_VALUE_MICROS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    liquidation_id: _builtins.int
+    """The liquidation."""
+    instrument_id: _builtins.int
+    """Instrument, or 0 for the cancels that it begins with."""
+    done_lots: _builtins.int
+    """Unsigned lots that were closed."""
+    done_value_micros: _builtins.int
+    """Signed value of them."""
+    reason: _reason_pb2.Reason.ValueType
+    """Why no more was done, or unspecified."""
+    def __init__(
+        self,
+        *,
+        liquidation_id: _builtins.int = ...,
+        instrument_id: _builtins.int = ...,
+        done_lots: _builtins.int = ...,
+        done_value_micros: _builtins.int = ...,
+        reason: _reason_pb2.Reason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done_lots", b"done_lots", "done_value_micros", b"done_value_micros", "instrument_id", b"instrument_id", "liquidation_id", b"liquidation_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiquidationAnswered: _TypeAlias = LiquidationAnswered  # noqa: Y015
+
+@_typing.final
+class LiquidationPaused(_message.Message):
+    """The account's liquidation stands still, for a person is asked (LIQ-090)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIQUIDATION_ID_FIELD_NUMBER: _builtins.int
+    ESCALATION_ID_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    ESCALATION_KIND_FIELD_NUMBER: _builtins.int
+    DEADLINE_NS_FIELD_NUMBER: _builtins.int
+    liquidation_id: _builtins.int
+    """The liquidation."""
+    escalation_id: _builtins.int
+    """Identifies the question."""
+    instrument_id: _builtins.int
+    """Instrument, or 0."""
+    escalation_kind: _builtins.int
+    """What is in doubt; a number of `EscalationKind`."""
+    deadline_ns: _builtins.int
+    """Venue time at which it goes on by itself."""
+    def __init__(
+        self,
+        *,
+        liquidation_id: _builtins.int = ...,
+        escalation_id: _builtins.int = ...,
+        instrument_id: _builtins.int = ...,
+        escalation_kind: _builtins.int = ...,
+        deadline_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deadline_ns", b"deadline_ns", "escalation_id", b"escalation_id", "escalation_kind", b"escalation_kind", "instrument_id", b"instrument_id", "liquidation_id", b"liquidation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiquidationPaused: _TypeAlias = LiquidationPaused  # noqa: Y015
+
+@_typing.final
+class LiquidationDecided(_message.Message):
+    """It was decided how the account's liquidation goes on (LIQ-090)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ESCALATION_ID_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    BY_DEFAULT_FIELD_NUMBER: _builtins.int
+    escalation_id: _builtins.int
+    """The question."""
+    decision: _builtins.int
+    """What was decided; a number of `Decision`."""
+    by_default: _builtins.bool
+    """Whether the clock decided, for no person did in time."""
+    def __init__(
+        self,
+        *,
+        escalation_id: _builtins.int = ...,
+        decision: _builtins.int = ...,
+        by_default: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_default", b"by_default", "decision", b"decision", "escalation_id", b"escalation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiquidationDecided: _TypeAlias = LiquidationDecided  # noqa: Y015
+
+@_typing.final
+class DeleveragingRanked(_message.Message):
+    """The account stands in a ranking for auto-deleveraging: what it is to give, and how near it stood (LIQ-080)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIQUIDATION_ID_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    RANKED_FIELD_NUMBER: _builtins.int
+    ADL_LIGHTS_FIELD_NUMBER: _builtins.int
+    DELTA_LOTS_FIELD_NUMBER: _builtins.int
+    GIVEN_UP_MICROS_FIELD_NUMBER: _builtins.int
+    liquidation_id: _builtins.int
+    """The liquidation that it serves."""
+    instrument_id: _builtins.int
+    """Instrument."""
+    rank: _builtins.int
+    """Its place, from 1."""
+    ranked: _builtins.int
+    """How many are ranked."""
+    adl_lights: _builtins.int
+    """The lights that its place shows, 5 for the fifth of its side that is met first, as `Position.adl_lights`."""
+    delta_lots: _builtins.int
+    """Signed change of its position that is asked; 0 if none is."""
+    given_up_micros: _builtins.int
+    """What the change would cost it against the mark."""
+    def __init__(
+        self,
+        *,
+        liquidation_id: _builtins.int = ...,
+        instrument_id: _builtins.int = ...,
+        rank: _builtins.int = ...,
+        ranked: _builtins.int = ...,
+        adl_lights: _builtins.int = ...,
+        delta_lots: _builtins.int = ...,
+        given_up_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adl_lights", b"adl_lights", "delta_lots", b"delta_lots", "given_up_micros", b"given_up_micros", "instrument_id", b"instrument_id", "liquidation_id", b"liquidation_id", "rank", b"rank", "ranked", b"ranked"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleveragingRanked: _TypeAlias = DeleveragingRanked  # noqa: Y015
+
+@_typing.final
+class MarginModeChanged(_message.Message):
+    """The account's legs are margined together in another way from here on (MRGN-030)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARGIN_MODE_FIELD_NUMBER: _builtins.int
+    margin_mode: Global___MarginMode.ValueType
+    """How."""
+    def __init__(
+        self,
+        *,
+        margin_mode: Global___MarginMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["margin_mode", b"margin_mode"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarginModeChanged: _TypeAlias = MarginModeChanged  # noqa: Y015
+
+@_typing.final
+class LineStatusChanged(_message.Message):
+    """The status of the account's credit line changed (PROTOCOL 2)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_STATUS_FIELD_NUMBER: _builtins.int
+    line_status: _credit_pb2.LineStatus.ValueType
+    """What it is now."""
+    def __init__(
+        self,
+        *,
+        line_status: _credit_pb2.LineStatus.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_status", b"line_status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineStatusChanged: _TypeAlias = LineStatusChanged  # noqa: Y015
+
+@_typing.final
+class CashTransferred(_message.Message):
+    """Cash moved to the account from another one, or from there to another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    OTHER_ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    LIQUIDATION_ID_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    amount_micros: _builtins.int
+    """Received; negative is paid."""
+    other_account_id: _builtins.int
+    """The other side."""
+    cause: Global___PaymentCause.ValueType
+    """Why."""
+    liquidation_id: _builtins.int
+    """The liquidation that it belongs to, or 0."""
+    instrument_id: _builtins.int
+    """Instrument, or 0."""
+    def __init__(
+        self,
+        *,
+        amount_micros: _builtins.int = ...,
+        other_account_id: _builtins.int = ...,
+        cause: Global___PaymentCause.ValueType = ...,
+        liquidation_id: _builtins.int = ...,
+        instrument_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "cause", b"cause", "instrument_id", b"instrument_id", "liquidation_id", b"liquidation_id", "other_account_id", b"other_account_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CashTransferred: _TypeAlias = CashTransferred  # noqa: Y015
 
 @_typing.final
 class FeeRatesChanged(_message.Message):
@@ -1422,6 +1931,16 @@ class StreamAccountEventsResponse(_message.Message):
     DELEVERAGED_FIELD_NUMBER: _builtins.int
     LIQUIDATION_ENDED_FIELD_NUMBER: _builtins.int
     FEE_RATES_FIELD_NUMBER: _builtins.int
+    WITHDRAWAL_HELD_FIELD_NUMBER: _builtins.int
+    LIQUIDATION_STARTED_FIELD_NUMBER: _builtins.int
+    LIQUIDATION_TESTED_FIELD_NUMBER: _builtins.int
+    LIQUIDATION_ANSWERED_FIELD_NUMBER: _builtins.int
+    LIQUIDATION_PAUSED_FIELD_NUMBER: _builtins.int
+    LIQUIDATION_DECIDED_FIELD_NUMBER: _builtins.int
+    DELEVERAGING_RANKED_FIELD_NUMBER: _builtins.int
+    MARGIN_MODE_FIELD_NUMBER: _builtins.int
+    LINE_STATUS_FIELD_NUMBER: _builtins.int
+    CASH_TRANSFERRED_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Seq in clearing's log."""
     event_time_ns: _builtins.int
@@ -1466,6 +1985,46 @@ class StreamAccountEventsResponse(_message.Message):
     def fee_rates(self) -> Global___FeeRatesChanged:
         """Other fee rates."""
 
+    @_builtins.property
+    def withdrawal_held(self) -> Global___WithdrawalHeld:
+        """A withdrawal waits."""
+
+    @_builtins.property
+    def liquidation_started(self) -> Global___LiquidationStarted:
+        """Liquidation began."""
+
+    @_builtins.property
+    def liquidation_tested(self) -> Global___LiquidationTested:
+        """Liquidation tested, or waiting."""
+
+    @_builtins.property
+    def liquidation_answered(self) -> Global___LiquidationAnswered:
+        """What a step of the liquidation achieved."""
+
+    @_builtins.property
+    def liquidation_paused(self) -> Global___LiquidationPaused:
+        """Liquidation stands still for a person."""
+
+    @_builtins.property
+    def liquidation_decided(self) -> Global___LiquidationDecided:
+        """Decided how it goes on."""
+
+    @_builtins.property
+    def deleveraging_ranked(self) -> Global___DeleveragingRanked:
+        """Own place in a ranking for auto-deleveraging."""
+
+    @_builtins.property
+    def margin_mode(self) -> Global___MarginModeChanged:
+        """Another margin mode."""
+
+    @_builtins.property
+    def line_status(self) -> Global___LineStatusChanged:
+        """Another status of the credit line."""
+
+    @_builtins.property
+    def cash_transferred(self) -> Global___CashTransferred:
+        """Cash moved between accounts."""
+
     def __init__(
         self,
         *,
@@ -1481,12 +2040,22 @@ class StreamAccountEventsResponse(_message.Message):
         deleveraged: Global___Deleveraged | None = ...,
         liquidation_ended: Global___LiquidationEnded | None = ...,
         fee_rates: Global___FeeRatesChanged | None = ...,
+        withdrawal_held: Global___WithdrawalHeld | None = ...,
+        liquidation_started: Global___LiquidationStarted | None = ...,
+        liquidation_tested: Global___LiquidationTested | None = ...,
+        liquidation_answered: Global___LiquidationAnswered | None = ...,
+        liquidation_paused: Global___LiquidationPaused | None = ...,
+        liquidation_decided: Global___LiquidationDecided | None = ...,
+        deleveraging_ranked: Global___DeleveragingRanked | None = ...,
+        margin_mode: Global___MarginModeChanged | None = ...,
+        line_status: Global___LineStatusChanged | None = ...,
+        cash_transferred: Global___CashTransferred | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deleveraged", b"deleveraged", "deposited", b"deposited", "event", b"event", "fee_rates", b"fee_rates", "fill", b"fill", "funding", b"funding", "health", b"health", "liquidation", b"liquidation", "liquidation_ended", b"liquidation_ended", "withdrawal_refused", b"withdrawal_refused", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cash_transferred", b"cash_transferred", "deleveraged", b"deleveraged", "deleveraging_ranked", b"deleveraging_ranked", "deposited", b"deposited", "event", b"event", "fee_rates", b"fee_rates", "fill", b"fill", "funding", b"funding", "health", b"health", "line_status", b"line_status", "liquidation", b"liquidation", "liquidation_answered", b"liquidation_answered", "liquidation_decided", b"liquidation_decided", "liquidation_ended", b"liquidation_ended", "liquidation_paused", b"liquidation_paused", "liquidation_started", b"liquidation_started", "liquidation_tested", b"liquidation_tested", "margin_mode", b"margin_mode", "withdrawal_held", b"withdrawal_held", "withdrawal_refused", b"withdrawal_refused", "withdrawn", b"withdrawn"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleveraged", b"deleveraged", "deposited", b"deposited", "event", b"event", "event_time_ns", b"event_time_ns", "fee_rates", b"fee_rates", "fill", b"fill", "funding", b"funding", "health", b"health", "liquidation", b"liquidation", "liquidation_ended", b"liquidation_ended", "seq", b"seq", "withdrawal_refused", b"withdrawal_refused", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cash_transferred", b"cash_transferred", "deleveraged", b"deleveraged", "deleveraging_ranked", b"deleveraging_ranked", "deposited", b"deposited", "event", b"event", "event_time_ns", b"event_time_ns", "fee_rates", b"fee_rates", "fill", b"fill", "funding", b"funding", "health", b"health", "line_status", b"line_status", "liquidation", b"liquidation", "liquidation_answered", b"liquidation_answered", "liquidation_decided", b"liquidation_decided", "liquidation_ended", b"liquidation_ended", "liquidation_paused", b"liquidation_paused", "liquidation_started", b"liquidation_started", "liquidation_tested", b"liquidation_tested", "margin_mode", b"margin_mode", "seq", b"seq", "withdrawal_held", b"withdrawal_held", "withdrawal_refused", b"withdrawal_refused", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["fill", "deposited", "withdrawn", "withdrawal_refused", "funding", "health", "liquidation", "deleveraged", "liquidation_ended", "fee_rates"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["fill", "deposited", "withdrawn", "withdrawal_refused", "funding", "health", "liquidation", "deleveraged", "liquidation_ended", "fee_rates", "withdrawal_held", "liquidation_started", "liquidation_tested", "liquidation_answered", "liquidation_paused", "liquidation_decided", "deleveraging_ranked", "margin_mode", "line_status", "cash_transferred"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
