@@ -26,6 +26,8 @@ from wavetank.client import (
 )
 from wavetank.client.account import Account
 from wavetank.client.admin import Admin
+from wavetank.client.escalations import Escalations
+from wavetank.client.liquidations import Liquidations
 from wavetank.client.market_data import MarketData
 from wavetank.client.order_entry import Orders
 from wavetank.client.risk import Risk
@@ -88,7 +90,9 @@ def test_subscriptions_and_pages(peer: ScriptedVenue) -> None:
         (Orders, blocking.BlockingOrders),
         (Account, blocking.BlockingAccount),
         (Admin, blocking.BlockingAdmin),
+        (Escalations, blocking.BlockingEscalations),
         (Risk, blocking.BlockingRisk),
+        (Liquidations, blocking.BlockingLiquidations),
         (MarketData, blocking.BlockingMarketData),
         (Session, blocking.BlockingSession),
         (Venue, blocking.Client),

@@ -12,16 +12,33 @@ from wavetank.client.connection import Connection
 from wavetank.client.errors import CLASS_OF_REASON, WavetankError
 from wavetank.client.events import (
     AccountEvent,
+    CashTransferred,
+    Decision,
     Deleveraged,
+    DeleveragingRanked,
     Deposited,
+    EscalationKind,
     FeeRatesChanged,
     FillBooked,
     FundingPaid,
     HealthBand,
     HealthBandChanged,
+    LineStatus,
+    LineStatusChanged,
+    LiquidationAnswered,
+    LiquidationCause,
+    LiquidationDecided,
     LiquidationEnded,
+    LiquidationOutcome,
+    LiquidationPaused,
     LiquidationStage,
+    LiquidationStarted,
     LiquidationStepped,
+    LiquidationTested,
+    MarginMode,
+    MarginModeChanged,
+    PaymentCause,
+    WithdrawalHeld,
     WithdrawalRefused,
     Withdrawn,
 )
@@ -41,6 +58,16 @@ AccountMessageEvent: TypeAlias = (
     | Deleveraged
     | LiquidationEnded
     | FeeRatesChanged
+    | WithdrawalHeld
+    | LiquidationStarted
+    | LiquidationTested
+    | LiquidationAnswered
+    | LiquidationPaused
+    | LiquidationDecided
+    | DeleveragingRanked
+    | MarginModeChanged
+    | LineStatusChanged
+    | CashTransferred
 )
 
 _PAGE = 1_000
@@ -56,15 +83,6 @@ class AccountKind(IntEnum):
     BACKSTOP_VAULT = account_pb2.ACCOUNT_KIND_BACKSTOP_VAULT
     DEBT = account_pb2.ACCOUNT_KIND_DEBT
     HOUSE = account_pb2.ACCOUNT_KIND_HOUSE
-
-
-class MarginMode(IntEnum):
-    """How an account's legs are margined together (MRGN-030)."""
-
-    ISOLATED = account_pb2.MARGIN_MODE_ISOLATED
-    GROSS = account_pb2.MARGIN_MODE_GROSS
-    GROUP_OFFSET = account_pb2.MARGIN_MODE_GROUP_OFFSET
-    SCENARIO = account_pb2.MARGIN_MODE_SCENARIO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +162,8 @@ class Position:
         unrealised: profit or loss.
         maintenance_margin: of the position.
         liquidation_price: price at which equity meets maintenance margin, all else equal; None if there is none.
+        adl_lights: how near it is to auto-deleveraging (LIQ-080): 5 for the fifth of its side that is met first, 1 for
+            the last; 0 if that was not asked for, or if the account could not be asked to give.
     """
 
     instrument: str
@@ -153,6 +173,7 @@ class Position:
     unrealised: Decimal
     maintenance_margin: Decimal
     liquidation_price: Decimal | None
+    adl_lights: int = 0
 
 
 class AccountEvents:
@@ -222,12 +243,16 @@ class Account:
         request = account_pb2.GetAccountRequest(account_id=self._account_id)
         return AccountState.from_wire((await self._connection.ask(_stub(self._connection).GetAccount, request)).account)
 
-    async def positions(self) -> tuple[Position, ...]:
-        """Return the positions, by instrument id."""
-        request = account_pb2.ListPositionsRequest(account_id=self._account_id)
+    async def positions(self, *, with_adl_lights: bool = False) -> tuple[Position, ...]:
+        """Return the positions, by instrument id.
+
+        Args:
+            with_adl_lights: tell `adl_lights` too, for which the venue ranks all holders.
+        """
+        request = account_pb2.ListPositionsRequest(account_id=self._account_id, with_adl_lights=with_adl_lights)
         response = await self._connection.ask(_stub(self._connection).ListPositions, request)
         await self._connection.know(position.instrument_id for position in response.positions)
-        return tuple(_position(position, self._connection.wire) for position in response.positions)
+        return tuple(position_of(position, self._connection.wire) for position in response.positions)
 
     async def fills(self) -> AsyncIterator[FillBooked]:
         """Yield the fills as clearing booked them, newest first; pages are asked for as they are needed."""
@@ -453,6 +478,105 @@ def _health_event(message: account_pb2.StreamAccountEventsResponse, wire: Wire) 
                 liquidation_id=ended.liquidation_id,
                 equity=dollars(ended.equity_micros),
                 maintenance_margin=dollars(ended.maintenance_margin_micros),
+                outcome=LiquidationOutcome(ended.outcome),
+            )
+        case _:
+            return _progress_event(message, wire)
+
+
+def _progress_event(message: account_pb2.StreamAccountEventsResponse, wire: Wire) -> AccountMessageEvent | None:
+    seq, time_ns = message.seq, message.event_time_ns
+    match message.WhichOneof("event"):
+        case "liquidation_started":
+            started = message.liquidation_started
+            return LiquidationStarted(
+                seq=seq,
+                event_time_ns=time_ns,
+                liquidation_id=started.liquidation_id,
+                equity=dollars(started.equity_micros),
+                maintenance_margin=dollars(started.maintenance_margin_micros),
+                initial_margin=dollars(started.initial_margin_micros),
+            )
+        case "liquidation_tested":
+            tested = message.liquidation_tested
+            return LiquidationTested(
+                seq=seq,
+                event_time_ns=time_ns,
+                liquidation_id=tested.liquidation_id,
+                equity=dollars(tested.equity_micros),
+                maintenance_margin=dollars(tested.maintenance_margin_micros),
+                outcome=LiquidationOutcome(tested.outcome),
+            )
+        case "liquidation_answered":
+            answered = message.liquidation_answered
+            number = answered.instrument_id
+            return LiquidationAnswered(
+                seq=seq,
+                event_time_ns=time_ns,
+                liquidation_id=answered.liquidation_id,
+                instrument=wire.symbol(number),
+                done_size=wire.numbered(number).size(answered.done_lots) if number else Decimal(0),
+                done_value=dollars(answered.done_value_micros),
+            )
+        case "liquidation_paused":
+            paused = message.liquidation_paused
+            return LiquidationPaused(
+                seq=seq,
+                event_time_ns=time_ns,
+                liquidation_id=paused.liquidation_id,
+                escalation_id=paused.escalation_id,
+                instrument=wire.symbol(paused.instrument_id),
+                kind=EscalationKind(paused.escalation_kind),
+                deadline_ns=paused.deadline_ns,
+            )
+        case "liquidation_decided":
+            decided = message.liquidation_decided
+            return LiquidationDecided(
+                seq=seq,
+                event_time_ns=time_ns,
+                escalation_id=decided.escalation_id,
+                decision=Decision(decided.decision),
+                by_default=decided.by_default,
+            )
+        case "deleveraging_ranked":
+            ranked = message.deleveraging_ranked
+            instrument = wire.numbered(ranked.instrument_id)
+            return DeleveragingRanked(
+                seq=seq,
+                event_time_ns=time_ns,
+                liquidation_id=ranked.liquidation_id,
+                instrument=instrument.symbol,
+                rank=ranked.rank,
+                ranked=ranked.ranked,
+                adl_lights=ranked.adl_lights,
+                delta_size=instrument.size(ranked.delta_lots),
+                given_up=dollars(ranked.given_up_micros),
+            )
+        case _:
+            return _standing_event(message, wire)
+
+
+def _standing_event(message: account_pb2.StreamAccountEventsResponse, wire: Wire) -> AccountMessageEvent | None:
+    seq, time_ns = message.seq, message.event_time_ns
+    match message.WhichOneof("event"):
+        case "withdrawal_held":
+            return WithdrawalHeld(seq=seq, event_time_ns=time_ns, amount=dollars(message.withdrawal_held.amount_micros))
+        case "margin_mode":
+            mode = MarginMode(message.margin_mode.margin_mode)
+            return MarginModeChanged(seq=seq, event_time_ns=time_ns, margin_mode=mode)
+        case "line_status":
+            status = LineStatus(message.line_status.line_status)
+            return LineStatusChanged(seq=seq, event_time_ns=time_ns, line_status=status)
+        case "cash_transferred":
+            moved = message.cash_transferred
+            return CashTransferred(
+                seq=seq,
+                event_time_ns=time_ns,
+                amount=dollars(moved.amount_micros),
+                other_account_id=moved.other_account_id,
+                cause=PaymentCause(moved.cause),
+                liquidation_id=moved.liquidation_id,
+                instrument=wire.symbol(moved.instrument_id),
             )
         case _:
             return None
@@ -472,6 +596,7 @@ def _liquidation_stepped(message: account_pb2.StreamAccountEventsResponse, wire:
         equity=dollars(step.equity_micros),
         maintenance_margin=dollars(step.maintenance_margin_micros),
         explanation=step.explanation,
+        cause=LiquidationCause(step.cause),
     )
 
 
@@ -497,7 +622,8 @@ def _fill_booked(fill: account_pb2.BookedFill, seq: int, event_time_ns: int, wir
     )
 
 
-def _position(message: account_pb2.Position, wire: Wire) -> Position:
+def position_of(message: account_pb2.Position, wire: Wire) -> Position:
+    """Return the position of a message."""
     instrument = wire.numbered(message.instrument_id)
     return Position(
         instrument=instrument.symbol,
@@ -507,6 +633,7 @@ def _position(message: account_pb2.Position, wire: Wire) -> Position:
         unrealised=dollars(message.unrealised_micros),
         maintenance_margin=dollars(message.maintenance_margin_micros),
         liquidation_price=Decimal(message.liquidation_price) if message.liquidation_price else None,
+        adl_lights=message.adl_lights,
     )
 
 

@@ -1,4 +1,4 @@
-"""Everything that needs scope `admin`: accounts, API keys, pushed prices, and faults."""
+"""Everything that needs scope `admin`: accounts, API keys, the operator's controls, pushed prices, and faults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import grpc.aio
 
 from wavetank.client.account import AccountState
 from wavetank.client.connection import Connection
-from wavetank.client.instrument import InstrumentState, Number, decimal_of, micros, scaled
+from wavetank.client.events import HealthBand
+from wavetank.client.instrument import InstrumentState, MarginTier, Number, decimal_of, dollars, micros, scaled
 from wavetank.v1 import (
     account_pb2,
     account_pb2_grpc,
@@ -109,6 +110,46 @@ class Fault:
     start_time_ns: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AffectedAccount:
+    """An account that margin tiers bring into a worse band, at the last marks; money in dollars.
+
+    Attributes:
+        account_id: number.
+        equity: equity.
+        maintenance_margin: by the tiers before.
+        new_maintenance_margin: by the new tiers.
+        health_band: before.
+        new_health_band: with the new tiers; from `LIQUIDATION` on the account is liquidated.
+    """
+
+    account_id: int
+    equity: Decimal
+    maintenance_margin: Decimal
+    new_maintenance_margin: Decimal
+    health_band: HealthBand
+    new_health_band: HealthBand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginChange:
+    """What margin tiers mean, or would.
+
+    Attributes:
+        previous_tiers: tiers before.
+        affected: accounts that come into a worse band, those to be liquidated first; at most 100 of them.
+        affected_count: how many there are.
+        falling_count: how many of them are to be liquidated, and were not before.
+        seq: of clearing's log that covers it.
+    """
+
+    previous_tiers: tuple[MarginTier, ...]
+    affected: tuple[AffectedAccount, ...]
+    affected_count: int
+    falling_count: int
+    seq: int
+
+
 class Admin:
     """The venue's administration."""
 
@@ -194,11 +235,70 @@ class Admin:
             interval_ns: venue time, a second to a day; one below an hour stands for an hour.
             note: why, 1 to 64 bytes; it stands in the log beside the key.
         """
-        stub = operator_pb2_grpc.OperatorServiceStub(self._channel_of_clearing)
         request = operator_pb2.SetFundingIntervalRequest(
             instrument_id=self._connection.wire.named(symbol).instrument_id, funding_interval_ns=interval_ns, note=note
         )
-        return (await self._connection.change(stub.SetFundingInterval, request)).previous_interval_ns
+        return (await self._connection.change(self._operator.SetFundingInterval, request)).previous_interval_ns
+
+    async def preview_margin(self, symbol: str, tiers: Sequence[MarginTier]) -> MarginChange:
+        """Tell whom new margin tiers would bring into distress, and change nothing.
+
+        Args:
+            symbol: which instrument.
+            tiers: all of them, ascending, the first at 0 dollars.
+        """
+        request = self._margin_request(symbol, tiers, "", preview=True)
+        return _margin_change(await self._connection.ask(self._operator.ChangeMargin, request))
+
+    async def change_margin(self, symbol: str, tiers: Sequence[MarginTier], *, note: str) -> MarginChange:
+        """Put new margin tiers into force; whom they bring below maintenance is liquidated at once.
+
+        Args:
+            symbol: which instrument.
+            tiers: all of them, ascending, the first at 0 dollars; they take the place of the present ones.
+            note: why, 1 to 64 bytes; it stands in the log beside the key.
+        """
+        request = self._margin_request(symbol, tiers, note, preview=False)
+        return _margin_change(await self._connection.change(self._operator.ChangeMargin, request))
+
+    def _margin_request(
+        self, symbol: str, tiers: Sequence[MarginTier], note: str, *, preview: bool
+    ) -> operator_pb2.ChangeMarginRequest:
+        return operator_pb2.ChangeMarginRequest(
+            instrument_id=self._connection.wire.named(symbol).instrument_id,
+            margin_tiers=[tier.to_wire() for tier in tiers],
+            preview=preview,
+            note=note,
+        )
+
+    # --- Withdrawals and the fund ------------------------------------------------------------------------------------
+
+    async def pause_withdrawals(self, *, note: str) -> int:
+        """Pay nobody out from now on, and return the seq of clearing's log that covers it (LIQ-110).
+
+        Args:
+            note: why, 1 to 64 bytes; it stands in the log beside the key.
+        """
+        request = operator_pb2.PauseWithdrawalsRequest(paused=True, note=note)
+        return (await self._connection.change(self._operator.PauseWithdrawals, request)).seq
+
+    async def resume_withdrawals(self, *, note: str) -> int:
+        """End the pause; arguments and result as of `pause_withdrawals`."""
+        request = operator_pb2.PauseWithdrawalsRequest(paused=False, note=note)
+        return (await self._connection.change(self._operator.PauseWithdrawals, request)).seq
+
+    async def top_up_fund(self, amount: Number, *, note: str) -> Decimal:
+        """Give the insurance fund play money, and return what it has afterwards, in dollars.
+
+        Args:
+            amount: dollars.
+            note: why, 1 to 64 bytes; it stands in the log beside the key.
+
+        Raises:
+            AmountRefused: the amount is not positive, too large, or finer than a micro-dollar.
+        """
+        request = operator_pb2.TopUpFundRequest(amount_micros=micros(amount), note=note)
+        return dollars((await self._connection.change(self._operator.TopUpFund, request)).cash_micros)
 
     # --- Prices and faults -------------------------------------------------------------------------------------------
 
@@ -295,6 +395,10 @@ class Admin:
         return api_key_pb2_grpc.ApiKeyServiceStub(self._channel_of_clearing)
 
     @property
+    def _operator(self) -> operator_pb2_grpc.OperatorServiceAsyncStub:
+        return operator_pb2_grpc.OperatorServiceStub(self._channel_of_clearing)
+
+    @property
     def _control(self) -> oracle_control_pb2_grpc.OracleControlServiceAsyncStub:
         return oracle_control_pb2_grpc.OracleControlServiceStub(
             self._connection.channel(self._connection.directory.oracle)
@@ -310,6 +414,26 @@ def _api_key(message: api_key_pb2.ApiKey) -> ApiKey:
         key_id=message.key_id,
         account_id=message.account_id,
         scopes=tuple(Scope(scope) for scope in message.scopes),
+    )
+
+
+def _margin_change(message: operator_pb2.ChangeMarginResponse) -> MarginChange:
+    return MarginChange(
+        previous_tiers=tuple(MarginTier.from_wire(tier) for tier in message.previous_margin_tiers),
+        affected=tuple(
+            AffectedAccount(
+                account_id=each.account_id,
+                equity=dollars(each.equity_micros),
+                maintenance_margin=dollars(each.maintenance_margin_micros),
+                new_maintenance_margin=dollars(each.new_maintenance_margin_micros),
+                health_band=HealthBand(each.health_band),
+                new_health_band=HealthBand(each.new_health_band),
+            )
+            for each in message.affected_accounts
+        ),
+        affected_count=message.affected_count,
+        falling_count=message.falling_count,
+        seq=message.seq,
     )
 
 

@@ -20,6 +20,7 @@ from wavetank.client.admin import Admin, Consumer
 from wavetank.client.book import Book
 from wavetank.client.connection import Backoff
 from wavetank.client.directory import Directory
+from wavetank.client.escalations import Escalations
 from wavetank.client.events import (
     AccountEvent,
     Disconnected,
@@ -31,6 +32,7 @@ from wavetank.client.events import (
     SessionEvent,
 )
 from wavetank.client.instrument import Instrument
+from wavetank.client.liquidations import LiquidationEvent, LiquidationEvents, Liquidations
 from wavetank.client.market_data import USUAL_CHANNELS, Channel, MarketData, Subscription
 from wavetank.client.order_book import OrderBook
 from wavetank.client.order_entry import CREDIT_RETRIES, Orders
@@ -293,6 +295,23 @@ class BlockingAdmin:
     list_faults = _Blocking(Admin.list_faults)
     set_instrument_state = _Blocking(Admin.set_instrument_state)
     set_funding_interval = _Blocking(Admin.set_funding_interval)
+    preview_margin = _Blocking(Admin.preview_margin)
+    change_margin = _Blocking(Admin.change_margin)
+    pause_withdrawals = _Blocking(Admin.pause_withdrawals)
+    resume_withdrawals = _Blocking(Admin.resume_withdrawals)
+    top_up_fund = _Blocking(Admin.top_up_fund)
+
+
+class BlockingEscalations:
+    """`Escalations`, waited for."""
+
+    def __init__(self, loop: _LoopThread, inner: Escalations) -> None:
+        self.loop = loop
+        self.inner = inner
+
+    list = _Blocking(Escalations.list)
+    get = _Blocking(Escalations.get)
+    decide = _Blocking(Escalations.decide)
 
 
 class BlockingRisk:
@@ -306,6 +325,24 @@ class BlockingRisk:
     compare = _Blocking(Risk.compare)
     venue = _Blocking(Risk.venue)
     contagion = _Blocking(Risk.contagion)
+
+
+async def _feed_begun(feed: Liquidations, instruments: Sequence[str], from_seq: int) -> LiquidationEvents:
+    return await feed.events(instruments, from_seq=from_seq).__aenter__()
+
+
+class BlockingLiquidations:
+    """`Liquidations`, waited for."""
+
+    def __init__(self, loop: _LoopThread, inner: Liquidations) -> None:
+        self.loop = loop
+        self.inner = inner
+
+    past = _BlockingIterator(Liquidations.past)
+
+    def events(self, instruments: Sequence[str] = (), *, from_seq: int = 0) -> BlockingEvents[LiquidationEvent]:
+        """Follow the feed, as `Liquidations.events` does."""
+        return BlockingEvents(self.loop, self.loop.run(_feed_begun(self.inner, instruments, from_seq)))
 
 
 class BlockingMarketData:
@@ -386,7 +423,10 @@ class Client:
         orders: order entry and order questions by single calls.
         account: the key's own account; `account.of(id)` for another.
         market_data: subscriptions and books.
-        admin: accounts, keys, pushed prices, faults; needs scope `admin`.
+        admin: accounts, keys, the operator's controls, pushed prices, faults; needs scope `admin`.
+        escalations: what the venue asks a person, and the answer; needs scope `admin`.
+        risk: what would be, of an account or of the venue.
+        liquidations: the public feed of liquidations, auto-deleveraging and cascades.
 
     Raises:
         VenueUnavailable: nobody answers at the address.
@@ -423,7 +463,9 @@ class Client:
         self.account = BlockingAccount(self.loop, self.inner.account)
         self.market_data = BlockingMarketData(self.loop, self.inner.market_data)
         self.admin = BlockingAdmin(self.loop, self.inner.admin)
+        self.escalations = BlockingEscalations(self.loop, self.inner.escalations)
         self.risk = BlockingRisk(self.loop, self.inner.risk)
+        self.liquidations = BlockingLiquidations(self.loop, self.inner.liquidations)
 
     refresh = _Blocking(Venue.refresh)
 

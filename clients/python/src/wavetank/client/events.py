@@ -16,7 +16,7 @@ from typing import TypeAlias
 from wavetank.client.errors import WavetankError
 from wavetank.client.instrument import Instrument, InstrumentState
 from wavetank.client.orders import Command, CommandResult, Order, Side
-from wavetank.v1 import account_pb2
+from wavetank.v1 import account_pb2, credit_pb2, escalation_pb2
 
 # --- Own orders ------------------------------------------------------------------------------------------------------
 
@@ -407,6 +407,91 @@ class LiquidationStage(IntEnum):
     SOCIALISE = account_pb2.LIQUIDATION_STAGE_SOCIALISE
 
 
+class MarginMode(IntEnum):
+    """How an account's legs are margined together (MRGN-030)."""
+
+    ISOLATED = account_pb2.MARGIN_MODE_ISOLATED
+    GROSS = account_pb2.MARGIN_MODE_GROSS
+    GROUP_OFFSET = account_pb2.MARGIN_MODE_GROUP_OFFSET
+    SCENARIO = account_pb2.MARGIN_MODE_SCENARIO
+
+
+class LineStatus(IntEnum):
+    """Status of an account's credit line: what it may trade (PROTOCOL 2)."""
+
+    NORMAL = credit_pb2.LINE_STATUS_NORMAL
+    REDUCE_ONLY = credit_pb2.LINE_STATUS_REDUCE_ONLY
+    FROZEN = credit_pb2.LINE_STATUS_FROZEN
+
+
+class LiquidationOutcome(IntEnum):
+    """How a liquidation, or a test within it, ended."""
+
+    NONE = account_pb2.LIQUIDATION_OUTCOME_UNSPECIFIED
+    RECOVERED = account_pb2.LIQUIDATION_OUTCOME_RECOVERED
+    FLAT = account_pb2.LIQUIDATION_OUTCOME_FLAT
+    CONTINUES = account_pb2.LIQUIDATION_OUTCOME_CONTINUES
+    WAITS = account_pb2.LIQUIDATION_OUTCOME_WAITS
+
+
+class LiquidationCause(IntEnum):
+    """Why a stage of the waterfall acted or was passed over."""
+
+    NONE = account_pb2.LIQUIDATION_CAUSE_UNSPECIFIED
+    BELOW_MAINTENANCE = account_pb2.LIQUIDATION_CAUSE_BELOW_MAINTENANCE
+    LARGE_POSITION_FIRST_SLICE = account_pb2.LIQUIDATION_CAUSE_LARGE_POSITION_FIRST_SLICE
+    COOLDOWN_WHOLE_POSITION = account_pb2.LIQUIDATION_CAUSE_COOLDOWN_WHOLE_POSITION
+    SMALL_POSITION_WHOLE = account_pb2.LIQUIDATION_CAUSE_SMALL_POSITION_WHOLE
+    DEPTH_LIMITED = account_pb2.LIQUIDATION_CAUSE_DEPTH_LIMITED
+    BELOW_BACKSTOP = account_pb2.LIQUIDATION_CAUSE_BELOW_BACKSTOP
+    VAULT_OFF = account_pb2.LIQUIDATION_CAUSE_VAULT_OFF
+    VAULT_CAP = account_pb2.LIQUIDATION_CAUSE_VAULT_CAP
+    EQUITY_NEGATIVE = account_pb2.LIQUIDATION_CAUSE_EQUITY_NEGATIVE
+    BOOK_EXHAUSTED = account_pb2.LIQUIDATION_CAUSE_BOOK_EXHAUSTED
+    NO_VICTIM_LEFT = account_pb2.LIQUIDATION_CAUSE_NO_VICTIM_LEFT
+    PRICE_STALE = account_pb2.LIQUIDATION_CAUSE_PRICE_STALE
+    UNFILLED = account_pb2.LIQUIDATION_CAUSE_UNFILLED
+    DEFICIT = account_pb2.LIQUIDATION_CAUSE_DEFICIT
+    VAULT_DISPOSAL = account_pb2.LIQUIDATION_CAUSE_VAULT_DISPOSAL
+    COOLDOWN_WAIT = account_pb2.LIQUIDATION_CAUSE_COOLDOWN_WAIT
+    STAGE_OFF = account_pb2.LIQUIDATION_CAUSE_STAGE_OFF
+    LARGE_POSITION_WHOLE = account_pb2.LIQUIDATION_CAUSE_LARGE_POSITION_WHOLE
+    HELD = account_pb2.LIQUIDATION_CAUSE_HELD
+
+
+class PaymentCause(IntEnum):
+    """Why cash moved from one account to another."""
+
+    LIQUIDATION_FEE = account_pb2.PAYMENT_CAUSE_LIQUIDATION_FEE
+    FUND_TOP_UP = account_pb2.PAYMENT_CAUSE_FUND_TOP_UP
+    FUND_REPAYMENT = account_pb2.PAYMENT_CAUSE_FUND_REPAYMENT
+    BACKSTOP = account_pb2.PAYMENT_CAUSE_BACKSTOP
+    DEFICIT_FUND = account_pb2.PAYMENT_CAUSE_DEFICIT_FUND
+    DEFICIT_SOCIALISED = account_pb2.PAYMENT_CAUSE_DEFICIT_SOCIALISED
+    DEFICIT_DEBT = account_pb2.PAYMENT_CAUSE_DEFICIT_DEBT
+    OWNER_TRANSFER = account_pb2.PAYMENT_CAUSE_OWNER_TRANSFER
+    PLAY = account_pb2.PAYMENT_CAUSE_PLAY
+
+
+class EscalationKind(IntEnum):
+    """What a person is asked about (LIQ-090)."""
+
+    PRICE_STALE = escalation_pb2.ESCALATION_KIND_PRICE_STALE
+    SLICE_EXCEEDS_DEPTH = escalation_pb2.ESCALATION_KIND_SLICE_EXCEEDS_DEPTH
+    DELEVERAGING = escalation_pb2.ESCALATION_KIND_DELEVERAGING
+    FUND_LOW = escalation_pb2.ESCALATION_KIND_FUND_LOW
+    CASCADE = escalation_pb2.ESCALATION_KIND_CASCADE
+
+
+class Decision(IntEnum):
+    """What can be decided of an escalation (LIQ-090)."""
+
+    GO_ON = escalation_pb2.DECISION_GO_ON
+    HOLD = escalation_pb2.DECISION_HOLD
+    WHOLE = escalation_pb2.DECISION_WHOLE
+    PAUSE_WITHDRAWALS = escalation_pb2.DECISION_PAUSE_WITHDRAWALS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillBooked:
     """Clearing booked a fill, or a transfer, whose trade_id and order_id are 0.
@@ -506,6 +591,7 @@ class LiquidationStepped:
         equity: before, dollars.
         maintenance_margin: before, dollars.
         explanation: one sentence.
+        cause: the same as a value.
     """
 
     seq: int
@@ -518,6 +604,7 @@ class LiquidationStepped:
     equity: Decimal
     maintenance_margin: Decimal
     explanation: str
+    cause: LiquidationCause = LiquidationCause.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -542,6 +629,134 @@ class LiquidationEnded:
     liquidation_id: int
     equity: Decimal
     maintenance_margin: Decimal
+    outcome: LiquidationOutcome = LiquidationOutcome.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidationStarted:
+    """The account fell below its maintenance margin: it is frozen, its orders are cancelled; money in dollars, then."""
+
+    seq: int
+    event_time_ns: int
+    liquidation_id: int
+    equity: Decimal
+    maintenance_margin: Decimal
+    initial_margin: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidationTested:
+    """The account was tested at prices frozen for it, or waits for the next mark; money in dollars."""
+
+    seq: int
+    event_time_ns: int
+    liquidation_id: int
+    equity: Decimal
+    maintenance_margin: Decimal
+    outcome: LiquidationOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidationAnswered:
+    """What a step achieved: unsigned size and signed dollars; no instrument for the cancels at the beginning."""
+
+    seq: int
+    event_time_ns: int
+    liquidation_id: int
+    instrument: str
+    done_size: Decimal
+    done_value: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidationPaused:
+    """The account's liquidation waits for a person; at `deadline_ns` it goes on by itself (LIQ-090)."""
+
+    seq: int
+    event_time_ns: int
+    liquidation_id: int
+    escalation_id: int
+    instrument: str
+    kind: EscalationKind
+    deadline_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidationDecided:
+    """It was decided, by a person or by the clock, how the account's liquidation goes on (LIQ-090)."""
+
+    seq: int
+    event_time_ns: int
+    escalation_id: int
+    decision: Decision
+    by_default: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleveragingRanked:
+    """The account stands in a ranking for auto-deleveraging (LIQ-080).
+
+    Attributes:
+        seq: position in clearing's log.
+        event_time_ns: venue time.
+        liquidation_id: the liquidation that it serves.
+        instrument: symbol.
+        rank: its place, from 1.
+        ranked: how many are ranked.
+        adl_lights: that its place shows: 5 for the fifth that is met first, 1 for the last.
+        delta_size: signed change that is asked, 0 if none is.
+        given_up: what the change would cost it against the mark, dollars.
+    """
+
+    seq: int
+    event_time_ns: int
+    liquidation_id: int
+    instrument: str
+    rank: int
+    ranked: int
+    adl_lights: int
+    delta_size: Decimal
+    given_up: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashTransferred:
+    """Cash moved to the account from another one; from there to another where `amount`, in dollars, is negative."""
+
+    seq: int
+    event_time_ns: int
+    amount: Decimal
+    other_account_id: int
+    cause: PaymentCause
+    liquidation_id: int
+    instrument: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalHeld:
+    """A withdrawal, in dollars, waits for the shards that give a part of it."""
+
+    seq: int
+    event_time_ns: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginModeChanged:
+    """The account's legs are margined together in another way from here on (MRGN-030)."""
+
+    seq: int
+    event_time_ns: int
+    margin_mode: MarginMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineStatusChanged:
+    """The status of the account's credit line changed: what it may trade."""
+
+    seq: int
+    event_time_ns: int
+    line_status: LineStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -574,7 +789,7 @@ class Disconnected:
 
     Attributes:
         event_time_ns: venue time, as this machine reckons it.
-        stream: `session`, `market data`, `prices` or `account`.
+        stream: `session`, `market data`, `prices`, `account` or `liquidations`.
         cause: why.
     """
 
@@ -672,6 +887,16 @@ AccountEvent: TypeAlias = (
     | Deleveraged
     | LiquidationEnded
     | FeeRatesChanged
+    | WithdrawalHeld
+    | LiquidationStarted
+    | LiquidationTested
+    | LiquidationAnswered
+    | LiquidationPaused
+    | LiquidationDecided
+    | DeleveragingRanked
+    | MarginModeChanged
+    | LineStatusChanged
+    | CashTransferred
     | Gap
     | Disconnected
     | Reconnected

@@ -123,7 +123,29 @@ class MarginTier:
 
     lower_notional: Decimal
     max_leverage: int
-    maintenance_rate: Decimal | None
+    maintenance_rate: Decimal | None = None
+
+    @classmethod
+    def from_wire(cls, message: instrument_pb2.MarginTier) -> Self:
+        """Return the tier of a message."""
+        return cls(
+            dollars(message.lower_notional_micros),
+            message.max_leverage,
+            scaled(message.maintenance_margin_ppm, -6) if message.maintenance_margin_ppm else None,
+        )
+
+    def to_wire(self) -> instrument_pb2.MarginTier:
+        """Return the tier as a message.
+
+        Raises:
+            ValueError: rate or notional is no whole number of millionths.
+        """
+        lower, rate = (each.scaleb(6, _EXACT) for each in (self.lower_notional, self.maintenance_rate or Decimal(0)))
+        if lower != int(lower) or rate != int(rate):
+            raise ValueError(f"rate and notional of a tier are whole millionths, not as in {self}")
+        return instrument_pb2.MarginTier(
+            lower_notional_micros=int(lower), max_leverage=self.max_leverage, maintenance_margin_ppm=int(rate)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,14 +195,7 @@ class Instrument:
             symbol=message.symbol,
             size_decimals=message.size_decimals,
             significant_figures=message.significant_figures,
-            margin_tiers=tuple(
-                MarginTier(
-                    dollars(tier.lower_notional_micros),
-                    tier.max_leverage,
-                    scaled(tier.maintenance_margin_ppm, -6) if tier.maintenance_margin_ppm else None,
-                )
-                for tier in message.margin_tiers
-            ),
+            margin_tiers=tuple(MarginTier.from_wire(tier) for tier in message.margin_tiers),
             taker_fee_rate=scaled(message.taker_fee_ppm, -6),
             maker_fee_rate=scaled(message.maker_fee_ppm, -6),
             min_notional=dollars(message.min_notional_micros),

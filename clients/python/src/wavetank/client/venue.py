@@ -12,8 +12,10 @@ from wavetank.client.account import Account
 from wavetank.client.admin import Admin, Consumer
 from wavetank.client.connection import Backoff, Connection
 from wavetank.client.directory import Directory, RunDirectory
+from wavetank.client.escalations import Escalations
 from wavetank.client.events import Disconnected, Gap, Prices, Reconnected
 from wavetank.client.instrument import Instrument
+from wavetank.client.liquidations import Liquidations
 from wavetank.client.market_data import MarketData
 from wavetank.client.order_entry import CREDIT_RETRIES, Orders
 from wavetank.client.orders import Acknowledgement
@@ -69,8 +71,10 @@ class Venue:
         orders: order entry and order questions by single calls.
         account: the key's own account; `account.of(id)` for another.
         market_data: subscriptions and books.
-        admin: accounts, keys, pushed prices, faults; needs scope `admin`.
+        admin: accounts, keys, the operator's controls, pushed prices, faults; needs scope `admin`.
+        escalations: what the venue asks a person, and the answer; needs scope `admin`.
         risk: what would be, of an account or of the venue.
+        liquidations: the public feed of liquidations, auto-deleveraging and cascades.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -79,7 +83,9 @@ class Venue:
         self.account = Account(connection)
         self.market_data = MarketData(connection)
         self.admin = Admin(connection)
+        self.escalations = Escalations(connection)
         self.risk = Risk(connection)
+        self.liquidations = Liquidations(connection)
 
     @property
     def directory(self) -> Directory:
