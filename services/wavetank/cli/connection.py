@@ -31,7 +31,7 @@ from wavetank.v1 import (
 CALL_SECONDS = 10.0
 HEALTH_SECONDS = 1.0
 
-_HINTS = {
+HINTS = {
     "KEY_UNKNOWN": "make a key with `wavetank keys create`; without one the venue's play key is used",
     "SCOPE_MISSING": "`wavetank keys list` shows what each key may do",
     "ACCOUNT_UNKNOWN": "`wavetank accounts list` shows the accounts, `wavetank accounts open NAME` opens one",
@@ -185,7 +185,7 @@ def refusal(error: grpc.RpcError) -> CommandFailed:
     reason = _reason(call.trailing_metadata() or ())
     return CommandFailed(
         f"{message} ({reason or code.name})",
-        hint=_HINTS.get(reason or code.name, ""),
+        hint=HINTS.get(reason or code.name, ""),
         code=ExitCode.FAILED if code is grpc.StatusCode.UNAVAILABLE and not reason else ExitCode.REFUSED,
     )
 

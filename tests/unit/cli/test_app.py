@@ -49,7 +49,7 @@ def test_a_misspelt_command_gets_a_proposal() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["status", "accounts list", "keys list", "fault list", "log", "log why 1", "deposit 1 1"]
+    "command", ["status", "accounts list", "keys list", "fault list", "log", "log why 1", "deposit 1 1", "liquidations"]
 )
 def test_without_a_venue_every_command_says_how_to_start_one(command: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*command.split(), "--dir", str(tmp_path / "none")])
