@@ -130,7 +130,11 @@ async def test_credit_moves_between_two_shards_and_survives_kills(venue: VenuePr
             await bob.bid_when_back("ETH", 100)
             await alice.trade_with(bob, "SOL", 5_000)
             await alice.trade_with(bob, "ETH", 5_000)
-            assert {each.instrument for each in await alice.client.account.positions()} == {"SOL", "ETH"}
+
+            async def holds_both() -> bool:
+                return {each.instrument for each in await alice.client.account.positions()} == {"SOL", "ETH"}
+
+            await eventually_async(holds_both)
             assert {order.instrument for order in alice.session.open_orders} == {"SOL", "ETH"}
 
             # Each has 5,000 dollars on either shard. 160,000 dollars of ETH at 25 times need 6,400 of margin.

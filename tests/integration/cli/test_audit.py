@@ -67,7 +67,7 @@ def test_an_offence_ends_with_one_and_is_shown(server: RedisServer) -> None:
     fill(server.url, encode_logs(batches))
     result = run("--redis-url", server.url)
     assert result.exit_code == 1
-    assert "First offence: INV-050 in clearing 1-1, seq 6" in result.stdout
+    assert "First offence: INV-050 in clearing 1-1, seq 7" in result.stdout
     assert result.stdout.rstrip().endswith("audit: FAILED")
 
 
