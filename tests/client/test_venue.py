@@ -26,6 +26,7 @@ from wavetank.client import (
     FillBooked,
     InstrumentUnknown,
     IsolatedElsewhere,
+    LeverageRefused,
     MarginMode,
     MarginModeRefused,
     NoCreditLine,
@@ -360,6 +361,45 @@ async def test_margin_modes(trader: Opener) -> None:
 
         await eventually_async(is_flat)
     assert (await venue.account.set_margin_mode(MarginMode.GROSS)).margin_mode is MarginMode.GROSS
+
+
+async def test_leverages(trader: Opener) -> None:
+    venue, other = await trader(), await trader()
+    assert await venue.account.leverages() == {}
+    assert await venue.account.set_leverage("SOL", 2) == {"SOL": 2}
+    for leverage in (0, 21):
+        with pytest.raises(LeverageRefused):
+            await venue.account.set_leverage("SOL", leverage)
+    with pytest.raises(InstrumentUnknown):
+        await venue.account.set_leverage("DOGE", 2)
+    async with venue.session() as buyer, other.session() as seller:
+        await has_credit(buyer)
+        await has_credit(seller)
+        # 1,000 SOL are 150,200 dollars. At the largest leverage, 20, 7,510 of its 100,000 would do.
+        await venue.account.set_leverage("SOL", 1)
+
+        async def is_refused() -> bool:
+            try:
+                await buyer.place("SOL", Side.BUY, 1_000, "150.2", time_in_force=TimeInForce.IOC)
+            except CreditExceeded:
+                return True
+            return False
+
+        await eventually_async(is_refused)
+        await seller.place("SOL", Side.SELL, 1, "150.2")
+        await buyer.place("SOL", Side.BUY, 1, "150.2")
+
+        async def is_long() -> bool:
+            return [(each.size, each.leverage) for each in await venue.account.positions()] == [(Decimal(1), 1)]
+
+        await eventually_async(is_long)
+        # Of about 150 dollars of notional, whatever the mark is by now.
+        state = await venue.account.get()
+        assert Decimal(100) < state.initial_margin < Decimal(200)
+        # Who goes back to the largest follows it again.
+        assert await venue.account.set_leverage("SOL", 20) == {}
+        await seller.place("SOL", Side.BUY, 1, "150.1")
+        await buyer.place("SOL", Side.SELL, 1, "150.1")
 
 
 async def test_cancel_on_disconnect(trader: Opener) -> None:

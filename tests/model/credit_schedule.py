@@ -5,12 +5,15 @@ the reader pleases; lines and requests go through one stream per shard, in order
 their way then may still arrive, at any later time, for nothing in the rules forbids it. Either side is killed at any
 moment, also after it decided and before that was committed, and comes back from its log or a snapshot.
 
-`check` is the promise: at a constant price no account ever has more committed on both shards than it owns.
+`check` is the promise: at a constant price no account ever has more committed on both shards than it owns. Where the
+rates move, as accounts choose other leverages and open interest asks for more, it is made at the least rates: what is
+asked beyond them only refuses, and no dollar of it goes to anybody else (MRGN-020).
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -25,7 +28,7 @@ from wavetank.matching.core import commands
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.matching.wire import credit_line, request_command
-from wavetank.model.events.clearing import Deposited, FeeRatesChanged, ShareMoved, Withdrawn
+from wavetank.model.events.clearing import Deposited, FeeRatesChanged, OpenInterestScaled, ShareMoved, Withdrawn
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
 from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
@@ -64,6 +67,8 @@ INSTRUMENTS = tuple(
     )
     for number, symbol, maker_fee_ppm, shard in ((1, "AAA", 7_777, 0), (2, "BBB", -1_234, 1), (3, "CCC", 0, 0))
 )
+# Each position of the schedules moves the share.
+SCALED = tuple(replace(each, scaling_begins_micros=1_000, scaling_full_micros=100_000) for each in INSTRUMENTS)
 NUMBERS = tuple([each.instrument_id for each in INSTRUMENTS if each.shard == shard] for shard in range(SHARDS))
 PLACED = {instrument.symbol: instrument.shard for instrument in INSTRUMENTS}
 
@@ -76,11 +81,18 @@ class Schedule:
         random: Random,
         *,
         prices_move: bool = False,
+        rates_move: bool = False,
         clients: int = 3,
         deposits: tuple[int, ...] = (2_000, 20_000),
     ) -> None:
         self.random = random
         self.prices_move = prices_move
+        self.rates_move = rates_move
+        self.instruments = SCALED if rates_move else INSTRUMENTS
+        self.shares_ppm: dict[int, int] = {}
+        """What each shard knows of what open interest asks for, by instrument."""
+        self.news: list[OpenInterestScaled] = []
+        """What no shard has read of it yet."""
         self.prices_moved = False
         self.now = 1
         self.seen: Counter[str] = Counter()
@@ -97,7 +109,7 @@ class Schedule:
         self.engines = [self._new_engine(shard) for shard in range(SHARDS)]
         self.clearing = Clearing(CLEARING, epoch=1)
         self.epoch = 1
-        self.clearing.begin(self.now, INSTRUMENTS, 10**6, shards=SHARDS, placed=PLACED)
+        self.clearing.begin(self.now, self.instruments, 10**6, shards=SHARDS, placed=PLACED)
         self.clients = [
             self.clearing.bank.open_account(f"client {number}", random.choice(deposits)).account_id
             for number in range(clients)
@@ -109,9 +121,10 @@ class Schedule:
 
     def _new_engine(self, shard: int) -> Engine:
         engine = Engine(shard, ENGINE)
-        for instrument in INSTRUMENTS:
+        for instrument in self.instruments:
             if instrument.shard == shard:
-                engine.list_instrument(instrument)
+                share_ppm = self.shares_ppm.get(instrument.instrument_id, 0)
+                engine.list_instrument(replace(instrument, scaled_ppm=share_ppm))
         return engine
 
     # Prices ------------------------------------------------------------------------------------
@@ -140,6 +153,34 @@ class Schedule:
         self.prices[number] = max(60, self.prices[number] + self.random.randint(-6, 6))
         self.prices_moved = True
         self.publish()
+
+    # Rates -------------------------------------------------------------------------------------
+
+    def move_rate(self) -> None:
+        """Let an account choose a leverage, or the same prices come again, or a shard read what they did."""
+        roll = self.random.random()
+        if roll < 0.4:
+            try:
+                self.clearing.leverages.change(
+                    self.random.choice(self.clients), self.random.choice((1, 2, 3)), self.random.choice((1, 2, 5, 10))
+                )
+            except Refused:
+                self.seen["refused leverages"] += 1
+                return
+            self.seen["leverages"] += 1
+            self._commit()
+        elif roll < 0.8:
+            self.publish()
+        else:
+            self.read_news()
+
+    def read_news(self) -> None:
+        """Let each shard read clearing's log on, for what open interest asks for."""
+        for event in self.news:
+            self.shares_ppm[event.instrument_id] = event.scaled_ppm
+            instrument = self.instruments[event.instrument_id - 1]
+            self.engines[instrument.shard].list_instrument(replace(instrument, scaled_ppm=event.scaled_ppm))
+        self.news.clear()
 
     # The shards --------------------------------------------------------------------------------
 
@@ -264,6 +305,9 @@ class Schedule:
                 self.seen["moves" if event.amount_micros else "returned moves"] += 1
             case FeeRatesChanged():
                 self.seen["fee rates"] += 1
+            case OpenInterestScaled():
+                self.news.append(event)
+                self.seen["shares"] += 1
             case _:
                 pass
 
@@ -308,7 +352,7 @@ class Schedule:
         self.clearing = Clearing(
             CLEARING, epoch=self.epoch, state=state, last_seq=last[0] + len(last[2]) // RECORD_BYTES - 1
         )
-        self.clearing.begin(self.now, INSTRUMENTS, 0, shards=SHARDS)
+        self.clearing.begin(self.now, self.instruments, 0, shards=SHARDS)
         self.seen["clearing restarts"] += 1
 
     def _welcome_all(self) -> None:
@@ -419,6 +463,8 @@ class Schedule:
             self.move_money()
         elif roll < 0.96 and self.prices_move:
             self.move_price()
+        elif roll < 0.96 and self.rates_move:
+            self.move_rate()
         elif roll < 0.97:
             self.cut(random.randrange(SHARDS))
             self._commit()
@@ -456,17 +502,26 @@ class Schedule:
 
     def check(self) -> None:
         """Check that nobody has committed more than it owns; true while prices stand still."""
+        engines = [self._without_lines(shard) for shard in range(SHARDS)] if self.rates_move else self.engines
         for client in self.clients:
-            committed = sum(engine.committed(client) for engine in self.engines)
+            committed = sum(engine.committed(client) for engine in engines)
             owned = self.equity(client)
             assert owned >= committed, f"account {client} owns {owned} and has committed {committed}"
 
+    def _without_lines(self, shard: int) -> Engine:
+        """Return a copy of a shard that charges the least rates: it has no lines, and no share."""
+        copy = Engine.restore(self.engines[shard].snapshot(), ENGINE)
+        for instrument in self.instruments:
+            if instrument.shard == shard:
+                copy.list_instrument(instrument)
+        return copy
 
-def run_batch(seeds: range, steps: int, *, prices_move: bool) -> Counter[str]:
+
+def run_batch(seeds: range, steps: int, *, prices_move: bool, rates_move: bool = False) -> Counter[str]:
     """Run one schedule per seed, two or three clients each, and return how often what happened."""
     seen: Counter[str] = Counter()
     for seed in seeds:
-        schedule = Schedule(Random(seed), prices_move=prices_move, clients=2 + seed % 2)
+        schedule = Schedule(Random(seed), prices_move=prices_move, rates_move=rates_move, clients=2 + seed % 2)
         try:
             for _ in range(steps):
                 schedule.step()

@@ -16,10 +16,11 @@ def tier_of(instrument: Instrument, notional: int) -> tuple[MarginTier, ...]:
     return tuple([tier for tier in instrument.tiers if tier.lower_notional_micros <= notional])
 
 
-def initial_micros(instrument: Instrument, lots: int, price_ticks: int, leverage: int) -> int:
-    """Return N / min(leverage, tier's leverage), rounded up (MRGN-020)."""
+def initial_micros(instrument: Instrument, lots: int, price_ticks: int, leverage: int, scaled_ppm: int) -> int:
+    """Return N (base + share (1 - base)), base = 1 / min(leverage, tier's leverage), rounded up once (MRGN-020)."""
     notional = min(abs(lots) * price_ticks, NOTIONAL_BOUND)
-    return -(-notional // min(leverage, tier_of(instrument, notional)[-1].max_leverage))
+    base = Fraction(1, min(leverage, tier_of(instrument, notional)[-1].max_leverage))
+    return math.ceil(notional * (base + Fraction(scaled_ppm, 10**6) * (1 - base)))
 
 
 def maintenance_micros(instrument: Instrument, lots: int, price_ticks: int) -> int:

@@ -16,6 +16,7 @@ from tests.model.matching_inputs import (
     CLIENTS,
     Advance,
     Dry,
+    FlatRow,
     Gate,
     Input,
     Line,
@@ -24,12 +25,15 @@ from tests.model.matching_inputs import (
     Restart,
     Sample,
     Save,
+    Scale,
     Send,
     Wait,
     has,
 )
 from wavetank.model.fees import NO_OWN_RATE_PPM, NO_OWN_RATES, FeeRates
 from wavetank.model.orders import InstrumentState, LineStatus
+
+FLAT_ROWS: tuple[FlatRow, ...] = ("", "", "leverage", "whole")
 
 
 def random_inputs(shard: Shard, random: Random, now: int) -> Iterator[Input]:
@@ -47,6 +51,7 @@ def random_inputs(shard: Shard, random: Random, now: int) -> Iterator[Input]:
         lambda: one(Send((random_request(shard, random),))): 30,
         lambda: one(Gate(is_open=random.random() < 0.7)): 8,
         lambda: one(random_state(shard, random, now)): 30,
+        lambda: one(Scale(random.choice((1, 2)), random.choice((0, 0, 10_000, 345_678)))): 8,
         lambda: one(Sample()): 5,
         lambda: one(Advance()): 10 if has("timers") else 0,
         lambda: one(Dry(random_place(shard, random, random_account(random)))): 20 if has("dry run") else 0,
@@ -104,8 +109,11 @@ def random_line(shard: Shard, random: Random, account_id: int) -> Line:
     return Line(
         account_id=account_id,
         behind=0 if random.random() < 0.8 else random.randint(0, 12),
-        shifts=tuple((random.randint(-3, 3), random.choice((0, 1, 3, 20))) for _ in shard.instruments),
-        with_flat=tuple(random.random() < 0.5 for _ in shard.instruments),
+        shifts=tuple(
+            (random.randint(-3, 3), random.choice((0, 1, 3, 20)), random.choice((*[0] * 6, 1, 234_567, 10**6)))
+            for _ in shard.instruments
+        ),
+        with_flat=tuple(random.choice(FLAT_ROWS) for _ in shard.instruments),
         budget_micros=random.choice((600, 4_000, 10**6, 10**9, 10**9)),
         elsewhere_micros=random.choice((0, 600, 10**5)),
         status=random.choice((*[LineStatus.NORMAL] * 20, LineStatus.REDUCE_ONLY, LineStatus.FROZEN)),

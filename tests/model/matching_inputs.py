@@ -6,6 +6,7 @@ A value means the same in another run, so a failing run can be made shorter by l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tests.model.matching import Ask, Shard
 from wavetank.matching.core.credit import CreditLine, CreditRow
@@ -98,14 +99,25 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """Open interest asks for another share of what leverages leave unmargined."""
+
+    instrument_id: int
+    scaled_ppm: int
+
+
+FlatRow = Literal["", "leverage", "whole"]
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """A true credit line: what a ledger would send that has counted all but the last `behind` events."""
 
     account_id: int
     behind: int
-    shifts: tuple[tuple[int, int], ...]
-    """For each instrument how far its margin price is from the mark, and the leverage."""
-    with_flat: tuple[bool, ...]
+    shifts: tuple[tuple[int, int, int], ...]
+    """For each instrument how far its margin price is from the mark, the leverage, and the share of open interest."""
+    with_flat: tuple[FlatRow, ...]
     """For each instrument whether a flat position gets a row too."""
     budget_micros: int
     elsewhere_micros: int
@@ -120,11 +132,15 @@ class Line:
         as_of = max(0, shard.next_seq - 1 - self.behind)
         counted = [entry for entry in (account.history if account else []) if entry[0] <= as_of]
         rows = []
-        for instrument_id, (shift, leverage), flat in zip(shard.instruments, self.shifts, self.with_flat, strict=True):
+        for instrument_id, (shift, leverage, scaled), flat in zip(
+            shard.instruments, self.shifts, self.with_flat, strict=True
+        ):
             position = sum(entry[2] for entry in counted if entry[1] == instrument_id)
-            if position or flat:
+            if position or flat == "whole":
                 price = max(1, shard.marks.get(instrument_id, (100, False))[0] + shift)
-                rows.append(CreditRow(instrument_id, position, price, leverage))
+                rows.append(CreditRow(instrument_id, position, price, leverage, scaled))
+            elif flat == "leverage":
+                rows.append(CreditRow(instrument_id, 0, 0, leverage))
         return CreditLine(
             account_id=self.account_id,
             line_epoch=1,
@@ -172,7 +188,7 @@ class Restart:
     """`log`, `snapshot`, or `tail`: the saved snapshot and the log behind it."""
 
 
-Input = Wait | Send | Mark | Gate | Move | Line | Sample | Advance | Dry | Save | Restart
+Input = Wait | Send | Mark | Gate | Move | Scale | Line | Sample | Advance | Dry | Save | Restart
 
 
 def has(feature: str) -> bool:

@@ -84,6 +84,9 @@ class Twins:
                 self.compare_drained()
             case given.Move():
                 self.move(one)
+            case given.Scale():
+                instrument = self.model.instruments[one.instrument_id]
+                self.list_instrument(replace(instrument, scaled_ppm=one.scaled_ppm))
             case given.Line():
                 line = one.line(self.model, self.now, self.lines_sent)
                 self.lines_sent += 1

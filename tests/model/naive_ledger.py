@@ -29,6 +29,10 @@ class NaiveLedger:
     """By instrument, over all accounts."""
     paid_in: int = 0
     """Deposits less withdrawals."""
+    leverages: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Those that an account has chosen in an instrument."""
+    shares_ppm: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    """What open interest asks for, by instrument."""
 
     def deposit(self, account: int, amount: int) -> None:
         self.cash[account] += amount
@@ -80,6 +84,26 @@ class NaiveLedger:
     def move(self, payer: int, receiver: int, amount: int) -> None:
         self.cash[payer] -= amount
         self.cash[receiver] += amount
+
+    def moves_to(self, instrument: int, mark: int, begins: int, full: int) -> int | None:
+        """Return the share that an instrument comes to at a mark, in ppm, or None where it stays."""
+        held = sum(lots for (_, held_in), lots in self.lots.items() if held_in == instrument and lots > 0) * mark
+        way = min(Fraction(1), max(Fraction(0), Fraction(held - begins, full - begins)))
+        due, now = math.ceil(way * 10**6), self.shares_ppm[instrument]
+        if due == now or (abs(due - now) < 10_000 and due not in (0, 10**6)):
+            return None
+        self.shares_ppm[instrument] = due
+        return due
+
+    def initial(self, account: int, marks: dict[int, int], largest: dict[int, int]) -> int:
+        """Return the sum over an account's positions of N (1/L + s (1 - 1/L)), each rounded up; one tier each."""
+        total = 0
+        for (holder, instrument), lots in self.lots.items():
+            if holder == account and lots:
+                base = Fraction(1, self.leverages.get((account, instrument), largest[instrument]))
+                share = Fraction(self.shares_ppm[instrument], 10**6)
+                total += math.ceil(abs(lots) * marks[instrument] * (base + share * (1 - base)))
+        return total
 
     def positions(self) -> dict[tuple[int, int], tuple[int, int]]:
         return {key: (lots, self.cost[key]) for key, lots in self.lots.items() if lots}

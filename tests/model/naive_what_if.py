@@ -17,6 +17,8 @@ class PaperAccount:
     cash: int
     lots: dict[int, int] = field(default_factory=dict)
     cost: dict[int, int] = field(default_factory=dict)
+    leverages: dict[int, int] = field(default_factory=dict)
+    """By instrument, those that it has chosen."""
 
 
 @dataclass
@@ -50,10 +52,12 @@ class PaperVenue:
         return sum(maintenance_micros(self.instruments[each], lots[each], marks[each]) for each in lots)
 
     def initial(self, account: PaperAccount, marks: dict[int, int]) -> int:
-        return sum(
-            initial_micros(self.instruments[each], lots, marks[each], self.instruments[each].tiers[0].max_leverage)
-            for each, lots in account.lots.items()
-        )
+        total = 0
+        for each, lots in account.lots.items():
+            listed = self.instruments[each]
+            leverage = account.leverages.get(each, listed.tiers[0].max_leverage)
+            total += initial_micros(listed, lots, marks[each], leverage, listed.scaled_ppm)
+        return total
 
     def slippage(self, each: int, lots: int, marks: dict[int, int]) -> int:
         """Return what closing costs against the mark, in the book as sampled and then moved with the mark."""

@@ -59,11 +59,29 @@ class Count:
         return self.deposits - self.withdrawals + worth - self.value - self.fees
 
 
-class Schedule:
-    """An engine, its log, the counting stand-in, and the messages on their way."""
+Rates = dict[int, tuple[int, int]]
+"""By instrument, an account's leverage and what open interest asks for."""
 
-    def __init__(self, random: Random) -> None:
+
+def random_rates(random: Random) -> Rates:
+    if random.random() < 0.5:
+        return {each.instrument_id: (0, 0) for each in INSTRUMENTS}
+    return {
+        each.instrument_id: (random.choice((0, 0, 1, 2, 3, 5, 10)), random.choice((0, 0, 0, 12_345, 400_000, 10**6)))
+        for each in INSTRUMENTS
+    }
+
+
+class Schedule:
+    """An engine, its log, the counting stand-in, and the messages on their way.
+
+    Each account has rates of its own, the same all the time, or with `rates_move` others in every line.
+    """
+
+    def __init__(self, random: Random, *, rates_move: bool = False) -> None:
         self.random = random
+        self.rates_move = rates_move
+        self.rates = {account_id: random_rates(random) for account_id in CLIENTS}
         self.now = 1
         self.log: list[tuple[int, int, bytes]] = []
         self.events: list[object] = []
@@ -124,8 +142,10 @@ class Schedule:
                 count.withdrawals += amount
                 self.paid += 1
 
-    def send_line(self, account_id: int, *, hold: int = 0) -> None:
+    def send_line(self, account_id: int, *, hold: int = 0, rates: Rates | None = None) -> None:
         count = self.counts[account_id]
+        if rates is None:
+            rates = random_rates(self.random) if self.rates_move else self.rates[account_id]
         self.sent += 1
         if hold:
             count.held[self.epoch, self.sent] = hold
@@ -141,8 +161,8 @@ class Schedule:
                 status=self.random.choice((*[LineStatus.NORMAL] * 9, LineStatus.REDUCE_ONLY)),
                 acknowledge=bool(hold),
                 rows=tuple(
-                    CreditRow(instrument_id, lots, self.prices[instrument_id], 0)
-                    for instrument_id, lots in sorted(count.positions.items())
+                    CreditRow(instrument_id, count.positions[instrument_id], price, *rates[instrument_id])
+                    for instrument_id, price in self.prices.items()
                 ),
                 mark_time_ns=self.now,
             )
@@ -216,11 +236,38 @@ class Schedule:
             if other == account_id or not self.prices_moved:
                 assert self.slack(other) >= min(slack, 0)
 
+    def squeeze(self) -> None:
+        """Commit all that a line carries at the least rates, let the next ask for more, and give margin for a loss."""
+        random, account_id = self.random, self.random.choice(CLIENTS)
+        instrument_id, side = random.choice((1, 2)), random.choice((Side.BUY, Side.SELL))
+        self.count(len(self.events))
+        for rates in (None, {1: (random.choice((1, 2)), 0), 2: (0, random.choice((500_000, 10**6)))}):
+            self.send_line(account_id, rates=rates or dict.fromkeys((1, 2), (0, 0)))
+            self.engine.apply_credit(self.now, self.flying.pop())
+            self.note(self.engine.drain_events())
+            if rates is None:
+                # A tenth of the price is margin, and a fee of below one tick per lot; off the mark nothing is lost.
+                lots = self.slack(account_id) // 11
+                price = self.prices[instrument_id] + (-1 if side == Side.BUY else 1)
+                if lots < 1:
+                    return
+                packed = commands.place(
+                    account_id=account_id, instrument_id=instrument_id, side=side, size_lots=lots, price_ticks=price
+                )
+                self.note(self.engine.apply_commands(self.now, packed, 1))
+        for order in self.engine.open_orders(account_id):
+            price = self.prices[order.instrument_id] + (12 if order.side == Side.BUY else -12)
+            lots = order.filled_lots + max(1, order.remaining_lots * random.randint(5, 9) // 10)
+            packed = commands.amend(account_id=account_id, order_id=order.order_id, price_ticks=price, size_lots=lots)
+            self.note(self.engine.apply_commands(self.now, packed, 1))
+
     # The schedule ------------------------------------------------------------------------------
 
     def step(self) -> None:
         random = self.random
         self.now += random.randint(0, 2)
+        if self.rates_move and random.random() < 0.03:
+            self.squeeze()
         roll = random.random()
         if roll < 0.6:
             self.command()
@@ -248,6 +295,22 @@ class Schedule:
             return count.deposits - count.withdrawals
         worth = sum(price * self.engine.position(account_id, i) for i, price in self.prices.items())
         return count.deposits - count.withdrawals + worth - credit.value_micros - credit.fees_micros
+
+    def least_committed(self) -> dict[int, int]:
+        """Return what each account would commit if no line asked for more than the instruments do."""
+        without_lines = Engine.restore(self.engine.snapshot(), SETTINGS)
+        return {account_id: without_lines.committed(account_id) for account_id in CLIENTS}
+
+
+@pytest.mark.spec("MRGN-020", "MRGN-050")
+@pytest.mark.parametrize("seed", range(200, 212))
+def test_while_rates_move_equity_covers_what_is_committed_at_the_least_of_them(seed: int) -> None:
+    schedule = Schedule(Random(seed), rates_move=True)
+    for _ in range(600):
+        schedule.step()
+        for account_id, committed in schedule.least_committed().items():
+            assert schedule.true_equity(account_id) >= committed
+    assert schedule.accepted > 10
 
 
 @pytest.mark.spec("MRGN-050", "MRGN-040")

@@ -58,27 +58,40 @@ def terms_of(random: Random) -> OffsetTerms:
     )
 
 
-def needed(lots: dict[int, int], margining: Margining) -> int:
+Rates = dict[int, tuple[int, int]]
+"""By instrument, the account's leverage and what open interest asks for."""
+LEAST: Rates = {each.instrument_id: (each.max_leverage, 0) for each in INSTRUMENTS}
+
+
+def rates_of(random: Random) -> Rates:
+    return {
+        each.instrument_id: (
+            random.choice((each.max_leverage, random.randint(1, each.max_leverage))),
+            random.choice((0, 0, random.randint(1, 10**6))),
+        )
+        for each in INSTRUMENTS
+    }
+
+
+def needed(lots: dict[int, int], margining: Margining, rates: Rates = LEAST) -> int:
     """Return the initial margin of positions in a mode."""
-    return account_margins(
-        [
-            PositionMargin(
-                each.instrument_id,
-                lots[each.instrument_id] > 0,
-                each.margin.initial_micros(abs(lots[each.instrument_id]) * PRICE, each.max_leverage),
-                0,
-            )
-            for each in INSTRUMENTS
-        ],
-        margining,
-    ).initial_micros
+    positions = []
+    for each in INSTRUMENTS:
+        notional = abs(lots[each.instrument_id]) * PRICE
+        least = each.margin.initial_micros(notional, each.max_leverage)
+        asked = each.margin.initial_micros(notional, *rates[each.instrument_id])
+        positions.append(PositionMargin(each.instrument_id, lots[each.instrument_id] > 0, least, 0, asked - least))
+    return account_margins(positions, margining).initial_micros
 
 
 class Book:
     """An engine in which the holder has positions that a line counts, and then trades on under it."""
 
-    def __init__(self, random: Random, charge: LineCharge, relief: int, counted: dict[int, int]) -> None:
+    def __init__(
+        self, random: Random, charge: LineCharge, relief: int, counted: dict[int, int], rates: Rates = LEAST
+    ) -> None:
         self.random = random
+        self.rates = rates
         self.engine = Engine(0, EngineSettings(credit_ttl_ns=10**18))
         for each in INSTRUMENTS:
             self.engine.list_instrument(each)
@@ -110,7 +123,10 @@ class Book:
                 budget_micros=budget,
                 counted_value_micros=state.value_micros if state else 0,
                 counted_fees_micros=state.fees_micros if state else 0,
-                rows=tuple(CreditRow(key, lots, PRICE, 0) for key, lots in counted.items() if lots),
+                rows=tuple(
+                    CreditRow(key, lots, PRICE, *(self.rates[key] if account_id == HOLDER else LEAST[key]))
+                    for key, lots in counted.items()
+                ),
                 mark_time_ns=1,
                 charge=charge,
             ),
@@ -169,9 +185,10 @@ def test_what_is_charged_covers_every_outcome(mode: MarginMode, seed: int) -> No
     random = Random(f"{mode}{seed}")
     margining = Margining(mode, terms_of(random), random.choice((0, 20_000, 50_000)))
     counted = amounts(random)
-    gross = needed(counted, Margining())
-    relief = gross - needed(counted, margining)
-    book = Book(random, MODES[mode], relief, counted)
+    rates = rates_of(random)
+    gross = needed(counted, Margining(), rates)
+    relief = gross - needed(counted, margining, rates)
+    book = Book(random, MODES[mode], relief, counted, rates)
     # As counted the engine charges the sum of the margins, so that budget less charge is equity less margin, exactly.
     assert book.charged() == gross
     lots = dict(counted)
@@ -185,7 +202,7 @@ def test_what_is_charged_covers_every_outcome(mode: MarginMode, seed: int) -> No
     for instrument_id, sizes in orders.items():
         for size in sizes:
             book.rest(instrument_id, size)
-    worst = max(needed(end, margining) for end in outcomes(lots, orders))
+    worst = max(needed(end, margining, rates) for end in outcomes(lots, orders))
     assert book.charged() - relief >= worst
 
 

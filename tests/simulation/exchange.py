@@ -336,10 +336,7 @@ class Exchange:
         self.clearing.on_tick(self.now_ns)
         self._commit_clearing()
         for line in self.clearing.take_lines():
-            rows = tuple(
-                CreditRow(row.instrument_id, row.position_lots, row.margin_price_ticks, row.leverage)
-                for row in line.rows
-            )
+            rows = tuple(CreditRow(*row) for row in line.rows)
             self._tell_matching(
                 CreditLine(
                     account_id=line.account_id,

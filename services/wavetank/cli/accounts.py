@@ -14,7 +14,7 @@ from wavetank.cli.connection import VenueConnection
 from wavetank.cli.options import DIRECTORY, AsJson, Directory, dollars
 from wavetank.cli.run_directory import RunDirectory
 from wavetank.cli.screen import print_json, results
-from wavetank.v1 import account_pb2
+from wavetank.v1 import account_pb2, directory_pb2
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -31,7 +31,7 @@ class Mode(StrEnum):
 
 @app.callback()
 def accounts() -> None:
-    """Open and list accounts, move money between them, and choose how their legs are margined.
+    """Open and list accounts, move money between them, and choose how they are margined.
 
     Examples:
       wavetank accounts open maker --deposit 100k
@@ -39,6 +39,7 @@ def accounts() -> None:
       wavetank accounts transfer 1000 1001 5k
       wavetank accounts list
       wavetank accounts margin-mode 1 scenario
+      wavetank accounts leverage 1 BTC 5
     """
 
 
@@ -254,6 +255,47 @@ def margin_mode(
     results().print(
         f"account {account.account_id} is margined by mode [green]{mode}[/]: initial {show_dollars(initial)},"
         f" maintenance {show_dollars(maintenance)}"
+    )
+
+
+@app.command("leverage")
+def leverage(
+    account_id: Annotated[int, typer.Argument(metavar="ACCOUNT", help="`wavetank accounts list` shows them.")],
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Which instrument.")] = "",
+    chosen: Annotated[int, typer.Argument(metavar="N", help="1 to the instrument's largest.", show_default=False)] = 0,
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Choose the leverage of an account in an instrument; without one, show what was chosen.
+
+    Initial margin goes by it, maintenance margin does not. An account begins with each instrument's largest, and goes
+    back to following it by choosing it.
+
+    Examples:
+      wavetank accounts leverage 1 BTC 5
+      wavetank accounts leverage 1
+    """
+    if bool(symbol) != bool(chosen):
+        raise typer.BadParameter("name both, or neither to see what was chosen", param_hint="SYMBOL N")
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        if symbol:
+            instrument_id = connection.instrument(symbol).instrument_id
+            change = account_pb2.SetLeverageRequest(account_id=account_id, instrument_id=instrument_id, leverage=chosen)
+            leverages = connection.call(connection.accounts.SetLeverage, change).leverages
+        else:
+            question = account_pb2.ListPositionsRequest(account_id=account_id)
+            leverages = connection.call(connection.accounts.ListPositions, question).leverages
+        listed = connection.call(connection.directory.GetDirectory, directory_pb2.GetDirectoryRequest()).instruments
+        symbols = {one.instrument_id: one.symbol for one in listed}
+        found = {symbols[each.instrument_id]: each.leverage for each in leverages}
+    if as_json:
+        print_json({"account_id": account_id, "leverages": found})
+        return
+    told = ", ".join(f"[green]{each}x[/] in {name}" for name, each in found.items())
+    results().print(
+        f"account {account_id} has chosen {told}; elsewhere it follows the instrument's largest"
+        if found
+        else f"account {account_id} has each instrument's largest leverage"
     )
 
 

@@ -13,8 +13,8 @@ import redis
 
 from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.cli.run_directory import RunDirectory
-from wavetank.model.events.clearing import AccountOpened, InstrumentListed, MarginTierListed
-from wavetank.model.instrument import Instrument
+from wavetank.model.events.clearing import AccountOpened, InstrumentListed, MarginScalingListed, MarginTierListed
+from wavetank.model.instrument import Instrument, Listings
 from wavetank.model.record import RECORD_BYTES, Event, decode, kind_of, kinds
 from wavetank.runtime.log_entry import FIELD, LogEntry, decode_entry, log_key
 from wavetank.runtime.redis_server import RedisServerFailed, start_redis
@@ -27,7 +27,7 @@ ORACLE = "oracle"
 _ORDER_BITS = 48
 
 _PAGE = 256
-_LISTING_KINDS = {kind_of(AccountOpened), kind_of(InstrumentListed), kind_of(MarginTierListed)}
+_LISTING_KINDS = {kind_of(cls) for cls in (AccountOpened, InstrumentListed, MarginScalingListed, MarginTierListed)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,21 +165,21 @@ def happenings(log: str, entry: LogEntry, wanted: set[int] | None = None) -> Ite
 
 def read_names(client: "redis.Redis") -> Names:
     """Return what instruments and accounts are called, as clearing's log says."""
-    heads: dict[int, InstrumentListed] = {}
-    tiers: dict[int, list[MarginTierListed]] = {}
+    listings = Listings()
+    instruments: dict[int, Instrument] = {}
     accounts: dict[int, str] = {}
     for _, entry in entries(client, CLEARING):
         for happening in happenings(CLEARING, entry, _LISTING_KINDS):
             match happening.event:
-                case InstrumentListed(instrument_id=number) as head:
-                    heads[number], tiers[number] = head, []
-                case MarginTierListed(instrument_id=number) as tier:
-                    tiers[number].append(tier)
+                case InstrumentListed() | MarginScalingListed() | MarginTierListed() as event:
+                    listed = listings.take(event)
+                    if listed is not None:
+                        instruments[listed.instrument_id] = listed
                 case AccountOpened(account_id=number, name=name):
                     accounts[number] = name.decode(errors="replace")
                 case _:
                     pass
-    return Names({number: Instrument.from_listing(head, tiers[number]) for number, head in heads.items()}, accounts)
+    return Names(instruments, accounts)
 
 
 def _rows(answer: Any) -> list[tuple[str, LogEntry]]:  # noqa: ANN401 - as redis-py returns a range of a stream.

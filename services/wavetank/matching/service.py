@@ -17,6 +17,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wavetank.matching.core import commands as packed
@@ -26,9 +27,14 @@ from wavetank.matching.core.ordering import Ordering, ordering_policy
 from wavetank.matching.inbox import Fact, FromClearing, Move, OwnBatch, Question
 from wavetank.matching.ports import BatchStage, Committed
 from wavetank.matching.wire import credit_line, request_command
-from wavetank.model.events.clearing import InstrumentListed, MarginTierListed
+from wavetank.model.events.clearing import (
+    InstrumentListed,
+    MarginScalingListed,
+    MarginTierListed,
+    OpenInterestScaled,
+)
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
-from wavetank.model.instrument import Instrument
+from wavetank.model.instrument import Instrument, Listings
 from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import InstrumentState
 from wavetank.model.reason import Reason
@@ -57,7 +63,7 @@ MAX_COMMANDS_PER_CYCLE = 10_000
 _SECONDS_PER_NS = 1e-9
 
 _PRICE_KIND = kind_of(PricePublished)
-_LISTING_KINDS = {kind_of(InstrumentListed), kind_of(MarginTierListed)}
+_LISTING_KINDS = {kind_of(cls) for cls in (InstrumentListed, MarginScalingListed, MarginTierListed, OpenInterestScaled)}
 
 
 _END_OF_TIME_NS = 2**63 - 1
@@ -130,7 +136,7 @@ class MatchingService:
         self._in_flight: deque[Batch] = deque()
         self._listed = {instrument.instrument_id for instrument in engine.instruments()}
         self._recorded: list[log_pb2.RecordedRequest] = []
-        self._listing: tuple[InstrumentListed, list[MarginTierListed]] | None = None
+        self._listings = Listings()
         self._answering_sinks: list[CommitSink] = []
         self._sinks: list[CommitSink] = []
         self._snapshots: SnapshotPort | None = None
@@ -485,21 +491,22 @@ class MatchingService:
             self._harvest()
 
     def _take_listing(self, event: object, now_ns: int) -> None:
-        if isinstance(event, InstrumentListed):
-            self._listing = (event, [])
-        elif isinstance(event, MarginTierListed) and self._listing is not None:
-            head, tiers = self._listing
-            tiers.append(event)
-            if len(tiers) == head.tier_count:
-                if head.shard == self._engine.shard:
-                    self._list(Instrument.from_listing(head, tiers), now_ns)
-                self._listing = None
+        if isinstance(event, OpenInterestScaled):
+            if event.instrument_id in self._listed:
+                self._engine.list_instrument(replace(self._known(event.instrument_id), scaled_ppm=event.scaled_ppm))
+        elif isinstance(event, InstrumentListed | MarginScalingListed | MarginTierListed):
+            listed = self._listings.take(event)
+            if listed is not None and listed.shard == self._engine.shard:
+                self._list(listed, now_ns)
+
+    def _known(self, number: int) -> Instrument:
+        return next(known for known in self._engine.instruments() if known.instrument_id == number)
 
     def _list(self, instrument: Instrument, now_ns: int) -> None:
         """Take over a listing; one whose state changed moves the instrument."""
         number = instrument.instrument_id
         if number in self._listed:
-            before = next(known for known in self._engine.instruments() if known.instrument_id == number)
+            before = self._known(number)
             if instrument.state != before.state and self._engine.instrument_state(number) != InstrumentState.SETTLED:
                 self._engine.set_instrument_state(now_ns, number, instrument.state)
                 self._harvest()

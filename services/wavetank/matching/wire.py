@@ -34,7 +34,8 @@ def credit_line(update: credit_pb2.CreditUpdate) -> CreditLine:
         status=status,
         acknowledge=update.acknowledge,
         rows=tuple(
-            CreditRow(row.instrument_id, row.position_lots, row.margin_price_ticks, row.leverage) for row in update.rows
+            CreditRow(row.instrument_id, row.position_lots, row.margin_price_ticks, row.leverage, row.scaled_ppm)
+            for row in update.rows
         ),
         mark_time_ns=update.mark_time_ns,
         fee_rates=FeeRates(

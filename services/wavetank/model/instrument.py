@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from wavetank.model.events.clearing import InstrumentListed, MarginTierListed
+from wavetank.model.events.clearing import InstrumentListed, MarginScalingListed, MarginTierListed
+from wavetank.model.invariant import InvariantBroken
 from wavetank.model.margin import MarginTable, MarginTier
 from wavetank.model.orders import InstrumentState
 
 HOUR_NS = 3_600_000_000_000
 MICROS = 1_000_000
 """Micro-dollars per dollar."""
+
+ListingEvent = InstrumentListed | MarginScalingListed | MarginTierListed
+"""What lists an instrument, in this order; the last tier completes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,23 @@ class Instrument:
     """Withdrawals ignore unrealised gains in it (MRGN-060)."""
     shard: int = 0
     """Matching shard that trades it; clearing assigns it when it lists the instrument, and it stays there."""
+    scaling_begins_micros: int = 0
+    """Open interest, in micro-dollars at mark, from which on initial margin is scaled (MRGN-020)."""
+    scaling_full_micros: int = 0
+    """Open interest at which all notional is margin; 0 scales nothing."""
+    scaled_ppm: int = 0
+    """Share in force of what a leverage leaves unmargined; clearing moves it."""
+
+    def __post_init__(self) -> None:
+        """Check the order of what margin is scaled between.
+
+        Raises:
+            ValueError: scaling does not ascend from 0.
+
+        """
+        if not 0 <= self.scaling_begins_micros <= self.scaling_full_micros:
+            message = f"scaling ascends from 0: {self.scaling_begins_micros}, {self.scaling_full_micros}"
+            raise ValueError(message)
 
     @cached_property
     def margin(self) -> MarginTable:
@@ -52,6 +73,14 @@ class Instrument:
     def max_leverage(self) -> int:
         """Leverage of the first tier, and an account's own until it chooses less."""
         return self.tiers[0].max_leverage
+
+    def initial_micros(self, notional_micros: int, leverage: int) -> int:
+        """Return the initial margin of a notional at an account's leverage and the present share (MRGN-020)."""
+        return self.margin.initial_micros(notional_micros, leverage, self.scaled_ppm)
+
+    def least_initial_micros(self, notional_micros: int) -> int:
+        """Return the initial margin of a notional at the largest leverage, whatever the open interest (MRGN-020)."""
+        return self.margin.initial_micros(notional_micros, self.max_leverage)
 
     @property
     def ticks_per_dollar(self) -> int:
@@ -67,8 +96,8 @@ class Instrument:
             quotient += 1
         return quotient
 
-    def listing(self) -> tuple[InstrumentListed | MarginTierListed, ...]:
-        """Return the events that list this instrument."""
+    def listing(self) -> tuple[ListingEvent, ...]:
+        """Return the events that list this instrument; `Listings` puts them together again."""
         head = InstrumentListed(
             instrument_id=self.instrument_id,
             account_id=0,
@@ -101,10 +130,21 @@ class Instrument:
             )
             for index, tier in enumerate(self.tiers)
         )
-        return (head, *tiers)
+        if not self.scaling_full_micros:
+            return (head, *tiers)
+        scaling = MarginScalingListed(
+            instrument_id=self.instrument_id,
+            account_id=0,
+            begins_micros=self.scaling_begins_micros,
+            full_micros=self.scaling_full_micros,
+            scaled_ppm=self.scaled_ppm,
+        )
+        return (head, scaling, *tiers)
 
     @classmethod
-    def from_listing(cls, head: InstrumentListed, tiers: list[MarginTierListed]) -> Instrument:
+    def from_listing(
+        cls, head: InstrumentListed, tiers: list[MarginTierListed], scaling: MarginScalingListed | None = None
+    ) -> Instrument:
         """Return the instrument that these events list."""
         return cls(
             instrument_id=head.instrument_id,
@@ -128,7 +168,43 @@ class Instrument:
             state=InstrumentState(head.state),
             withholds_gains=bool(head.withholds_gains),
             shard=head.shard,
+            scaling_begins_micros=scaling.begins_micros if scaling is not None else 0,
+            scaling_full_micros=scaling.full_micros if scaling is not None else 0,
+            scaled_ppm=scaling.scaled_ppm if scaling is not None else 0,
         )
+
+
+class Listings:
+    """Puts instruments together from the events that list them; each is seen whole or not at all."""
+
+    def __init__(self) -> None:
+        """Begin with nothing heard."""
+        self._head: InstrumentListed | None = None
+        self._scaling: MarginScalingListed | None = None
+        self._tiers: list[MarginTierListed] = []
+
+    def take(self, event: ListingEvent) -> Instrument | None:
+        """Take in the next event; return the instrument that it completes.
+
+        Raises:
+            InvariantBroken: the event does not follow its instrument's listing.
+
+        """
+        if isinstance(event, InstrumentListed):
+            self._head, self._scaling, self._tiers = event, None, []
+            return None
+        head = self._head
+        if head is None or head.instrument_id != event.instrument_id:
+            message = f"a {type(event).__name__} of instrument {event.instrument_id} stands before its listing"
+            raise InvariantBroken(message)
+        if isinstance(event, MarginScalingListed):
+            self._scaling = event
+            return None
+        self._tiers.append(event)
+        if len(self._tiers) < head.tier_count:
+            return None
+        self._head = None
+        return Instrument.from_listing(head, self._tiers, self._scaling)
 
 
 def default_instruments() -> tuple[Instrument, ...]:

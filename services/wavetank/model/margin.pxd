@@ -6,6 +6,7 @@ from wavetank.model.money cimport int128
 
 cdef enum:
     MAX_TIERS = 16
+    MILLION = 1_000_000
 
 cdef struct MarginTiers:
     int count
@@ -27,16 +28,26 @@ cdef inline int64_t maintenance_of(MarginTiers* tiers, int64_t notional_micros) 
     cdef int128 scaled = <int128>notional_micros * tiers.numerator[tier] - tiers.deduction[tier]
     return <int64_t>((scaled + tiers.denominator - 1) // tiers.denominator)
 
-cdef inline int64_t initial_of(MarginTiers* tiers, int64_t notional_micros, int64_t leverage) noexcept:
-    """Return the initial margin: notional / min(leverage, tier's leverage), rounded up."""
+cdef inline int64_t initial_of(
+    MarginTiers* tiers, int64_t notional_micros, int64_t leverage, int64_t scaled_ppm
+) noexcept:
+    """Return the initial margin at the lower leverage, the account's or the tier's, rounded up once (MRGN-020).
+
+    Of what that leaves unmargined, open interest asks for a share: `N * (1 / L + share * (1 - 1 / L))`.
+    """
     cdef int64_t effective = tiers.leverage[tier_of(tiers, notional_micros)]
+    cdef int128 whole, part
     if leverage < effective:
         effective = leverage
-    return (notional_micros + effective - 1) // effective
+    if scaled_ppm == 0:
+        return (notional_micros + effective - 1) // effective
+    whole = <int128>MILLION * effective
+    part = <int128>notional_micros * (MILLION + scaled_ppm * (effective - 1))
+    return <int64_t>((part + whole - 1) // whole)
 
 cdef class MarginTable:
     # The engine keeps a pointer to these, and the table alive beside it.
     cdef MarginTiers tiers
     cdef readonly tuple lines
     cpdef int64_t maintenance_micros(self, int64_t notional_micros) noexcept
-    cpdef int64_t initial_micros(self, int64_t notional_micros, int64_t leverage) noexcept
+    cpdef int64_t initial_micros(self, int64_t notional_micros, int64_t leverage, int64_t scaled_ppm=*) noexcept

@@ -79,6 +79,15 @@ cdef class MarginTable:
         """Return the maintenance margin of a position's notional, rounded up once (MRGN-020)."""
         return maintenance_of(&self.tiers, notional_micros)
 
-    cpdef int64_t initial_micros(self, int64_t notional_micros, int64_t leverage) noexcept:
-        """Return the initial margin: notional / min(leverage, tier's leverage), rounded up."""
-        return initial_of(&self.tiers, notional_micros, leverage)
+    cpdef int64_t initial_micros(self, int64_t notional_micros, int64_t leverage, int64_t scaled_ppm=0) noexcept:
+        """Return the initial margin of a position's notional, rounded up once (MRGN-020).
+
+        Args:
+            notional_micros: the position's notional.
+            leverage: the account's own; the tier's applies where it is lower.
+            scaled_ppm: share of what the leverage leaves unmargined that open interest asks for, 0 to 10^6.
+
+        Source: MRGN-020 (dYdX v4, liquidity tiers): `N * (base + share * (1 - base))` with `base = 1 / leverage`.
+
+        """
+        return initial_of(&self.tiers, notional_micros, leverage, scaled_ppm)

@@ -34,6 +34,9 @@ def instrument_to_wire(instrument: Instrument) -> instrument_pb2.Instrument:
         impact_notional_micros=instrument.impact_notional_micros,
         funding_interval_ns=instrument.funding_interval_ns,
         state=int(instrument.state),  # type: ignore[arg-type] # The numbers of both enums are equal.
+        scaling_begins_micros=instrument.scaling_begins_micros,
+        scaling_full_micros=instrument.scaling_full_micros,
+        scaled_ppm=instrument.scaled_ppm,
     )
 
 

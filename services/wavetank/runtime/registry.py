@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import hmac
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from redis.exceptions import RedisError
@@ -19,12 +19,14 @@ from wavetank.model.events.clearing import (
     ApiKeyCreated,
     ApiKeyRevoked,
     InstrumentListed,
+    MarginScalingListed,
     MarginTierListed,
+    OpenInterestScaled,
 )
-from wavetank.model.instrument import Instrument
+from wavetank.model.instrument import Instrument, Listings
 from wavetank.model.reason import Reason
 from wavetank.model.record import RECORD_BYTES, decode, kind_of, kinds
-from wavetank.runtime.errors import InvariantBroken, VenueError
+from wavetank.runtime.errors import VenueError
 from wavetank.runtime.log_entry import LogEntry
 from wavetank.runtime.log_reader import LogReader
 from wavetank.runtime.principal import Principal, Scope
@@ -37,7 +39,18 @@ PATIENCE_SECONDS = 0.5
 _PAUSE_SECONDS = 0.5
 _DIGEST_BYTES = 32
 _CLIENT_SCOPES = Scope.READ | Scope.TRADE | Scope.ADMIN
-_FOLLOWED = {kind_of(cls) for cls in (InstrumentListed, MarginTierListed, ApiKeyCreated, ApiKeyRevoked, AccountOpened)}
+_FOLLOWED = {
+    kind_of(cls)
+    for cls in (
+        InstrumentListed,
+        MarginScalingListed,
+        MarginTierListed,
+        OpenInterestScaled,
+        ApiKeyCreated,
+        ApiKeyRevoked,
+        AccountOpened,
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,7 @@ class Registry:
         """
         self.instruments: dict[int, Instrument] = {}
         self.accounts: dict[int, str] = {}
-        self._listings: dict[int, tuple[InstrumentListed, list[MarginTierListed]]] = {}
+        self._listings = Listings()
         self._families: dict[int, set[int]] = {}
         """Sub-accounts by account; each principal looks into the set itself, so that it knows those opened later."""
         self._keys: dict[str, _Key] = {}
@@ -112,10 +125,13 @@ class Registry:
     def apply_event(self, event: object) -> None:
         """Take in one event; others than those followed change nothing."""
         match event:
-            case InstrumentListed():
-                self._listings[event.instrument_id] = (event, [])
-            case MarginTierListed():
-                self._add_tier(event)
+            case InstrumentListed() | MarginScalingListed() | MarginTierListed():
+                listed = self._listings.take(event)
+                if listed is not None:
+                    self.instruments[listed.instrument_id] = listed
+            case OpenInterestScaled():
+                listed = self.instruments[event.instrument_id]
+                self.instruments[event.instrument_id] = replace(listed, scaled_ppm=event.scaled_ppm)
             case AccountOpened():
                 self.accounts[event.account_id] = event.name.decode(errors="replace")
                 if event.parent_account_id:
@@ -215,15 +231,6 @@ class Registry:
             structlog.get_logger().warning("registry_waits", log=reader.log, cause=str(error))
             return False
         return True
-
-    def _add_tier(self, tier: MarginTierListed) -> None:
-        if tier.instrument_id not in self._listings:
-            raise InvariantBroken(f"a margin tier of instrument {tier.instrument_id} stands before its listing")
-        head, tiers = self._listings[tier.instrument_id]
-        tiers.append(tier)
-        # An instrument is seen whole or not at all.
-        if len(tiers) == head.tier_count:
-            self.instruments[head.instrument_id] = Instrument.from_listing(head, tiers)
 
 
 def _could_be_key(key: str) -> bool:

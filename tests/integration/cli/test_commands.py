@@ -113,6 +113,21 @@ def test_play_money_arrives(venue: VenueProcess) -> None:
     assert found[account_id]["cash_micros"] == 101_000_500_000
 
 
+def test_an_account_chooses_its_leverage(venue: VenueProcess) -> None:
+    account_id = open_account(venue, "careful")
+    assert told(venue, "accounts", "leverage", str(account_id)) == {"account_id": account_id, "leverages": {}}
+    told(venue, "accounts", "leverage", str(account_id), "eth", "3")
+    chosen = told(venue, "accounts", "leverage", str(account_id), "BTC", "5")
+    assert chosen == {"account_id": account_id, "leverages": {"BTC": 5, "ETH": 3}}
+    assert "5x in BTC" in run(venue, "accounts", "leverage", str(account_id)).stdout
+    refused = run(venue, "accounts", "leverage", str(account_id), "BTC", "41")
+    assert refused.exit_code == 4
+    assert "LEVERAGE_REFUSED" in refused.stderr
+    assert run(venue, "accounts", "leverage", str(account_id), "DOGE", "1").exit_code == 2
+    assert run(venue, "accounts", "leverage", str(account_id), "BTC").exit_code == 2
+    assert told(venue, "accounts", "leverage", str(account_id), "BTC", "40")["leverages"] == {"ETH": 3}
+
+
 def test_an_account_chooses_how_its_legs_are_margined(venue: VenueProcess) -> None:
     account_id = open_account(venue, "offsetter")
 

@@ -8,14 +8,17 @@ from wavetank.model.orders import LineStatus
 from wavetank.model.reason import Reason
 
 
-def row(shard: Shard, account_id: int, instrument_id: int) -> tuple[int, int, int]:
-    """Return counted position, margin price and leverage."""
-    most = shard.instruments[instrument_id].max_leverage
+def row(shard: Shard, account_id: int, instrument_id: int) -> tuple[int, int, int, int]:
+    """Return counted position, margin price, leverage and share; price and share are the latest where none is named."""
+    instrument = shard.instruments[instrument_id]
+    leverage = instrument.max_leverage
     line = shard.accounts[account_id].line
     for named in line.rows if line else ():
         if named.instrument_id == instrument_id:
-            return named.position_lots, named.margin_price_ticks, named.leverage or most
-    return 0, shard.marks.get(instrument_id, (0, False))[0], most
+            leverage = named.leverage or leverage
+            if named.margin_price_ticks:
+                return named.position_lots, named.margin_price_ticks, leverage, named.scaled_ppm
+    return 0, shard.marks.get(instrument_id, (0, False))[0], leverage, instrument.scaled_ppm
 
 
 def rounded_up(numerator: int, denominator: int) -> int:
@@ -32,18 +35,20 @@ def loss(shard: Shard, order: Order) -> int:
     return order.remaining * max(0, beyond) + fee
 
 
-def committed_with(shard: Shard, account_id: int, orders: list[Order]) -> int:
-    """Return W (R6) of an account that had these working orders."""
+def committed_with(shard: Shard, account_id: int, orders: list[Order], *, at_least_rates: bool = False) -> int:
+    """Return W (R6) of an account that had these working orders; at the least rates nothing is chosen or scaled."""
     total = 0
     for instrument_id, instrument in shard.instruments.items():
-        _, price, leverage = row(shard, account_id, instrument_id)
+        _, price, leverage, scaled = row(shard, account_id, instrument_id)
+        if at_least_rates:
+            leverage, scaled = instrument.max_leverage, 0
         position = shard.position(account_id, instrument_id)
         # Wherever the fills may lead: all buys alone, or all sells alone.
         buys = sum([o.remaining for o in orders if o.instrument_id == instrument_id and o.side == BUY])
         sells = sum([o.remaining for o in orders if o.instrument_id == instrument_id and o.side == SELL])
         total += max(
-            initial_micros(instrument, position + buys, price, leverage),
-            initial_micros(instrument, position - sells, price, leverage),
+            initial_micros(instrument, position + buys, price, leverage, scaled),
+            initial_micros(instrument, position - sells, price, leverage, scaled),
         )
     return total + sum([loss(shard, order) for order in orders])
 
@@ -62,7 +67,7 @@ def uncounted(shard: Shard, account_id: int) -> int:
     )
     moved = 0
     for instrument_id in shard.instruments:
-        counted, price, _ = row(shard, account_id, instrument_id)
+        counted, price, _, _ = row(shard, account_id, instrument_id)
         moved += price * (shard.position(account_id, instrument_id) - counted)
     return moved - (account.value - line_value) - (account.fees - line_fees)
 
@@ -79,13 +84,15 @@ def check_credit(shard: Shard, order: Order, others: list[Order]) -> None:
         raise Refused(Reason.NO_CREDIT_LINE)
     before = committed(shard, order.account_id)
     after = committed_with(shard, order.account_id, [*others, order])
-    if after <= before:
+    least_before = committed_with(shard, order.account_id, shard.working(order.account_id), at_least_rates=True)
+    least_after = committed_with(shard, order.account_id, [*others, order], at_least_rates=True)
+    if after <= before and least_after <= least_before:
         return
     refuse_if(status == LineStatus.REDUCE_ONLY, Reason.ACCOUNT_REDUCE_ONLY)
     oldest = shard.now
     if account.first_uncounted:
         oldest = shard.times[account.first_uncounted - 1]
-    if account.line.rows:
+    if any(named.margin_price_ticks for named in account.line.rows):
         oldest = min(oldest, account.line.mark_time_ns)
     ttl = shard.settings.credit_ttl_ns
     refuse_if(shard.now - oldest > ttl, Reason.CREDIT_STALE, shard.now - oldest, ttl)

@@ -7,6 +7,7 @@ price inside the limit, clips transfers, and answers in any order.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,11 +34,14 @@ from wavetank.model.events.clearing import (
     FundingTickBooked,
     LiquidationStepped,
     MatchingRequested,
+    OpenInterestScaled,
     StepCause,
     WithdrawalHeld,
     Withdrawn,
 )
+from wavetank.model.events.matching import MarkApplied
 from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID
+from wavetank.model.instrument import default_instruments
 from wavetank.model.orders import CommandKind, Side
 
 if TYPE_CHECKING:
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
 
 INSTRUMENTS = st.sampled_from([BTC, ETH])
 START_TICKS = {BTC: 1_000_000, ETH: 400_000}
+LARGEST = {BTC: 40, ETH: 25}
 SCHEDULE = FeeSchedule(
     tiers=tuple(FeeTier(dollars * MICROS, taker, maker) for dollars, taker, maker in TIERS),
     rebates=tuple(MakerRebate(int(share * 10**6), rate) for share, rate in REBATES),
@@ -71,9 +76,11 @@ class ClearingMachine(RuleBasedStateMachine):
         off=st.sampled_from(["", "", "partial", "full", "vault", "insurance", "adl", "socialise"]),
         policy=st.sampled_from(AdlPolicyKind),
         wait=st.sampled_from([0, 0, 5]),
+        scaling=st.sampled_from([(0, 0), (0, 0), (10_000, 400_000), (0, 2_000_000)]),
     )
     def begin(
         self,
+        *,
         data: st.DataObject,
         vault_cap: int,
         fund_dollars: int,
@@ -82,7 +89,11 @@ class ClearingMachine(RuleBasedStateMachine):
         off: str,
         policy: AdlPolicyKind,
         wait: int,
+        scaling: tuple[int, int],
     ) -> None:
+        self.scaling = scaling[0] * MICROS, scaling[1] * MICROS
+        btc, *others = default_instruments()
+        begins, full = self.scaling
         self.scene = Scene(
             settings=ClearingSettings(
                 vault_cap_micros=vault_cap * MICROS,
@@ -100,6 +111,7 @@ class ClearingMachine(RuleBasedStateMachine):
                 cascade_limit_ppm=2_000_000 * (wait > 0),
                 fees=SCHEDULE,
             ),
+            instruments=(replace(btc, scaling_begins_micros=begins, scaling_full_micros=full), *others),
             fund_micros=fund_dollars * MICROS,
         )
         self.paper = NaiveLedger()
@@ -111,6 +123,7 @@ class ClearingMachine(RuleBasedStateMachine):
             self.paper.deposit(self.scene.open(dollars), dollars * MICROS)
         for instrument_id, ticks in START_TICKS.items():
             self.scene.mark(instrument_id, ticks)
+        self.follow()
         for account in clients(self.scene)[:4]:
             instrument_id = data.draw(INSTRUMENTS)
             self.trade(instrument_id, account.account_id, self.rich, data.draw(st.sampled_from([1, -1])), 30, 0, 5, -1)
@@ -212,6 +225,26 @@ class ClearingMachine(RuleBasedStateMachine):
             return
         self.scene.keep()
         self.holds[payer] = self.scene.last(WithdrawalHeld).line_number
+        self.follow()
+
+    @rule(data=st.data(), instrument_id=INSTRUMENTS, leverage=st.sampled_from([1, 2, 5, 10, 20, 25, 40]))
+    def leverage_changes(self, data: st.DataObject, instrument_id: int, leverage: int) -> None:
+        account_id = data.draw(st.sampled_from([each.account_id for each in clients(self.scene)]))
+        account = self.scene.account(account_id)
+        before = self.scene.state.value(account)
+        try:
+            self.scene.core.leverages.change(account_id, instrument_id, leverage)
+        except Refused:
+            assert self.scene.keep() == []
+            return
+        self.scene.keep()
+        largest = LARGEST[instrument_id]
+        assert 1 <= leverage <= largest
+        assert account.liquidation is None
+        self.paper.leverages[account_id, instrument_id] = leverage
+        after = self.scene.state.value(account)
+        assert after.maintenance_micros == before.maintenance_micros
+        assert after.initial_micros <= max(before.initial_micros, after.equity_micros)
         self.follow()
 
     @rule(instrument_id=INSTRUMENTS, rate_e12=st.integers(-4 * 10**10, 4 * 10**10))
@@ -409,8 +442,10 @@ class ClearingMachine(RuleBasedStateMachine):
         new = self.scene.log[self.read :]
         self.read = len(self.scene.log)
         assert len(new) <= MOST_EVENTS
-        for logged in new:
+        for index, logged in enumerate(new):
             event = logged.event
+            if isinstance(event, MarkApplied) and event.instrument_id == BTC and self.scaling[1]:
+                self.check_share(event, new[index + 1].event if index + 1 < len(new) else None)
             if isinstance(event, Withdrawn):
                 self.paper.deposit(event.account_id, -event.amount_micros)
             elif isinstance(event, CashTransferred):
@@ -422,6 +457,12 @@ class ClearingMachine(RuleBasedStateMachine):
                 # A victim closes: it never opens (LIQ-080).
                 assert event.delta_lots != 0
         self.check_socialised([logged.event for logged in new])
+
+    def check_share(self, mark: MarkApplied, following: Event | None) -> None:
+        """Check that the share moves at this mark if it must, and no other does (MRGN-020)."""
+        due = self.paper.moves_to(BTC, mark.mark_price_ticks, *self.scaling)
+        told = following.scaled_ppm if isinstance(following, OpenInterestScaled) else None
+        assert told == due
 
     def check_order(self, request: MatchingRequested) -> None:
         """Check that an order only reduces and stays inside the band around its marks (INV-060)."""
@@ -467,6 +508,20 @@ class ClearingMachine(RuleBasedStateMachine):
         for account in clients(self.scene):
             rates = self.scene.state.fees.rates_of(account.account_id)
             assert rates == self.fees.rates(account.account_id, self.scene.now_ns)
+
+    @invariant()
+    def initial_margins_are_those_on_paper(self) -> None:
+        if not hasattr(self, "paper"):
+            return
+        marks = {instrument_id: self.ticks(instrument_id) for instrument_id in START_TICKS}
+        for account in clients(self.scene):
+            value = self.scene.state.value(account)
+            gross = self.paper.initial(account.account_id, marks, LARGEST)
+            assert sum(leg.initial_micros for leg in value.legs) == gross
+            if account.margin_mode is MarginMode.GROSS:
+                assert value.initial_micros == gross
+            else:
+                assert value.initial_micros <= gross
 
     @invariant()
     def no_mode_asks_for_more_than_the_sum(self) -> None:
@@ -542,5 +597,15 @@ ClearingMachine.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 TestClearing = pytest.mark.spec(
-    "FEE-010", "INV-010", "INV-020", "INV-030", "INV-040", "INV-050", "INV-060", "INV-070", "INV-090", "INV-100"
+    "FEE-010",
+    "MRGN-020",
+    "INV-010",
+    "INV-020",
+    "INV-030",
+    "INV-040",
+    "INV-050",
+    "INV-060",
+    "INV-070",
+    "INV-090",
+    "INV-100",
 )(ClearingMachine.TestCase)

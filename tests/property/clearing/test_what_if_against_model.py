@@ -29,7 +29,15 @@ INSTRUMENTS = {
         # Boundaries in reach: a close moves a position into a lower tier.
         tiers=(MarginTier(0, 25), MarginTier(50_000 * MICROS, 10), MarginTier(200_000 * MICROS, 4, 150_000)),
     ),
-    3: Instrument(instrument_id=3, symbol="SOL", size_decimals=2, tiers=(MarginTier(0, 20),), price_band_ppm=50_000),
+    3: Instrument(
+        instrument_id=3,
+        symbol="SOL",
+        size_decimals=2,
+        tiers=(MarginTier(0, 20),),
+        price_band_ppm=50_000,
+        scaling_full_micros=1,
+        scaled_ppm=123_457,
+    ),
 }
 MARKS = {1: st.integers(900_000, 1_100_000), 2: st.integers(300_000, 500_000), 3: st.integers(1, 2_000_000)}
 SHOCKS = st.one_of(st.integers(-990_000, 1_000_000), st.integers(-60_000, 60_000), st.just(0))
@@ -80,6 +88,8 @@ def cases(draw: st.DrawFn) -> Case:
             lots = max(1, draw(st.integers(1, 300_000)) * MICROS // marks[each])
             account.lots[each] = draw(st.sampled_from([1, -1])) * lots
             account.cost[each] = account.lots[each] * marks[each] + draw(st.integers(-(10**9), 10**9))
+            if draw(st.booleans()):
+                account.leverages[each] = draw(st.integers(1, 25))
         needed = paper.maintenance(account.lots, case.marks)
         account.cash = needed * draw(HEALTH) // 1_000 - paper.equity(account, case.marks)
         paper.accounts.append(account)
@@ -114,6 +124,7 @@ def view_of(paper: PaperVenue) -> VenueView:
                 account.cash,
                 tuple((INSTRUMENTS[each], account.lots[each], account.cost[each]) for each in sorted(account.lots)),
                 {each: paper.marks[each] for each in sorted(account.lots)},
+                leverages=account.leverages,
             )
             for index, account in enumerate(paper.accounts)
         ),
@@ -211,7 +222,7 @@ def test_isolated_is_one_account_for_each_leg(case: Case) -> None:
         found = compare(view, holding, [case.shock])[MarginScheme.ISOLATED][1]
         alone = []
         for each, lots in account.lots.items():
-            part = PaperAccount(0, {each: lots}, {each: lots * paper.marks[each]})
+            part = PaperAccount(0, {each: lots}, {each: lots * paper.marks[each]}, account.leverages)
             part.cash = paper.initial(part, paper.marks)
             alone.append(part)
         assert found.equity_micros == sum(paper.equity(part, marks) for part in alone)

@@ -35,7 +35,7 @@ def test_a_line_says_what_was_counted_and_up_to_where() -> None:
         counted_fees_micros=1_651,
         status=LineStatus.NORMAL,
         acknowledge=False,
-        rows=(LineRow(BTC, 3, 1_000_010, 40), LineRow(ETH, -5, 400_000, 25)),
+        rows=(LineRow(BTC, 3, 1_000_010, 40, 0), LineRow(ETH, -5, 400_000, 25, 0)),
         # The older of the two marks.
         mark_time_ns=scene.state.marks[ETH].index_time_ns,
     )

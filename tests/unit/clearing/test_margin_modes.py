@@ -20,7 +20,6 @@ from wavetank.clearing.core.margin_modes import (
     offset_credit,
     scenario_micros,
 )
-from wavetank.clearing.core.open_interest import OpenInterestCaps, open_interest_share, scaled_initial_micros
 
 MICROS = 1_000_000
 
@@ -220,42 +219,3 @@ def test_terms_that_make_no_sense_are_refused() -> None:
         OffsetTerms(groups_ppm={"majors": 1_000_001})
     with pytest.raises(ValueError, match="without a correlation: memes"):
         OffsetTerms(instruments={4: Correlation("memes", 500_000)})
-
-
-# Open interest
-
-
-@pytest.mark.spec("MRGN-020")
-@pytest.mark.parametrize(
-    ("open_interest", "share", "margin"),
-    [
-        (0, Fraction(0), 50_000),
-        (25_000_000, Fraction(0), 50_000),
-        # Half-way between 25 M and 50 M: 5 % + 0.5 x 95 % = 52.5 %.
-        (37_500_000, Fraction(1, 2), 525_000),
-        (50_000_000, Fraction(1), 1_000_000),
-        (80_000_000, Fraction(1), 1_000_000),
-    ],
-)
-def test_initial_margin_grows_with_open_interest(open_interest: int, share: Fraction, margin: int) -> None:
-    caps = OpenInterestCaps(25_000_000 * MICROS, 50_000_000 * MICROS)
-    assert open_interest_share(open_interest * MICROS, caps) == share
-    found = scaled_initial_micros(1_000_000 * MICROS, Fraction(1, 20), open_interest * MICROS, caps)
-    assert found == margin * MICROS
-
-
-@pytest.mark.spec("MRGN-020")
-def test_scaled_initial_margin_rounds_up_once() -> None:
-    # 1/4 + 1/10 x 3/4 = 0.325, of 5 it is 1.625. Rounding 5/4 to 2 first would give 2 + 0.1 x 3, so 3.
-    assert scaled_initial_micros(5, Fraction(1, 4), 1, OpenInterestCaps(0, 10)) == 2
-    # 1/3 + 1/3 x 2/3 = 5/9, of 9 it is whole.
-    assert scaled_initial_micros(9, Fraction(1, 3), 1, OpenInterestCaps(0, 3)) == 5
-
-
-@pytest.mark.spec("MRGN-020")
-def test_open_interest_scaling_may_be_off_or_a_step() -> None:
-    assert scaled_initial_micros(1_000, Fraction(1, 5), 10**15, OpenInterestCaps()) == 200
-    step = OpenInterestCaps(7, 7)
-    assert [scaled_initial_micros(1_000, Fraction(1, 5), held, step) for held in (7, 8)] == [200, 1_000]
-    with pytest.raises(ValueError, match="ascend from 0"):
-        OpenInterestCaps(8, 7)

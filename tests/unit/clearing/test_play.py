@@ -67,8 +67,14 @@ def test_the_faucet_fills_up_to_its_amount_once_per_interval() -> None:
 def test_a_twin_is_what_its_source_is_and_the_house_the_opposite() -> None:
     scene, source = invested()
     scene.core.bank.set_margin_mode(source, MarginMode.SCENARIO)
+    scene.core.leverages.change(source, BTC, 20)
     twin = clone(scene, source)
     assert scene.account(twin).margin_mode is MarginMode.SCENARIO
+    assert scene.account(twin).leverages == {BTC: 20}
+    # While it is made it changes none.
+    with pytest.raises(Refused) as refusal:
+        scene.core.leverages.change(twin, BTC, 10)
+    assert refusal.value.reason is Reason.LEVERAGE_REFUSED
     assert scene.all(AccountOpened)[-1].parent_account_id == source
     # Frozen until its positions are there.
     assert scene.account(twin).line_status is LineStatus.FROZEN

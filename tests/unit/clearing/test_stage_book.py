@@ -445,7 +445,7 @@ def test_settings_are_in_venue_seconds() -> None:
     ],
 )
 def test_the_fillable_price_is_inside_bankruptcy_down_to_a_health_of_three_fifths(dollars: int, inside: bool) -> None:
-    leg = LegValue(BTC, 100_000, 800_000, 80_000 * MICROS, 0, 1_000 * MICROS)
+    leg = LegValue(BTC, 100_000, 800_000, 80_000 * MICROS, 0, 1_000 * MICROS, 2_000 * MICROS, 2_000 * MICROS)
     equity, maintenance = dollars * MICROS, 1_000 * MICROS
     limit = fillable_price(leg, equity, maintenance, spread_to_maintenance=ClearingSettings().spread_to_maintenance)
     assert (limit >= bankruptcy_price(leg, equity, maintenance)) is inside

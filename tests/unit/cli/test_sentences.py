@@ -82,6 +82,18 @@ def test_health_is_told_in_words() -> None:
     assert Narrator(NAMES).say(change) == "maker (1000) went from healthy to liquidation: equity 1.50, maintenance 2.00"
 
 
+def test_what_margin_rates_are_made_of_is_told_in_dollars_and_percent() -> None:
+    say = Narrator(NAMES).say
+    assert say(clearing.LeverageChanged(1, 1_000, 5, 40)) == "maker (1000) goes to a leverage of 5 in BTC, from 40"
+    assert say(clearing.MarginScalingListed(1, 0, 25_000_000_000_000, 50_000_000_000_000, 0)) == (
+        "BTC: initial margin grows with open interest from 25,000,000.00 on, up to all notional at 50,000,000.00"
+    )
+    # 300 BTC at 100,000 dollars.
+    assert say(clearing.OpenInterestScaled(1, 0, 30_000_000, 1_000_000, 200_000)) == (
+        "open interest in BTC is 30,000,000.00: 20 % of what a leverage leaves unmargined is asked for"
+    )
+
+
 def test_margin_modes_are_told_by_name_and_in_percent() -> None:
     say = Narrator(NAMES).say
     changed = clearing.MarginModeChanged(instrument_id=0, account_id=1_000, mode=3)

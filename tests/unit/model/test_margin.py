@@ -40,6 +40,26 @@ def test_initial_margin_takes_the_lower_of_both_leverages() -> None:
 
 
 @pytest.mark.spec("MRGN-020")
+def test_open_interest_asks_for_a_share_of_what_the_leverage_leaves() -> None:
+    # 1/20 + 0.5 x 19/20 = 52.5 %; 1/4 + 0.1 x 3/4 = 0.325, of 5 it is 1.625.
+    assert BTC.initial_micros(MILLION, 20, 500_000) == 525 * MILLION // 1_000
+    assert BTC.initial_micros(5, 4, 100_000) == 2
+    # With all of it, and at a leverage of 1, all notional is margin.
+    assert BTC.initial_micros(2**55, 40, 1_000_000) == BTC.initial_micros(2**55, 1, 77) == 2**55
+    # The smallest share of the smallest notional is rounded up with the rest.
+    assert [BTC.initial_micros(40, 40, share) for share in (0, 1)] == [1, 2]
+
+
+@pytest.mark.spec("MRGN-020")
+@given(st.integers(0, 2**55), st.integers(1, 2**31 - 1), st.integers(0, 10**6), st.integers(1, 2**31 - 1))
+def test_initial_margin_equals_the_rate_in_fractions(notional: int, own: int, share: int, largest: int) -> None:
+    table = MarginTable([MarginTier(0, largest), MarginTier(10**15, max(1, largest // 2))])
+    base = Fraction(1, min(own, largest if notional < 10**15 else max(1, largest // 2)))
+    rate = base + Fraction(share, 10**6) * (1 - base)
+    assert table.initial_micros(notional, own, share) == math.ceil(notional * rate)
+
+
+@pytest.mark.spec("MRGN-020")
 @given(
     st.lists(st.tuples(st.integers(1, 10**14), st.integers(1, 125)), min_size=1, max_size=8, unique_by=lambda t: t[0]),
     st.integers(0, 2**54),

@@ -20,7 +20,8 @@ def test_an_instrument_on_the_wire() -> None:
 
 
 def test_every_field_of_an_instrument_is_filled() -> None:
-    sent = {field.name for field, _ in instrument_to_wire(default_instruments()[0]).ListFields()}
+    scaled = replace(default_instruments()[0], scaling_begins_micros=1, scaling_full_micros=2, scaled_ppm=3)
+    sent = {field.name for field, _ in instrument_to_wire(scaled).ListFields()}
     assert sent == {field.name for field in instrument_pb2.Instrument.DESCRIPTOR.fields}
 
 

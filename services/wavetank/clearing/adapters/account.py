@@ -9,7 +9,12 @@ import grpc
 from redis.exceptions import RedisError
 
 from wavetank.clearing.adapters.endings import ModeEnd, Paid, PaymentEnd, mode_changes, payments, play, within
-from wavetank.clearing.adapters.wire import account_message, fill_message, position_messages
+from wavetank.clearing.adapters.wire import (
+    account_message,
+    fill_message,
+    leverage_messages,
+    position_messages,
+)
 from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.model.events import clearing as events
 from wavetank.model.reason import Reason
@@ -135,11 +140,11 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         account_id = require(principal(context), Scope.READ, request.account_id)
 
         def call(core: Clearing) -> account_pb2.ListPositionsResponse:
+            account = core.bank.account(account_id)
             return account_pb2.ListPositionsResponse(
-                positions=position_messages(
-                    core.state, core.bank.account(account_id), with_adl_lights=request.with_adl_lights
-                ),
+                positions=position_messages(core.state, account, with_adl_lights=request.with_adl_lights),
                 seq=core.last_seq,
+                leverages=leverage_messages(account),
             )
 
         answer: account_pb2.ListPositionsResponse = await self._service.ask(call)
@@ -313,6 +318,21 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
             return account_message(core.state, core.bank.account(account_id)), core.last_seq
 
         answer: tuple[account_pb2.Account, int] = await self._service.ask(told)
+        return answer
+
+    async def SetLeverage(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.SetLeverageRequest, context: Context
+    ) -> account_pb2.SetLeverageResponse:
+        """Choose the account's leverage in an instrument (MRGN-020)."""
+        account_id = require(principal(context), Scope.TRADE, request.account_id)
+
+        def call(core: Clearing, _now_ns: int) -> account_pb2.SetLeverageResponse:
+            account = core.leverages.change(account_id, request.instrument_id, request.leverage)
+            return account_pb2.SetLeverageResponse(
+                account=account_message(core.state, account), leverages=leverage_messages(account), seq=core.last_seq
+            )
+
+        answer: account_pb2.SetLeverageResponse = await self._service.request(call)
         return answer
 
     async def StreamAccountEvents(  # noqa: N802 - the contract's name.

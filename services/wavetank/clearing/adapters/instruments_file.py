@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from wavetank.clearing.config import ClearingConfig
 
-_FIELDS = {field.name for field in fields(Instrument)}
+# What open interest adds to a rate follows from trading; nobody lists it.
+_FIELDS = {field.name for field in fields(Instrument)} - {"scaled_ppm"}
 _TIER_FIELDS = set(MarginTier._fields)
 
 

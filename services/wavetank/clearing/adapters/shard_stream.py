@@ -44,6 +44,7 @@ def line_message(line: Line) -> credit_pb2.CreditUpdate:
                 position_lots=row.position_lots,
                 margin_price_ticks=row.margin_price_ticks,
                 leverage=row.leverage,
+                scaled_ppm=row.scaled_ppm,
             )
             for row in line.rows
         ],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.adl_lights import adl_lights, lights_of
 from wavetank.clearing.core.credit import withdrawable_micros
+from wavetank.clearing.core.leverage import leverage_of
 from wavetank.clearing.core.valuation import liquidation_price, offset_liquidation_price
 from wavetank.model.events import clearing as events
 from wavetank.model.fees import NO_OWN_RATE_PPM
@@ -101,9 +102,18 @@ def position_messages(state: State, account: Account, *, with_adl_lights: bool =
                 maintenance_margin_micros=leg.maintenance_micros,
                 liquidation_price="" if price is None else shown(price / instrument.ticks_per_dollar),
                 adl_lights=lights,
+                leverage=leverage_of(account, instrument),
             )
         )
     return messages
+
+
+def leverage_messages(account: Account) -> list[account_pb2.ChosenLeverage]:
+    """Return the leverages that an account has chosen, by instrument id."""
+    return [
+        account_pb2.ChosenLeverage(instrument_id=instrument_id, leverage=leverage)
+        for instrument_id, leverage in account.leverages.items()
+    ]
 
 
 def shown(ratio: Fraction) -> str:

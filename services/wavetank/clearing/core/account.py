@@ -212,6 +212,11 @@ class Account:
         return {key: Position(lots, cost) for key, lots, cost in self._ledger.positions(self.row)}
 
     @property
+    def leverages(self) -> dict[int, int]:
+        """The leverages that it has chosen, by instrument id, ascending; elsewhere the instrument's largest counts."""
+        return self._ledger.chosen(self.row)
+
+    @property
     def is_flat(self) -> bool:
         """Whether it has no position."""
         return not self._ledger.position_count(self.row)

@@ -17,7 +17,9 @@ from wavetank.clearing.core.counting import Counter
 from wavetank.clearing.core.credit import Lines
 from wavetank.clearing.core.escalation import Escalations
 from wavetank.clearing.core.health import AccountKind, HealthBand
+from wavetank.clearing.core.leverage import Leverages
 from wavetank.clearing.core.offset_terms import changed_terms
+from wavetank.clearing.core.open_interest import changed_share
 from wavetank.clearing.core.operator import Operator
 from wavetank.clearing.core.play import Play
 from wavetank.clearing.core.shares import Shares
@@ -68,6 +70,7 @@ class Clearing:
         self.booking = Booking(self.state, self._emit, self.waterfall)
         self.shares = Shares(self.state, self._emit, self.lines)
         self.bank = Bank(self.state, self._emit, self.lines, self.shares)
+        self.leverages = Leverages(self.state, self._emit, self.bank)
         self.operator = Operator(self.state, self._emit, self.bank, self._review_holders)
         self.play = Play(self.state, self._emit, self.bank, self._mark_for_review)
         self.escalations = Escalations(self.state, self._emit, self.operator, self._resume)
@@ -332,6 +335,9 @@ class Clearing:
         if usable and not fact.stale:
             self._fresh.add(fact.instrument_id)
         if fact.instrument_id in self.state.instruments:
+            share = changed_share(self.state, fact.instrument_id)
+            if share is not None:
+                self._emit(share)
             self._to_review.update(self.state.ledger.sweep(fact.instrument_id))
 
     def _mark_for_review(self, account_id: int) -> None:

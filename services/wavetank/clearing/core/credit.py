@@ -41,7 +41,10 @@ class LineRow(NamedTuple):
     instrument_id: int
     position_lots: int
     margin_price_ticks: int
+    """0 where there is no position: the row then only names the leverage that the account has chosen."""
     leverage: int
+    scaled_ppm: int
+    """What open interest adds to the rate (MRGN-020); the shard's latest where there is no position."""
 
 
 class Line(NamedTuple):
@@ -121,8 +124,10 @@ def _relief(state: State, account: Account, gross: list[int], rows: list[tuple[L
         positions = []
         for row in listed:
             instrument = state.instruments[row.instrument_id]
-            margin = instrument.margin.initial_micros(abs(row.position_lots) * row.margin_price_ticks, row.leverage)
-            positions.append(PositionMargin(row.instrument_id, row.position_lots > 0, margin, 0))
+            notional = abs(row.position_lots) * row.margin_price_ticks
+            least = instrument.least_initial_micros(notional)
+            added = instrument.initial_micros(notional, row.leverage) - least
+            positions.append(PositionMargin(row.instrument_id, row.position_lots > 0, least, 0, added))
         return account_margins(positions, margining).initial_micros
 
     left = sum(gross) - needed([row for listed in rows for row in listed])
@@ -274,9 +279,8 @@ class Lines:
     def _line(self, draft: _Draft) -> Line:
         state, account, shard, rows = self._state, draft.account, draft.shard, draft.rows
         share = account.shares[shard]
-        times = [state.marks[row.instrument_id].index_time_ns for row in rows if row.instrument_id in state.marks] or [
-            mark.index_time_ns for mark in state.marks.values()
-        ]
+        priced = [row.instrument_id for row in rows if row.position_lots and row.instrument_id in state.marks]
+        times = [state.marks[each].index_time_ns for each in priced or state.marks]
         return Line(
             account_id=account.account_id,
             line_epoch=self.epoch,

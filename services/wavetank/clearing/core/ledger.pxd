@@ -37,6 +37,8 @@ cdef struct Row:
     uint8_t is_watched
     uint8_t is_reviewed
     uint8_t is_touched
+    # Whether it has chosen a leverage anywhere.
+    uint8_t has_chosen
 
 # What an account has on one shard.
 cdef struct Part:
@@ -51,8 +53,10 @@ cdef struct Listed:
     int32_t shard
     int64_t mark_ticks
     int64_t max_leverage
+    int64_t scaled_ppm
     MarginTiers* tiers
     int64_t total_lots
+    int64_t long_lots
     int128 total_cost_micros
     int64_t holders
 
@@ -86,6 +90,8 @@ cdef class Ledger:
     cdef Limit reduce_only
     cdef Limit backstop
     cdef list tables
+    # Chosen leverages by instrument id, by row.
+    cdef dict choices
     cdef int32_t fees_row
     cdef bint trades_today
 
@@ -99,6 +105,7 @@ cdef class Ledger:
         self, int32_t row, int32_t slot, int64_t delta_lots, int64_t value_micros, int64_t fee_micros
     ) except *
     cdef void part_evenly(self, int32_t row, int64_t amount_micros) noexcept
+    cdef int64_t leverage_of(self, int32_t row, Listed* listed) except -1
     cdef Health health_of(self, int32_t row) noexcept
     cdef int band_of(self, Health health) noexcept
     cdef void count_traded(self, int32_t row, int role, int64_t value_micros) noexcept

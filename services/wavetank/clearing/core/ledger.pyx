@@ -26,6 +26,9 @@ cdef enum:
     UNKNOWN = -1
     LEAST_ROOM = 2
 
+NO_CHOICE = 0
+"""Instead of a leverage: the instrument's largest."""
+
 
 class Leg(NamedTuple):
     """A booked leg: the position and the profit that it leaves behind."""
@@ -36,7 +39,11 @@ class Leg(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """An account on one shard: part and unrealised gains, initial margin, (instrument, lots, mark, leverage) each."""
+    """An account on one shard: part and unrealised gains, initial margin, and its rows.
+
+    A row is (instrument, lots, mark, leverage, scaled ppm); one that only names a chosen leverage has no lots and no
+    mark.
+    """
 
     equity_micros: int
     initial_micros: int
@@ -126,6 +133,7 @@ cdef class Ledger:
     def __init__(self, limits):
         self.shards = 1
         self.tables = []
+        self.choices = {}
         self.free.resize(8)
         self.fees_row = UNKNOWN
         (
@@ -157,7 +165,7 @@ cdef class Ledger:
         row.traded_micros[0] = row.traded_micros[1] = 0
         row.first = row.count = row.room = row.last_instrument_id = 0
         row.band = HEALTHY
-        row.is_watched = row.is_reviewed = row.is_touched = 0
+        row.is_watched = row.is_reviewed = row.is_touched = row.has_chosen = 0
         part.cash_micros = 0
         part.value_micros = part.fees_micros = 0
         part.committed_micros = UNKNOWN
@@ -194,7 +202,7 @@ cdef class Ledger:
         self.shards += 1
 
     def list_instrument(self, instrument):
-        """Take over an instrument, or its new margin table."""
+        """Take over an instrument, or its new margin rates."""
         cdef Listed listed
         cdef MarginTable table = instrument.margin
         cdef int32_t instrument_id = instrument.instrument_id
@@ -204,13 +212,16 @@ cdef class Ledger:
             self.tables[slot] = table
             self.listed[slot].tiers = &table.tiers
             self.listed[slot].max_leverage = instrument.max_leverage
+            self.listed[slot].scaled_ppm = instrument.scaled_ppm
             return
         listed.instrument_id = instrument_id
         listed.shard = instrument.shard
         listed.mark_ticks = 0
         listed.max_leverage = instrument.max_leverage
+        listed.scaled_ppm = instrument.scaled_ppm
         listed.tiers = &table.tiers
         listed.total_lots = 0
+        listed.long_lots = 0
         listed.total_cost_micros = 0
         listed.holders = 0
         self.tables.append(table)
@@ -365,6 +376,7 @@ cdef class Ledger:
         self.part_evenly(self.fees_row, fee_micros)
         self.conserved += leg.realised_micros - (leg.cost_micros - cost)
         listed.total_lots += delta_lots
+        listed.long_lots += (leg.lots if leg.lots > 0 else 0) - (lots if lots > 0 else 0)
         listed.total_cost_micros += leg.cost_micros - cost
         self.touch_row(row)
         return leg
@@ -379,6 +391,31 @@ cdef class Ledger:
         """
         cdef LegBooked leg = self.book_fill(row, self.slot(instrument_id), delta_lots, value_micros, fee_micros)
         return Leg(leg.lots, leg.cost_micros, leg.realised_micros)
+
+    # Leverage
+
+    def choose(self, int32_t row, int32_t instrument_id, int leverage):
+        """Margin an account's position in an instrument at this leverage from now on, or `NO_CHOICE`.
+
+        Raises:
+            InvariantBroken: the instrument is not listed.
+
+        """
+        self.slot(instrument_id)
+        chosen = dict(self.choices.get(row, ()))
+        chosen[instrument_id] = leverage
+        self.choices[row] = {key: chosen[key] for key in sorted(chosen) if chosen[key] != NO_CHOICE}
+        self.rows[row].has_chosen = len(self.choices[row]) > 0
+
+    def chosen(self, int32_t row):
+        """Return the leverages that an account has chosen, by instrument id, ascending."""
+        return self.choices[row] if self.rows[row].has_chosen else {}
+
+    cdef int64_t leverage_of(self, int32_t row, Listed* listed) except -1:
+        """Return the leverage of an account in an instrument; the tier's applies where it is lower."""
+        if not self.rows[row].has_chosen:
+            return listed.max_leverage
+        return self.choices[row].get(listed.instrument_id, listed.max_leverage)
 
     # What was traded today
 
@@ -471,6 +508,10 @@ cdef class Ledger:
         cdef size_t slot
         return {self.listed[slot].instrument_id: self.listed[slot].total_lots for slot in range(self.listed.size())}
 
+    def open_interest(self, int32_t instrument_id):
+        """Return the sum of all long positions in an instrument."""
+        return self.listed[self.slot(instrument_id)].long_lots
+
     def total_cost_micros(self):
         """Return the cost of all positions by instrument (INV-030)."""
         cdef size_t slot
@@ -556,15 +597,15 @@ cdef class Ledger:
 
         Returns:
             Equity, maintenance margin, initial margin, notional, and of each position by instrument id (instrument id,
-            lots, mark, notional, unrealised gain, maintenance margin). An account's leverage is the instrument's
-            largest (MRGN-010, MRGN-020).
+            lots, mark, notional, unrealised gain, maintenance margin, initial margin, and the least that the
+            instrument asks for) (MRGN-010, MRGN-020).
 
         """
         cdef Row* of = &self.rows[row]
         cdef Holding* holding
         cdef Listed* listed
         cdef int64_t equity = of.cash_micros, maintenance = 0, initial = 0, total = 0
-        cdef int64_t mark, notional, gain, needed
+        cdef int64_t mark, notional, gain, needed, asked, least
         cdef int32_t at
         legs = []
         for at in range(of.first, of.first + of.count):
@@ -578,9 +619,11 @@ cdef class Ledger:
             needed = maintenance_of(listed.tiers, notional)
             equity += gain
             maintenance += needed
-            initial += initial_of(listed.tiers, notional, listed.max_leverage)
+            asked = initial_of(listed.tiers, notional, self.leverage_of(row, listed), listed.scaled_ppm)
+            initial += asked
             total += notional
-            legs.append((holding.instrument_id, holding.lots, mark, notional, gain, needed))
+            least = initial_of(listed.tiers, notional, listed.max_leverage, 0)
+            legs.append((holding.instrument_id, holding.lots, mark, notional, gain, needed, asked, least))
         return equity, maintenance, initial, total, legs
 
     def with_table(self, int32_t instrument_id, MarginTable table):
@@ -662,8 +705,8 @@ cdef class Ledger:
         cdef Row* of = &self.rows[row]
         cdef Holding* holding
         cdef Listed* listed
-        cdef int64_t mark, value
-        cdef int32_t at, shard
+        cdef int64_t mark, value, leverage
+        cdef int32_t at, shard, instrument_id
         cdef vector[int64_t] equity, initial
         for shard in range(self.shards):
             equity.push_back(self.parts[row * self.shards + shard].cash_micros)
@@ -675,8 +718,19 @@ cdef class Ledger:
             mark = mark_or_entry(listed, holding)
             value = holding.lots * mark
             equity[listed.shard] += value - holding.cost_micros
-            initial[listed.shard] += initial_of(listed.tiers, value if value > 0 else -value, listed.max_leverage)
-            lines[listed.shard].append((holding.instrument_id, holding.lots, mark, listed.max_leverage))
+            leverage = self.leverage_of(row, listed)
+            initial[listed.shard] += initial_of(
+                listed.tiers, value if value > 0 else -value, leverage, listed.scaled_ppm
+            )
+            lines[listed.shard].append((holding.instrument_id, holding.lots, mark, leverage, listed.scaled_ppm))
+        if of.has_chosen:
+            # Without a row the shard would charge the instrument's largest leverage.
+            for instrument_id, leverage in self.choices[row].items():
+                if self.find(row, instrument_id) == NULL:
+                    listed = &self.listed[self.slot(instrument_id)]
+                    lines[listed.shard].append((instrument_id, 0, 0, leverage, 0))
+            for shard in range(self.shards):
+                lines[shard].sort()
         return [Standing(equity[shard], initial[shard], lines[shard]) for shard in range(self.shards)]
 
     # Lines
@@ -777,4 +831,5 @@ cdef class Ledger:
                 holding.lots, holding.cost_micros = values[1], values[2]
                 self.conserved -= values[2]
                 self.listed[holding.slot].total_lots += values[1]
+                self.listed[holding.slot].long_lots += values[1] if values[1] > 0 else 0
                 self.listed[holding.slot].total_cost_micros += values[2]

@@ -252,7 +252,10 @@ class PositionMargin:
     instrument_id: int
     is_long: bool
     initial_micros: int
+    """The least that its instrument asks for: at the largest leverage, whatever the open interest."""
     maintenance_micros: int
+    added_micros: int = 0
+    """Initial margin that the account's leverage and open interest ask for beyond that; nothing offsets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,9 +285,14 @@ class Margins:
 
 
 def account_margins(positions: Sequence[PositionMargin], margining: Margining) -> Margins:
-    """Return both margins of an account (MRGN-030); isolated legs add up to what their collaterals hold together."""
+    """Return both margins of an account (MRGN-030); isolated legs add up to what their collaterals hold together.
+
+    What is added to a leg's least margin counts whole: else an account could choose the leverages of its legs so that
+    they seem to hedge each other better than they do.
+    """
     return Margins(
-        _mode_micros([(each.instrument_id, each.is_long, each.initial_micros) for each in positions], margining),
+        _mode_micros([(each.instrument_id, each.is_long, each.initial_micros) for each in positions], margining)
+        + sum(each.added_micros for each in positions),
         _mode_micros([(each.instrument_id, each.is_long, each.maintenance_micros) for each in positions], margining),
     )
 

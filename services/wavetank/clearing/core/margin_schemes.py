@@ -43,7 +43,8 @@ def leg_by_leg(holding: Holding) -> tuple[Holding, ...]:
     for leg in holding.legs:
         instrument, lots, cost_micros = leg
         mark = holding.marks[instrument.instrument_id]
-        margin = instrument.margin.initial_micros(abs(lots) * mark, instrument.max_leverage)
+        leverage = holding.leverages.get(instrument.instrument_id, instrument.max_leverage)
+        margin = instrument.initial_micros(abs(lots) * mark, leverage)
         cash = margin - (lots * mark - cost_micros)
         alone = replace(holding, cash_micros=cash, legs=(leg,), marks={instrument.instrument_id: mark})
         parts += whole(alone, MarginMode.ISOLATED)

@@ -2,57 +2,62 @@
 
 It exists because a position that is easy to unwind in a small market is not in one that holds many more like it. Only
 new risk pays for that: maintenance margin does not scale, so nobody is liquidated because others traded.
+
+The share moves when clearing takes over a mark, and only by a step or to one of its ends: every change is an event and
+a new credit line for all who hold the instrument, so not every mark may be one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from wavetank.model.events.clearing import OpenInterestScaled
+
+if TYPE_CHECKING:
+    from wavetank.clearing.core.state import State
+    from wavetank.model.instrument import Instrument
+
+E6 = 10**6
+SCALING_STEP_PPM = 10_000
+"""The share moves by at least so much, a hundredth, unless it reaches none or all."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenInterestCaps:
-    """Between which open interests, in micro-dollars of notional, initial margin grows from its base to the whole.
-
-    An upper cap of 0 turns it off.
-
-    Raises:
-        ValueError: a cap is negative, or the lower is above the upper.
-
-    """
-
-    lower_micros: int = 0
-    upper_micros: int = 0
-
-    def __post_init__(self) -> None:
-        """Check the order."""
-        if not 0 <= self.lower_micros <= self.upper_micros:
-            message = f"open interest caps ascend from 0: {self.lower_micros}, {self.upper_micros}"
-            raise ValueError(message)
-
-
-def open_interest_share(open_interest_micros: int, caps: OpenInterestCaps) -> Fraction:
-    """Return `clamp01((OI - lower) / (upper - lower))`, exact; 0 when scaling is off (MRGN-020)."""
-    if caps.upper_micros == 0 or open_interest_micros <= caps.lower_micros:
-        return Fraction(0)
-    if open_interest_micros >= caps.upper_micros:
-        return Fraction(1)
-    return Fraction(open_interest_micros - caps.lower_micros, caps.upper_micros - caps.lower_micros)
-
-
-def scaled_initial_micros(
-    notional_micros: int, base_rate: Fraction, open_interest_micros: int, caps: OpenInterestCaps
-) -> int:
-    """Return a position's initial margin at the instrument's open interest, rounded up once.
+def open_interest_share_ppm(instrument: Instrument, open_interest_micros: int) -> int:
+    """Return the share of what a leverage leaves unmargined that open interest asks for, in ppm, rounded up.
 
     Args:
-        notional_micros: the position's notional.
-        base_rate: initial margin over notional before scaling, `1 / leverage`; 0 to 1.
-        open_interest_micros: notional of all long positions in the instrument.
-        caps: between which open interests the rate grows.
+        instrument: with the open interests between which the share grows; none if it scales nothing.
+        open_interest_micros: notional of all long positions in it.
 
-    Source: MRGN-020 (dYdX v4, liquidity tiers): `N * (base + clamp01((OI - lower) / (upper - lower)) * (1 - base))`.
+    Source: MRGN-020 (dYdX v4, liquidity tiers): `clamp01((OI - begins) / (full - begins))`.
 
     """
-    rate = base_rate + open_interest_share(open_interest_micros, caps) * (1 - base_rate)
-    return -(-notional_micros * rate.numerator // rate.denominator)
+    begins, full = instrument.scaling_begins_micros, instrument.scaling_full_micros
+    if full == 0 or open_interest_micros <= begins:
+        return 0
+    if open_interest_micros >= full:
+        return E6
+    return -(-(open_interest_micros - begins) * E6 // (full - begins))
+
+
+def moves(present_ppm: int, due_ppm: int) -> bool:
+    """Tell whether the share in force gives way to the one that open interest asks for at a mark."""
+    return abs(due_ppm - present_ppm) >= SCALING_STEP_PPM or (due_ppm != present_ppm and due_ppm in {0, E6})
+
+
+def changed_share(state: State, instrument_id: int) -> OpenInterestScaled | None:
+    """Return the event that moves an instrument's share at its last mark, or None if it stands."""
+    instrument = state.instruments[instrument_id]
+    if instrument.scaling_full_micros == 0:
+        return None
+    mark, lots = state.marks[instrument_id].mark_price_ticks, state.ledger.open_interest(instrument_id)
+    due_ppm = open_interest_share_ppm(instrument, lots * mark)
+    if not moves(instrument.scaled_ppm, due_ppm):
+        return None
+    return OpenInterestScaled(
+        instrument_id=instrument_id,
+        account_id=0,
+        open_interest_lots=lots,
+        mark_price_ticks=mark,
+        scaled_ppm=due_ppm,
+    )

@@ -67,7 +67,7 @@ class Play:
         return amount
 
     def clone(self, source_id: int, name: str) -> Account:
-        """Open a twin of an account: the same cash, mode and positions at the same cost, and no orders (PLAY-020).
+        """Open a twin of an account: the same in all but its orders, of which it has none (PLAY-020).
 
         It is a sub-account of the same owner, frozen until its last position has arrived.
 
@@ -82,6 +82,10 @@ class Play:
         if twin.margin_mode != source.margin_mode:
             mode = int(source.margin_mode)
             self._emit(events.MarginModeChanged(instrument_id=0, account_id=twin.account_id, mode=mode))
+        for instrument_id, leverage in source.leverages.items():
+            largest = self._state.instruments[instrument_id].max_leverage
+            if leverage < largest:
+                self._emit(events.LeverageChanged(instrument_id, twin.account_id, leverage, largest))
         self._begin(twin, PlayKind.CLONE, source_id)
         self._settle(twin, source.cash_micros)
         for instrument_id, position in source.positions.items():

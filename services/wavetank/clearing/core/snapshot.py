@@ -23,13 +23,10 @@ from wavetank.clearing.core.venue_facts import ApiKey, Escalation, Mark, Waterfa
 from wavetank.model.events.clearing import (
     Decision,
     EscalationKind,
-    InstrumentListed,
-    MarginTierListed,
     MatchingRequested,
     PlayKind,
 )
 from wavetank.model.events.matching import BookSampled
-from wavetank.model.instrument import Instrument
 from wavetank.model.orders import LineStatus
 from wavetank.model.record import decode, encode
 
@@ -85,6 +82,8 @@ def _account_out(account: Account) -> list[Any]:
         rest["margin_mode"] = [int(account.margin_mode), account.isolated_instrument_id]
     if account.mode_change is not None:
         rest["mode_change"] = asdict(account.mode_change)
+    if account.leverages:
+        rest["leverages"] = {str(key): leverage for key, leverage in account.leverages.items()}
     if account.hold is not None:
         rest["hold"] = asdict(account.hold)
     if account.cooldown_until_ns:
@@ -167,6 +166,8 @@ def _account_in(state: State, fields: list[Any]) -> None:
     if "margin_mode" in kept:
         mode, instrument_id = kept["margin_mode"]
         state.set_margin_mode(account, MarginMode(mode), instrument_id)
+    for instrument_id, leverage in _ints(kept.get("leverages", {})).items():
+        state.ledger.choose(account.row, instrument_id, leverage)
     account.faucet_ns = kept.get("faucet_ns", 0)
     if "play" in kept:
         play = kept["play"]
@@ -242,10 +243,8 @@ def load(data: bytes, settings: ClearingSettings) -> State:
         raise SnapshotUnreadable(message)
     state = State(settings)
     for texts in content["instruments"]:
-        listed = [decode(bytes.fromhex(text)) for text in texts]
-        heads = [event for event in listed if isinstance(event, InstrumentListed)]
-        tiers = [event for event in listed if isinstance(event, MarginTierListed)]
-        state.take_listing(Instrument.from_listing(heads[0], tiers))
+        for text in texts:
+            state.apply(decode(bytes.fromhex(text)), 0, 0)
     for key, value in content["marks"].items():
         state.take_mark(int(key), Mark(**value))
     state.ledger.restore(base64.b64decode(content["ledger"]), content["shards"])

@@ -22,7 +22,6 @@ from wavetank.clearing.core.margin_modes import (
     Margining,
     MarginMode,
     OffsetTerms,
-    PositionMargin,
     account_margins,
 )
 from wavetank.clearing.core.valuation import LegValue, Valuation
@@ -34,7 +33,7 @@ from wavetank.model.ids import (
     FIRST_CLIENT_ACCOUNT_ID,
     INSURANCE_FUND_ID,
 )
-from wavetank.model.instrument import Instrument
+from wavetank.model.instrument import Instrument, Listings
 from wavetank.model.invariant import InvariantBroken
 
 if TYPE_CHECKING:
@@ -95,8 +94,7 @@ class State:
         self.deposited_micros = 0
         """Deposits less withdrawals."""
         self.fees = Fees(self.ledger, self.family_of)
-        self.listing: events.InstrumentListed | None = None
-        self.tiers: list[events.MarginTierListed] = []
+        self.listings = Listings()
 
     # Questions
 
@@ -136,14 +134,9 @@ class State:
         legs = tuple([LegValue(*row) for row in rows])
         margining = self.margining(account, stress_ppm)
         if margining.offsets:
-            total = account_margins([self._margin_of(leg) for leg in legs], margining)
+            total = account_margins([leg.margin for leg in legs], margining)
             maintenance, initial = total.maintenance_micros, total.initial_micros
         return Valuation(equity, maintenance, initial, notional, legs, self.settings.health, margining)
-
-    def _margin_of(self, leg: LegValue) -> PositionMargin:
-        instrument = self.instruments[leg.instrument_id]
-        initial = instrument.margin.initial_micros(leg.notional_micros, instrument.max_leverage)
-        return PositionMargin(leg.instrument_id, leg.lots > 0, initial, leg.maintenance_micros)
 
     def health(
         self, account: Account, marks: dict[int, int] | None = None, stress_ppm: int | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from wavetank.clearing.core.health import HealthBand
@@ -15,7 +16,7 @@ from wavetank.clearing.core.margin_modes import GROSS, Margining, PositionMargin
 from wavetank.model.money import mul_div_floor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from wavetank.model.instrument import Instrument
     from wavetank.model.margin import MarginTable
@@ -31,6 +32,18 @@ class LegValue(NamedTuple):
     unrealised_micros: int
     maintenance_micros: int
     """Its own, whatever the account's mode relieves it of."""
+    initial_micros: int
+    """The same, by the account's leverage and open interest."""
+    least_initial_micros: int
+    """At the instrument's largest leverage, whatever the open interest."""
+
+    @property
+    def margin(self) -> PositionMargin:
+        """What it must hold alone, as the modes see it."""
+        least = self.least_initial_micros
+        return PositionMargin(
+            self.instrument_id, self.lots > 0, least, self.maintenance_micros, self.initial_micros - least
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,8 @@ class HealthLimits:
 
 DEFAULT_LIMITS = HealthLimits()
 _ONE = Fraction(1)
+NO_LEVERAGES: Mapping[int, int] = MappingProxyType({})
+"""Of an account that has chosen none."""
 PRICE_LIMIT_TICKS = 2**31 - 1
 NOTIONAL_LIMIT_MICROS = 2**55 - 1
 
@@ -71,12 +86,9 @@ class Valuation(NamedTuple):
         if not self.margining.offsets:
             return self.maintenance_micros - self.leg(instrument_id).maintenance_micros + leg_maintenance_micros
         positions = [
-            PositionMargin(
-                leg.instrument_id,
-                leg.lots > 0,
-                0,
-                leg_maintenance_micros if leg.instrument_id == instrument_id else leg.maintenance_micros,
-            )
+            leg._replace(maintenance_micros=leg_maintenance_micros).margin
+            if leg.instrument_id == instrument_id
+            else leg.margin
             for leg in self.legs
         ]
         return account_margins(positions, self.margining).maintenance_micros
@@ -135,6 +147,7 @@ def value_account(
     mark_of: Callable[[int], int],
     limits: HealthLimits = DEFAULT_LIMITS,
     margining: Margining = GROSS,
+    leverages: Mapping[int, int] = NO_LEVERAGES,
 ) -> Valuation:
     """Value an account at marks.
 
@@ -144,29 +157,40 @@ def value_account(
         mark_of: mark price in ticks by instrument id.
         limits: where the bands of its health end.
         margining: its margin mode.
+        leverages: by instrument id, those that the account has chosen; the instrument's largest where it has not.
 
-    Source: MRGN-010, MRGN-020, MRGN-030; an account's leverage is the instrument's largest.
+    Source: MRGN-010, MRGN-020, MRGN-030.
 
     """
     equity = cash_micros
     maintenance = initial = total_notional = 0
-    legs, margins = [], []
-    offsets = margining.offsets
+    legs = []
     for instrument, lots, cost_micros in positions:
         mark = mark_of(instrument.instrument_id)
         notional = abs(lots) * mark
         unrealised = lots * mark - cost_micros
         leg_maintenance = instrument.margin.maintenance_micros(notional)
         equity += unrealised
-        leg_initial = instrument.margin.initial_micros(notional, instrument.max_leverage)
+        leg_initial = instrument.initial_micros(
+            notional, leverages.get(instrument.instrument_id, instrument.max_leverage)
+        )
         maintenance += leg_maintenance
         initial += leg_initial
-        if offsets:
-            margins.append(PositionMargin(instrument.instrument_id, lots > 0, leg_initial, leg_maintenance))
         total_notional += notional
-        legs.append(LegValue(instrument.instrument_id, lots, mark, notional, unrealised, leg_maintenance))
-    if offsets:
-        total = account_margins(margins, margining)
+        legs.append(
+            LegValue(
+                instrument.instrument_id,
+                lots,
+                mark,
+                notional,
+                unrealised,
+                leg_maintenance,
+                leg_initial,
+                instrument.least_initial_micros(notional),
+            )
+        )
+    if margining.offsets:
+        total = account_margins([leg.margin for leg in legs], margining)
         maintenance, initial = total.maintenance_micros, total.initial_micros
     return Valuation(equity, maintenance, initial, total_notional, tuple(legs), limits, margining)
 

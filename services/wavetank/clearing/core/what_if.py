@@ -7,7 +7,7 @@ answer can be worked out while the ledger goes on. Kept true: at a shock of noth
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import AccountKind
@@ -86,6 +86,8 @@ class Holding:
     """Mark in ticks at which each of them stands now."""
     margining: Margining = GROSS
     """How its legs are margined together, at the present stress: an index is taken to move with its mark."""
+    leverages: Mapping[int, int] = field(default_factory=dict)
+    """By instrument, those that it has chosen; what open interest adds to the rates stays as it is."""
 
     @classmethod
     def of(cls, state: State, account: Account) -> Holding:
@@ -93,7 +95,7 @@ class Holding:
         legs = tuple(state.legs(account))
         marks = {leg[0].instrument_id: state.mark_ticks(account, leg[0].instrument_id) for leg in legs}
         margining = Margining(account.margin_mode, state.offset_terms, state.stress_ppm(account))
-        return cls(account.account_id, account.kind, account.cash_micros, legs, marks, margining)
+        return cls(account.account_id, account.kind, account.cash_micros, legs, marks, margining, account.leverages)
 
     def closed(self, instrument_id: int, lots: int, mark_price_ticks: int) -> Holding:
         """Return the holding after `lots` (unsigned, at most the position) of a leg were closed at a mark.
@@ -138,7 +140,7 @@ def value_held(holding: Holding, marks: Mapping[int, int], limits: HealthLimits)
     """Value a holding in its own mode (MRGN-030)."""
     # Where nothing offsets, the terms do not matter.
     margining = holding.margining if holding.margining.offsets else GROSS
-    return value_account(holding.cash_micros, holding.legs, marks.__getitem__, limits, margining)
+    return value_account(holding.cash_micros, holding.legs, marks.__getitem__, limits, margining, holding.leverages)
 
 
 # What is asked
@@ -222,7 +224,7 @@ def margin_at(view: VenueView, holding: Holding, shock: Shock) -> MarginAt:
             LegRisk(
                 value,
                 cost_micros,
-                instrument.margin.initial_micros(value.notional_micros, instrument.max_leverage),
+                value.initial_micros,
                 bankruptcy_price(value, valuation.equity_micros, valuation.legs_maintenance_micros),
                 price,
             )
@@ -282,11 +284,12 @@ def shocked_sums(holding: Holding, present: Valuation, shock: Shock) -> MarginSu
     initial, notional = present.initial_micros, present.notional_micros
     for (instrument, lots, _), now in zip(holding.legs, present.legs, strict=True):
         if shock.touches(now.instrument_id):
-            mark, margin, leverage = shock.moved(now.mark_price_ticks), instrument.margin, instrument.max_leverage
+            mark = shock.moved(now.mark_price_ticks)
             moved = abs(lots) * mark
+            leverage = holding.leverages.get(now.instrument_id, instrument.max_leverage)
             equity += lots * (mark - now.mark_price_ticks)
-            maintenance += margin.maintenance_micros(moved) - now.maintenance_micros
-            initial += margin.initial_micros(moved, leverage) - margin.initial_micros(now.notional_micros, leverage)
+            maintenance += instrument.margin.maintenance_micros(moved) - now.maintenance_micros
+            initial += instrument.initial_micros(moved, leverage) - now.initial_micros
             notional += moved - now.notional_micros
     return MarginSums(equity, initial, maintenance, notional)
 

@@ -143,12 +143,12 @@ class Agreement:
             )
             if all(instrument_id in ledger.marks for instrument_id in own.holdings):
                 worth = ledger.worth(own.account_id, {})
-                due = (worth.equity, worth.maintenance)
-                told = (account.equity_micros, account.maintenance_margin_micros)
+                due = (worth.equity, worth.maintenance, worth.initial)
+                told = (account.equity_micros, account.maintenance_margin_micros, account.initial_margin_micros)
                 expect(
                     Rule.STATE,
                     due == told,
-                    f"equity and maintenance margin {due} of account {own.account_id}, not {told}",
+                    f"equity, maintenance and initial margin {due} of account {own.account_id}, not {told}",
                 )
 
     def _compare_books(self, log: str, stub: market_data_pb2_grpc.MarketDataServiceStub) -> None:

@@ -20,6 +20,7 @@ from wavetank.cli.audit.margins import Terms
 from wavetank.cli.audit.mode_changes import ModeChanges
 from wavetank.cli.audit.order_flow import OrderBooks
 from wavetank.cli.audit.play import Play
+from wavetank.cli.audit.rates import MarginRates
 from wavetank.cli.audit.reading import CheckedLog, LogSource
 from wavetank.cli.audit.shares import Shares
 from wavetank.cli.audit.withdrawals import Withdrawals
@@ -69,6 +70,7 @@ class Auditor:
         self._fees = FeeRates(findings)
         self.shards = {name: self._shard_of(name) for name in self.logs if name.startswith(MATCHING_PREFIX)}
         self._escalations = Escalations(findings)
+        self._margin_rates = MarginRates(findings, self.ledger, self.liquidations.cases)
         self._withdrawals = Withdrawals(findings, self.ledger, self.liquidations.cases)
         bookings = {int(name.removeprefix(MATCHING_PREFIX)): shard.bookings for name, shard in self.shards.items()}
         self._play = Play(findings, self.ledger)
@@ -211,6 +213,7 @@ class Auditor:
         self._withdrawals.before(now_ns, event)
         self._modes.before(event)
         self._play.before(seq, event)
+        self._margin_rates.before(event)
         self.ledger.apply(event)
         self._shares.apply(event)
         self._fees.apply(now_ns, event)
@@ -281,6 +284,7 @@ class Auditor:
             self.liquidations.end_entry()
             self.ledger.end_entry()
             self._fees.end_entry()
+            self._margin_rates.end_entry()
 
     # The end
 

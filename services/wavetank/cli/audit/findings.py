@@ -39,6 +39,7 @@ class Rule(Enum):
     LIQ_080 = ("LIQ-080", "Deleveraging: everybody ranked who may be, in the policy's order, and asked as it says")
     LIQ_090 = ("LIQ-090", "Escalations: nothing done while a person is asked; no clock too soon; every decision signed")
     LIQ_110 = ("LIQ-110", "Withdrawals: never while gated, never before the shard answered, never of a held account")
+    MRGN_020 = ("MRGN-020", "Rates: shares from long lots × mark, moved when due; leverages in range, and covered")
     MRGN_030 = ("MRGN-030", "Margin modes: correlations before what rests on them; no mode that could lower a line")
     MRGN_060 = ("MRGN-060", "Transfers: between clients, as held before; never of an account in liquidation")
     LIQ_120 = (

@@ -50,6 +50,8 @@ class Account:
     """Σ of its fees (F)."""
     held: events.WithdrawalHeld | None = None
     mode: int = GROSS
+    leverages: dict[int, int] = field(default_factory=dict)
+    """Those that it has chosen, by instrument."""
     parent_id: int = 0
     only_instrument_id: int = 0
     """What an isolated account trades."""
@@ -96,6 +98,7 @@ class Ledger:
         self._handlers: dict[type, Callable[..., None]] = {
             events.InstrumentListed: self._listed,
             events.OperatorActed: self._steered,
+            events.MarginScalingListed: self._scaling_listed,
             events.MarginTierListed: self._tier_listed,
             events.AccountOpened: self._opened,
             events.Deposited: self._deposited,
@@ -105,6 +108,8 @@ class Ledger:
             events.CashTransferred: self._transferred,
             events.FundingBooked: self._funded,
             events.FundingTickBooked: self._ticked,
+            events.OpenInterestScaled: self._scaled,
+            events.LeverageChanged: self._leverage_changed,
             events.MarginModeChanged: self._mode_changed,
             events.GroupCorrelated: self._group_correlated,
             events.InstrumentCorrelated: self._instrument_correlated,
@@ -130,7 +135,8 @@ class Ledger:
         account = self.account(account_id)
         equity = account.cash
         maintenance: dict[int, int] = {}
-        initial: dict[int, int] = {}
+        least: dict[int, int] = {}
+        added = 0
         legs: dict[int, Leg] = {}
         for instrument_id, holding in sorted(account.holdings.items()):
             mark = marks.get(instrument_id) or self.marks.get(instrument_id, 0)
@@ -141,10 +147,17 @@ class Ledger:
             equity += holding.lots * mark - holding.cost
             side = 1 if holding.lots > 0 else -1
             maintenance[instrument_id] = side * leg.maintenance
-            initial[instrument_id] = side * terms.initial(notional)
+            least[instrument_id] = side * terms.least_initial(notional)
+            # What the account's leverage and open interest ask for beyond the least, nothing offsets.
+            added += terms.initial(notional, self.leverage(account, instrument_id)) - terms.least_initial(notional)
         at = self.stress(account) if stress is None else stress
         margin = self.offsets.margin
-        return Worth(equity, margin(account.mode, maintenance, at), margin(account.mode, initial, at), legs)
+        return Worth(equity, margin(account.mode, maintenance, at), margin(account.mode, least, at) + added, legs)
+
+    def leverage(self, account: Account, instrument_id: int) -> int:
+        """Return an account's leverage in an instrument; a tier's counts where it is lower (MRGN-020)."""
+        largest = self.terms[instrument_id].tiers[0].leverage
+        return min(account.leverages.get(instrument_id, largest), largest)
 
     def stress(self, account: Account) -> int:
         """Return the widest gap between mark and index of an account's instruments, in ppm, rounded up (MRGN-030)."""
@@ -183,6 +196,26 @@ class Ledger:
             )
         self._intervals[event.instrument_id] = event.funding_interval_ns
         self.terms[event.instrument_id] = Terms(event)
+
+    def _scaling_listed(self, event: events.MarginScalingListed) -> None:
+        terms = self.terms.get(event.instrument_id)
+        if self._findings.expect(Rule.INV_090, terms is not None and not terms.tiers, "scaling behind its instrument"):
+            assert terms is not None
+            terms.add_scaling(event)
+
+    def _scaled(self, event: events.OpenInterestScaled) -> None:
+        if event.instrument_id in self.terms:
+            self.terms[event.instrument_id].share = event.scaled_ppm
+
+    def _leverage_changed(self, event: events.LeverageChanged) -> None:
+        """Take over a leverage; who goes back to the largest follows it from then on."""
+        if event.instrument_id not in self.terms or event.leverage < 1:
+            return
+        leverages = self.account(event.account_id).leverages
+        if event.leverage < self.terms[event.instrument_id].tiers[0].leverage:
+            leverages[event.instrument_id] = event.leverage
+        else:
+            leverages.pop(event.instrument_id, None)
 
     def _tier_listed(self, event: events.MarginTierListed) -> None:
         terms = self.terms.get(event.instrument_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
 
-from wavetank.model.events.clearing import InstrumentListed, MarginTierListed
+from wavetank.model.events.clearing import InstrumentListed, MarginScalingListed, MarginTierListed
 
 PPM = 1_000_000
 
@@ -28,6 +28,16 @@ class Terms:
 
     listed: InstrumentListed
     tiers: list[Tier] = field(default_factory=list)
+    begins: int = 0
+    """Open interest from which on initial margin grows."""
+    full: int = 0
+    """Open interest at which all notional is initial margin; 0 if none is scaled."""
+    share: int = 0
+    """Share in force, in ppm."""
+
+    def add_scaling(self, listed: MarginScalingListed) -> None:
+        """Take over between which open interests initial margin grows, and where it is."""
+        self.begins, self.full, self.share = listed.begins_micros, listed.full_micros, listed.scaled_ppm
 
     def add_tier(self, listed: MarginTierListed) -> None:
         """Add the next tier, in ascending order."""
@@ -47,8 +57,13 @@ class Terms:
         tier = self._tier(notional)
         return ceil(notional * tier.rate - tier.deduction)
 
-    def initial(self, notional: int) -> int:
-        """Return the initial margin of a notional at the highest leverage it allows, rounded up."""
+    def initial(self, notional: int, leverage: int) -> int:
+        """Return the initial margin of a notional at an account's leverage and the share in force, rounded up once."""
+        base = Fraction(1, min(leverage, self.tiers[0].leverage, self._tier(notional).leverage))
+        return ceil(notional * (base + Fraction(self.share, PPM) * (1 - base)))
+
+    def least_initial(self, notional: int) -> int:
+        """Return the initial margin of a notional at the highest leverage it allows, whatever the share."""
         return ceil(Fraction(notional, min(self.tiers[0].leverage, self._tier(notional).leverage)))
 
 

@@ -78,7 +78,9 @@ class ModeChanges:
     def _expect_covered(self, account: Account) -> None:
         worth = self._ledger.worth(account.account_id, {})
         gross = sum(
-            self._ledger.terms[instrument_id].initial(abs(leg.lots) * leg.mark)
+            self._ledger.terms[instrument_id].initial(
+                abs(leg.lots) * leg.mark, self._ledger.leverage(account, instrument_id)
+            )
             for instrument_id, leg in worth.legs.items()
         )
         self._expect(gross <= worth.equity, f"an equity of {gross}, the sum of the legs' margins, not {worth.equity}")

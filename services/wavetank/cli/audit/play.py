@@ -60,6 +60,11 @@ class Play:
             self._expect(
                 twin.mode == source.mode and twin.owner_id == source.owner_id, "a twin of the same mode and owner"
             )
+            leverages = [
+                {key: self._ledger.leverage(account, key) for key in source.leverages.keys() | twin.leverages.keys()}
+                for account in (source, twin)
+            ]
+            self._expect(leverages[0] == leverages[1], f"a twin of the same leverages, {leverages[0]}")
             play.cash_due = source.cash
             play.legs_due = {key: (held.lots, held.cost) for key, held in source.holdings.items()}
 

@@ -37,6 +37,7 @@ from wavetank.model.events.clearing import (
     HealthBandChanged,
     InstrumentCorrelated,
     InstrumentListed,
+    LeverageChanged,
     LineStatusChanged,
     LiquidationEnded,
     LiquidationOutcome,
@@ -47,9 +48,11 @@ from wavetank.model.events.clearing import (
     MarginModeConfirmed,
     MarginModeHeld,
     MarginModeKept,
+    MarginScalingListed,
     MarginTierListed,
     MatchingAnswered,
     MatchingRequested,
+    OpenInterestScaled,
     OperatorActed,
     OperatorAction,
     PlayBegan,
@@ -439,6 +442,31 @@ _MODES = ("", "isolated", "gross", "group offset", "scenario")
 
 def _percent(ppm: int) -> str:
     return f"{Decimal(ppm) / 10_000:f} %"
+
+
+@TELLERS.of(LeverageChanged)
+def _leverage(say: Speaker, event: LeverageChanged) -> str:
+    return (
+        f"{say.account(event.account_id)} goes to a leverage of {event.leverage} in {say.symbol(event.instrument_id)}, "
+        f"from {event.previous}"
+    )
+
+
+@TELLERS.of(MarginScalingListed)
+def _scaling_listed(say: Speaker, event: MarginScalingListed) -> str:
+    return (
+        f"{say.symbol(event.instrument_id)}: initial margin grows with open interest from "
+        f"{show_dollars(event.begins_micros)} on, up to all notional at {show_dollars(event.full_micros)}"
+    )
+
+
+@TELLERS.of(OpenInterestScaled)
+def _open_interest_scaled(say: Speaker, event: OpenInterestScaled) -> str:
+    held = show_dollars(event.open_interest_lots * event.mark_price_ticks)
+    return (
+        f"open interest in {say.symbol(event.instrument_id)} is {held}: "
+        f"{_percent(event.scaled_ppm)} of what a leverage leaves unmargined is asked for"
+    )
 
 
 @TELLERS.of(MarginModeChanged)

@@ -58,6 +58,7 @@ _SENTENCES: dict[int, str] = {
     Reason.ISOLATED_ELSEWHERE: "the account trades instrument {allowed} alone, not {was}",
     Reason.FAUCET_DRY: "the faucet gives nothing to the account now",
     Reason.MARGIN_MODE_REFUSED: "the account cannot have this margin mode now",
+    Reason.LEVERAGE_REFUSED: "the account cannot have this leverage now",
     Reason.WITHDRAWALS_GATED: "withdrawals are gated until the venue is whole again",
     Reason.TRANSFER_CLIPPED: "the positions allow no such transfer",
     Reason.ACCOUNT_RESERVED: "the account belongs to the venue",

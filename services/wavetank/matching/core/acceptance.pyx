@@ -543,7 +543,7 @@ cdef int _check_credit(
     _add_lots(after, intent.side, intent.flags, intent.lots, intent.price_ticks)
     after.loss += loss
     committed = account.committed - before + shard.accounts.charge(after)
-    if committed <= account.committed:
+    if committed <= account.committed and _asks_no_more(shard, intent.holding, after):
         return OK
     if account.status == LINE_REDUCE_ONLY:
         return refuse(refusal, ACCOUNT_REDUCE_ONLY, 0, 0)
@@ -562,6 +562,17 @@ cdef int _check_credit(
             committed, _narrow(allowed),
         )
     return OK
+
+
+cdef bint _asks_no_more(Shard shard, int32_t holding, Holding* after) noexcept:
+    """Tell whether a holding commits no more at the least rates, either.
+
+    Where the account's own leverage or open interest asks for more than that, an account may stand above its budget
+    with margin that stands for no loss. It must not give that margin in exchange for a loss that nothing covers.
+    """
+    return shard.accounts.least_charge(after) <= (
+        shard.accounts.least_charge(&shard.accounts.holdings[holding]) if holding >= 0 else 0
+    )
 
 
 cdef int64_t committed_with(Shard shard, Intent* intent) noexcept:

@@ -80,15 +80,17 @@ cdef struct Holding:
     int32_t open_orders
     # The account's id, once more: events need nothing else of it.
     int64_t account_id
-    int32_t book
+    # A shard lists far fewer than this can number.
+    uint16_t book
     uint8_t is_unsettled
     uint8_t is_active
     # Orders that wait to close the whole position, or part of it, and end with it.
     uint16_t position_orders
+    # The line's row. Price 0 is none, or one that names the leverage alone; leverage 0 is the instrument's largest.
+    uint16_t row_leverage
     int32_t next_unsettled
-    # The line's row; price 0 for none.
     int32_t row_price
-    int32_t row_leverage
+    int32_t row_scaled_ppm
     # The most that one more lot adds to its margin within the first tier, as of the last settling.
     int32_t lot_margin
     int64_t row_lots
@@ -158,9 +160,18 @@ cdef class Accounts:
     cdef inline int64_t leverage_of(self, Holding* holding) noexcept:
         return holding.row_leverage if holding.row_leverage else self.books.slots[holding.book].max_leverage
 
+    cdef inline int64_t scaled_of(self, Holding* holding) noexcept:
+        """Return what open interest adds to the margin rate: by the row, or the latest where the line has no price."""
+        return holding.row_scaled_ppm if holding.row_price else self.books.slots[holding.book].scaled_ppm
+
     cdef int64_t charge(self, Holding* holding) noexcept
+    cdef int64_t least_charge(self, Holding* holding) noexcept
+    cdef int64_t _added_charge(self, Holding* holding) noexcept
+    cdef int64_t _added_of(self, Holding* holding, int64_t lots) noexcept
     cdef int64_t _margin_of(self, Holding* holding, int64_t lots) noexcept
-    cdef int64_t _offset_charge(self, Holding* holding, int64_t up, int64_t down) noexcept
+    cdef int64_t _least_margin_of(self, Holding* holding, int64_t lots) noexcept
+    cdef int64_t _notional_of(self, Holding* holding, int64_t lots) noexcept
+    cdef int64_t _offset_charge(self, Holding* holding) noexcept
     cdef int64_t _lot_margin(self, Holding* holding) noexcept
     cdef void settle(self, int32_t account) noexcept
     cdef int32_t ensure(self, int64_t account_id) except -2

@@ -7,19 +7,19 @@ moved value are counters modulo 2^64, so that no history of fills is needed: the
 whatever has wrapped.
 """
 
-from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from wavetank.matching.core.ids cimport tag_of
 from wavetank.matching.core.words cimport CHARGE_GROSS, CHARGE_GROUP_OFFSET, LINE_NORMAL, NO_LINE, PRICE_LIMIT
-from wavetank.model.margin cimport initial_of
+from wavetank.model.margin cimport MarginTiers, initial_of
 from wavetank.model.money cimport LOTS_BOUND, NOTIONAL_BOUND, int128
 
 from wavetank.matching.core.credit import LedgersDisagree
 from wavetank.model.fees import LARGEST_FEE_PPM
 
 cdef int64_t ROOT_OF_TWO_E4 = 14_143
-cdef int64_t MAX_LEVERAGE = (<int64_t>1 << 31) - 1
+cdef int64_t MAX_LEVERAGE = (<int64_t>1 << 16) - 1
 cdef int64_t LARGEST_FEE = LARGEST_FEE_PPM
 
 
@@ -77,7 +77,7 @@ cdef class Accounts:
         memset(&blank, 0, sizeof(Holding))
         blank.account = account
         blank.account_id = self.slots[account].account_id
-        blank.book = book
+        blank.book = <uint16_t>book
         blank.next = self.slots[account].first_holding
         blank.next_of_book = self.books.slots[book].first_holding
         index = <int32_t>self.holdings.size()
@@ -88,31 +88,63 @@ cdef class Accounts:
         return index
 
     cdef int64_t charge(self, Holding* holding) noexcept:
-        """Return max(M(pos + buys), M(pos - sells)) + loss of the open orders (R6); see also `_offset_charge`.
+        """Return max(M(pos + buys), M(pos - sells)) + loss of the open orders (R6); see also `_offset_charge`."""
+        if self.slots[holding.account].charge > CHARGE_GROSS:
+            return self.least_charge(holding) + self._added_charge(holding)
+        return self._margin_of(holding, _reach(holding)) + holding.loss
 
-        Reduce-only lots, alone on their side, never decide this maximum. Beside other orders they do: long 10, selling
-        10 reduce-only and 20 more, the reduce-only may fill first, and the 20 then open a short of 20, not of 10.
+    cdef int64_t least_charge(self, Holding* holding) noexcept:
+        """Return what `charge` would if neither the account's leverage nor open interest asked for more."""
+        if self.slots[holding.account].charge > CHARGE_GROSS:
+            return self._offset_charge(holding) + holding.loss
+        return self._least_margin_of(holding, _reach(holding)) + holding.loss
+
+    cdef int64_t _added_charge(self, Holding* holding) noexcept:
+        """Return the most that leverage and open interest can add to the margin, wherever the open orders lead.
+
+        Offsets relieve of none of it. It grows with the size within a tier, but for a micro-dollar of rounding, and may
+        fall where the next one begins.
         """
+        cdef MarginTiers* tiers = self.books.slots[holding.book].margin
+        cdef int64_t price = self.price_of(holding)
         cdef int64_t up = holding.lots + holding.buys + holding.reduce_buys
         cdef int64_t down = holding.lots - holding.sells - holding.reduce_sells
-        if self.slots[holding.account].charge > CHARGE_GROSS:
-            return self._offset_charge(holding, up, down) + holding.loss
-        if up < 0:
-            up = -up
-        if down < 0:
-            down = -down
-        # M grows with the size, so the larger of the two sizes has the larger margin.
-        return self._margin_of(holding, up if up > down else down) + holding.loss
+        cdef int64_t most = _reach(holding)
+        cdef int64_t least = down if down > 0 else (-up if up < 0 else 0)
+        cdef int64_t added = max(self._added_of(holding, most), self._added_of(holding, least))
+        if least == most:
+            return added
+        cdef int64_t lots
+        cdef int tier
+        for tier in range(1, tiers.count):
+            # The largest size below the tier.
+            lots = (tiers.lower[tier] - 1) // price if price > 0 else 0
+            if least < lots < most:
+                added = max(added, self._added_of(holding, lots))
+        return added + 1 if added else 0
+
+    cdef int64_t _added_of(self, Holding* holding, int64_t lots) noexcept:
+        return self._margin_of(holding, lots) - self._least_margin_of(holding, lots)
 
     cdef int64_t _margin_of(self, Holding* holding, int64_t lots) noexcept:
         """Return M of so many lots, unsigned."""
-        cdef int128 notional = <int128>lots * self.price_of(holding)
-        # A mark may rise after acceptance: beyond the bound of PROTOCOL 1 the margin stays at that of the bound.
-        if notional > NOTIONAL_BOUND:
-            notional = NOTIONAL_BOUND
-        return initial_of(self.books.slots[holding.book].margin, <int64_t>notional, self.leverage_of(holding))
+        return initial_of(
+            self.books.slots[holding.book].margin,
+            self._notional_of(holding, lots),
+            self.leverage_of(holding),
+            self.scaled_of(holding),
+        )
 
-    cdef int64_t _offset_charge(self, Holding* holding, int64_t up, int64_t down) noexcept:
+    cdef int64_t _least_margin_of(self, Holding* holding, int64_t lots) noexcept:
+        """Return M of so many lots, unsigned, at the instrument's largest leverage and whatever open interest."""
+        cdef Book* book = &self.books.slots[holding.book]
+        return initial_of(book.margin, self._notional_of(holding, lots), book.max_leverage, 0)
+
+    cdef int64_t _notional_of(self, Holding* holding, int64_t lots) noexcept:
+        # A mark may rise after acceptance: beyond the bound of PROTOCOL 1 the margin stays at that of the bound.
+        return <int64_t>min(<int128>lots * self.price_of(holding), <int128>NOTIONAL_BOUND)
+
+    cdef int64_t _offset_charge(self, Holding* holding) noexcept:
         """Return what a holding is charged under a line whose budget counts offsets, never less than they need.
 
         The budget holds the relief of the positions as counted, so a position that stays is charged M. In a group a leg
@@ -120,14 +152,16 @@ cdef class Accounts:
         changes sides takes its offset along, so both its margins count. In a scenario an account's margin moves by at
         most the root of two times as much as any leg's signed margin, in either direction.
         """
+        cdef int64_t up = holding.lots + holding.buys + holding.reduce_buys
+        cdef int64_t down = holding.lots - holding.sells - holding.reduce_sells
         cdef int64_t size = holding.row_lots if holding.row_lots >= 0 else -holding.row_lots
-        cdef int64_t counted = self._margin_of(holding, size)
+        cdef int64_t counted = self._least_margin_of(holding, size)
         cdef int64_t growth = 0
         cdef int64_t way = 0
         cdef int64_t lots, margin
         cdef bint flips
         for lots in (up, down):
-            margin = self._margin_of(holding, lots if lots >= 0 else -lots)
+            margin = self._least_margin_of(holding, lots if lots >= 0 else -lots)
             flips = (lots > 0 and holding.row_lots < 0) or (lots < 0 and holding.row_lots > 0)
             growth = max(growth, margin if flips else margin - counted)
             way = max(way, margin + counted if flips else (margin - counted if margin > counted else counted - margin))
@@ -160,7 +194,10 @@ cdef class Accounts:
     cdef int64_t _lot_margin(self, Holding* holding) noexcept:
         """Return the most that one more lot adds to a holding's margin, as long as that stays within the first tier."""
         return initial_of(
-            self.books.slots[holding.book].margin, self.price_of(holding), self.leverage_of(holding)
+            self.books.slots[holding.book].margin,
+            self.price_of(holding),
+            self.leverage_of(holding),
+            self.scaled_of(holding),
         )
 
     cdef void reprice(self, int32_t book) noexcept:
@@ -172,7 +209,7 @@ cdef class Accounts:
             index = self.holdings[index].next_of_book
 
     cdef void relist(self, int32_t book) noexcept:
-        """Mark all holdings of a book, for its leverage may have changed."""
+        """Mark all holdings of a book, for its margin rates may have changed."""
         cdef int32_t index = self.books.slots[book].first_holding
         while index >= 0:
             self.unsettle(&self.holdings[index], index)
@@ -225,9 +262,11 @@ cdef class Accounts:
         if not 0 <= line.line_epoch <= INT32_MAX:
             raise ValueError(f"account {line.account_id}: out of range: epoch {line.line_epoch}")
         for row in line.rows:
+            # Without a price a row only names the leverage; a position is margined at a price.
             if (
-                not 1 <= row.margin_price_ticks <= PRICE_LIMIT
+                not (row.position_lots != 0) <= row.margin_price_ticks <= PRICE_LIMIT
                 or row.leverage < 0
+                or not 0 <= row.scaled_ppm <= 1_000_000
                 or abs(row.position_lots) > LOTS_BOUND
             ):
                 raise ValueError(f"account {line.account_id}: out of range: {row}")
@@ -256,12 +295,14 @@ cdef class Accounts:
         """Replace the account's line and all its rows; what the line shrank cancels nothing (R7)."""
         cdef int32_t index
         for index in self.holdings_of(account):
-            self.holdings[index].row_lots = self.holdings[index].row_price = self.holdings[index].row_leverage = 0
+            self.holdings[index].row_lots = self.holdings[index].row_price = 0
+            self.holdings[index].row_leverage = self.holdings[index].row_scaled_ppm = 0
         for row in line.rows:
             index = self.ensure_holding(account, self.books.find(row.instrument_id))
             self.holdings[index].row_lots = row.position_lots
             self.holdings[index].row_price = row.margin_price_ticks
-            self.holdings[index].row_leverage = min(row.leverage, MAX_LEVERAGE)
+            self.holdings[index].row_leverage = <uint16_t>min(row.leverage, MAX_LEVERAGE)
+            self.holdings[index].row_scaled_ppm = row.scaled_ppm
         for index in self.holdings_of(account):
             self.unsettle(&self.holdings[index], index)
         cdef Account* of = &self.slots[account]
@@ -276,13 +317,28 @@ cdef class Accounts:
         of.line_value = line.counted_value_micros % 2**64
         of.line_fees = line.counted_fees_micros % 2**64
         of.mark_time_ns = line.mark_time_ns
-        of.has_rows = len(line.rows) > 0
+        of.has_rows = any(row.margin_price_ticks for row in line.rows)
         of.charge = line.charge
         of.only_instrument_id = line.only_instrument_id
         of.status = line.status
         of.slack = 0
         assert of.status >= LINE_NORMAL
         return 0
+
+
+cdef inline int64_t _reach(Holding* holding) noexcept:
+    """Return the largest size that open orders can lead to; as M grows with the size, it has the largest margin.
+
+    Reduce-only lots, alone on their side, never decide this maximum. Beside other orders they do: long 10, selling 10
+    reduce-only and 20 more, the reduce-only may fill first, and the 20 then open a short of 20, not of 10.
+    """
+    cdef int64_t up = holding.lots + holding.buys + holding.reduce_buys
+    cdef int64_t down = holding.lots - holding.sells - holding.reduce_sells
+    if up < 0:
+        up = -up
+    if down < 0:
+        down = -down
+    return up if up > down else down
 
 
 cdef inline uint32_t _pair_tag(int32_t account, int32_t book) noexcept:

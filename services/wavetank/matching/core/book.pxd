@@ -38,6 +38,7 @@ cdef struct Book:
     int64_t price_band_ppm
     int64_t impact_notional_micros
     int64_t max_leverage
+    int64_t scaled_ppm
     # Prices below this are on the grid without further ado (UNIT-030).
     int64_t every_tick_below
     int32_t instrument_id

@@ -37,6 +37,7 @@ def _check_bounds(instrument):
         ("open_interest_cap_lots", 0, 1 << 62),
         ("size_decimals", 0, 6),
         ("significant_figures", 0, 18),
+        ("scaled_ppm", 0, 1_000_000),
     ):
         value = getattr(instrument, name)
         if not low <= value <= high:
@@ -120,6 +121,7 @@ cdef class Books:
         book.price_band_ppm = instrument.price_band_ppm
         book.impact_notional_micros = instrument.impact_notional_micros
         book.max_leverage = instrument.max_leverage
+        book.scaled_ppm = instrument.scaled_ppm
         if not book.is_moved:
             book.state = int(instrument.state)
         book.every_tick_below = INT64_MAX

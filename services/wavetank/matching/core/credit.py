@@ -22,8 +22,11 @@ class CreditRow:
     instrument_id: int
     position_lots: int
     margin_price_ticks: int
+    """0 for a row that only names the leverage: no position, and the latest mark and share as without a row."""
     leverage: int
     """The account's own; 0 takes the instrument's highest."""
+    scaled_ppm: int = 0
+    """Share of what the leverage leaves unmargined that open interest asks for (MRGN-020)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

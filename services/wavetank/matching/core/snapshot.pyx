@@ -21,7 +21,7 @@ from wavetank.matching.core.orders cimport DETAILED, ICEBERG, Order, OrderDetail
 from wavetank.matching.core.records cimport ClientId
 from wavetank.matching.core.shard cimport Intent, Moment, Shard, begin_intent
 from wavetank.matching.core.words cimport BUY, OPEN, SELL
-from wavetank.model.instrument import Instrument
+from wavetank.model.instrument import Listings
 from wavetank.model.record import decode_all, encode_all
 
 cdef extern from *:
@@ -384,11 +384,11 @@ cdef Shard load(data, settings):
 
 
 cdef int _list_instruments(Shard shard, bytes listing) except -1:
-    events = list(decode_all(listing))
-    while events:
-        count = 1 + events[0].tier_count
-        shard.books.put(Instrument.from_listing(events[0], events[1:count]))
-        events = events[count:]
+    listings = Listings()
+    for event in decode_all(listing):
+        instrument = listings.take(event)
+        if instrument is not None:
+            shard.books.put(instrument)
     return 0
 
 

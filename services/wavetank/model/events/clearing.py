@@ -419,7 +419,7 @@ class WithdrawalsGated:
 @record(224, "16sqqqqqqqqqqiiBBBH")
 @dataclass(frozen=True, slots=True)
 class InstrumentListed:
-    """An instrument is listed; its margin tiers follow as `MarginTierListed`."""
+    """An instrument is listed; `MarginScalingListed` follows if it has any, then its tiers as `MarginTierListed`."""
 
     instrument_id: int
     account_id: int
@@ -893,3 +893,41 @@ class FeeStepSet:
     number: int
     """Which tier, or which rebate, from 1."""
     is_rebate: int
+
+
+@record(265, "ii")
+@dataclass(frozen=True, slots=True)
+class LeverageChanged:
+    """An account's initial margin in an instrument goes by another leverage from here on (MRGN-020)."""
+
+    instrument_id: int
+    account_id: int
+    leverage: int
+    """The instrument's largest as listed then, and from then on, or a smaller one."""
+    previous: int
+
+
+@record(266, "qqi")
+@dataclass(frozen=True, slots=True)
+class MarginScalingListed:
+    """Between which open interests the initial margin rate of the instrument listed before it grows (MRGN-020)."""
+
+    instrument_id: int
+    account_id: int
+    begins_micros: int
+    full_micros: int
+    scaled_ppm: int
+    """The share in force, as the last `OpenInterestScaled` said; 0 before the first."""
+
+
+@record(267, "qqi")
+@dataclass(frozen=True, slots=True)
+class OpenInterestScaled:
+    """Open interest asks for another share of what a leverage leaves unmargined from here on (MRGN-020)."""
+
+    instrument_id: int
+    account_id: int
+    open_interest_lots: int
+    """Lots of all long positions."""
+    mark_price_ticks: int
+    scaled_ppm: int

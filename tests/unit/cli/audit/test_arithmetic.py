@@ -49,7 +49,16 @@ def test_maintenance_margin_is_continuous_at_a_tier() -> None:
     assert terms.maintenance(149_999_999) == 1_875_000
     assert terms.maintenance(150_000_000) == 1_875_000
     assert terms.maintenance(150_000_001) == 1_875_001
-    assert terms.initial(150_000_000) == 7_500_000
+    assert terms.initial(150_000_000, 40) == terms.least_initial(150_000_000) == 7_500_000
+
+
+@pytest.mark.spec("MRGN-020")
+def test_initial_margin_at_a_leverage_and_a_share_is_rounded_once() -> None:
+    terms = terms_of(MarginTier(0, 40), MarginTier(1_000, 20))
+    assert (terms.initial(999, 30), terms.initial(1_000, 30), terms.initial(1_000, 7)) == (34, 50, 143)
+    # 1/3 + 0.1 x 2/3 = 0.4 of 13: 5.2. Rounding 13/3 first would give 5 + 0.1 x 8.
+    terms.share = 100_000
+    assert (terms.initial(13, 3), terms.least_initial(13)) == (6, 1)
 
 
 def test_bankruptcy_values_of_two_legs_leave_nothing() -> None:

@@ -1,5 +1,6 @@
 """The auditor's margins by mode: worked out by hand, and against what clearing says of any book (MRGN-030)."""
 
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.model.scripted_shard import MICROS, Scene
 from wavetank.clearing.core.margin_modes import Correlation, MarginMode
+from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.cli.audit.counting import Bookings
 from wavetank.cli.audit.findings import Findings, Rule
@@ -14,6 +16,7 @@ from wavetank.cli.audit.ledger import Ledger
 from wavetank.cli.audit.liquidations import Liquidations
 from wavetank.cli.audit.mode_changes import ModeChanges
 from wavetank.cli.audit.modes import GROSS, GROUP_OFFSET, SCENARIO, Offsets, Ramp
+from wavetank.cli.audit.rates import MarginRates
 from wavetank.model.events.clearing import (
     Deleveraged,
     GroupCorrelated,
@@ -25,6 +28,7 @@ from wavetank.model.events.clearing import (
 )
 from wavetank.model.events.matching import CreditApplied, MarkApplied
 from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID
+from wavetank.model.instrument import default_instruments
 from wavetank.model.orders import CommandKind, Side
 
 BOOK = {1: 20_000 * MICROS, 2: -36_000 * MICROS, 3: 5_000 * MICROS}
@@ -68,7 +72,11 @@ def test_clearing_and_the_auditor_agree_on_any_book(seed: int) -> None:
         },
         groups_ppm={name: random.randint(0, 10**6) for name in "gh"},
     )
-    scene = Scene(settings=settings)
+    btc, *others = default_instruments()
+    # A million lots at the price are a million dollars.
+    full = random.randint(100_000, 10**6) * MICROS
+    scaled = replace(btc, scaling_begins_micros=random.randint(0, full), scaling_full_micros=full)
+    scene = Scene(settings=settings, instruments=(scaled, *others))
     holder, other = scene.open(10_000_000), scene.open(10_000_000)
     if random.random() < 0.8:
         scene.core.bank.set_margin_mode(holder, mode)
@@ -77,13 +85,21 @@ def test_clearing_and_the_auditor_agree_on_any_book(seed: int) -> None:
         scene.mark(instrument_id, ticks, index_ticks=ticks + random.choice((0, random.randint(-ticks, ticks) // 20)))
         if random.random() < 0.9:
             scene.trade(instrument_id, holder, other, random.choice((1, -1)) * random.randint(1, 10**6), ticks)
+    for account_id in (holder, other):
+        # What one or the other has not the equity for is not chosen.
+        with suppress(Refused):
+            scene.core.leverages.change(account_id, random.choice((1, 2)), random.randint(1, 25))
+    scene.mark(1, 1_000_000)
     findings = Findings()
     ledger = Ledger(findings)
+    rates = MarginRates(findings, ledger, ())
     for logged in scene.log:
+        rates.before(logged.event)
         ledger.apply(logged.event)
         if isinstance(logged.event, MarkApplied):
             ledger.marks[logged.event.instrument_id] = logged.event.mark_price_ticks
             ledger.indexes[logged.event.instrument_id] = logged.event.index_price_ticks
+    rates.end_entry()
     assert findings.offences == []
     for account_id in (holder, other):
         value, worth = scene.state.value(scene.account(account_id)), ledger.worth(account_id, {})

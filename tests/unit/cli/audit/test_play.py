@@ -9,7 +9,14 @@ from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Ledger
 from wavetank.cli.audit.play import Play
-from wavetank.model.events.clearing import CashCause, CashTransferred, MatchingRequested, PlayBegan, PlayEnded
+from wavetank.model.events.clearing import (
+    CashCause,
+    CashTransferred,
+    LeverageChanged,
+    MatchingRequested,
+    PlayBegan,
+    PlayEnded,
+)
 from wavetank.model.events.matching import MarkApplied
 from wavetank.model.orders import CommandKind
 from wavetank.model.record import Event
@@ -23,6 +30,7 @@ def day() -> list[Event]:
     scene.mark(ETH, 400_000)
     scene.trade(BTC, source, maker, 100_000, 1_000_000)
     scene.trade(ETH, source, maker, -100_000, 400_000)
+    scene.core.leverages.change(source, BTC, 10)
     twin = scene.core.play.clone(source, "twin").account_id
     scene.keep()
     scene.transfer_all(twin)
@@ -79,6 +87,7 @@ def test_planted_offences_are_found() -> None:
         "the reset leaves lots behind": changed(events, MatchingRequested, 3, size_lots=-99_999),
         "the reset closes beside the mark": changed(events, MatchingRequested, 3, value_micros=-1),
         "the reset leaves too much": changed(events, PlayBegan, 1, cash_micros=6_999 * MICROS),
+        "the twin has another leverage": changed(events, LeverageChanged, 1, leverage=11),
         "a twin that nobody asked for": [event for event in events if not isinstance(event, PlayBegan)],
         "it ends twice": [*events, next(event for event in events if isinstance(event, PlayEnded))],
     }

@@ -18,7 +18,7 @@ from wavetank.matching.core import commands
 from wavetank.matching.core.credit import CreditLine, CreditRow
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.settings import EngineSettings
-from wavetank.model.events.clearing import MatchingRequested
+from wavetank.model.events.clearing import MatchingRequested, OpenInterestScaled
 from wavetank.model.events.oracle import EVERYBODY, ConsumerBit, FundingTicked, PricePublished
 from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
@@ -143,16 +143,18 @@ def without(batches: Sequence[Batch], kind: type, which: Callable[[Any], bool] =
 class Venue:
     """Both cores and their logs; every call commits what it caused and lets the other core count it."""
 
-    def __init__(self, settings: ClearingSettings | None = None, *, fund: int = 1_000 * USD) -> None:
+    def __init__(
+        self, settings: ClearingSettings | None = None, *, fund: int = 1_000 * USD, instrument: Instrument = BTC
+    ) -> None:
         """Open a venue that lists BTC, priced at 1,000,000 ticks."""
         self.journal = Journal()
         self.now = START
         self.engine = Engine(0, EngineSettings(credit_ttl_ns=10**18))
-        self.engine.list_instrument(BTC)
+        self.engine.list_instrument(instrument)
         self.clearing = Clearing(settings or ClearingSettings(), epoch=1)
         self.tick_number = 0
         self._counted = 0
-        self.clearing.begin(self.now, [BTC], fund)
+        self.clearing.begin(self.now, [instrument], fund)
         self._commit_clearing()
         self.price(1_000_000)
 
@@ -167,6 +169,11 @@ class Venue:
     def set_funding_interval(self, interval_ns: int) -> None:
         """Set how often funding is paid."""
         self.clearing.operator.set_funding_interval(1, interval_ns, Author("ab12", "faster"))
+        self._commit_clearing()
+
+    def choose_leverage(self, account_id: int, leverage: int) -> None:
+        """Choose an account's leverage in BTC."""
+        self.clearing.leverages.change(account_id, 1, leverage)
         self._commit_clearing()
 
     def withdraw(self, account_id: int, amount: int) -> None:
@@ -191,6 +198,10 @@ class Venue:
                 self.journal.append(
                     "clearing", self.now, events, {**self._cursors("oracle"), "matching-0": self._counted}
                 )
+            for event in events:
+                if isinstance(event, OpenInterestScaled):
+                    (listed,) = self.engine.instruments()
+                    self.engine.list_instrument(replace(listed, scaled_ppm=event.scaled_ppm))
             for line in self.clearing.take_lines():
                 self.engine.apply_credit(
                     self.now,
@@ -204,10 +215,7 @@ class Venue:
                         counted_fees_micros=line.counted_fees_micros,
                         status=line.status,
                         acknowledge=line.acknowledge,
-                        rows=tuple(
-                            CreditRow(row.instrument_id, row.position_lots, row.margin_price_ticks, row.leverage)
-                            for row in line.rows
-                        ),
+                        rows=tuple(CreditRow(*row) for row in line.rows),
                         mark_time_ns=line.mark_time_ns,
                         fee_rates=line.fee_rates,
                         charge=line.charge,

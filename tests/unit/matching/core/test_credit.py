@@ -1,12 +1,16 @@
 """Credit lines: what is committed, what is accepted, and which lines are taken (PROTOCOL 2)."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.unit.matching.core.desk import ALICE, BOB, BUY, CAROL, IOC, REDUCE_ONLY, SELL, Desk
+from tests.unit.matching.core.desk import ALICE, BOB, BUY, CAROL, INSTRUMENT, IOC, POST_ONLY, REDUCE_ONLY, SELL, Desk
+from wavetank.matching.core import commands
 from wavetank.matching.core.credit import CreditRow, LedgersDisagree
+from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.margin import MarginTier
-from wavetank.model.orders import LineStatus, OrderState
+from wavetank.model.orders import LineCharge, LineStatus, OrderState
 from wavetank.model.reason import Reason
 
 
@@ -66,6 +70,127 @@ def test_the_margin_price_and_leverage_are_those_of_the_row(desk: Desk) -> None:
     desk.line(ALICE, 10**9)
     # No row: the latest mark and the instrument's leverage; the loss stays as it was fixed.
     assert desk.engine.committed(ALICE) == 10_100 + 10_045
+
+
+@pytest.mark.spec("MRGN-020", "MRGN-040")
+def test_a_row_with_another_leverage_restates_what_is_committed(desk: Desk) -> None:
+    desk.give(ALICE, 100)
+    desk.place(ALICE, BUY, 200, 1_000)
+    # M of 300 at 1,000 is 30,000 at 10x; the 200 lose nothing at the mark but a fee of 90.
+    assert desk.engine.committed(ALICE) == 30_090
+    desk.line(ALICE, 10**9, CreditRow(1, 100, 1_000, 4))
+    assert desk.engine.committed(ALICE) == 75_090
+    desk.line(ALICE, 80_000, CreditRow(1, 100, 1_000, 4))
+    # 20 more would be 80,000 and a fee of 9 on top of 90; 19 are 79,750 and 99.
+    refused = desk.place(ALICE, BUY, 20, 1_000)
+    assert (refused.reason, refused.was, refused.allowed) == (Reason.CREDIT_EXCEEDED, 80_099, 80_000)
+    assert desk.place(ALICE, BUY, 19, 1_000).reason == 0
+    # What a lower leverage leaves uncovered is cancelled by nobody, and back at 10x there is room again.
+    desk.line(ALICE, 80_000, CreditRow(1, 100, 1_000, 2))
+    assert len(desk.engine.open_orders(ALICE)) == 2
+    assert desk.place(ALICE, BUY, 1, 1_000).reason == Reason.CREDIT_EXCEEDED
+    desk.line(ALICE, 80_000, CreditRow(1, 100, 1_000, 10))
+    assert desk.place(ALICE, BUY, 1, 1_000).reason == 0
+
+
+@pytest.mark.spec("MRGN-020", "MRGN-040")
+def test_a_row_with_a_share_restates_what_is_committed(desk: Desk) -> None:
+    desk.give(ALICE, 100)
+    desk.line(ALICE, 10**9, CreditRow(1, 100, 1_000, 4, 200_001))
+    # 1/4 + 0.200001 x 3/4 = 0.40000075 of 100,000, rounded up.
+    assert desk.engine.committed(ALICE) == 40_001
+    desk.line(ALICE, 10**9, CreditRow(1, 100, 1_000, 0, 1_000_000))
+    assert desk.engine.committed(ALICE) == 100_000
+    # The largest notional there is: 1/10 + 0.5 x 9/10 of it, in more than 64 bits.
+    desk.line(ALICE, 10**9, CreditRow(1, 100, 2**31 - 1, 0, 500_000))
+    assert desk.engine.committed(ALICE) == -(-100 * (2**31 - 1) * 55 // 100)
+    with pytest.raises(ValueError, match="out of range"):
+        desk.line(ALICE, 10**9, CreditRow(1, 100, 1_000, 0, 1_000_001))
+
+
+@pytest.mark.spec("MRGN-020", "MRGN-040")
+def test_without_a_row_the_share_is_the_latest_that_is_known(desk: Desk) -> None:
+    desk.place(ALICE, BUY, 100, 1_000)
+    assert desk.engine.committed(ALICE) == 10_045
+    desk.relist(scaling_full_micros=1, scaled_ppm=200_000)
+    # 1/10 + 0.2 x 9/10 = 0.28.
+    assert desk.engine.committed(ALICE) == 28_045
+    # A row is frozen with its share, whatever is known since.
+    desk.line(ALICE, 10**9, CreditRow(1, 0, 1_000, 0, 100_000))
+    assert desk.engine.committed(ALICE) == 19_045
+    desk.relist(scaled_ppm=300_000)
+    assert desk.engine.committed(ALICE) == 19_045
+    restored = Engine.restore(desk.engine.snapshot(), desk.settings)
+    assert restored.instruments()[0].scaled_ppm == 300_000
+
+
+@pytest.mark.spec("MRGN-020", "MRGN-040")
+def test_a_row_without_a_price_only_names_the_leverage(desk: Desk) -> None:
+    desk.relist(scaling_full_micros=1, scaled_ppm=200_000)
+    desk.line(ALICE, 10**9, CreditRow(1, 0, 0, 5), mark_time_ns=0)
+    desk.place(ALICE, BUY, 100, 1_000)
+    # 1/5 + 0.2 x 4/5 = 0.36 at the latest mark, and at the next.
+    assert desk.engine.committed(ALICE) == 36_045
+    desk.mark(1_100)
+    assert desk.engine.committed(ALICE) == 39_645
+    # It used no mark, so no mark's age makes the line stale.
+    desk.now += 10**12
+    desk.line(ALICE, 10**9, CreditRow(1, 0, 0, 5), mark_time_ns=0)
+    assert desk.place(ALICE, BUY, 100, 1_000).reason == 0
+    with pytest.raises(ValueError, match="out of range"):
+        desk.line(ALICE, 10**9, CreditRow(1, 1, 0, 5))
+
+
+@pytest.mark.spec("MRGN-020", "MRGN-030", "MRGN-040")
+def test_what_a_leverage_adds_is_charged_whole_where_legs_offset(desk: Desk) -> None:
+    desk.give(ALICE, 100)
+    for charge, sold, bought in (
+        # The least margin is 10,000, at 4x it is 15,000 more. Selling half releases nothing; buying 50 needs 5,000 more
+        # of a group, and 22,500 are added then.
+        (LineCharge.GROUP_OFFSET, 25_000, 37_500),
+        # In a scenario either way of 5,000 counts 1.4143 times: 7,071.5.
+        (LineCharge.SCENARIO, 32_072, 39_572),
+    ):
+        for side, charged in ((SELL, sold), (BUY, bought)):
+            desk.line(ALICE, 10**9, CreditRow(1, 100, 1_000, 4), charge=charge)
+            assert desk.engine.committed(ALICE) == 25_000
+            # 23 of fee, for it rests at the mark, and 1 of rounding, for the position may end anywhere on the way.
+            order = desk.place(ALICE, side, 50, 1_000, flags=POST_ONLY)
+            assert desk.engine.committed(ALICE) == charged + 24
+            desk.send(commands.cancel(account_id=ALICE, order_id=order.order_id))
+    # At 2x: 10,000 grown to 15,000, and 60,000 added.
+    desk.line(ALICE, 10**9, CreditRow(1, 100, 1_000, 2), charge=LineCharge.GROUP_OFFSET)
+    desk.place(ALICE, BUY, 50, 1_000, flags=POST_ONLY)
+    assert desk.engine.committed(ALICE) == 75_024
+
+
+@pytest.mark.spec("MRGN-020", "MRGN-040")
+def test_what_is_added_may_fall_where_a_tier_begins() -> None:
+    # 10x, and from 100,000 on 4x, which is the account's own leverage: 15,000 are added to 100 lots, nothing to 101.
+    desk = Desk(replace(INSTRUMENT, tiers=(MarginTier(0, 10), MarginTier(101_000, 4))))
+    desk.line(ALICE, 10**9, CreditRow(1, 0, 1_000, 4), charge=LineCharge.GROUP_OFFSET)
+    desk.place(ALICE, BUY, 200, 1_000)
+    # 50,000 of least margin, and on the way 15,000 more than 10,000; 90 of fee, 1 of rounding.
+    assert desk.engine.committed(ALICE) == 65_091
+
+
+@pytest.mark.spec("MRGN-020", "MRGN-050")
+def test_margin_above_the_budget_is_no_cover_for_a_loss(desk: Desk) -> None:
+    # 1,000 lots at 920 commit 100,000 at 10x and a fee of 414. At 1x, or with all of open interest's share, it is a
+    # million; that nothing may be lost against. Half of it at 1,080 would release 500,000 of it and lose 80 x 500.
+    for row in (CreditRow(1, 0, 1_000, 1), CreditRow(1, 0, 1_000, 10, 1_000_000)):
+        desk.line(ALICE, 100_414)
+        order = desk.place(ALICE, BUY, 1_000, 920)
+        desk.line(ALICE, 100_414, row)
+        assert desk.engine.committed(ALICE) == 1_000_414
+        refused = desk.send(commands.amend(account_id=ALICE, order_id=order.order_id, price_ticks=1_080, size_lots=850))
+        # 850 x 1,000 and a loss of 68,000, fee 413.1: less than before, and more than it has.
+        assert (refused[0].reason, refused[0].was, refused[0].allowed) == (Reason.CREDIT_EXCEEDED, 918_414, 100_414)
+        # What asks for no more at the least rates goes on: fewer lots, or a price that loses nothing.
+        smaller = commands.amend(account_id=ALICE, order_id=order.order_id, price_ticks=919, size_lots=850)
+        (result,) = desk.send(smaller)
+        assert result.reason == 0
+        desk.send(commands.cancel(account_id=ALICE, order_id=result.order_id))
 
 
 @pytest.mark.spec("MRGN-050")

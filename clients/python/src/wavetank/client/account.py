@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
@@ -164,6 +164,8 @@ class Position:
         liquidation_price: price at which equity meets maintenance margin, all else equal; None if there is none.
         adl_lights: how near it is to auto-deleveraging (LIQ-080): 5 for the fifth of its side that is met first, 1 for
             the last; 0 if that was not asked for, or if the account could not be asked to give.
+        leverage: the account's in the instrument, a tier's applies where it is lower (MRGN-020); None from a venue that
+            does not tell.
     """
 
     instrument: str
@@ -174,6 +176,7 @@ class Position:
     maintenance_margin: Decimal
     liquidation_price: Decimal | None
     adl_lights: int = 0
+    leverage: int | None = None
 
 
 class AccountEvents:
@@ -390,6 +393,41 @@ class Account:
         request = account_pb2.SetMarginModeRequest(account_id=self._account_id, mode=wire_mode)
         answer = await self._connection.change(_stub(self._connection).SetMarginMode, request)
         return AccountState.from_wire(answer.account)
+
+    async def leverages(self) -> dict[str, int]:
+        """Return the leverages that the account has chosen, by symbol; elsewhere it has the instrument's largest."""
+        request = account_pb2.ListPositionsRequest(account_id=self._account_id)
+        return await self._chosen(
+            (await self._connection.ask(_stub(self._connection).ListPositions, request)).leverages
+        )
+
+    async def set_leverage(self, instrument: str, leverage: int) -> dict[str, int]:
+        """Choose the leverage by which initial margin in an instrument goes, and return all that were chosen.
+
+        It counts at once, for what rests in the books too, and cancels nothing. Who chooses the instrument's largest
+        follows it from then on.
+
+        Args:
+            instrument: symbol.
+            leverage: 1 to the instrument's largest.
+
+        Raises:
+            LeverageRefused: it is out of range, the account is being liquidated, or it has not the initial margin
+                that the leverage asks for (MRGN-020).
+            OutcomeUnknown: no answer came; `leverages` tells.
+        """
+        listed = self._connection.wire.named(instrument)
+        request = account_pb2.SetLeverageRequest(
+            account_id=self._account_id, instrument_id=listed.instrument_id, leverage=leverage
+        )
+        return await self._chosen(
+            (await self._connection.change(_stub(self._connection).SetLeverage, request)).leverages
+        )
+
+    async def _chosen(self, messages: Iterable[account_pb2.ChosenLeverage]) -> dict[str, int]:
+        chosen = {message.instrument_id: message.leverage for message in messages}
+        await self._connection.know(chosen)
+        return {self._connection.wire.symbol(key): leverage for key, leverage in chosen.items()}
 
     def events(self, *, from_seq: int = 0) -> AccountEvents:
         """Stream what befalls the account, within `async with` or until `close()`.
@@ -634,6 +672,7 @@ def position_of(message: account_pb2.Position, wire: Wire) -> Position:
         maintenance_margin=dollars(message.maintenance_margin_micros),
         liquidation_price=Decimal(message.liquidation_price) if message.liquidation_price else None,
         adl_lights=message.adl_lights,
+        leverage=message.leverage or None,
     )
 
 

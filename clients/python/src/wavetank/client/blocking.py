@@ -267,6 +267,8 @@ class BlockingAccount:
     open_sub_account = _Blocking(Account.open_sub_account)
     sub_accounts = _Blocking(Account.sub_accounts)
     set_margin_mode = _Blocking(Account.set_margin_mode)
+    leverages = _Blocking(Account.leverages)
+    set_leverage = _Blocking(Account.set_leverage)
 
     def of(self, account_id: int) -> BlockingAccount:
         """Return the same for another account: a sub-account of the key's, or with scope `admin` any."""

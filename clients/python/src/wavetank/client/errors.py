@@ -346,6 +346,10 @@ class MarginModeRefused(WavetankError):
     """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
 
 
+class LeverageRefused(WavetankError):
+    """The account cannot have this leverage, or has not the initial margin that it asks for (MRGN-020)."""
+
+
 # --- Prices and faults -----------------------------------------------------------------------------------------------
 
 
@@ -449,6 +453,7 @@ CLASS_OF_REASON: Final[dict[int, type[WavetankError]]] = {
     reason_pb2.REASON_ISOLATED_ELSEWHERE: IsolatedElsewhere,
     reason_pb2.REASON_FAUCET_DRY: FaucetDry,
     reason_pb2.REASON_MARGIN_MODE_REFUSED: MarginModeRefused,
+    reason_pb2.REASON_LEVERAGE_REFUSED: LeverageRefused,
     reason_pb2.REASON_WITHDRAWALS_GATED: WithdrawalsGated,
     reason_pb2.REASON_TRANSFER_CLIPPED: TransferClipped,
     reason_pb2.REASON_ACCOUNT_RESERVED: AccountReserved,

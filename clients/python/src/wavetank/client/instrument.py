@@ -168,6 +168,9 @@ class Instrument:
         impact_notional: dollars for which impact prices are taken (FUND-010).
         funding_interval_ns: venue time between two funding payments.
         state: what the book accepts at present.
+        scaling_begins: open interest in dollars from which on initial margin grows (MRGN-020).
+        scaling_full: open interest at which all notional is initial margin; None if it does not grow.
+        scaled: share of what a leverage leaves unmargined that was in force when the directory was read.
     """
 
     instrument_id: int
@@ -185,6 +188,9 @@ class Instrument:
     impact_notional: Decimal = Decimal(0)
     funding_interval_ns: int = 3_600_000_000_000
     state: InstrumentState = field(default=InstrumentState.TRADING)
+    scaling_begins: Decimal = Decimal(0)
+    scaling_full: Decimal | None = None
+    scaled: Decimal = Decimal(0)
 
     @classmethod
     def from_wire(cls, message: instrument_pb2.Instrument) -> Self:
@@ -206,6 +212,9 @@ class Instrument:
             impact_notional=dollars(message.impact_notional_micros),
             funding_interval_ns=message.funding_interval_ns,
             state=InstrumentState(message.state),
+            scaling_begins=dollars(message.scaling_begins_micros),
+            scaling_full=dollars(message.scaling_full_micros) if message.scaling_full_micros else None,
+            scaled=scaled(message.scaled_ppm, -6),
         )
 
     @property

@@ -496,6 +496,7 @@ class Position(_message.Message):
     MAINTENANCE_MARGIN_MICROS_FIELD_NUMBER: _builtins.int
     LIQUIDATION_PRICE_FIELD_NUMBER: _builtins.int
     ADL_LIGHTS_FIELD_NUMBER: _builtins.int
+    LEVERAGE_FIELD_NUMBER: _builtins.int
     instrument_id: _builtins.int
     """Instrument."""
     size_lots: _builtins.int
@@ -516,6 +517,8 @@ class Position(_message.Message):
     """How near it is to auto-deleveraging (LIQ-080): 5 for the fifth of its side that is met first, 1 for the last; 0 if
     that was not asked for, or if the account could not be asked to give.
     """
+    leverage: _builtins.int
+    """The account's leverage in the instrument; a tier's applies where it is lower (MRGN-020)."""
     def __init__(
         self,
         *,
@@ -527,14 +530,41 @@ class Position(_message.Message):
         maintenance_margin_micros: _builtins.int = ...,
         liquidation_price: _builtins.str = ...,
         adl_lights: _builtins.int = ...,
+        leverage: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adl_lights", b"adl_lights", "cost_micros", b"cost_micros", "instrument_id", b"instrument_id", "liquidation_price", b"liquidation_price", "maintenance_margin_micros", b"maintenance_margin_micros", "mark_price_ticks", b"mark_price_ticks", "size_lots", b"size_lots", "unrealised_micros", b"unrealised_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adl_lights", b"adl_lights", "cost_micros", b"cost_micros", "instrument_id", b"instrument_id", "leverage", b"leverage", "liquidation_price", b"liquidation_price", "maintenance_margin_micros", b"maintenance_margin_micros", "mark_price_ticks", b"mark_price_ticks", "size_lots", b"size_lots", "unrealised_micros", b"unrealised_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Position: _TypeAlias = Position  # noqa: Y015
+
+@_typing.final
+class ChosenLeverage(_message.Message):
+    """A leverage that an account has chosen, below the instrument's largest (MRGN-020)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    LEVERAGE_FIELD_NUMBER: _builtins.int
+    instrument_id: _builtins.int
+    """Instrument."""
+    leverage: _builtins.int
+    """The leverage."""
+    def __init__(
+        self,
+        *,
+        instrument_id: _builtins.int = ...,
+        leverage: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instrument_id", b"instrument_id", "leverage", b"leverage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChosenLeverage: _TypeAlias = ChosenLeverage  # noqa: Y015
 
 @_typing.final
 class OpenAccountRequest(_message.Message):
@@ -736,21 +766,27 @@ class ListPositionsResponse(_message.Message):
 
     POSITIONS_FIELD_NUMBER: _builtins.int
     SEQ_FIELD_NUMBER: _builtins.int
+    LEVERAGES_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Seq of clearing's log."""
     @_builtins.property
     def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Position]:
         """Positions."""
 
+    @_builtins.property
+    def leverages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChosenLeverage]:
+        """Leverages that the account has chosen, with a position or without, by instrument id."""
+
     def __init__(
         self,
         *,
         positions: _abc.Iterable[Global___Position] | None = ...,
         seq: _builtins.int = ...,
+        leverages: _abc.Iterable[Global___ChosenLeverage] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["positions", b"positions", "seq", b"seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leverages", b"leverages", "positions", b"positions", "seq", b"seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1093,6 +1129,72 @@ class SetMarginModeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetMarginModeResponse: _TypeAlias = SetMarginModeResponse  # noqa: Y015
+
+@_typing.final
+class SetLeverageRequest(_message.Message):
+    """Chooses the account's leverage in an instrument. It moves initial margin alone, at once and for what rests in the books
+    too, and cancels nothing.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    LEVERAGE_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account; 0 for the key's own."""
+    instrument_id: _builtins.int
+    """Instrument."""
+    leverage: _builtins.int
+    """1 to the instrument's largest; who chooses the largest follows it from then on."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        instrument_id: _builtins.int = ...,
+        leverage: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "instrument_id", b"instrument_id", "leverage", b"leverage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetLeverageRequest: _TypeAlias = SetLeverageRequest  # noqa: Y015
+
+@_typing.final
+class SetLeverageResponse(_message.Message):
+    """How the account stands now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    LEVERAGES_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Seq of clearing's log."""
+    @_builtins.property
+    def account(self) -> Global___Account:
+        """The account; its initial margin is by the new leverage."""
+
+    @_builtins.property
+    def leverages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChosenLeverage]:
+        """Leverages that it has chosen, by instrument id."""
+
+    def __init__(
+        self,
+        *,
+        account: Global___Account | None = ...,
+        leverages: _abc.Iterable[Global___ChosenLeverage] | None = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "leverages", b"leverages", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetLeverageResponse: _TypeAlias = SetLeverageResponse  # noqa: Y015
 
 @_typing.final
 class DrawFaucetRequest(_message.Message):

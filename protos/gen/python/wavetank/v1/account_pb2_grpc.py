@@ -96,6 +96,11 @@ class AccountServiceStub:
                 request_serializer=wavetank_dot_v1_dot_account__pb2.ResetAccountRequest.SerializeToString,
                 response_deserializer=wavetank_dot_v1_dot_account__pb2.ResetAccountResponse.FromString,
                 _registered_method=True)
+        self.SetLeverage = channel.unary_unary(
+                '/wavetank.v1.AccountService/SetLeverage',
+                request_serializer=wavetank_dot_v1_dot_account__pb2.SetLeverageRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_account__pb2.SetLeverageResponse.FromString,
+                _registered_method=True)
         self.StreamAccountEvents = channel.unary_stream(
                 '/wavetank.v1.AccountService/StreamAccountEvents',
                 request_serializer=wavetank_dot_v1_dot_account__pb2.StreamAccountEventsRequest.SerializeToString,
@@ -192,6 +197,13 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetLeverage(self, request, context):
+        """Chooses the account's leverage in an instrument, by which initial margin goes (MRGN-020).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StreamAccountEvents(self, request, context):
         """Streams what befalls the account, resumable by seq.
         """
@@ -261,6 +273,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.ResetAccount,
                     request_deserializer=wavetank_dot_v1_dot_account__pb2.ResetAccountRequest.FromString,
                     response_serializer=wavetank_dot_v1_dot_account__pb2.ResetAccountResponse.SerializeToString,
+            ),
+            'SetLeverage': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLeverage,
+                    request_deserializer=wavetank_dot_v1_dot_account__pb2.SetLeverageRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_account__pb2.SetLeverageResponse.SerializeToString,
             ),
             'StreamAccountEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamAccountEvents,
@@ -594,6 +611,33 @@ class AccountService:
             '/wavetank.v1.AccountService/ResetAccount',
             wavetank_dot_v1_dot_account__pb2.ResetAccountRequest.SerializeToString,
             wavetank_dot_v1_dot_account__pb2.ResetAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLeverage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.AccountService/SetLeverage',
+            wavetank_dot_v1_dot_account__pb2.SetLeverageRequest.SerializeToString,
+            wavetank_dot_v1_dot_account__pb2.SetLeverageResponse.FromString,
             options,
             channel_credentials,
             insecure,

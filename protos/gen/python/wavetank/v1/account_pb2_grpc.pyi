@@ -59,6 +59,8 @@ class AccountServiceStub:
     """Opens a twin: the same cash, mode and positions at the same cost, without orders (PLAY-020)."""
     ResetAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.ResetAccountRequest, _account_pb2.ResetAccountResponse]
     """Makes the account flat, without orders, with so much cash (PLAY-030)."""
+    SetLeverage: _grpc.UnaryUnaryMultiCallable[_account_pb2.SetLeverageRequest, _account_pb2.SetLeverageResponse]
+    """Chooses the account's leverage in an instrument, by which initial margin goes (MRGN-020)."""
     StreamAccountEvents: _grpc.UnaryStreamMultiCallable[_account_pb2.StreamAccountEventsRequest, _account_pb2.StreamAccountEventsResponse]
     """Streams what befalls the account, resumable by seq."""
 
@@ -93,6 +95,8 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """Opens a twin: the same cash, mode and positions at the same cost, without orders (PLAY-020)."""
     ResetAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.ResetAccountRequest, _account_pb2.ResetAccountResponse]  # type: ignore[assignment]
     """Makes the account flat, without orders, with so much cash (PLAY-030)."""
+    SetLeverage: _aio.UnaryUnaryMultiCallable[_account_pb2.SetLeverageRequest, _account_pb2.SetLeverageResponse]  # type: ignore[assignment]
+    """Chooses the account's leverage in an instrument, by which initial margin goes (MRGN-020)."""
     StreamAccountEvents: _aio.UnaryStreamMultiCallable[_account_pb2.StreamAccountEventsRequest, _account_pb2.StreamAccountEventsResponse]  # type: ignore[assignment]
     """Streams what befalls the account, resumable by seq."""
 
@@ -196,6 +200,14 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.ResetAccountResponse, _abc.Awaitable[_account_pb2.ResetAccountResponse]]:
         """Makes the account flat, without orders, with so much cash (PLAY-030)."""
+
+    @_abc_1.abstractmethod
+    def SetLeverage(
+        self,
+        request: _account_pb2.SetLeverageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.SetLeverageResponse, _abc.Awaitable[_account_pb2.SetLeverageResponse]]:
+        """Chooses the account's leverage in an instrument, by which initial margin goes (MRGN-020)."""
 
     @_abc_1.abstractmethod
     def StreamAccountEvents(

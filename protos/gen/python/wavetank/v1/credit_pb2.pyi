@@ -174,14 +174,21 @@ class CreditRow(_message.Message):
     POSITION_LOTS_FIELD_NUMBER: _builtins.int
     MARGIN_PRICE_TICKS_FIELD_NUMBER: _builtins.int
     LEVERAGE_FIELD_NUMBER: _builtins.int
+    SCALED_PPM_FIELD_NUMBER: _builtins.int
     instrument_id: _builtins.int
     """Instrument."""
     position_lots: _builtins.int
     """Counted position, signed."""
     margin_price_ticks: _builtins.int
-    """Mark price that clearing used, frozen until the next line."""
+    """Mark price that clearing used, frozen until the next line; 0 for a row without a position, which only names the
+    leverage.
+    """
     leverage: _builtins.int
     """Account's leverage in the instrument; the tier's applies where it is lower."""
+    scaled_ppm: _builtins.int
+    """Share of what the leverage leaves unmargined that open interest asks for, parts per million; frozen as the price is,
+    and without one the latest that clearing's log tells (MRGN-020).
+    """
     def __init__(
         self,
         *,
@@ -189,10 +196,11 @@ class CreditRow(_message.Message):
         position_lots: _builtins.int = ...,
         margin_price_ticks: _builtins.int = ...,
         leverage: _builtins.int = ...,
+        scaled_ppm: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["instrument_id", b"instrument_id", "leverage", b"leverage", "margin_price_ticks", b"margin_price_ticks", "position_lots", b"position_lots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instrument_id", b"instrument_id", "leverage", b"leverage", "margin_price_ticks", b"margin_price_ticks", "position_lots", b"position_lots", "scaled_ppm", b"scaled_ppm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

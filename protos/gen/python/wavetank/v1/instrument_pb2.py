@@ -24,19 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cwavetank/v1/instrument.proto\x12\x0bwavetank.v1\"a\n\nMarginTier\x12\x1d\n\x15lower_notional_micros\x18\x01 \x01(\x03\x12\x14\n\x0cmax_leverage\x18\x02 \x01(\x05\x12\x1e\n\x16maintenance_margin_ppm\x18\x03 \x01(\x03\"\xb6\x03\n\nInstrument\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x15\n\rsize_decimals\x18\x03 \x01(\x05\x12\x1b\n\x13significant_figures\x18\x04 \x01(\x05\x12-\n\x0cmargin_tiers\x18\x05 \x03(\x0b\x32\x17.wavetank.v1.MarginTier\x12\x15\n\rtaker_fee_ppm\x18\x06 \x01(\x03\x12\x15\n\rmaker_fee_ppm\x18\x07 \x01(\x03\x12\x1b\n\x13min_notional_micros\x18\x08 \x01(\x03\x12\x16\n\x0emax_order_lots\x18\t \x01(\x03\x12\x19\n\x11max_position_lots\x18\n \x01(\x03\x12\x1e\n\x16open_interest_cap_lots\x18\x0b \x01(\x03\x12\x16\n\x0eprice_band_ppm\x18\x0c \x01(\x03\x12\x1e\n\x16impact_notional_micros\x18\r \x01(\x03\x12\x1b\n\x13\x66unding_interval_ns\x18\x0e \x01(\x03\x12+\n\x05state\x18\x0f \x01(\x0e\x32\x1c.wavetank.v1.InstrumentState*9\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SIDE_BUY\x10\x01\x12\r\n\tSIDE_SELL\x10\x02*\x8e\x02\n\x0fInstrumentState\x12 \n\x1cINSTRUMENT_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18INSTRUMENT_STATE_TRADING\x10\x01\x12 \n\x1cINSTRUMENT_STATE_CANCEL_ONLY\x10\x02\x12\x1b\n\x17INSTRUMENT_STATE_HALTED\x10\x03\x12\x1e\n\x1aINSTRUMENT_STATE_POST_ONLY\x10\x04\x12 \n\x1cINSTRUMENT_STATE_REDUCE_ONLY\x10\x05\x12\x1c\n\x18INSTRUMENT_STATE_AUCTION\x10\x06\x12\x1c\n\x18INSTRUMENT_STATE_SETTLED\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cwavetank/v1/instrument.proto\x12\x0bwavetank.v1\"a\n\nMarginTier\x12\x1d\n\x15lower_notional_micros\x18\x01 \x01(\x03\x12\x14\n\x0cmax_leverage\x18\x02 \x01(\x05\x12\x1e\n\x16maintenance_margin_ppm\x18\x03 \x01(\x03\"\x86\x04\n\nInstrument\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x15\n\rsize_decimals\x18\x03 \x01(\x05\x12\x1b\n\x13significant_figures\x18\x04 \x01(\x05\x12-\n\x0cmargin_tiers\x18\x05 \x03(\x0b\x32\x17.wavetank.v1.MarginTier\x12\x15\n\rtaker_fee_ppm\x18\x06 \x01(\x03\x12\x15\n\rmaker_fee_ppm\x18\x07 \x01(\x03\x12\x1b\n\x13min_notional_micros\x18\x08 \x01(\x03\x12\x16\n\x0emax_order_lots\x18\t \x01(\x03\x12\x19\n\x11max_position_lots\x18\n \x01(\x03\x12\x1e\n\x16open_interest_cap_lots\x18\x0b \x01(\x03\x12\x16\n\x0eprice_band_ppm\x18\x0c \x01(\x03\x12\x1e\n\x16impact_notional_micros\x18\r \x01(\x03\x12\x1b\n\x13\x66unding_interval_ns\x18\x0e \x01(\x03\x12+\n\x05state\x18\x0f \x01(\x0e\x32\x1c.wavetank.v1.InstrumentState\x12\x1d\n\x15scaling_begins_micros\x18\x14 \x01(\x03\x12\x1b\n\x13scaling_full_micros\x18\x15 \x01(\x03\x12\x12\n\nscaled_ppm\x18\x16 \x01(\x05*9\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SIDE_BUY\x10\x01\x12\r\n\tSIDE_SELL\x10\x02*\x8e\x02\n\x0fInstrumentState\x12 \n\x1cINSTRUMENT_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18INSTRUMENT_STATE_TRADING\x10\x01\x12 \n\x1cINSTRUMENT_STATE_CANCEL_ONLY\x10\x02\x12\x1b\n\x17INSTRUMENT_STATE_HALTED\x10\x03\x12\x1e\n\x1aINSTRUMENT_STATE_POST_ONLY\x10\x04\x12 \n\x1cINSTRUMENT_STATE_REDUCE_ONLY\x10\x05\x12\x1c\n\x18INSTRUMENT_STATE_AUCTION\x10\x06\x12\x1c\n\x18INSTRUMENT_STATE_SETTLED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wavetank.v1.instrument_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SIDE']._serialized_start=585
-  _globals['_SIDE']._serialized_end=642
-  _globals['_INSTRUMENTSTATE']._serialized_start=645
-  _globals['_INSTRUMENTSTATE']._serialized_end=915
+  _globals['_SIDE']._serialized_start=665
+  _globals['_SIDE']._serialized_end=722
+  _globals['_INSTRUMENTSTATE']._serialized_start=725
+  _globals['_INSTRUMENTSTATE']._serialized_end=995
   _globals['_MARGINTIER']._serialized_start=45
   _globals['_MARGINTIER']._serialized_end=142
   _globals['_INSTRUMENT']._serialized_start=145
-  _globals['_INSTRUMENT']._serialized_end=583
+  _globals['_INSTRUMENT']._serialized_end=663
 # @@protoc_insertion_point(module_scope)

@@ -138,6 +138,9 @@ class Instrument(_message.Message):
     IMPACT_NOTIONAL_MICROS_FIELD_NUMBER: _builtins.int
     FUNDING_INTERVAL_NS_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    SCALING_BEGINS_MICROS_FIELD_NUMBER: _builtins.int
+    SCALING_FULL_MICROS_FIELD_NUMBER: _builtins.int
+    SCALED_PPM_FIELD_NUMBER: _builtins.int
     instrument_id: _builtins.int
     """Identifies the instrument in every message."""
     symbol: _builtins.str
@@ -168,6 +171,12 @@ class Instrument(_message.Message):
     """Venue time between two funding payments, in nanoseconds (FUND-020)."""
     state: Global___InstrumentState.ValueType
     """Present state."""
+    scaling_begins_micros: _builtins.int
+    """Open interest, in micro-dollars at mark, from which on initial margin grows (MRGN-020)."""
+    scaling_full_micros: _builtins.int
+    """Open interest at which all notional is initial margin; 0 if none of it is scaled."""
+    scaled_ppm: _builtins.int
+    """Share in force of what a leverage leaves unmargined, parts per million."""
     @_builtins.property
     def margin_tiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___MarginTier]:
         """Margin tiers, ascending."""
@@ -190,10 +199,13 @@ class Instrument(_message.Message):
         impact_notional_micros: _builtins.int = ...,
         funding_interval_ns: _builtins.int = ...,
         state: Global___InstrumentState.ValueType = ...,
+        scaling_begins_micros: _builtins.int = ...,
+        scaling_full_micros: _builtins.int = ...,
+        scaled_ppm: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["funding_interval_ns", b"funding_interval_ns", "impact_notional_micros", b"impact_notional_micros", "instrument_id", b"instrument_id", "maker_fee_ppm", b"maker_fee_ppm", "margin_tiers", b"margin_tiers", "max_order_lots", b"max_order_lots", "max_position_lots", b"max_position_lots", "min_notional_micros", b"min_notional_micros", "open_interest_cap_lots", b"open_interest_cap_lots", "price_band_ppm", b"price_band_ppm", "significant_figures", b"significant_figures", "size_decimals", b"size_decimals", "state", b"state", "symbol", b"symbol", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["funding_interval_ns", b"funding_interval_ns", "impact_notional_micros", b"impact_notional_micros", "instrument_id", b"instrument_id", "maker_fee_ppm", b"maker_fee_ppm", "margin_tiers", b"margin_tiers", "max_order_lots", b"max_order_lots", "max_position_lots", b"max_position_lots", "min_notional_micros", b"min_notional_micros", "open_interest_cap_lots", b"open_interest_cap_lots", "price_band_ppm", b"price_band_ppm", "scaled_ppm", b"scaled_ppm", "scaling_begins_micros", b"scaling_begins_micros", "scaling_full_micros", b"scaling_full_micros", "significant_figures", b"significant_figures", "size_decimals", b"size_decimals", "state", b"state", "symbol", b"symbol", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

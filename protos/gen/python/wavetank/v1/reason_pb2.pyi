@@ -128,6 +128,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The faucet gives nothing to the account now."""
     REASON_MARGIN_MODE_REFUSED: _Reason.ValueType  # 315
     """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
+    REASON_LEVERAGE_REFUSED: _Reason.ValueType  # 316
+    """The account cannot have this leverage, or has not the initial margin that it asks for (MRGN-020)."""
     REASON_WITHDRAWALS_GATED: _Reason.ValueType  # 400
     """Withdrawals are gated after a deficit (LIQ-110)."""
     REASON_TRANSFER_CLIPPED: _Reason.ValueType  # 401
@@ -266,6 +268,8 @@ REASON_FAUCET_DRY: Reason.ValueType  # 313
 """The faucet gives nothing to the account now."""
 REASON_MARGIN_MODE_REFUSED: Reason.ValueType  # 315
 """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
+REASON_LEVERAGE_REFUSED: Reason.ValueType  # 316
+"""The account cannot have this leverage, or has not the initial margin that it asks for (MRGN-020)."""
 REASON_WITHDRAWALS_GATED: Reason.ValueType  # 400
 """Withdrawals are gated after a deficit (LIQ-110)."""
 REASON_TRANSFER_CLIPPED: Reason.ValueType  # 401

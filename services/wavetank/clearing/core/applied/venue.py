@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.account import ModeChange
 from wavetank.clearing.core.applied.registry import applies
+from wavetank.clearing.core.ledger import NO_CHOICE
 from wavetank.clearing.core.margin_modes import Correlation, MarginMode, StressRamp
 from wavetank.clearing.core.venue_facts import ApiKey, Mark
 from wavetank.model.events import clearing as events
 from wavetank.model.events.matching import BookSampled, MarkApplied
-from wavetank.model.instrument import Instrument
 from wavetank.model.invariant import InvariantBroken
 
 if TYPE_CHECKING:
     from wavetank.clearing.core.state import State
+    from wavetank.model.instrument import ListingEvent
     from wavetank.model.record import Event
 
 
@@ -48,22 +49,29 @@ def _(state: State, event: events.WithdrawalsGated, _seq: int, _now_ns: int) -> 
     state.gated_until_ns = event.until_ns
 
 
-@applies(events.InstrumentListed)
-def _(state: State, event: events.InstrumentListed, _seq: int, _now_ns: int) -> None:
-    state.listing = event
-    state.tiers = []
+@applies(events.InstrumentListed, events.MarginScalingListed, events.MarginTierListed)
+def _(state: State, event: ListingEvent, _seq: int, _now_ns: int) -> None:
+    listed = state.listings.take(event)
+    if listed is not None:
+        state.take_listing(listed)
 
 
-@applies(events.MarginTierListed)
-def _(state: State, event: events.MarginTierListed, seq: int, _now_ns: int) -> None:
-    head = state.listing
-    if head is None or head.instrument_id != event.instrument_id:
-        message = f"event {seq}: a margin tier without its instrument"
+@applies(events.OpenInterestScaled)
+def _(state: State, event: events.OpenInterestScaled, seq: int, _now_ns: int) -> None:
+    held = state.ledger.open_interest(event.instrument_id)
+    if event.open_interest_lots != held:
+        message = f"event {seq}: open interest is {held} lots, the event says {event.open_interest_lots}"
         raise InvariantBroken(message)
-    state.tiers.append(event)
-    if len(state.tiers) == head.tier_count:
-        state.take_listing(Instrument.from_listing(head, state.tiers))
-        state.listing = None
+    state.take_listing(replace(state.instruments[event.instrument_id], scaled_ppm=event.scaled_ppm))
+
+
+@applies(events.LeverageChanged)
+def _(state: State, event: events.LeverageChanged, _seq: int, _now_ns: int) -> None:
+    account = state.known_account(event.account_id)
+    largest = state.instruments[event.instrument_id].max_leverage
+    # Who goes back to the largest follows it from then on, as at the beginning.
+    chosen = event.leverage if event.leverage < largest else NO_CHOICE
+    state.ledger.choose(account.row, event.instrument_id, chosen)
 
 
 @applies(events.ApiKeyCreated)
