@@ -17,6 +17,14 @@ def test_ten_thousand_schedules_at_a_constant_price(batch: int) -> None:
     assert min(seen["moves"], seen["withdrawals"]) > BATCH // 4
 
 
+@pytest.mark.spec("MRGN-020", "MRGN-050")
+@pytest.mark.parametrize("batch", range(4))
+def test_two_thousand_schedules_while_rates_move(batch: int) -> None:
+    first = 300_000 + batch * BATCH
+    seen = run_batch(range(first, first + BATCH), 150, prices_move=False, rates_move=True)
+    assert min(seen["moves"], seen["withdrawals"], seen["leverages"], seen["shares"]) > BATCH // 4
+
+
 @pytest.mark.spec("MRGN-050")
 @pytest.mark.parametrize("batch", range(4))
 def test_two_thousand_schedules_while_prices_move(batch: int) -> None:

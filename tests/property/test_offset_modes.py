@@ -66,7 +66,7 @@ LEAST: Rates = {each.instrument_id: (each.max_leverage, 0) for each in INSTRUMEN
 def rates_of(random: Random) -> Rates:
     return {
         each.instrument_id: (
-            random.choice((each.max_leverage, random.randint(1, each.max_leverage))),
+            random.choice((each.max_leverage, each.max_leverage // 2, random.randint(1, each.max_leverage))),
             random.choice((0, 0, random.randint(1, 10**6))),
         )
         for each in INSTRUMENTS

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.model.scripted_shard import BTC, MICROS, Scene
+from wavetank.clearing.adapters.instruments_file import read_instruments
 from wavetank.clearing.core.credit import LineRow
 from wavetank.clearing.core.open_interest import moves, open_interest_share_ppm
 from wavetank.model.events.clearing import LiquidationStarted, MarginScalingListed, OpenInterestScaled
 from wavetank.model.instrument import Instrument, default_instruments
 from wavetank.model.invariant import InvariantBroken
+from wavetank.runtime.settings import SettingsInvalid
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MILLION = 10**6 * MICROS
 BTC_LISTED, ETH_LISTED, _ = default_instruments()
@@ -155,6 +162,30 @@ def test_new_tiers_keep_the_share() -> None:
     # 1/20 + 0.2 x 19/20 = 0.24.
     assert scene.state.value(scene.account(long)).initial_micros == 7_200_000 * MICROS
     scene.assert_recoverable()
+
+
+@pytest.mark.spec("MRGN-020")
+def test_a_file_of_instruments_lists_scaling_and_no_share(tmp_path: Path) -> None:
+    row = {
+        "instrument_id": 7,
+        "symbol": "SOL",
+        "size_decimals": 2,
+        "tiers": [{"lower_notional_micros": 0, "max_leverage": 5}],
+    }
+    path = tmp_path / "instruments.json"
+
+    def listed(**fields: int) -> Instrument:
+        path.write_text(json.dumps([row | fields]))
+        (instrument,) = read_instruments(path)
+        return instrument
+
+    assert listed().scaling_full_micros == 0
+    scaled = listed(scaling_begins_micros=3, scaling_full_micros=9)
+    assert (scaled.scaling_begins_micros, scaled.scaling_full_micros, scaled.scaled_ppm) == (3, 9, 0)
+    with pytest.raises(SettingsInvalid, match="scaling ascends from 0"):
+        listed(scaling_begins_micros=3)
+    with pytest.raises(SettingsInvalid, match="unknown field scaled_ppm"):
+        listed(scaled_ppm=1)
 
 
 def test_an_event_that_says_another_open_interest_is_refused() -> None:

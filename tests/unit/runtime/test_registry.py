@@ -2,10 +2,18 @@
 
 import asyncio
 import hashlib
+from dataclasses import replace
 
 import pytest
 
-from wavetank.model.events.clearing import AccountOpened, ApiKeyCreated, ApiKeyRevoked, Deposited, MarginTierListed
+from wavetank.model.events.clearing import (
+    AccountOpened,
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    Deposited,
+    MarginTierListed,
+    OpenInterestScaled,
+)
 from wavetank.model.instrument import default_instruments
 from wavetank.model.reason import Reason
 from wavetank.model.record import Event, encode_all
@@ -122,6 +130,16 @@ async def test_instruments_are_listed_whole(registry: Registry) -> None:
     assert registry.accounts == {1_001: "maker"}
     with pytest.raises(VenueError, match="instrument 9 does not exist; listed are 1 BTC, 2 ETH, 3 SOL"):
         registry.instrument(9)
+
+
+async def test_an_instrument_has_the_share_that_was_told_last(registry: Registry) -> None:
+    btc = replace(default_instruments()[0], scaling_begins_micros=1, scaling_full_micros=2)
+    registry.apply(entry(*btc.listing(), OpenInterestScaled(1, 0, 5, 7, 200_000)))
+    scaled = replace(btc, scaled_ppm=200_000)
+    assert registry.instruments == {1: scaled}
+    # Listed anew it keeps the share, for the listing says it.
+    registry.apply(entry(*replace(scaled, max_order_lots=9).listing()))
+    assert registry.instrument(1) == replace(scaled, max_order_lots=9)
 
 
 async def test_a_key_acts_for_sub_accounts_opened_after_it(registry: Registry) -> None:

@@ -19,6 +19,7 @@ from wavetank.matching.core.credit import LedgersDisagree
 from wavetank.model.fees import LARGEST_FEE_PPM
 
 cdef int64_t ROOT_OF_TWO_E4 = 14_143
+# What a row has room for; a larger leverage is charged as this one, which asks for more.
 cdef int64_t MAX_LEVERAGE = (<int64_t>1 << 16) - 1
 cdef int64_t LARGEST_FEE = LARGEST_FEE_PPM
 
