@@ -35,13 +35,11 @@ def loss(shard: Shard, order: Order) -> int:
     return order.remaining * max(0, beyond) + fee
 
 
-def committed_with(shard: Shard, account_id: int, orders: list[Order], *, at_least_rates: bool = False) -> int:
-    """Return W (R6) of an account that had these working orders; at the least rates nothing is chosen or scaled."""
+def committed_with(shard: Shard, account_id: int, orders: list[Order]) -> int:
+    """Return W (R6) of an account that had these working orders."""
     total = 0
     for instrument_id, instrument in shard.instruments.items():
         _, price, leverage, scaled = row(shard, account_id, instrument_id)
-        if at_least_rates:
-            leverage, scaled = instrument.max_leverage, 0
         position = shard.position(account_id, instrument_id)
         # Wherever the fills may lead: all buys alone, or all sells alone.
         buys = sum([o.remaining for o in orders if o.instrument_id == instrument_id and o.side == BUY])
@@ -84,9 +82,8 @@ def check_credit(shard: Shard, order: Order, others: list[Order]) -> None:
         raise Refused(Reason.NO_CREDIT_LINE)
     before = committed(shard, order.account_id)
     after = committed_with(shard, order.account_id, [*others, order])
-    least_before = committed_with(shard, order.account_id, shard.working(order.account_id), at_least_rates=True)
-    least_after = committed_with(shard, order.account_id, [*others, order], at_least_rates=True)
-    if after <= before and least_after <= least_before:
+    lost = sum(loss(shard, one) for one in shard.working(order.account_id))
+    if after <= before and sum(loss(shard, one) for one in [*others, order]) <= lost:
         return
     refuse_if(status == LineStatus.REDUCE_ONLY, Reason.ACCOUNT_REDUCE_ONLY)
     oldest = shard.now

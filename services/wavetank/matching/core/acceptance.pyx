@@ -529,6 +529,7 @@ cdef int _check_credit(
         intent.lots, intent.price_ticks, price, intent.side, taker_rate(account, book), prepaid
     )
     cdef int64_t before = shard.accounts.holdings[intent.holding].committed if intent.holding >= 0 else 0
+    cdef int64_t lost = shard.accounts.holdings[intent.holding].loss if intent.holding >= 0 else 0
     cdef int64_t oldest
     cdef int64_t committed
     cdef int128 allowed
@@ -543,7 +544,9 @@ cdef int _check_credit(
     _add_lots(after, intent.side, intent.flags, intent.lots, intent.price_ticks)
     after.loss += loss
     committed = account.committed - before + shard.accounts.charge(after)
-    if committed <= account.committed and _asks_no_more(shard, intent.holding, after):
+    # An account may stand above its budget, for a mark took its equity or its margin rates rose. It must not give the
+    # margin that orders hold there in exchange for a loss that nothing covers.
+    if committed <= account.committed and after.loss <= lost:
         return OK
     if account.status == LINE_REDUCE_ONLY:
         return refuse(refusal, ACCOUNT_REDUCE_ONLY, 0, 0)
@@ -562,17 +565,6 @@ cdef int _check_credit(
             committed, _narrow(allowed),
         )
     return OK
-
-
-cdef bint _asks_no_more(Shard shard, int32_t holding, Holding* after) noexcept:
-    """Tell whether a holding commits no more at the least rates, either.
-
-    Where the account's own leverage or open interest asks for more than that, an account may stand above its budget
-    with margin that stands for no loss. It must not give that margin in exchange for a loss that nothing covers.
-    """
-    return shard.accounts.least_charge(after) <= (
-        shard.accounts.least_charge(&shard.accounts.holdings[holding]) if holding >= 0 else 0
-    )
 
 
 cdef int64_t committed_with(Shard shard, Intent* intent) noexcept:

@@ -165,7 +165,6 @@ cdef class Accounts:
         return holding.row_scaled_ppm if holding.row_price else self.books.slots[holding.book].scaled_ppm
 
     cdef int64_t charge(self, Holding* holding) noexcept
-    cdef int64_t least_charge(self, Holding* holding) noexcept
     cdef int64_t _added_charge(self, Holding* holding) noexcept
     cdef int64_t _added_of(self, Holding* holding, int64_t lots) noexcept
     cdef int64_t _margin_of(self, Holding* holding, int64_t lots) noexcept

@@ -91,14 +91,8 @@ cdef class Accounts:
     cdef int64_t charge(self, Holding* holding) noexcept:
         """Return max(M(pos + buys), M(pos - sells)) + loss of the open orders (R6); see also `_offset_charge`."""
         if self.slots[holding.account].charge > CHARGE_GROSS:
-            return self.least_charge(holding) + self._added_charge(holding)
+            return self._offset_charge(holding) + self._added_charge(holding) + holding.loss
         return self._margin_of(holding, _reach(holding)) + holding.loss
-
-    cdef int64_t least_charge(self, Holding* holding) noexcept:
-        """Return what `charge` would if neither the account's leverage nor open interest asked for more."""
-        if self.slots[holding.account].charge > CHARGE_GROSS:
-            return self._offset_charge(holding) + holding.loss
-        return self._least_margin_of(holding, _reach(holding)) + holding.loss
 
     cdef int64_t _added_charge(self, Holding* holding) noexcept:
         """Return the most that leverage and open interest can add to the margin, wherever the open orders lead.

@@ -186,11 +186,26 @@ def test_margin_above_the_budget_is_no_cover_for_a_loss(desk: Desk) -> None:
         refused = desk.send(commands.amend(account_id=ALICE, order_id=order.order_id, price_ticks=1_080, size_lots=850))
         # 850 x 1,000 and a loss of 68,000, fee 413.1: less than before, and more than it has.
         assert (refused[0].reason, refused[0].was, refused[0].allowed) == (Reason.CREDIT_EXCEEDED, 918_414, 100_414)
-        # What asks for no more at the least rates goes on: fewer lots, or a price that loses nothing.
+        # What can lose no more goes on: fewer lots, or a price that loses nothing.
         smaller = commands.amend(account_id=ALICE, order_id=order.order_id, price_ticks=919, size_lots=850)
         (result,) = desk.send(smaller)
         assert result.reason == 0
         desk.send(commands.cancel(account_id=ALICE, order_id=result.order_id))
+
+
+@pytest.mark.spec("MRGN-050")
+def test_margin_that_a_mark_left_above_the_budget_is_no_cover_for_a_loss(desk: Desk) -> None:
+    # The order commits 100,000 and a fee of 414; then another leg loses, and 30,000 are left. 500 of it at 1,080 would
+    # commit less, 50,000 and a loss of 40,000 with a fee of 243, and could lose more than there is.
+    desk.line(ALICE, 100_414)
+    order = desk.place(ALICE, BUY, 1_000, 920)
+    desk.line(ALICE, 30_000)
+    refused = desk.send(commands.amend(account_id=ALICE, order_id=order.order_id, price_ticks=1_080, size_lots=500))[0]
+    assert (refused.reason, refused.was, refused.allowed) == (Reason.CREDIT_EXCEEDED, 90_243, 30_000)
+    assert (
+        desk.send(commands.amend(account_id=ALICE, order_id=order.order_id, price_ticks=919, size_lots=900))[0].reason
+        == 0
+    )
 
 
 @pytest.mark.spec("MRGN-050")
