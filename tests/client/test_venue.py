@@ -39,6 +39,7 @@ from wavetank.client import (
     PlaceOrder,
     PostOnlyWouldCross,
     PriceOffGrid,
+    PriceStale,
     Prices,
     RawCommand,
     Recorder,
@@ -64,12 +65,12 @@ Opener = Callable[[], Awaitable[Venue]]
 
 
 async def has_credit(session: Session) -> None:
-    """Wait until the shard has a credit line for the session's account."""
+    """Wait until the shard has a credit line for the session's account, and a price that was just pushed."""
 
     async def probe() -> bool:
         try:
             order = await session.place("BTC", Side.BUY, "0.001", "63000")
-        except NoCreditLine:
+        except (NoCreditLine, PriceStale):
             return False
         await session.cancel(order_id=order.order_id)
         return True
