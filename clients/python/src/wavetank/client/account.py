@@ -11,7 +11,6 @@ from typing import Self, TypeAlias
 from wavetank.client.connection import Connection
 from wavetank.client.errors import CLASS_OF_REASON, WavetankError
 from wavetank.client.events import (
-    AccountEvent,
     CashTransferred,
     Decision,
     Deleveraged,
@@ -43,7 +42,7 @@ from wavetank.client.events import (
     Withdrawn,
 )
 from wavetank.client.instrument import Number, dollars, micros, scaled
-from wavetank.client.streams import Following
+from wavetank.client.streams import FollowedEvents, Following
 from wavetank.client.wire import Wire
 from wavetank.v1 import account_pb2, account_pb2_grpc, reason_pb2
 
@@ -179,51 +178,8 @@ class Position:
     leverage: int | None = None
 
 
-class AccountEvents:
-    """What befalls an account, in order, over any number of connections; iterate, or ask with `next(timeout)`.
-
-    `async with` enters its block when the stream has begun.
-    """
-
-    def __init__(self, connection: Connection, account_id: int, from_seq: int) -> None:
-        self._wire = connection.wire
-        stub = _stub(connection)
-        self._following: Following[account_pb2.StreamAccountEventsResponse, AccountMessageEvent] = Following(
-            name="account",
-            connection=connection,
-            begin=lambda after_seq: stub.StreamAccountEvents(
-                account_pb2.StreamAccountEventsRequest(account_id=account_id, from_seq=after_seq),
-                metadata=connection.metadata,
-            ),
-            read=lambda message: [event for event in [account_event(message, connection.wire)] if event is not None],
-            from_seq=from_seq,
-            capacity=4_096,
-            instruments=_instruments,
-        )
-
-    @property
-    def last_seq(self) -> int:
-        """Seq of the last message read; give it as `from_seq` to go on here later."""
-        return self._following.last_seq
-
-    def __aiter__(self) -> AsyncIterator[AccountEvent]:
-        return aiter(self._following.events)
-
-    async def next(self, timeout: float | None = None) -> AccountEvent:
-        """Return the next event, as `EventStream.next` does."""
-        return await self._following.events.next(timeout)
-
-    async def close(self) -> None:
-        """Stop reading."""
-        await self._following.close()
-
-    async def __aenter__(self) -> Self:
-        # What happens within the block is told: the stream has begun before it is entered.
-        await self._following.begun()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+AccountEvents: TypeAlias = FollowedEvents[AccountMessageEvent]
+"""What befalls an account, in order."""
 
 
 class Account:
@@ -435,7 +391,21 @@ class Account:
         Args:
             from_seq: events after this seq of clearing's log; 0 for from now on.
         """
-        return AccountEvents(self._connection, self._account_id, from_seq)
+        connection, account_id, stub = self._connection, self._account_id, _stub(self._connection)
+        return FollowedEvents(
+            Following(
+                name="account",
+                connection=connection,
+                begin=lambda after_seq: stub.StreamAccountEvents(
+                    account_pb2.StreamAccountEventsRequest(account_id=account_id, from_seq=after_seq),
+                    metadata=connection.metadata,
+                ),
+                read=lambda message: [each for each in [account_event(message, connection.wire)] if each is not None],
+                from_seq=from_seq,
+                capacity=4_096,
+                instruments=_instruments,
+            )
+        )
 
 
 def account_event(message: account_pb2.StreamAccountEventsResponse, wire: Wire) -> AccountMessageEvent | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 import grpc.aio
 
@@ -25,7 +25,7 @@ from wavetank.client.events import (
     Reconnected,
 )
 from wavetank.client.instrument import dollars, scaled
-from wavetank.client.streams import Following
+from wavetank.client.streams import FollowedEvents, Following
 from wavetank.client.wire import Wire
 from wavetank.v1 import liquidation_feed_pb2, liquidation_feed_pb2_grpc
 
@@ -220,49 +220,8 @@ PublicEvent: TypeAlias = (
 LiquidationEvent: TypeAlias = PublicEvent | Gap | Disconnected | Reconnected
 
 
-class LiquidationEvents:
-    """The feed from a moment on, over any number of connections; iterate, or ask with `next(timeout)`.
-
-    `async with` enters its block when the stream has begun.
-    """
-
-    def __init__(self, connection: Connection, instruments: Sequence[str], from_seq: int) -> None:
-        stub, numbers = _stub(connection), connection.wire.numbers(instruments)
-        self._following: Following[liquidation_feed_pb2.StreamLiquidationsResponse, PublicEvent] = Following(
-            name="liquidations",
-            connection=connection,
-            begin=lambda after_seq: stub.StreamLiquidations(
-                liquidation_feed_pb2.StreamLiquidationsRequest(from_seq=after_seq, instrument_ids=numbers),
-                metadata=connection.metadata,
-            ),
-            read=lambda message: [event for event in [public_event(message, connection.wire)] if event is not None],
-            from_seq=from_seq,
-            capacity=4_096,
-            instruments=_instruments,
-        )
-
-    @property
-    def last_seq(self) -> int:
-        """Seq up to which the reader was given everything; give it as `from_seq` to go on here later."""
-        return self._following.last_seq
-
-    def __aiter__(self) -> AsyncIterator[LiquidationEvent]:
-        return aiter(self._following.events)
-
-    async def next(self, timeout: float | None = None) -> LiquidationEvent:
-        """Return the next event, as `EventStream.next` does."""
-        return await self._following.events.next(timeout)
-
-    async def close(self) -> None:
-        """Stop reading."""
-        await self._following.close()
-
-    async def __aenter__(self) -> Self:
-        await self._following.begun()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+LiquidationEvents: TypeAlias = FollowedEvents[PublicEvent]
+"""The feed from a moment on."""
 
 
 class Liquidations:
@@ -278,7 +237,22 @@ class Liquidations:
             instruments: only events in these, and those that are in none, such as beginnings and ends; empty for all.
             from_seq: events after this seq of clearing's log, however long ago; 0 for from now on.
         """
-        return LiquidationEvents(self._connection, instruments, from_seq)
+        connection, stub = self._connection, _stub(self._connection)
+        numbers = connection.wire.numbers(instruments)
+        return FollowedEvents(
+            Following(
+                name="liquidations",
+                connection=connection,
+                begin=lambda after_seq: stub.StreamLiquidations(
+                    liquidation_feed_pb2.StreamLiquidationsRequest(from_seq=after_seq, instrument_ids=numbers),
+                    metadata=connection.metadata,
+                ),
+                read=lambda message: [each for each in [public_event(message, connection.wire)] if each is not None],
+                from_seq=from_seq,
+                capacity=4_096,
+                instruments=_instruments,
+            )
+        )
 
     async def past(self, instruments: Sequence[str] = (), *, from_seq: int = 1) -> AsyncIterator[PublicEvent]:
         """Yield what the feed has told until now, and end.

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import grpc.aio
 
@@ -266,3 +266,36 @@ class Following(Generic[Message, Event]):
     def _is_given_up(self) -> bool:
         limit = self._connection.backoff.give_up_after
         return limit is not None and self._failing_since is not None and time.monotonic() - self._failing_since >= limit
+
+
+class FollowedEvents(Generic[Event]):
+    """Events of one stream in order, over any number of connections; iterate, or ask with `next(timeout)`.
+
+    `async with` enters its block when the stream has begun: what happens within the block is told.
+    """
+
+    def __init__(self, following: Following[Any, Event]) -> None:
+        self._following = following
+
+    @property
+    def last_seq(self) -> int:
+        """Seq up to which the reader was given everything; give it as `from_seq` to go on here later."""
+        return self._following.last_seq
+
+    def __aiter__(self) -> AsyncIterator[Event | Gap | Disconnected | Reconnected]:
+        return aiter(self._following.events)
+
+    async def next(self, timeout: float | None = None) -> Event | Gap | Disconnected | Reconnected:
+        """Return the next event, as `EventStream.next` does."""
+        return await self._following.events.next(timeout)
+
+    async def close(self) -> None:
+        """Stop reading."""
+        await self._following.close()
+
+    async def __aenter__(self) -> Self:
+        await self._following.begun()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
