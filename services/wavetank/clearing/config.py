@@ -7,8 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
+from wavetank.clearing.core.collateral_terms import MOST_COUNTED_MICROS, MOST_LOTS, CollateralTerms
 from wavetank.clearing.core.fees import DAY_NS, VENUE_REBATES, VENUE_TIERS, FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.margin_modes import E6, Correlation, StressRamp
@@ -17,6 +18,19 @@ from wavetank.model.events.clearing import AdlPolicyKind
 from wavetank.runtime.settings import ServiceSettings, environment
 
 Share = Annotated[Decimal, Field(ge=0, le=1, decimal_places=6)]
+
+
+class CollateralAsset(BaseModel):
+    """How the base asset of an instrument counts as collateral."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: Share
+    """Share of its value that counts."""
+    cap_micros: Annotated[int, Field(ge=0, le=MOST_COUNTED_MICROS)] = MOST_COUNTED_MICROS
+    """Most that counts in one account."""
+    venue_cap_lots: Annotated[int, Field(ge=0, le=2**40)] = MOST_LOTS
+    """Most lots of the instrument in all accounts together."""
 
 
 class ClearingConfig(ServiceSettings):
@@ -108,6 +122,12 @@ class ClearingConfig(ServiceSettings):
     """Gap between mark and index from which haircuts rise."""
     stress_full_ppm: Annotated[int, Field(ge=1, le=10**9)] = 50_000
     """Gap from which they stay at their most."""
+    collateral: dict[str, CollateralAsset] = Field(default_factory=dict)
+    """By symbol, instruments whose base asset counts as collateral (MRGN-080), a JSON object of objects:
+    `{"BTC": {"weight": "0.9", "cap_micros": 5000000000000, "venue_cap_lots": 100000000}}`."""
+    collateral_loan_micros: Annotated[int, Field(ge=0, le=10**15)] = 10_000 * 10**6
+    """Most cash that a sound account with positions may owe against its collateral; what is owed beyond is converted
+    down to none."""
     snapshot_every_events: Annotated[int, Field(ge=100)] = 50_000
     tick_ms: Annotated[int, Field(ge=1, le=10_000)] = 50
     """Wall time after which timers are looked at although nothing arrived."""
@@ -232,4 +252,11 @@ class ClearingConfig(ServiceSettings):
             ),
             share_dwell_ns=clock.at_least_wall(self.share_dwell_ns, SECOND_NS // 10),
             fees=self._fee_schedule(),
+            collateral={
+                symbol: CollateralTerms(
+                    weight_ppm=int(asset.weight * E6), cap_micros=asset.cap_micros, venue_cap_lots=asset.venue_cap_lots
+                )
+                for symbol, asset in self.collateral.items()
+            },
+            collateral_loan_micros=self.collateral_loan_micros,
         )

@@ -20,6 +20,16 @@ class Position:
     cost_micros: int
 
 
+@dataclass(frozen=True, slots=True)
+class Collateral:
+    """Lots of one asset, and what they count in micro-dollars."""
+
+    lots: int
+    held_lots: int
+    """Part that waits to be withdrawn."""
+    counted_micros: int
+
+
 @dataclass(slots=True)
 class Hold:
     """A withdrawal or a transfer that waits for acknowledgements; the shares hold the shards' parts (PROTOCOL R8)."""
@@ -29,6 +39,10 @@ class Hold:
     line_number: int
     receiver_account_id: int = 0
     """Account that is to have it; 0 when it leaves the venue."""
+    asset_id: int = 0
+    """Instrument whose base asset is to leave, instead of cash, or 0."""
+    lots: int = 0
+    """How much of it."""
 
 
 @dataclass(slots=True)
@@ -115,8 +129,10 @@ class Liquidation:
     stage: LiquidationStage = LiquidationStage.CANCEL
     marks: dict[int, int] = field(default_factory=dict)
     """Frozen marks by instrument; a stale leg stands at the better end of its uncertainty."""
+    indexes: dict[int, int] | None = None
+    """Frozen indexes of its collateral by instrument; a stale one stands at the better end as well. None before."""
     stale: list[int] = field(default_factory=list)
-    """Instruments whose mark was stale when frozen; they do not trade."""
+    """Instruments whose price was stale when frozen; they do not trade."""
     pending: dict[int, events.MatchingRequested] = field(default_factory=dict)
     """Requests sent and not yet answered, by id."""
     mark_seq: int = 0
@@ -207,6 +223,20 @@ class Account:
         return self._ledger.cash(self.row)
 
     @property
+    def collateral(self) -> dict[int, Collateral]:
+        """Its collateral by instrument id, ascending, as it counts now."""
+        return {key: Collateral(*rest) for key, *rest in self._ledger.collateral(self.row)}
+
+    @property
+    def counted_micros(self) -> int:
+        """What its collateral counts at the last indexes (MRGN-080)."""
+        return self._ledger.counted(self.row)
+
+    def hold_collateral(self, instrument_id: int, lots: int) -> None:
+        """Let so many lots of an asset wait to be withdrawn: no credit rests on them any more."""
+        self._ledger.hold_collateral(self.row, instrument_id, lots)
+
+    @property
     def positions(self) -> dict[int, Position]:
         """Its positions by instrument id, ascending, as they are now."""
         return {key: Position(lots, cost) for key, lots, cost in self._ledger.positions(self.row)}
@@ -239,6 +269,8 @@ class Account:
 
 def end_holds(account: Account) -> None:
     """End a withdrawal's holds, on all shards."""
+    if account.hold is not None and account.hold.asset_id:
+        account.hold_collateral(account.hold.asset_id, 0)
     account.hold = None
     for share in account.shares:
         if share.hold is not None and share.hold.receiver_shard == events.WITHDRAWAL:

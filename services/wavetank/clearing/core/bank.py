@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wavetank.clearing.core.collateral import CollateralCounter
 from wavetank.clearing.core.credit import Lines, free_margin_micros, standings, withdrawable_micros
 from wavetank.clearing.core.health import AccountKind
 from wavetank.clearing.core.margin_modes import MarginMode
@@ -47,6 +48,7 @@ class Bank:
         self._emit = emit
         self._lines = lines
         self._modes = ModeChanges(state, emit, lines)
+        self.collateral = CollateralCounter(self, state, emit, lines, shares)
 
     def open_venue_accounts(self, fund_deposit_micros: int) -> None:
         """Open those of the venue's own accounts that there are not, and endow the insurance fund when it begins."""
@@ -211,13 +213,22 @@ class Bank:
         """
         account = self.client(account_id)
         self.check_amount(amount_micros)
+        self.check_gate(now_ns)
+        self._hold_money(account, amount_micros)
+
+    def check_gate(self, now_ns: int) -> None:
+        """Check that something may leave the venue now (LIQ-110).
+
+        Raises:
+            Refused: WITHDRAWALS_GATED.
+
+        """
         if now_ns < self._state.gated_until_ns:
             message = "withdrawals are gated after a deficit; try again later"
             raise Refused(Reason.WITHDRAWALS_GATED, now_ns, self._state.gated_until_ns, message)
         if self._state.withdrawals_are_paused:
             message = "the operator has paused withdrawals; try again later"
             raise Refused(Reason.WITHDRAWALS_GATED, 1, 0, message)
-        self._hold_money(account, amount_micros)
 
     def transfer(self, payer_id: int, receiver_id: int, amount_micros: int, *, between_owners: bool = False) -> None:
         """Hold an amount for another account; it leaves as a withdrawal does, and arrives at once (MRGN-060).
@@ -245,7 +256,14 @@ class Bank:
         self.check_deposit(receiver_id, amount_micros)
         self._hold_money(payer, amount_micros, receiver_id)
 
-    def _hold_money(self, account: Account, amount_micros: int, receiver_id: int = 0) -> None:
+    @staticmethod
+    def check_idle(account: Account) -> None:
+        """Check that nothing is under way that a hold on an account would meet.
+
+        Raises:
+            Refused: WITHDRAWAL_PENDING, ACCOUNT_FROZEN.
+
+        """
         if account.hold is not None:
             message = "another withdrawal or transfer of the account is waiting; try again when it has ended"
             raise Refused(Reason.WITHDRAWAL_PENDING, 1, 0, message)
@@ -258,6 +276,9 @@ class Bank:
         if account.liquidation is not None:
             message = "the account is being liquidated"
             raise Refused(Reason.ACCOUNT_FROZEN, 1, 0, message)
+
+    def _hold_money(self, account: Account, amount_micros: int, receiver_id: int = 0) -> None:
+        self.check_idle(account)
         allowed = withdrawable_micros(self._state, account)
         if amount_micros > allowed:
             message = f"at most {allowed} micro-dollars can be withdrawn now, not {amount_micros}"
@@ -323,7 +344,9 @@ class Bank:
             return
         if (fact.line_epoch, fact.line_number) < (hold.line_epoch, hold.line_number):
             return
-        if hold.receiver_shard == events.WITHDRAWAL:
+        if account.hold is not None and account.hold.asset_id and hold.receiver_shard == events.WITHDRAWAL:
+            self.collateral.acknowledged(account, shard, fact, now_ns)
+        elif hold.receiver_shard == events.WITHDRAWAL:
             self._withdraw_from(account, shard, fact, now_ns)
         else:
             self._shares.acknowledged(account, shard, fact)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from wavetank.clearing.core.bank import Bank
 from wavetank.clearing.core.booking import Booking
+from wavetank.clearing.core.collateral_terms import changed_collateral_terms
 from wavetank.clearing.core.counting import Counter
 from wavetank.clearing.core.credit import Lines
 from wavetank.clearing.core.escalation import Escalations
@@ -71,6 +72,7 @@ class Clearing:
         self.shares = Shares(self.state, self._emit, self.lines)
         self.bank = Bank(self.state, self._emit, self.lines, self.shares)
         self.leverages = Leverages(self.state, self._emit, self.bank)
+        self.collateral = self.bank.collateral
         self.operator = Operator(self.state, self._emit, self.bank, self._review_holders)
         self.play = Play(self.state, self._emit, self.bank, self._mark_for_review)
         self.escalations = Escalations(self.state, self._emit, self.operator, self._resume)
@@ -183,7 +185,7 @@ class Clearing:
                 shard = (placed or {}).get(instrument.symbol, self._emptiest_shard())
                 for event in replace(instrument, shard=shard).listing():
                     self._emit(event)
-        for term in list(changed_terms(self.state)):
+        for term in [*changed_terms(self.state), *changed_collateral_terms(self.state)]:
             self._emit(term)
         if self.state.venue_is_open:
             self._emit(events.VenueGateMoved(instrument_id=0, account_id=0, is_open=0))
@@ -387,14 +389,18 @@ class Clearing:
         if liquidation is None:
             if self.waterfall.must_start(account, self._now_ns):
                 self.waterfall.start(account, self._now_ns)
+            else:
+                self.collateral.repay(account, self._now_ns)
         elif liquidation.waits and not liquidation.pending and self._has_news(account, liquidation):
             self.waterfall.resume(account, self._now_ns)
         self._tell_health(account)
 
     def _has_news(self, account: Account, liquidation: Liquidation) -> bool:
         # Its own fills and answers are no news: what is unfilled is tried again at the next mark.
-        # Others may have closed its last position meanwhile.
-        return account.is_flat or self.state.newest_mark_seq(account) > liquidation.mark_seq
+        # Others may have closed its last position meanwhile; then only the price of its collateral is waited for.
+        return (account.is_flat and not account.counted_micros) or self.state.newest_mark_seq(
+            account
+        ) > liquidation.mark_seq
 
     def _tell_health(self, account: Account) -> None:
         equity, maintenance = self.state.health(account)

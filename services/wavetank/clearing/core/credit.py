@@ -1,8 +1,9 @@
 """Credit lines: what each account may commit on each shard (PROTOCOL 2).
 
-An account's cash is parted among the shards (`Share`), and what it gains or loses by trading on a shard stays there. So
-a shard's budget is its share and the gains of its own positions, and however late a shard is counted, all budgets and
-uncounted fills together never exceed the account's equity: no fill elsewhere can make a line too large.
+An account's cash is parted among the shards (`Share`), and what it gains or loses by trading on a shard stays there;
+collateral counts where its instrument trades. So a shard's budget is its share, its collateral and the gains of its own
+positions, and however late a shard is counted, all budgets and uncounted fills together never exceed the account's
+equity: no fill elsewhere can make a line too large.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Standing(NamedTuple):
     """How an account stands on one shard; micro-dollars."""
 
     equity_micros: int
-    """Its share and the unrealised gains of its positions there, less what is held."""
+    """Its share, its collateral and the unrealised gains of its positions there, less what is held."""
     initial_micros: int
     """Initial margin of those positions, less what the account's mode relieves it of."""
     rows: tuple[LineRow, ...]
@@ -280,6 +281,9 @@ class Lines:
         state, account, shard, rows = self._state, draft.account, draft.shard, draft.rows
         share = account.shares[shard]
         priced = [row.instrument_id for row in rows if row.position_lots and row.instrument_id in state.marks]
+        priced += [
+            key for key in state.counting_collateral(account) if state.shard_of(key) == shard and key in state.marks
+        ]
         times = [state.marks[each].index_time_ns for each in priced or state.marks]
         return Line(
             account_id=account.account_id,
@@ -302,17 +306,30 @@ class Lines:
 
 
 def free_margin_micros(state: State, account: Account) -> int:
-    """Return what an account has above what a withdrawal must leave, holds not counted (MRGN-060).
+    """Return what cash an account has above what a withdrawal must leave, holds not counted (MRGN-060).
 
     What stays is at least the larger of the initial margin and a tenth of the notional; gains that
-    are not realised do not count where the instrument withholds them. Negative when short of it.
+    are not realised do not count where the instrument withholds them. Nor does collateral, so that no
+    withdrawal turns it into a loan (MRGN-080). Negative when short of it.
     """
+    counted, spare, needed = _spare(state, account)
+    return spare - max(needed, counted)
+
+
+def free_margin_with_collateral_micros(state: State, account: Account) -> int:
+    """Return by how much an account's collateral may come to count less; see `free_margin_micros`."""
+    _, spare, needed = _spare(state, account)
+    return spare - needed
+
+
+def _spare(state: State, account: Account) -> tuple[int, int, int]:
+    """Return what collateral counts, the equity without withheld gains, and what of it must stay."""
     value = state.value(account)
     withheld = sum(
         max(0, leg.unrealised_micros) for leg in value.legs if state.instruments[leg.instrument_id].withholds_gains
     )
     floor = -(-value.notional_micros * state.settings.withdrawal_floor_ppm // 10**6)
-    return value.equity_micros - withheld - max(value.initial_micros, floor)
+    return account.counted_micros, value.equity_micros - withheld, max(value.initial_micros, floor)
 
 
 def withdrawable_micros(state: State, account: Account) -> int:

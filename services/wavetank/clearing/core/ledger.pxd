@@ -1,6 +1,7 @@
 """C surface of `ledger`: rows of accounts, and the booking of legs onto them."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libcpp.map cimport map as ordered_map
 from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
 
@@ -25,6 +26,8 @@ cdef struct Holding:
 cdef struct Row:
     int64_t account_id
     int64_t cash_micros
+    # What its collateral counts at the last indexes (MRGN-080).
+    int64_t counted_micros
     # Its holdings, by instrument id, are `holdings[first : first + count]`; there is room for more.
     int32_t first
     int32_t count
@@ -39,10 +42,14 @@ cdef struct Row:
     uint8_t is_touched
     # Whether it has chosen a leverage anywhere.
     uint8_t has_chosen
+    # Whether it has collateral.
+    uint8_t is_pledged
 
 # What an account has on one shard.
 cdef struct Part:
     int64_t cash_micros
+    # What the collateral counts whose instruments trade there, without what is held for a withdrawal.
+    int64_t counted_micros
     uint64_t value_micros
     uint64_t fees_micros
     # What the shard said is committed there, or UNKNOWN.
@@ -59,6 +66,19 @@ cdef struct Listed:
     int64_t long_lots
     int128 total_cost_micros
     int64_t holders
+    # Its base asset as collateral: the index by which it counts, its terms, and what all accounts gave.
+    int64_t index_ticks
+    int64_t weight_ppm
+    int64_t cap_micros
+    int64_t pledged_lots
+
+# One account's collateral of one asset, and what it counts in the account and on the shard.
+cdef struct Pledge:
+    int64_t lots
+    # Part of the lots that waits to be withdrawn.
+    int64_t held_lots
+    int64_t counted_micros
+    int64_t lent_micros
 
 cdef struct LegBooked:
     int64_t lots
@@ -81,6 +101,8 @@ cdef class Ledger:
     cdef vector[Part] parts
     cdef vector[Listed] listed
     cdef vector[vector[int32_t]] free
+    # By slot, what each row has given of the asset, by row.
+    cdef vector[ordered_map[int32_t, Pledge]] pledges
     cdef unordered_map[int64_t, int32_t] row_of
     cdef unordered_map[int32_t, int32_t] slot_of
     cdef vector[int32_t] touched
@@ -104,6 +126,8 @@ cdef class Ledger:
     cdef LegBooked book_fill(
         self, int32_t row, int32_t slot, int64_t delta_lots, int64_t value_micros, int64_t fee_micros
     ) except *
+    cdef void restate(self, int32_t row, int32_t slot) noexcept
+    cdef void restate_all(self, int32_t slot) noexcept
     cdef void part_evenly(self, int32_t row, int64_t amount_micros) noexcept
     cdef int64_t leverage_of(self, int32_t row, Listed* listed) except -1
     cdef Health health_of(self, int32_t row) noexcept

@@ -8,7 +8,8 @@ flat.
 Cash, cost and lots of all accounts stand in rows rather than in objects, because a mark that moves must be held against
 every account that has the instrument, and fills come by the thousand. Kept true: rows are in the order of account ids,
 and a row's holdings in that of instrument ids; what is booked leaves cash less cost, summed over all rows, where
-deposits and withdrawals put it; nothing here decides anything.
+deposits and withdrawals put it; what a row's collateral counts is that of the last indexes; nothing here decides
+anything.
 """
 
 from typing import NamedTuple
@@ -39,7 +40,7 @@ class Leg(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """An account on one shard: part and unrealised gains, initial margin, and its rows.
+    """An account on one shard: part, collateral and gains, initial margin, and its rows.
 
     A row is (instrument, lots, mark, leverage, scaled ppm); one that only names a chosen leverage has no lots and no
     mark.
@@ -116,6 +117,27 @@ cdef int64_t mark_or_entry(Listed* listed, Holding* holding) noexcept:
     return entry if entry > 1 else 1
 
 
+cdef int64_t counted(int64_t lots, int64_t index_ticks, int64_t weight_ppm, int64_t cap_micros) noexcept:
+    """Return what lots of an asset count; see `counted_micros`."""
+    cdef int128 value = <int128>lots * index_ticks * weight_ppm // 1_000_000
+    return cap_micros if value > cap_micros else <int64_t>value
+
+
+def counted_micros(lots, index_price_ticks, weight_ppm, cap_micros):
+    """Return what lots of an asset count as collateral, in micro-dollars: `min(V x weight, cap)` rounded down.
+
+    Args:
+        lots: lots of the instrument whose base asset it is, not negative.
+        index_price_ticks: its index; 0 before there is one.
+        weight_ppm: share of the value that counts, at most 10^6.
+        cap_micros: most that counts of one asset in one account.
+
+    Source: MRGN-080. V is `lots x index`, exact, for a lot at a tick is a micro-dollar (UNIT-010).
+
+    """
+    return counted(lots, index_price_ticks, weight_ppm, cap_micros)
+
+
 cdef object wide(int128 value):
     return (<int64_t>(value >> 64)) * (1 << 64) + <object><uint64_t>value
 
@@ -161,12 +183,12 @@ cdef class Ledger:
         if self.rows.size() and self.rows.back().account_id >= account_id:
             raise InvariantBroken(f"account {account_id} opens after {self.rows.back().account_id}")
         row.account_id = account_id
-        row.cash_micros = 0
+        row.cash_micros = row.counted_micros = 0
         row.traded_micros[0] = row.traded_micros[1] = 0
         row.first = row.count = row.room = row.last_instrument_id = 0
         row.band = HEALTHY
-        row.is_watched = row.is_reviewed = row.is_touched = row.has_chosen = 0
-        part.cash_micros = 0
+        row.is_watched = row.is_reviewed = row.is_touched = row.has_chosen = row.is_pledged = 0
+        part.cash_micros = part.counted_micros = 0
         part.value_micros = part.fees_micros = 0
         part.committed_micros = UNKNOWN
         self.rows.push_back(row)
@@ -190,7 +212,7 @@ cdef class Ledger:
         cdef Part empty
         cdef size_t row
         cdef int shard
-        empty.cash_micros = 0
+        empty.cash_micros = empty.counted_micros = 0
         empty.value_micros = empty.fees_micros = 0
         empty.committed_micros = UNKNOWN
         wider.reserve(self.rows.size() * (self.shards + 1))
@@ -224,6 +246,8 @@ cdef class Ledger:
         listed.long_lots = 0
         listed.total_cost_micros = 0
         listed.holders = 0
+        listed.index_ticks = listed.weight_ppm = listed.cap_micros = listed.pledged_lots = 0
+        self.pledges.resize(self.pledges.size() + 1)
         self.tables.append(table)
         self.slot_of[instrument_id] = <int32_t>self.listed.size()
         self.listed.push_back(listed)
@@ -236,6 +260,108 @@ cdef class Ledger:
     def mark(self, int32_t instrument_id, int64_t mark_price_ticks):
         """Value positions in an instrument at this mark from now on."""
         self.listed[self.slot(instrument_id)].mark_ticks = mark_price_ticks
+
+    def index(self, int32_t instrument_id, int64_t index_price_ticks):
+        """Let collateral in the base asset of an instrument count by this index from now on."""
+        cdef int32_t slot = self.slot(instrument_id)
+        self.listed[slot].index_ticks = index_price_ticks
+        self.restate_all(slot)
+
+    # Collateral
+
+    def set_collateral(self, int32_t instrument_id, int64_t weight_ppm, int64_t cap_micros):
+        """Let the base asset of an instrument count as collateral by these terms from now on."""
+        cdef int32_t slot = self.slot(instrument_id)
+        self.listed[slot].weight_ppm = weight_ppm
+        self.listed[slot].cap_micros = cap_micros
+        self.restate_all(slot)
+
+    cdef void restate_all(self, int32_t slot) noexcept:
+        for pledged in self.pledges[slot]:
+            self.restate(pledged.first, slot)
+
+    cdef void restate(self, int32_t row, int32_t slot) noexcept:
+        """Take what a pledge counts now into its account and into its shard's part."""
+        cdef Listed* listed = &self.listed[slot]
+        cdef Pledge* pledge = &self.pledges[slot][row]
+        cdef int64_t whole = counted(pledge.lots, listed.index_ticks, listed.weight_ppm, listed.cap_micros)
+        cdef int64_t lent = counted(
+            pledge.lots - pledge.held_lots, listed.index_ticks, listed.weight_ppm, listed.cap_micros
+        )
+        self.rows[row].counted_micros += whole - pledge.counted_micros
+        self.parts[row * self.shards + listed.shard].counted_micros += lent - pledge.lent_micros
+        pledge.counted_micros = whole
+        pledge.lent_micros = lent
+
+    def add_collateral(self, int32_t row, int32_t instrument_id, int64_t delta_lots):
+        """Move lots of an asset into an account's collateral, or out of it; return what it has after.
+
+        What is held for a withdrawal shrinks with what is left.
+
+        Raises:
+            InvariantBroken: it has not so many.
+
+        """
+        cdef int32_t slot = self.slot(instrument_id)
+        cdef Pledge* pledge = &self.pledges[slot][row]
+        cdef int64_t after = pledge.lots + delta_lots
+        if after < 0:
+            raise InvariantBroken(
+                f"account {self.rows[row].account_id} has {pledge.lots} lots of collateral in instrument"
+                f" {instrument_id}, {-delta_lots} leave"
+            )
+        pledge.lots = after
+        pledge.held_lots = min(pledge.held_lots, after)
+        self.listed[slot].pledged_lots += delta_lots
+        self.restate(row, slot)
+        if after == 0:
+            self.pledges[slot].erase(row)
+        self.rows[row].is_pledged = any(
+            [self.pledges[each].count(row) for each in range(<int32_t>self.pledges.size())]
+        )
+        return after
+
+    def hold_collateral(self, int32_t row, int32_t instrument_id, int64_t lots):
+        """Let so many lots of an account's collateral wait for a withdrawal: no credit rests on them any more."""
+        cdef int32_t slot = self.slot(instrument_id)
+        if self.pledges[slot].count(row):
+            self.pledges[slot][row].held_lots = lots
+            self.restate(row, slot)
+
+    def counted(self, int32_t row):
+        """Return what an account's collateral counts at the last indexes."""
+        return self.rows[row].counted_micros
+
+    def collateral(self, int32_t row):
+        """Return an account's collateral by instrument id: (instrument id, lots, lots held, what they count)."""
+        cdef int32_t slot
+        cdef Pledge pledge
+        found = []
+        for slot in range(<int32_t>self.listed.size() if self.rows[row].is_pledged else 0):
+            if self.pledges[slot].count(row):
+                pledge = self.pledges[slot][row]
+                found.append((self.listed[slot].instrument_id, pledge.lots, pledge.held_lots, pledge.counted_micros))
+        found.sort()
+        return found
+
+    def all_collateral(self):
+        """Return the collateral of all accounts: (account id, instrument id, lots, lots held), by account and asset."""
+        cdef size_t row
+        return [
+            (self.rows[row].account_id, instrument_id, lots, held_lots)
+            for row in range(self.rows.size())
+            if self.rows[row].is_pledged
+            for instrument_id, lots, held_lots, _ in self.collateral(<int32_t>row)
+        ]
+
+    def pledged_lots(self):
+        """Return the lots of collateral of all accounts together, by instrument; of those that somebody gave."""
+        cdef size_t slot
+        return {
+            self.listed[slot].instrument_id: self.listed[slot].pledged_lots
+            for slot in range(self.listed.size())
+            if self.listed[slot].pledged_lots
+        }
 
     # Money
 
@@ -499,9 +625,13 @@ cdef class Ledger:
         ]
 
     def held(self):
-        """Return the ids of the instruments in which somebody has a position."""
+        """Return the ids of the instruments in which somebody has a position, or collateral."""
         cdef size_t slot
-        return {self.listed[slot].instrument_id for slot in range(self.listed.size()) if self.listed[slot].holders}
+        return {
+            self.listed[slot].instrument_id
+            for slot in range(self.listed.size())
+            if self.listed[slot].holders or self.listed[slot].pledged_lots
+        }
 
     def total_lots(self):
         """Return the sum of all positions by instrument; all are 0 after a transaction (INV-020)."""
@@ -545,7 +675,7 @@ cdef class Ledger:
         cdef Listed* listed
         cdef int64_t mark, value
         cdef int32_t at
-        health.equity_micros = of.cash_micros
+        health.equity_micros = of.cash_micros + of.counted_micros
         health.maintenance_micros = 0
         for at in range(of.first, of.first + of.count):
             holding = &self.holdings[at]
@@ -571,7 +701,7 @@ cdef class Ledger:
             return WARNED
         return HEALTHY
 
-    def health(self, int32_t row, dict marks):
+    def health(self, int32_t row, dict marks, counted=None):
         """Return an account's (equity, maintenance margin); see `value`."""
         cdef Row* of = &self.rows[row]
         cdef Holding* holding
@@ -579,10 +709,11 @@ cdef class Ledger:
         cdef Health health
         cdef int64_t value
         cdef int32_t at
-        if not marks:
+        if not marks and counted is None:
             health = self.health_of(row)
             return health.equity_micros, health.maintenance_micros
         cdef int64_t equity = of.cash_micros, maintenance = 0
+        equity += of.counted_micros if counted is None else <int64_t>counted
         for at in range(of.first, of.first + of.count):
             holding = &self.holdings[at]
             listed = &self.listed[holding.slot]
@@ -592,8 +723,13 @@ cdef class Ledger:
             maintenance += maintenance_of(listed.tiers, value if value > 0 else -value)
         return equity, maintenance
 
-    def value(self, int32_t row, dict marks):
+    def value(self, int32_t row, dict marks, counted=None):
         """Value an account at given marks, and where there is none at the last ones.
+
+        Args:
+            row: the account.
+            marks: by instrument, in ticks.
+            counted: what its collateral counts; None for what it does at the last indexes.
 
         Returns:
             Equity, maintenance margin, initial margin, notional, and of each position by instrument id (instrument id,
@@ -605,6 +741,7 @@ cdef class Ledger:
         cdef Holding* holding
         cdef Listed* listed
         cdef int64_t equity = of.cash_micros, maintenance = 0, initial = 0, total = 0
+        equity += of.counted_micros if counted is None else <int64_t>counted
         cdef int64_t mark, notional, gain, needed, asked, least
         cdef int32_t at
         legs = []
@@ -679,9 +816,12 @@ cdef class Ledger:
         self.rows[row].is_watched = is_watched
 
     cdef bint is_news(self, int32_t row) noexcept:
-        """Tell whether an account must be reviewed: it is watched, in distress, or its band is not the one told."""
+        """Tell whether an account must be reviewed: it is watched, in distress, or its band is not the one told.
+
+        So must one that owes cash and has collateral, part of which may have to be converted.
+        """
         cdef int band
-        if self.rows[row].is_watched:
+        if self.rows[row].is_watched or (self.rows[row].is_pledged and self.rows[row].cash_micros < 0):
             return True
         band = self.band_of(self.health_of(row))
         return band != self.rows[row].band or band >= LIQUIDATION
@@ -689,12 +829,16 @@ cdef class Ledger:
     def sweep(self, int32_t instrument_id):
         """Return the ids of those holders of an instrument that must be reviewed, ascending; all holders are touched.
 
-        It is asked whenever a mark has moved, so it looks at every account that has the instrument.
+        It is asked whenever a mark has moved, so it looks at every account that has the instrument, and at those whose
+        collateral counts by its index.
         """
         cdef size_t row
+        cdef int32_t slot = self.slot(instrument_id)
         found = []
         for row in range(self.rows.size()):
-            if self.rows[row].count and self.find(<int32_t>row, instrument_id) != NULL:
+            if (self.rows[row].count and self.find(<int32_t>row, instrument_id) != NULL) or (
+                self.rows[row].is_pledged and self.pledges[slot].count(<int32_t>row)
+            ):
                 self.touch_row(<int32_t>row)
                 if self.is_news(<int32_t>row):
                     found.append(self.rows[row].account_id)
@@ -709,7 +853,9 @@ cdef class Ledger:
         cdef int32_t at, shard, instrument_id
         cdef vector[int64_t] equity, initial
         for shard in range(self.shards):
-            equity.push_back(self.parts[row * self.shards + shard].cash_micros)
+            equity.push_back(
+                self.parts[row * self.shards + shard].cash_micros + self.parts[row * self.shards + shard].counted_micros
+            )
             initial.push_back(0)
         lines = [[] for _ in range(self.shards)]
         for at in range(of.first, of.first + of.count):

@@ -7,6 +7,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from wavetank.clearing.core.collateral_terms import CollateralTerms
 from wavetank.clearing.core.fees import FeeSchedule
 from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.margin_modes import GROUP_HAIRCUT, SCENARIO_HAIRCUT, Correlation, StressRamp
@@ -131,6 +132,10 @@ class ClearingSettings:
     """Equity up to which the faucet fills an account (PLAY-010)."""
     faucet_interval_ns: int = 3_600 * SECOND_NS
     """Venue time between two draws of an account."""
+    collateral: Mapping[str, CollateralTerms] = field(default_factory=lambda: MappingProxyType({}))
+    """By symbol, how the base asset of an instrument counts as collateral (MRGN-080); others do not."""
+    collateral_loan_micros: int = 10_000 * MICROS
+    """Most cash that a sound account with positions may owe against its collateral."""
     fees: FeeSchedule = field(default_factory=FeeSchedule)
     """Rates by volume, and rebates by share of what makers traded (FEE-010)."""
 

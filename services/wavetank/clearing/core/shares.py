@@ -53,6 +53,10 @@ class Shares:
         if need > 0:
             self._ask(account, self._givers(account, stand, shard, now_ns), need, shard)
 
+    def ask(self, account: Account, need: int, shard: int, now_ns: int) -> None:
+        """Ask other shards for an amount, if they can spare it (PROTOCOL R9)."""
+        self._ask(account, self._givers(account, standings(self._state, account), shard, now_ns), need, shard)
+
     def _givers(self, account: Account, stand: list[Standing], receiver: int, now_ns: int) -> list[tuple[int, int]]:
         """Return who can give and how much, most first, ties to the lower shard."""
         dwell_ns = self._state.settings.share_dwell_ns

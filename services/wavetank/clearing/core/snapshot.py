@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from wavetank.clearing.core.account import Account, Hold, Liquidation, ModeChange, PlayUnderWay, ShareHold
 from wavetank.clearing.core.cascades import Cascade, Cascades, Trace
+from wavetank.clearing.core.collateral_terms import CollateralTerms
 from wavetank.clearing.core.fees import Fees
 from wavetank.clearing.core.health import AccountKind, LiquidationStage
 from wavetank.clearing.core.margin_modes import Correlation, MarginMode, OffsetTerms, StressRamp
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.model.record import Event
 
-SNAPSHOT_VERSION = 4
+SNAPSHOT_VERSION = 5
 
 
 class SnapshotUnreadable(Exception):
@@ -105,6 +106,7 @@ def _liquidation_in(fields: dict[str, Any]) -> Liquidation:
         liquidation_id=fields["liquidation_id"],
         stage=LiquidationStage(fields["stage"]),
         marks=_ints(fields["marks"]),
+        indexes=None if fields["indexes"] is None else _ints(fields["indexes"]),
         stale=fields["stale"],
         pending={int(key): _request(text) for key, text in sorted(fields["pending"].items())},
         mark_seq=fields["mark_seq"],
@@ -215,6 +217,10 @@ def dump(state: State) -> bytes:
         "deposited_micros": state.deposited_micros,
         "fees": state.fees.dump(),
         "offset_terms": asdict(state.offset_terms),
+        "collateral": state.ledger.all_collateral(),
+        "collateral_lots": {str(key): lots for key, lots in state.collateral.lots.items()},
+        "collateral_terms": {str(key): asdict(terms) for key, terms in state.collateral.terms.items()},
+        "collateral_loan_micros": state.collateral.loan_micros,
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
@@ -248,6 +254,12 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     for key, value in content["marks"].items():
         state.take_mark(int(key), Mark(**value))
     state.ledger.restore(base64.b64decode(content["ledger"]), content["shards"])
+    for key, terms in content["collateral_terms"].items():
+        state.set_collateral_terms(int(key), CollateralTerms(**terms))
+    for account_id, instrument_id, lots, held_lots in content["collateral"]:
+        row = state.ledger.row_of_account(account_id)
+        state.ledger.add_collateral(row, instrument_id, lots)
+        state.ledger.hold_collateral(row, instrument_id, held_lots)
     for fields in content["accounts"]:
         _account_in(state, fields)
     state.books = {int(key): _book(text) for key, text in content["books"].items()}
@@ -271,6 +283,8 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     state.vault_next_step_ns = _ints(content["vault_next_step_ns"])
     state.cascades = _cascades_in(content["cascades"])
     state.waterfall = WaterfallTerms(**content["waterfall"])
+    state.collateral.lots = _ints(content["collateral_lots"])
+    state.collateral.loan_micros = content["collateral_loan_micros"]
     state.deposited_micros = content["deposited_micros"]
     state.fees = Fees.load(content["fees"], state.ledger, state.family_of)
     state.offset_terms = _terms_in(content["offset_terms"])

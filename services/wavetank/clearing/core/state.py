@@ -8,7 +8,7 @@ raises `InvariantBroken`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wavetank.clearing.core.account import Account, Liquidation, PlayUnderWay
 from wavetank.clearing.core.applied import HANDLERS
@@ -25,7 +25,7 @@ from wavetank.clearing.core.margin_modes import (
     account_margins,
 )
 from wavetank.clearing.core.valuation import LegValue, Valuation
-from wavetank.clearing.core.venue_facts import ApiKey, Escalation, Mark, WaterfallTerms
+from wavetank.clearing.core.venue_facts import ApiKey, CollateralBook, Escalation, Mark, WaterfallTerms
 from wavetank.model.events import clearing as events
 from wavetank.model.events.matching import BookSampled
 from wavetank.model.ids import (
@@ -39,8 +39,20 @@ from wavetank.model.invariant import InvariantBroken
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wavetank.clearing.core.collateral_terms import CollateralTerms
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.model.record import Event
+
+
+class TestInputs(NamedTuple):
+    """What an account is tested at (LIQ-010); prices in ticks."""
+
+    marks: dict[int, int]
+    """Of its legs, by instrument."""
+    indexes: dict[int, int]
+    """Of its collateral, by instrument."""
+    stale: list[int]
+    """Instruments whose price is not valid, ascending."""
 
 
 class State:
@@ -91,8 +103,9 @@ class State:
         """How the waterfall is set, as the log says."""
         self.offset_terms = OffsetTerms()
         """Correlations and haircuts of the offset modes."""
+        self.collateral = CollateralBook()
         self.deposited_micros = 0
-        """Deposits less withdrawals."""
+        """Deposits less withdrawals, and what collateral was sold for."""
         self.fees = Fees(self.ledger, self.family_of)
         self.listings = Listings()
 
@@ -128,9 +141,16 @@ class State:
             for instrument_id, lots, cost in self.ledger.positions(account.row)
         ]
 
-    def value(self, account: Account, marks: dict[int, int] | None = None, stress_ppm: int | None = None) -> Valuation:
-        """Value an account at frozen marks and stress, else at the last ones."""
-        equity, maintenance, initial, notional, rows = self.ledger.value(account.row, marks or {})
+    def value(
+        self,
+        account: Account,
+        marks: dict[int, int] | None = None,
+        stress_ppm: int | None = None,
+        indexes: dict[int, int] | None = None,
+    ) -> Valuation:
+        """Value an account at frozen marks, stress, and indexes of its collateral, else at the last ones."""
+        counted = None if indexes is None else self.counted_at(account, indexes)
+        equity, maintenance, initial, notional, rows = self.ledger.value(account.row, marks or {}, counted)
         legs = tuple([LegValue(*row) for row in rows])
         margining = self.margining(account, stress_ppm)
         if margining.offsets:
@@ -139,13 +159,33 @@ class State:
         return Valuation(equity, maintenance, initial, notional, legs, self.settings.health, margining)
 
     def health(
-        self, account: Account, marks: dict[int, int] | None = None, stress_ppm: int | None = None
+        self,
+        account: Account,
+        marks: dict[int, int] | None = None,
+        stress_ppm: int | None = None,
+        indexes: dict[int, int] | None = None,
     ) -> tuple[int, int]:
-        """Return an account's equity and maintenance margin at frozen marks and stress, else at the last ones."""
+        """Return an account's equity and maintenance margin; see `value`."""
         if account.margin_mode in OFFSETTING:
-            value = self.value(account, marks, stress_ppm)
+            value = self.value(account, marks, stress_ppm, indexes)
             return value.equity_micros, value.maintenance_micros
-        return self.ledger.health(account.row, marks or {})
+        counted = None if indexes is None else self.counted_at(account, indexes)
+        return self.ledger.health(account.row, marks or {}, counted)
+
+    def counting_collateral(self, account: Account) -> dict[int, int]:
+        """Return the lots of an account's collateral by instrument id, ascending, of what can count at all."""
+        return {
+            key: lots
+            for key, lots, _, _ in self.ledger.collateral(account.row)
+            if self.collateral.terms_of(key).weight_ppm
+        }
+
+    def counted_at(self, account: Account, indexes: dict[int, int]) -> int:
+        """Return what an account's collateral counts at frozen indexes; what they do not name counts nothing."""
+        return sum(
+            self.collateral.terms_of(key).counted(lots, indexes.get(key, 0))
+            for key, lots in self.counting_collateral(account).items()
+        )
 
     def margining(self, account: Account, stress_ppm: int | None = None) -> Margining:
         """Return how an account's legs are margined together, at a frozen stress, else at the last (MRGN-030)."""
@@ -185,19 +225,28 @@ class State:
             and now_ns - mark.index_time_ns <= self.settings.stale_after_ns
         )
 
-    def testing_marks(self, account: Account, now_ns: int) -> tuple[dict[int, int], list[int]]:
-        """Return the marks to test an account at, and which of its legs are stale (LIQ-010).
+    def test_inputs(self, account: Account, now_ns: int) -> TestInputs:
+        """Return what to test an account at (LIQ-010).
 
-        A stale leg stands at the better end of its uncertainty for the account.
+        A stale leg, and collateral by a stale index, stand at the better end of their uncertainty for the account.
         """
         marks = self.ledger.marks_of(account.row)
-        stale = [instrument_id for instrument_id in marks if not self.is_valid(instrument_id, now_ns)]
+        indexes = {
+            key: self.marks[key].index_price_ticks if key in self.marks else 0
+            for key in self.counting_collateral(account)
+        }
+        stale = [key for key in sorted(marks.keys() | indexes.keys()) if not self.is_valid(key, now_ns)]
         for instrument_id in stale:
-            price = marks[instrument_id]
-            margin = price * self.settings.stale_uncertainty_ppm // 10**6
-            lots, _ = self.ledger.position(account.row, instrument_id)
-            marks[instrument_id] = price + margin if lots > 0 else max(1, price - margin)
-        return marks, stale
+            if instrument_id in marks:
+                price = marks[instrument_id]
+                lots, _ = self.ledger.position(account.row, instrument_id)
+                marks[instrument_id] = price + self._doubt(price) if lots > 0 else max(1, price - self._doubt(price))
+            if instrument_id in indexes:
+                indexes[instrument_id] += self._doubt(indexes[instrument_id])
+        return TestInputs(marks, indexes, stale)
+
+    def _doubt(self, price_ticks: int) -> int:
+        return price_ticks * self.settings.stale_uncertainty_ppm // 10**6
 
     def fallen_instruments(self, account: Account) -> list[int]:
         """Return the instruments that an account fell in: those it holds, else where it traded last."""
@@ -205,8 +254,8 @@ class State:
         return self.ledger.instruments_of(account.row) or ([last] if last else [])
 
     def newest_mark_seq(self, account: Account) -> int:
-        """Return the seq in the oracle's log of the newest mark of an account's legs, or 0."""
-        held = self.ledger.instruments_of(account.row)
+        """Return the seq in the oracle's log of the newest mark of an account's legs and collateral, or 0."""
+        held = {*self.ledger.instruments_of(account.row), *self.counting_collateral(account)}
         return max([self.marks[key].oracle_seq for key in held if key in self.marks], default=0)
 
     def fund_available(self, instrument_id: int, now_ns: int) -> int:
@@ -275,20 +324,42 @@ class State:
         """Value positions in an instrument at a mark from now on."""
         self.marks[instrument_id] = mark
         if instrument_id in self.instruments:
-            self.ledger.mark(instrument_id, mark.mark_price_ticks)
+            self._price(instrument_id, mark)
 
     def take_listing(self, instrument: Instrument) -> None:
         """Take over an instrument."""
         self.instruments[instrument.instrument_id] = instrument
         self.ledger.list_instrument(instrument)
         if instrument.instrument_id in self.marks:
-            self.ledger.mark(instrument.instrument_id, self.marks[instrument.instrument_id].mark_price_ticks)
+            self._price(instrument.instrument_id, self.marks[instrument.instrument_id])
+
+    def _price(self, instrument_id: int, mark: Mark) -> None:
+        self.ledger.mark(instrument_id, mark.mark_price_ticks)
+        self.ledger.index(instrument_id, mark.index_price_ticks)
+
+    def set_collateral_terms(self, instrument_id: int, terms: CollateralTerms) -> None:
+        """Let the base asset of an instrument count by these terms from now on."""
+        self.collateral.terms[instrument_id] = terms
+        self.ledger.set_collateral(instrument_id, terms.weight_ppm, terms.cap_micros)
+
+    def move_collateral(self, account: Account, instrument_id: int, delta_lots: int, after: int) -> None:
+        """Move collateral in or out.
+
+        Raises:
+            InvariantBroken: the account has not so much, or not what the event says is left.
+
+        """
+        self.collateral.lots[instrument_id] = self.collateral.lots.get(instrument_id, 0) + delta_lots
+        left = self.ledger.add_collateral(account.row, instrument_id, delta_lots)
+        if left != after:
+            message = f"account {account.account_id} has {left} lots of collateral, the event says {after}"
+            raise InvariantBroken(message)
 
     def check_invariants(self) -> None:
         """Check what must hold after every transaction.
 
         Raises:
-            InvariantBroken: money or lots were made or lost (INV-010, INV-020).
+            InvariantBroken: money, lots or collateral were made or lost (INV-010, INV-020, MRGN-080).
 
         """
         if self.ledger.conserved_micros != self.deposited_micros:
@@ -298,6 +369,12 @@ class State:
             )
             raise InvariantBroken(message)
         self.ledger.check()
+        pledged = self.ledger.pledged_lots()
+        if pledged != {key: lots for key, lots in self.collateral.lots.items() if lots}:
+            message = (
+                f"MRGN-080: accounts have collateral {pledged}, what came less what left is {self.collateral.lots}"
+            )
+            raise InvariantBroken(message)
 
     # Events
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from wavetank.clearing.core.collateral_terms import NO_COLLATERAL, CollateralTerms
 from wavetank.model.events import clearing as events
 
 if TYPE_CHECKING:
@@ -40,6 +41,22 @@ class Mark:
     index_time_ns: int
     oracle_seq: int
     is_stale: bool
+
+
+@dataclass(slots=True)
+class CollateralBook:
+    """What collateral the venue takes, by which terms, and how much of it came (MRGN-080)."""
+
+    terms: dict[int, CollateralTerms] = field(default_factory=dict)
+    """By instrument, how its base asset counts."""
+    loan_micros: int = 0
+    """Most cash that a sound account may owe against collateral."""
+    lots: dict[int, int] = field(default_factory=dict)
+    """By instrument, what was deposited less what was withdrawn and converted."""
+
+    def terms_of(self, instrument_id: int) -> CollateralTerms:
+        """Return how the base asset of an instrument counts; what no terms name counts nothing."""
+        return self.terms.get(instrument_id, NO_COLLATERAL)
 
 
 @dataclass(frozen=True, slots=True)

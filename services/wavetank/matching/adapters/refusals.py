@@ -59,6 +59,7 @@ _SENTENCES: dict[int, str] = {
     Reason.FAUCET_DRY: "the faucet gives nothing to the account now",
     Reason.MARGIN_MODE_REFUSED: "the account cannot have this margin mode now",
     Reason.LEVERAGE_REFUSED: "the account cannot have this leverage now",
+    Reason.COLLATERAL_REFUSED: "this collateral is not taken, or not there: {was}; {allowed} is allowed",
     Reason.WITHDRAWALS_GATED: "withdrawals are gated until the venue is whole again",
     Reason.TRANSFER_CLIPPED: "the positions allow no such transfer",
     Reason.ACCOUNT_RESERVED: "the account belongs to the venue",

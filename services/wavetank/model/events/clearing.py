@@ -931,3 +931,107 @@ class OpenInterestScaled:
     """Lots of all long positions."""
     mark_price_ticks: int
     scaled_ppm: int
+
+
+class ConversionCause(IntEnum):
+    """Why collateral was converted into cash (MRGN-080)."""
+
+    REQUESTED = 1
+    """The account asked for it."""
+    LIQUIDATED = 2
+    """All of it, before the vault, the fund or anybody else is asked (LIQ-055)."""
+    OWED = 3
+    """The account is flat and owes cash: just enough."""
+    LOAN_LIMIT = 4
+    """The account owes more cash than it may: just enough to owe none."""
+
+
+@record(280, "iqq")
+@dataclass(frozen=True, slots=True)
+class CollateralTermsSet:
+    """By which terms the base asset of an instrument counts as collateral from here on (MRGN-080)."""
+
+    instrument_id: int
+    account_id: int
+    weight_ppm: int
+    """Share of its value that counts; 0 for an asset that is taken no more."""
+    cap_micros: int
+    """Most that counts of it in one account."""
+    venue_cap_lots: int
+    """With more in all accounts together no more is taken."""
+
+
+@record(281, "qq")
+@dataclass(frozen=True, slots=True)
+class CollateralDeposited:
+    """Collateral came in: lots of the instrument whose base asset it is."""
+
+    instrument_id: int
+    account_id: int
+    size_lots: int
+    lots_after: int
+
+
+@record(282, "qq")
+@dataclass(frozen=True, slots=True)
+class CollateralWithdrawn:
+    """Collateral went out; the hold ends."""
+
+    instrument_id: int
+    account_id: int
+    size_lots: int
+    lots_after: int
+
+
+@record(283, "qqqqqqB")
+@dataclass(frozen=True, slots=True)
+class CollateralConverted:
+    """Collateral was sold outside the venue at its weighted index: lots left, cash came in (LIQ-055)."""
+
+    instrument_id: int
+    account_id: int
+    size_lots: int
+    amount_micros: int
+    index_price_ticks: int
+    """The last index, or the frozen one of a liquidation."""
+    liquidation_id: int
+    """0 outside of a liquidation."""
+    lots_after: int
+    cash_after_micros: int
+    cause: int
+    """A `ConversionCause`."""
+
+
+@record(284, "q")
+@dataclass(frozen=True, slots=True)
+class CollateralLoanSet:
+    """How much cash a sound account may owe against collateral from here on (MRGN-080)."""
+
+    instrument_id: int
+    account_id: int
+    limit_micros: int
+
+
+@record(285, "qqq")
+@dataclass(frozen=True, slots=True)
+class CollateralHeld:
+    """Collateral waits to be withdrawn until its shard has lowered the account's line (PROTOCOL R8)."""
+
+    instrument_id: int
+    account_id: int
+    size_lots: int
+    line_epoch: int
+    line_number: int
+
+
+@record(286, "qqH")
+@dataclass(frozen=True, slots=True)
+class CollateralRefused:
+    """A withdrawal of collateral that was held was refused; the hold ends."""
+
+    instrument_id: int
+    account_id: int
+    size_lots: int
+    allowed_micros: int
+    """What might have left, by what it counts."""
+    reason: int

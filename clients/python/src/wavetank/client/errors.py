@@ -350,6 +350,10 @@ class LeverageRefused(WavetankError):
     """The account cannot have this leverage, or has not the initial margin that it asks for (MRGN-020)."""
 
 
+class CollateralRefused(WavetankError):
+    """The asset is not taken as collateral, or not so much of it; or the account has not so much (MRGN-080)."""
+
+
 # --- Prices and faults -----------------------------------------------------------------------------------------------
 
 
@@ -454,6 +458,7 @@ CLASS_OF_REASON: Final[dict[int, type[WavetankError]]] = {
     reason_pb2.REASON_FAUCET_DRY: FaucetDry,
     reason_pb2.REASON_MARGIN_MODE_REFUSED: MarginModeRefused,
     reason_pb2.REASON_LEVERAGE_REFUSED: LeverageRefused,
+    reason_pb2.REASON_COLLATERAL_REFUSED: CollateralRefused,
     reason_pb2.REASON_WITHDRAWALS_GATED: WithdrawalsGated,
     reason_pb2.REASON_TRANSFER_CLIPPED: TransferClipped,
     reason_pb2.REASON_ACCOUNT_RESERVED: AccountReserved,

@@ -130,6 +130,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
     REASON_LEVERAGE_REFUSED: _Reason.ValueType  # 316
     """The account cannot have this leverage, or has not the initial margin that it asks for (MRGN-020)."""
+    REASON_COLLATERAL_REFUSED: _Reason.ValueType  # 317
+    """The asset is not taken as collateral, or not so much of it; or the account has not so much (MRGN-080)."""
     REASON_WITHDRAWALS_GATED: _Reason.ValueType  # 400
     """Withdrawals are gated after a deficit (LIQ-110)."""
     REASON_TRANSFER_CLIPPED: _Reason.ValueType  # 401
@@ -270,6 +272,8 @@ REASON_MARGIN_MODE_REFUSED: Reason.ValueType  # 315
 """The account cannot have this margin mode, or not while it holds positions (MRGN-030)."""
 REASON_LEVERAGE_REFUSED: Reason.ValueType  # 316
 """The account cannot have this leverage, or has not the initial margin that it asks for (MRGN-020)."""
+REASON_COLLATERAL_REFUSED: Reason.ValueType  # 317
+"""The asset is not taken as collateral, or not so much of it; or the account has not so much (MRGN-080)."""
 REASON_WITHDRAWALS_GATED: Reason.ValueType  # 400
 """Withdrawals are gated after a deficit (LIQ-110)."""
 REASON_TRANSFER_CLIPPED: Reason.ValueType  # 401

@@ -3,7 +3,7 @@
 The live process applies an event as it emits it, and recovery applies the same from the log, so nothing here decides.
 """
 
-from wavetank.clearing.core.applied import liquidations, money, venue
+from wavetank.clearing.core.applied import collateral, liquidations, money, venue
 from wavetank.clearing.core.applied.registry import HANDLERS
 
-__all__ = ["HANDLERS", "liquidations", "money", "venue"]
+__all__ = ["HANDLERS", "collateral", "liquidations", "money", "venue"]

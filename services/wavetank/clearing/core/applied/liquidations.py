@@ -46,7 +46,7 @@ def _(state: State, event: events.LiquidationTested, _seq: int, now_ns: int) -> 
     liquidation.waits = event.outcome == events.LiquidationOutcome.WAITS
     if not liquidation.waits:
         liquidation.mark_seq = event.mark_seq
-        liquidation.marks, liquidation.stale = state.testing_marks(account, now_ns)
+        liquidation.marks, liquidation.indexes, liquidation.stale = state.test_inputs(account, now_ns)
         liquidation.stress_ppm = state.stress_ppm(account)
         liquidation.insured = []
         liquidation.unfilled = False

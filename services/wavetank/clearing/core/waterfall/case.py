@@ -53,11 +53,13 @@ class Case:
 
     def value(self) -> Valuation:
         """Value the account at the frozen marks and stress."""
-        return self.state.value(self.account, self.liquidation.marks, self.liquidation.stress_ppm)
+        liquidation = self.liquidation
+        return self.state.value(self.account, liquidation.marks, liquidation.stress_ppm, liquidation.indexes)
 
     def health(self) -> tuple[int, int]:
         """Return the account's equity and maintenance margin at the frozen marks and stress."""
-        return self.state.health(self.account, self.liquidation.marks, self.liquidation.stress_ppm)
+        liquidation = self.liquidation
+        return self.state.health(self.account, liquidation.marks, liquidation.stress_ppm, liquidation.indexes)
 
     def relieved_micros(self, leg: LegValue, closed_lots: int) -> int:
         """Return the maintenance margin that closing part of a leg relieves at the frozen mark."""
@@ -76,7 +78,7 @@ class Case:
         )
 
     def all_marks_valid(self) -> bool:
-        """Tell whether every leg's mark was valid when frozen, or a person vouches for the others (LIQ-010)."""
+        """Tell whether all prices, of legs and collateral, were valid when frozen, or a person vouches (LIQ-010)."""
         return not self.liquidation.stale or self.prices_are_vouched_for
 
     @property

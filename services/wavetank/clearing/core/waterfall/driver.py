@@ -1,10 +1,11 @@
 """Walks accounts through the waterfall: one step of an account in flight, counted before the next.
 
 An account enters when its health is below 1 at marks that allow it (LIQ-010), or when it is flat
-with negative cash. First it is frozen and its orders are cancelled (LIQ-030); when that answer has
-been counted from the shard's log, inputs are frozen and the account is tested. Then the stages act
-in order until one sends something or the case must wait for the next mark. After each answer,
-equity, margin and bankruptcy values are taken anew at the same frozen marks.
+with negative cash that no collateral pays. First it is frozen and its orders are cancelled
+(LIQ-030); when that answer has been counted from the shard's log, inputs are frozen and the account
+is tested. Then the stages act in order until one sends something or the case must wait for the next
+mark; before those that ask others, collateral is sold (LIQ-055). After each answer, equity, margin
+and bankruptcy values are taken anew at the same frozen marks.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from wavetank.clearing.core.cascades import multiplier_ppm
 from wavetank.clearing.core.health import AccountKind, LiquidationStage
 from wavetank.clearing.core.waterfall.backstop import BackstopStage
 from wavetank.clearing.core.waterfall.case import Case, Stage
+from wavetank.clearing.core.waterfall.collateral import convert_all, pay_from_collateral
 from wavetank.clearing.core.waterfall.deficit import settle_flat
 from wavetank.clearing.core.waterfall.deleverage import DeleverageStage
 from wavetank.clearing.core.waterfall.full import FullStage
@@ -61,12 +63,13 @@ class Waterfall:
             # It is not what it is to be yet, and nobody can trade for it meanwhile.
             return False
         if account.is_flat:
-            return account.cash_micros < 0
+            # Cash that collateral can pay is no deficit: it is converted.
+            return account.cash_micros < 0 and self._tested(account, now_ns)[0] < 0
         return self._is_distressed(account, *self._tested(account, now_ns))
 
     def _tested(self, account: Account, now_ns: int) -> tuple[int, int]:
-        marks, _ = self._state.testing_marks(account, now_ns)
-        return self._state.health(account, marks)
+        marks, indexes, _ = self._state.test_inputs(account, now_ns)
+        return self._state.health(account, marks, indexes=indexes)
 
     @staticmethod
     def _is_distressed(account: Account, equity_micros: int, maintenance_micros: int) -> bool:
@@ -177,13 +180,15 @@ class Waterfall:
                 # The vault was handed another leg since its inputs were frozen.
                 self._freeze(account, now_ns)
             if account.is_flat:
+                if pay_from_collateral(case):
+                    return
                 settle_flat(case)
                 self._end(case, events.LiquidationOutcome.FLAT)
             elif not self._is_distressed(account, *case.health()):
                 self._end(case, events.LiquidationOutcome.RECOVERED)
             elif account.kind == AccountKind.BACKSTOP_VAULT:
                 self._deleverage.act(case)
-            else:
+            elif not convert_all(case):
                 any(stage.act(case) for stage in self._stages)
 
     def _end(self, case: Case, outcome: events.LiquidationOutcome) -> None:
