@@ -28,11 +28,17 @@ class NaiveLedger:
     realised: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     """By instrument, over all accounts."""
     paid_in: int = 0
-    """Deposits less withdrawals."""
+    """Deposits less withdrawals, and what collateral was sold for."""
     leverages: dict[tuple[int, int], int] = field(default_factory=dict)
     """Those that an account has chosen in an instrument."""
     shares_ppm: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     """What open interest asks for, by instrument."""
+    collateral: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    """Lots by account and asset."""
+    weight: dict[int, Fraction] = field(default_factory=dict)
+    """Share of an asset's value that counts."""
+    cap: dict[int, int] = field(default_factory=dict)
+    """Most that counts of it in one account."""
 
     def deposit(self, account: int, amount: int) -> None:
         self.cash[account] += amount
@@ -104,6 +110,31 @@ class NaiveLedger:
                 share = Fraction(self.shares_ppm[instrument], 10**6)
                 total += math.ceil(abs(lots) * marks[instrument] * (base + share * (1 - base)))
         return total
+
+    def counted(self, account: int, index: dict[int, int]) -> int:
+        """Return what an account's collateral counts: each asset rounded down, and not above its cap (MRGN-080)."""
+        return sum(
+            min(self.cap[asset], math.floor(lots * index[asset] * self.weight[asset]))
+            for (owner, asset), lots in self.collateral.items()
+            if owner == account
+        )
+
+    def sell(self, account: int, asset: int, lots: int, index: int) -> int:
+        """Sell collateral; return what comes in: what all was worth less what the rest is (LIQ-055)."""
+        before = self.collateral[account, asset]
+        assert 0 < lots <= before
+        worth = [math.floor(left * index * self.weight[asset]) for left in (before, before - lots)]
+        self.collateral[account, asset] -= lots
+        self.deposit(account, worth[0] - worth[1])
+        return worth[0] - worth[1]
+
+    def equity(self, account: int, mark: dict[int, int], index: dict[int, int]) -> int:
+        gains = sum(
+            lots * mark[instrument] - self.cost[owner, instrument]
+            for (owner, instrument), lots in self.lots.items()
+            if owner == account and lots
+        )
+        return self.cash[account] + gains + self.counted(account, index)
 
     def positions(self) -> dict[tuple[int, int], tuple[int, int]]:
         return {key: (lots, self.cost[key]) for key, lots in self.lots.items() if lots}

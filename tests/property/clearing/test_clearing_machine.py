@@ -1,13 +1,15 @@
 """Any history: clearing against a ledger on paper, with a shard that answers what it likes.
 
-Accounts trade, prices jump and go stale, funding is paid, money comes and goes, clearing dies and comes back; whoever
-falls below margin is taken apart by the waterfall, and the shard fills its orders wholly, partly or not at all, at any
-price inside the limit, clips transfers, and answers in any order.
+Accounts trade, prices jump and go stale, funding is paid, money and collateral come and go, clearing dies and comes
+back; whoever falls below margin is taken apart by the waterfall, and the shard fills its orders wholly, partly or not
+at all, at any price inside the limit, clips transfers, and answers in any order.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.model.naive_fees import DAY_SECONDS, REBATES, TIERS, WINDOW_DAYS, NaiveFees
 from tests.model.naive_ledger import FUND, NaiveLedger
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene, clients
+from wavetank.clearing.core.collateral_terms import CollateralTerms
+from wavetank.clearing.core.credit import standings
 from wavetank.clearing.core.escalation import OFFERED
 from wavetank.clearing.core.fees import FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.margin_modes import MarginMode
@@ -28,6 +32,10 @@ from wavetank.model.events.clearing import (
     AdlPolicyKind,
     CashCause,
     CashTransferred,
+    CollateralConverted,
+    CollateralHeld,
+    CollateralWithdrawn,
+    ConversionCause,
     Deleveraged,
     FillBooked,
     FundingBooked,
@@ -58,6 +66,21 @@ SCHEDULE = FeeSchedule(
     window_days=WINDOW_DAYS,
     day_ns=DAY_SECONDS * SECOND_NS,
 )
+COLLATERAL: tuple[dict[str, CollateralTerms], ...] = (
+    {},
+    {"BTC": CollateralTerms(weight_ppm=900_000)},
+    {
+        "BTC": CollateralTerms(weight_ppm=333_333, cap_micros=2_000 * MICROS),
+        "ETH": CollateralTerms(weight_ppm=800_000, venue_cap_lots=300_000),
+    },
+)
+OTHERS_PAY = {
+    CashCause.FUND_TOP_UP,
+    CashCause.BACKSTOP,
+    CashCause.DEFICIT_FUND,
+    CashCause.DEFICIT_SOCIALISED,
+    CashCause.DEFICIT_DEBT,
+}
 MOST_EVENTS = 400
 """One fact never leads to more events than this with so few accounts; a loop would."""
 MOST_ROUNDS = 300
@@ -77,6 +100,8 @@ class ClearingMachine(RuleBasedStateMachine):
         policy=st.sampled_from(AdlPolicyKind),
         wait=st.sampled_from([0, 0, 5]),
         scaling=st.sampled_from([(0, 0), (0, 0), (10_000, 400_000), (0, 2_000_000)]),
+        collateral=st.sampled_from(COLLATERAL),
+        loan=st.sampled_from([0, 500, 100_000]),
     )
     def begin(
         self,
@@ -90,6 +115,8 @@ class ClearingMachine(RuleBasedStateMachine):
         policy: AdlPolicyKind,
         wait: int,
         scaling: tuple[int, int],
+        collateral: dict[str, CollateralTerms],
+        loan: int,
     ) -> None:
         self.scaling = scaling[0] * MICROS, scaling[1] * MICROS
         btc, *others = default_instruments()
@@ -110,11 +137,17 @@ class ClearingMachine(RuleBasedStateMachine):
                 fund_low_micros=10_000 * MICROS * (wait > 0),
                 cascade_limit_ppm=2_000_000 * (wait > 0),
                 fees=SCHEDULE,
+                collateral=collateral,
+                collateral_loan_micros=loan * MICROS,
             ),
             instruments=(replace(btc, scaling_begins_micros=begins, scaling_full_micros=full), *others),
             fund_micros=fund_dollars * MICROS,
         )
         self.paper = NaiveLedger()
+        for instrument_id, symbol in ((BTC, "BTC"), (ETH, "ETH")):
+            terms = collateral.get(symbol)
+            self.paper.weight[instrument_id] = Fraction(terms.weight_ppm if terms else 0, 10**6)
+            self.paper.cap[instrument_id] = terms.cap_micros if terms else 0
         self.fees = NaiveFees()
         self.paper.deposit(FUND, fund_dollars * MICROS)
         self.read = len(self.scene.log)
@@ -124,6 +157,16 @@ class ClearingMachine(RuleBasedStateMachine):
         for instrument_id, ticks in START_TICKS.items():
             self.scene.mark(instrument_id, ticks)
         self.follow()
+        for account in clients(self.scene)[:2] if collateral else ():
+            # All they have but a little cash.
+            self.bring(account.account_id, BTC, 2_500)
+            self.paper.deposit(account.account_id, 50 * MICROS - self.scene.cash(account.account_id))
+            self.scene.core.bank.withdraw(
+                account.account_id, self.scene.cash(account.account_id) - 50 * MICROS, self.scene.now_ns
+            )
+            self.scene.keep()
+            self.scene.credit_applied(account.account_id, self.scene.last(WithdrawalHeld).line_number, 0)
+        self.read = len(self.scene.log)
         for account in clients(self.scene)[:4]:
             instrument_id = data.draw(INSTRUMENTS)
             self.trade(instrument_id, account.account_id, self.rich, data.draw(st.sampled_from([1, -1])), 30, 0, 5, -1)
@@ -152,9 +195,9 @@ class ClearingMachine(RuleBasedStateMachine):
         taker_fee: int,
         maker_fee: int,
     ) -> None:
-        """Trade about `leverage` times the taker's cash, a little off the mark."""
+        """Trade about `leverage` times the taker's equity, a little off the mark."""
         price = max(1, self.ticks(instrument_id) * (10**6 + off_ppm) // 10**6)
-        lots = sign * max(1, abs(self.scene.cash(taker)) * leverage // price // 2)
+        lots = sign * max(1, abs(self.scene.state.health(self.scene.account(taker))[0]) * leverage // price // 2)
         self.paper.trade(instrument_id, taker, maker, lots, price, taker_fee=taker_fee, maker_fee=maker_fee)
         self.fees.trade(self.scene.now_ns, taker, maker, abs(lots) * price)
         self.scene.trade(instrument_id, taker, maker, lots, price, taker_fee=taker_fee, maker_fee=maker_fee)
@@ -184,6 +227,23 @@ class ClearingMachine(RuleBasedStateMachine):
         maker = data.draw(st.sampled_from([other for other in free if other != taker]))
         self.trade(instrument_id, taker, maker, sign, leverage, off_ppm, taker_fee, maker_fee)
         self.follow()
+
+    @precondition(lambda self: len(self.free()) >= 2)
+    @rule(data=st.data(), off_ppm=st.integers(-50_000, 50_000), fee=st.integers(0, 10**9))
+    def somebody_closes(self, data: st.DataObject, off_ppm: int, fee: int) -> None:
+        """Close all legs of an account in a poor market, for a high fee."""
+        taker = data.draw(st.sampled_from(self.free()))
+        for instrument_id, position in self.scene.account(taker).positions.items():
+            others = [other for other in self.free() if other != taker]
+            if not others:
+                break
+            maker = data.draw(st.sampled_from(others))
+            price = self.ticks(instrument_id) * (10**6 + off_ppm) // 10**6
+            self.paper.trade(instrument_id, taker, maker, -position.lots, price, taker_fee=fee, maker_fee=0)
+            self.fees.trade(self.scene.now_ns, taker, maker, abs(position.lots) * price)
+            fact = self.scene.traded(instrument_id, taker, maker, -position.lots, price, taker_fee=fee)
+            self.scene.shard(fact)
+            self.follow()
 
     @rule(
         instrument_id=INSTRUMENTS,
@@ -280,6 +340,58 @@ class ClearingMachine(RuleBasedStateMachine):
             return
         self.scene.keep()
         self.holds[account] = self.scene.last(WithdrawalHeld).line_number
+        self.follow()
+
+    @precondition(lambda self: any(self.paper.weight.values()))
+    @rule(data=st.data(), asset=INSTRUMENTS, dollars=st.integers(1, 20_000))
+    def collateral_comes(self, data: st.DataObject, asset: int, dollars: int) -> None:
+        self.bring(data.draw(st.sampled_from([each.account_id for each in clients(self.scene)])), asset, dollars)
+        self.follow()
+
+    def bring(self, account_id: int, asset: int, dollars: int) -> None:
+        lots = -(-dollars * MICROS // self.ticks(asset))
+        try:
+            self.scene.core.collateral.deposit(account_id, asset, lots)
+        except Refused:
+            assert self.scene.keep() == []
+            return
+        self.paper.collateral[account_id, asset] += lots
+        self.scene.keep()
+
+    def owners(self) -> list[tuple[int, int]]:
+        return sorted(key for key, lots in self.paper.collateral.items() if lots)
+
+    @precondition(lambda self: self.owners())
+    @rule(data=st.data(), share=st.integers(1, 4))
+    def collateral_is_asked_for(self, data: st.DataObject, share: int) -> None:
+        account, asset = data.draw(st.sampled_from(self.owners()))
+        lots = -(-self.paper.collateral[account, asset] * share // 4)
+        try:
+            self.scene.core.collateral.withdraw(account, asset, lots, self.scene.now_ns)
+        except Refused:
+            assert self.scene.keep() == []
+            return
+        self.scene.keep()
+        self.holds[account] = self.scene.last(CollateralHeld).line_number
+        self.follow()
+
+    @precondition(lambda self: self.owners())
+    @rule(data=st.data(), share=st.integers(1, 4))
+    def collateral_is_sold(self, data: st.DataObject, share: int) -> None:
+        account, asset = data.draw(st.sampled_from(self.owners()))
+        before = self.scene.state.health(self.scene.account(account))
+        lots = -(-self.paper.collateral[account, asset] * share // 4)
+        try:
+            self.scene.core.collateral.convert(account, asset, lots, self.scene.now_ns)
+        except Refused:
+            assert self.scene.keep() == []
+            return
+        self.scene.keep()
+        after = self.scene.state.health(self.scene.account(account))
+        # What a cap kept from counting may come to count; else nothing moves.
+        assert after[1] == before[1]
+        assert after[0] >= before[0]
+        assert after == before or self.paper.cap[asset] < 10**15
         self.follow()
 
     @precondition(lambda self: self.holds)
@@ -448,11 +560,20 @@ class ClearingMachine(RuleBasedStateMachine):
                 self.check_share(event, new[index + 1].event if index + 1 < len(new) else None)
             if isinstance(event, Withdrawn):
                 self.paper.deposit(event.account_id, -event.amount_micros)
+            elif isinstance(event, CollateralWithdrawn):
+                self.paper.collateral[event.account_id, event.instrument_id] -= event.size_lots
+            elif isinstance(event, CollateralConverted):
+                self.check_sale(event)
             elif isinstance(event, CashTransferred):
                 assert event.amount_micros > 0
+                if event.cause in OTHERS_PAY:
+                    poor = event.account_id if event.cause == CashCause.BACKSTOP else event.receiver_account_id
+                    assert not self.has_collateral(poor)
                 self.paper.move(event.account_id, event.receiver_account_id, event.amount_micros)
             elif isinstance(event, MatchingRequested) and event.command == CommandKind.LIQUIDATE:
                 self.check_order(event)
+            elif isinstance(event, MatchingRequested) and event.command == CommandKind.TRANSFER:
+                assert not self.has_collateral(event.account_id)
             elif isinstance(event, Deleveraged):
                 # A victim closes: it never opens (LIQ-080).
                 assert event.delta_lots != 0
@@ -463,6 +584,23 @@ class ClearingMachine(RuleBasedStateMachine):
         due = self.paper.moves_to(BTC, mark.mark_price_ticks, *self.scaling)
         told = following.scaled_ppm if isinstance(following, OpenInterestScaled) else None
         assert told == due
+
+    def has_collateral(self, account_id: int) -> bool:
+        return any(lots for (owner, _), lots in self.paper.collateral.items() if owner == account_id)
+
+    def check_sale(self, event: CollateralConverted) -> None:
+        """Sell on paper; what is owed is sold for, and one lot fewer would not have been enough (LIQ-055)."""
+        account_id, asset, lots = event.account_id, event.instrument_id, event.size_lots
+        owed = -self.paper.cash[account_id]
+        had = self.paper.collateral[account_id, asset]
+        assert self.paper.sell(account_id, asset, lots, event.index_price_ticks) == event.amount_micros
+        if event.cause == ConversionCause.LIQUIDATED:
+            assert lots == had
+        elif event.cause in {ConversionCause.OWED, ConversionCause.LOAN_LIMIT}:
+            assert owed > 0
+            rate = event.index_price_ticks * self.paper.weight[asset]
+            assert math.floor(had * rate) - math.floor((had - lots + 1) * rate) < owed
+            assert event.amount_micros >= owed or lots == had
 
     def check_order(self, request: MatchingRequested) -> None:
         """Check that an order only reduces and stays inside the band around its marks (INV-060)."""
@@ -497,6 +635,17 @@ class ClearingMachine(RuleBasedStateMachine):
             for instrument_id, position in account.positions.items()
         }
         assert held == self.paper.positions()
+        brought = {
+            (key, asset): each.lots for key, account in accounts.items() for asset, each in account.collateral.items()
+        }
+        assert brought == {key: lots for key, lots in self.paper.collateral.items() if lots}
+        marks = {key: mark.mark_price_ticks for key, mark in self.scene.state.marks.items()}
+        indexes = {key: mark.index_price_ticks for key, mark in self.scene.state.marks.items()}
+        for key, account in accounts.items():
+            equity = self.paper.equity(key, marks, indexes)
+            assert self.scene.state.health(account)[0] == self.scene.state.value(account).equity_micros == equity
+            free = sum(stand.credit_micros - stand.relief_micros for stand in standings(self.scene.state, account))
+            assert free <= equity
         costs = self.scene.state.ledger.total_cost_micros()
         for instrument_id in START_TICKS:
             assert costs[instrument_id] == self.paper.realised[instrument_id]
@@ -542,7 +691,13 @@ class ClearingMachine(RuleBasedStateMachine):
         for account in self.scene.state.accounts.values():
             liquidation = account.liquidation
             if liquidation is None:
-                assert account.cash_micros >= 0 or account.positions or account.account_id < FIRST_CLIENT_ACCOUNT_ID
+                assert (
+                    account.cash_micros >= 0
+                    or account.positions
+                    or account.account_id < FIRST_CLIENT_ACCOUNT_ID
+                    # Collateral by a stale index covers it for now.
+                    or self.has_collateral(account.account_id)
+                )
                 continue
             assert liquidation.pending or liquidation.waits or liquidation.asks
             reserved += liquidation.reserve_micros
@@ -608,4 +763,6 @@ TestClearing = pytest.mark.spec(
     "INV-070",
     "INV-090",
     "INV-100",
+    "LIQ-055",
+    "MRGN-080",
 )(ClearingMachine.TestCase)

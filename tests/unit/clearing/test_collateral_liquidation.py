@@ -260,3 +260,33 @@ def test_a_person_may_let_collateral_be_sold_at_a_stale_index() -> None:
     scene.keep()
     assert scene.last(CollateralConverted).index_price_ticks == 525_000
     assert scene.last(LiquidationStepped).stage == LiquidationStage.BACKSTOP
+
+
+@pytest.mark.spec("LIQ-055", "UNIT-040")
+@pytest.mark.parametrize("index", [800_000, 500_000, 10_000])
+def test_ten_times_the_account_is_ten_times_the_outcome(index: int) -> None:
+    outcomes = []
+    for times in (1, 10):
+        scene = Scene(
+            settings=ClearingSettings(
+                collateral={"BTC": TERMS}, partial_enabled=False, vault_enabled=False, collateral_loan_micros=10**14
+            )
+        )
+        a, maker = scene.open(0), scene.open(100_000_000)
+        scene.mark(BTC, 1_000_000)
+        scene.mark(ETH, 400_000)
+        scene.core.collateral.deposit(a, BTC, times * 10_000)
+        scene.trade(ETH, a, maker, times * LONG // 10, 400_000)
+        scene.core.collateral.convert(a, BTC, times * 9_000, scene.now_ns)
+        scene.keep()
+        scene.mark(BTC, 1_000_000, index_ticks=index)
+        scene.mark(ETH, 318_000)
+        scene.cancelled(a)
+        _, request = scene.request(a)
+        scene.filled(a, (maker, request.size_lots, request.price_ticks))
+        sold = sum(each.size_lots for each in scene.all(CollateralConverted) if each.liquidation_id)
+        outcomes.append((request.price_ticks, request.size_lots, health(scene, a)[0], scene.fund - 10**12, sold))
+    (price, lots, equity, fund, sold), larger = outcomes
+    assert larger[:4] == (price, 10 * lots, 10 * equity, 10 * fund)
+    # Just enough is whole lots, rounded up.
+    assert 10 * (sold - 1) < larger[4] <= 10 * sold
