@@ -13,6 +13,8 @@ from wavetank.cli.price_options import Settings, merged, price_choice
 from wavetank.cli.venue import VenuePlan, VenueProcess
 
 SEED = 7
+COLLATERAL: Settings = {"clearing": {"COLLATERAL": '{"BTC": {"weight": "0.9", "venue_cap_lots": 1000000}}'}}
+"""Up to 10 BTC count nine tenths of their index."""
 START_SECONDS = 90.0
 """Wall seconds: a test machine may be busy with others."""
 
@@ -50,5 +52,5 @@ def start_venue(
 @pytest.fixture(scope="session")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VenueProcess]:
     """Return a running venue that all tests of the run share; they open accounts of their own."""
-    with start_venue(tmp_path_factory.mktemp("venue")) as running:
+    with start_venue(tmp_path_factory.mktemp("venue"), settings=COLLATERAL) as running:
         yield running

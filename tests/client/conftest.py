@@ -8,7 +8,8 @@ import pytest
 
 from tests.client.scripted_venue import KEY, ScriptedVenue
 from tests.eventually import eventually
-from wavetank.cli.price_options import price_choice
+from tests.venue_fixture import COLLATERAL
+from wavetank.cli.price_options import merged, price_choice
 from wavetank.cli.venue import VenuePlan, VenueProcess
 from wavetank.client import Backoff, Client, InstrumentUnknown, Number, Venue, connect
 
@@ -36,7 +37,7 @@ def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     plan = VenuePlan(
         directory=tmp_path_factory.mktemp("venue") / "run",
         durability="memory",
-        settings=price_choice(prices=["push"]).settings,
+        settings=merged(price_choice(prices=["push"]).settings, COLLATERAL),
     )
     with VenueProcess.start(plan) as venue:
         eventually(lambda: _has_prices(venue.directory.path))

@@ -17,7 +17,12 @@ from wavetank.client import (
     Channel,
     Client,
     ClientOrderIdReused,
+    CollateralConverted,
+    CollateralDeposited,
+    CollateralRefused,
+    CollateralWithdrawn,
     Consumer,
+    ConversionCause,
     CreditExceeded,
     Deposited,
     FaucetDry,
@@ -401,6 +406,34 @@ async def test_leverages(trader: Opener) -> None:
         assert await venue.account.set_leverage("SOL", 20) == {}
         await seller.place("SOL", Side.BUY, 1, "150.1")
         await buyer.place("SOL", Side.SELL, 1, "150.1")
+
+
+async def test_collateral(trader: Opener) -> None:
+    venue = await trader()
+    cash = (await venue.account.get()).cash
+    async with venue.account.events() as happened:
+        (given,) = await venue.account.deposit_collateral("BTC", "0.5")
+        # Nine tenths of half a BTC at 64,000.
+        assert (given.instrument, given.size) == ("BTC", Decimal("0.5"))
+        assert [given.held, given.counted] == [0, 28_800]
+        state = await venue.account.get()
+        assert [state.counted_collateral, state.equity] == [28_800, cash + 28_800]
+        assert state.withdrawable == cash
+        assert await venue.account.convert_collateral("BTC", "0.1") == 5_760
+        (left,) = await venue.account.withdraw_collateral("BTC", "0.3")
+        assert [left.size, left.counted] == [Decimal("0.1"), 5_760]
+        assert await venue.account.collateral() == (left,)
+        told = [await happened.next(10.0) for _ in range(3)]
+    came, sold, gone = told
+    assert isinstance(came, CollateralDeposited)
+    assert isinstance(sold, CollateralConverted)
+    assert isinstance(gone, CollateralWithdrawn)
+    assert (came.size, sold.size, gone.size) == (Decimal("0.5"), Decimal("0.1"), Decimal("0.3"))
+    assert [sold.amount, sold.index, sold.cause] == [5_760, 64_000, ConversionCause.REQUESTED]
+    with pytest.raises(CollateralRefused):
+        await venue.account.deposit_collateral("SOL", 1)
+    with pytest.raises(CollateralRefused):
+        await venue.account.withdraw_collateral("BTC", 1)
 
 
 async def test_cancel_on_disconnect(trader: Opener) -> None:

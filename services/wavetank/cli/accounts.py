@@ -1,4 +1,4 @@
-"""`wavetank accounts`: open accounts, move money between them, choose how they are margined, and see how they stand.
+"""`wavetank accounts`: open them, move money and collateral, choose how they are margined, and see how they stand.
 
 It exists for the minute before a bot connects: an account with play money, and a key for it.
 """
@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from wavetank.cli.amounts import show_dollars
+from wavetank.cli.amounts import AmountMalformed, show_dollars, show_size, size_to_lots
 from wavetank.cli.connection import VenueConnection
+from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.cli.options import DIRECTORY, AsJson, Directory, dollars
 from wavetank.cli.run_directory import RunDirectory
 from wavetank.cli.screen import print_json, results
@@ -29,14 +30,23 @@ class Mode(StrEnum):
     SCENARIO = "scenario"
 
 
+class Move(StrEnum):
+    """What can be done with collateral (MRGN-080)."""
+
+    DEPOSIT = "deposit"
+    WITHDRAW = "withdraw"
+    CONVERT = "convert"
+
+
 @app.callback()
 def accounts() -> None:
-    """Open and list accounts, move money between them, and choose how they are margined.
+    """Open and list accounts, move money and collateral, and choose how they are margined.
 
     Examples:
       wavetank accounts open maker --deposit 100k
       wavetank accounts open maker-btc --parent 1000 --isolated BTC
       wavetank accounts transfer 1000 1001 5k
+      wavetank accounts collateral 1000 deposit BTC 0.5
       wavetank accounts list
       wavetank accounts margin-mode 1 scenario
       wavetank accounts leverage 1 BTC 5
@@ -56,7 +66,8 @@ def list_accounts(directory: Directory = DIRECTORY, as_json: AsJson = False) -> 
         print_json([account_document(account) for account in found])
         return
     table = Table()
-    headings = ("account", "of", "name", "kind", "mode", "cash", "equity", "maintenance", "withdrawable", "health")
+    money = ("cash", "collateral", "equity", "maintenance", "withdrawable")
+    headings = ("account", "of", "name", "kind", "mode", *money, "health")
     for heading in headings:
         table.add_column(heading, justify="left" if heading in {"name", "kind", "mode", "health"} else "right")
     for account in found:
@@ -299,6 +310,79 @@ def leverage(
     )
 
 
+@app.command("collateral")
+def collateral(
+    account_id: Annotated[int, typer.Argument(metavar="ACCOUNT", help="`wavetank accounts list` shows them.")],
+    move: Annotated[
+        Move | None,
+        typer.Argument(
+            help="deposit: give it; withdraw: take it out; convert: sell it outside the venue at its index less the"
+            " haircut. Left out, nothing moves."
+        ),
+    ] = None,
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Instrument whose base asset it is.")] = "",
+    size: Annotated[str, typer.Argument(metavar="SIZE", help="Units of the asset: 0.5.")] = "",
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Show the collateral of an account beside its dollars, or move some of it.
+
+    The venue takes what WAVETANK_CLEARING_COLLATERAL names. What counts is the value by index less a haircut, up to a
+    cap; it falls and rises with the index, and a liquidation sells it before others are asked.
+
+    Examples:
+      wavetank accounts collateral 1000
+      wavetank accounts collateral 1000 deposit BTC 0.5
+      wavetank accounts collateral 1000 convert BTC 0.1 --json
+    """
+    if move is not None and not size:
+        raise CommandFailed(f"what is to be moved is missing: {move} SYMBOL SIZE", code=ExitCode.USAGE)
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        done = "" if move is None else _move_collateral(connection, account_id, move, symbol, size)
+        request = account_pb2.GetAccountRequest(account_id=account_id)
+        account = connection.call(connection.accounts.GetAccount, request).account
+        listed = connection.call(connection.directory.GetDirectory, directory_pb2.GetDirectoryRequest()).instruments
+    if as_json:
+        print_json(account_document(account))
+        return
+    if done:
+        results().print(done)
+    known = {one.instrument_id: one for one in listed}
+    table = Table()
+    for heading in ("asset", "size", "held", "counts"):
+        table.add_column(heading, justify="left" if heading == "asset" else "right")
+    for each in account.collateral:
+        one = known[each.instrument_id]
+        sizes = [show_size(lots, one.size_decimals) for lots in (each.size_lots, each.held_lots)]
+        table.add_row(one.symbol, *sizes, show_dollars(each.counted_micros))
+    results().print(table)
+    results().print(
+        f"account {account.account_id}: cash {show_dollars(account.cash_micros)}, collateral counts"
+        f" {show_dollars(account.counted_micros)}, equity {show_dollars(account.equity_micros)}"
+    )
+
+
+def _move_collateral(connection: VenueConnection, account_id: int, move: Move, symbol: str, size: str) -> str:
+    """Move collateral; return what was done."""
+    instrument = connection.instrument(symbol)
+    try:
+        lots = size_to_lots(size, instrument.size_decimals)
+    except AmountMalformed as error:
+        raise CommandFailed(str(error), code=ExitCode.USAGE) from error
+    of, shown = {"account_id": account_id, "instrument_id": instrument.instrument_id, "size_lots": lots}, size
+    stub = connection.accounts
+    match move:
+        case Move.DEPOSIT:
+            connection.call(stub.DepositCollateral, account_pb2.DepositCollateralRequest(**of))
+            return f"[green]deposited[/] {shown} {instrument.symbol} as collateral"
+        case Move.WITHDRAW:
+            connection.call(stub.WithdrawCollateral, account_pb2.WithdrawCollateralRequest(**of))
+            return f"[green]withdrew[/] {shown} {instrument.symbol} of collateral"
+        case Move.CONVERT:
+            answer = connection.call(stub.ConvertCollateral, account_pb2.ConvertCollateralRequest(**of))
+            return f"[green]converted[/] {shown} {instrument.symbol} into {show_dollars(answer.amount_micros)}"
+
+
 def all_accounts(connection: VenueConnection) -> list[account_pb2.Account]:
     """Return every account, by id."""
     found: list[account_pb2.Account] = []
@@ -321,6 +405,16 @@ def account_document(account: account_pb2.Account) -> dict[str, Any]:
         "parent_account_id": account.parent_account_id,
         "isolated_instrument_id": account.isolated_instrument_id,
         "cash_micros": account.cash_micros,
+        "counted_collateral_micros": account.counted_micros,
+        "collateral": [
+            {
+                "instrument_id": each.instrument_id,
+                "size_lots": each.size_lots,
+                "held_lots": each.held_lots,
+                "counted_micros": each.counted_micros,
+            }
+            for each in account.collateral
+        ],
         "equity_micros": account.equity_micros,
         "initial_margin_micros": account.initial_margin_micros,
         "maintenance_margin_micros": account.maintenance_margin_micros,
@@ -338,6 +432,7 @@ def _mode_of(account: account_pb2.Account) -> str:
 def _money(account: account_pb2.Account) -> list[str]:
     amounts = (
         account.cash_micros,
+        account.counted_micros,
         account.equity_micros,
         account.maintenance_margin_micros,
         account.withdrawable_micros,

@@ -34,6 +34,23 @@ def dollars_to_micros(text: str) -> int:
     return int(micros)
 
 
+def size_to_lots(text: str, size_decimals: int) -> int:
+    """Return a size in units of the base asset, such as `0.5` or `1,000`, in lots of 10^-size_decimals.
+
+    Raises:
+        AmountMalformed: the text has another shape, or is finer than a lot.
+
+    """
+    try:
+        lots = Decimal(text.strip().replace(",", "").replace("_", "")).scaleb(size_decimals)
+        exact = lots == lots.to_integral_value()
+    except InvalidOperation:
+        exact = False
+    if not exact:
+        raise AmountMalformed(f"{text!r} is no size; write units with at most {size_decimals} decimals")
+    return int(lots)
+
+
 def ratio_e12(text: str) -> int:
     """Return a signed ratio such as `-8%`, `0.05` or `25bp` in parts per 10^12.
 

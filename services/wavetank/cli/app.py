@@ -32,7 +32,7 @@ COMMANDS: dict[str, Entry] = {
     "log": Entry("wavetank.cli.log", LOOK, "Read what happened, in plain words: why was I filled?"),
     "liquidations": Entry("wavetank.cli.liquidations", LOOK, "Every liquidation and cascade, as everybody is told."),
     "risk": Entry("wavetank.cli.risk", LOOK, "What would be: margins under shocks, contagion, way out."),
-    "accounts": Entry("wavetank.cli.accounts", USE, "Open and list accounts, choose their margin mode."),
+    "accounts": Entry("wavetank.cli.accounts", USE, "Open and list accounts, their collateral and margin mode."),
     "deposit": Entry("wavetank.cli.deposit", USE, "Give an account play money."),
     "keys": Entry("wavetank.cli.keys", USE, "Make, list and revoke API keys."),
     "fault": Entry("wavetank.cli.fault", USE, "Break the oracle, and mend it."),

@@ -163,6 +163,35 @@ def test_a_sub_account_is_fed_cloned_and_reset(venue: VenueProcess) -> None:
     assert (again.exit_code, "once" in again.output) == (4, True)
 
 
+@pytest.mark.spec("MRGN-080", "LIQ-055")
+def test_collateral_is_given_sold_and_taken_out(venue: VenueProcess) -> None:
+    eventually(lambda: mark_of(venue, 1), 30.0)
+    account_id = open_account(venue, "collateral-owner")
+    account = str(account_id)
+    # A lot is 0.00001 BTC.
+    given = told(venue, "accounts", "collateral", account, "deposit", "btc", "0.5")
+    assert [(each["instrument_id"], each["size_lots"]) for each in given["collateral"]] == [(1, 50_000)]
+    sold = told(venue, "accounts", "collateral", account, "convert", "BTC", "0.1")
+    proceeds = sold["cash_micros"] - 100_000 * 10**6
+    # Nine tenths of a tenth of a BTC, at an index that moved since.
+    assert abs(proceeds / 10**6 - mark_of(venue, 1) / 10 * 0.09) < 0.1 * proceeds / 10**6
+    left = told(venue, "accounts", "collateral", account, "withdraw", "BTC", "0.15")
+    assert [each["size_lots"] for each in left["collateral"]] == [25_000]
+    listed = {one["account_id"]: one for one in told(venue, "accounts", "list")}[account_id]
+    assert listed["collateral"] == [{**left["collateral"][0], "counted_micros": listed["counted_collateral_micros"]}]
+    shown = run(venue, "accounts", "collateral", account)
+    assert (shown.exit_code, "0.25" in shown.stdout) == (0, True)
+    for arguments, code, why in (
+        (("deposit", "ETH", "1"), 4, "COLLATERAL_REFUSED"),
+        (("deposit", "BTC", "11"), 4, "COLLATERAL_REFUSED"),
+        (("withdraw", "BTC", "1"), 4, "COLLATERAL_REFUSED"),
+        (("withdraw", "BTC", "0.000001"), 2, ""),
+        (("withdraw",), 2, ""),
+    ):
+        refused = run(venue, "accounts", "collateral", account, *arguments)
+        assert (refused.exit_code, why in refused.stderr) == (code, True), refused.output
+
+
 def test_an_instrument_is_halted_and_trades_again(venue: VenueProcess) -> None:
     halted = told(venue, "instrument", "eth", "state", "halted")
     assert (halted["instrument"], halted["state"], halted["previous_state"]) == ("ETH", "halted", "trading")

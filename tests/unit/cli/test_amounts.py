@@ -10,6 +10,7 @@ from wavetank.cli.amounts import (
     show_price,
     show_ratio,
     show_size,
+    size_to_lots,
 )
 
 
@@ -31,6 +32,17 @@ def test_dollars_are_read(text: str, expected: int) -> None:
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(AmountMalformed):
         dollars_to_micros(text)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("0.5", 50_000), ("1,000", 10**8), ("0.00001", 1)])
+def test_a_size_is_read_in_lots(text: str, expected: int) -> None:
+    assert size_to_lots(text, 5) == expected
+
+
+@pytest.mark.parametrize("text", ["", "much", "0.000001"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(AmountMalformed):
+        size_to_lots(text, 5)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from redis.exceptions import RedisError
 
-from wavetank.clearing.adapters.endings import ModeEnd, Paid, PaymentEnd, mode_changes, payments, play, within
+from wavetank.clearing.adapters.endings import (
+    CollateralEnd,
+    ModeEnd,
+    Paid,
+    PaymentEnd,
+    collateral_withdrawals,
+    mode_changes,
+    payments,
+    play,
+    within,
+)
 from wavetank.clearing.adapters.wire import (
     account_message,
     fill_message,
@@ -70,7 +80,8 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         self._events = account_events
         self._client_deposits = client_deposits
         self._payments, self._mode_changes, self._play = payments(), mode_changes(), play()
-        for sink in (self._payments, self._mode_changes, self._play):
+        self._collateral = collateral_withdrawals()
+        for sink in (self._payments, self._mode_changes, self._play, self._collateral):
             service.tell(sink)
 
     async def OpenAccount(  # noqa: N802 - the contract's name.
@@ -245,6 +256,65 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
                 allowed=ended.allowed_micros,
             )
         return ended
+
+    async def DepositCollateral(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.DepositCollateralRequest, context: Context
+    ) -> account_pb2.DepositCollateralResponse:
+        """Take collateral (MRGN-080)."""
+        who = principal(context)
+        account_id = require(who, Scope.TRADE, request.account_id)
+        if not self._client_deposits:
+            require(who, Scope.ADMIN)
+
+        def call(core: Clearing, _now_ns: int) -> account_pb2.DepositCollateralResponse:
+            account = core.collateral.deposit(account_id, request.instrument_id, request.size_lots)
+            message = account_message(core.state, account)
+            return account_pb2.DepositCollateralResponse(account=message, seq=core.last_seq)
+
+        answer: account_pb2.DepositCollateralResponse = await self._service.request(call)
+        return answer
+
+    async def WithdrawCollateral(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.WithdrawCollateralRequest, context: Context
+    ) -> account_pb2.WithdrawCollateralResponse:
+        """Let collateral leave: held, acknowledged by its shard, then gone (PROTOCOL R8)."""
+        account_id = require(principal(context), Scope.TRADE, request.account_id)
+
+        def call(core: Clearing, now_ns: int) -> asyncio.Future[CollateralEnd]:
+            core.collateral.withdraw(account_id, request.instrument_id, request.size_lots, now_ns)
+            return self._collateral.expect(account_id)
+
+        waiting: asyncio.Future[CollateralEnd] = await self._service.request(call)
+        ended = await within(waiting, Reason.WITHDRAWAL_PENDING, "the collateral")
+        if isinstance(ended, events.CollateralRefused):
+            raise VenueError(
+                Reason(ended.reason),
+                f"{ended.size_lots} lots of collateral cannot leave now; what counts {ended.allowed_micros}"
+                " micro-dollars could",
+                was=ended.size_lots,
+                allowed=ended.allowed_micros,
+            )
+
+        def read(core: Clearing) -> account_pb2.WithdrawCollateralResponse:
+            message = account_message(core.state, core.bank.account(account_id))
+            return account_pb2.WithdrawCollateralResponse(account=message, seq=core.last_seq)
+
+        answer: account_pb2.WithdrawCollateralResponse = await self._service.ask(read)
+        return answer
+
+    async def ConvertCollateral(  # noqa: N802 - the contract's name.
+        self, request: account_pb2.ConvertCollateralRequest, context: Context
+    ) -> account_pb2.ConvertCollateralResponse:
+        """Sell collateral outside the venue (LIQ-055)."""
+        account_id = require(principal(context), Scope.TRADE, request.account_id)
+
+        def call(core: Clearing, now_ns: int) -> account_pb2.ConvertCollateralResponse:
+            account, amount = core.collateral.convert(account_id, request.instrument_id, request.size_lots, now_ns)
+            message = account_message(core.state, account)
+            return account_pb2.ConvertCollateralResponse(account=message, amount_micros=amount, seq=core.last_seq)
+
+        answer: account_pb2.ConvertCollateralResponse = await self._service.request(call)
+        return answer
 
     async def SetMarginMode(  # noqa: N802 - the contract's name.
         self, request: account_pb2.SetMarginModeRequest, context: Context

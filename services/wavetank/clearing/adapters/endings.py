@@ -18,6 +18,7 @@ ACKNOWLEDGED_SECONDS = 5.0
 
 Paid: TypeAlias = events.Withdrawn | events.CashTransferred
 PaymentEnd: TypeAlias = Paid | events.WithdrawalRefused
+CollateralEnd: TypeAlias = events.CollateralWithdrawn | events.CollateralRefused
 ModeEnd: TypeAlias = events.MarginModeChanged | events.MarginModeKept
 E = TypeVar("E")
 
@@ -53,6 +54,11 @@ class Endings(Generic[E]):
 def payments() -> Endings[PaymentEnd]:
     """Return what waits for withdrawals and transfers."""
     return Endings(events.Withdrawn, events.CashTransferred, events.WithdrawalRefused)
+
+
+def collateral_withdrawals() -> Endings[CollateralEnd]:
+    """Return what waits for withdrawals of collateral."""
+    return Endings(events.CollateralWithdrawn, events.CollateralRefused)
 
 
 def play() -> Endings[events.PlayEnded]:

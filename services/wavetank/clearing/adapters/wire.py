@@ -59,6 +59,16 @@ def account_message(state: State, account: Account) -> account_pb2.Account:
         held_micros=account.hold.amount_micros if account.hold is not None else 0,
         fees=_fees_message(state, account.account_id),
         margin_mode=account_pb2.MarginMode.ValueType(account.margin_mode),
+        collateral=[
+            account_pb2.Collateral(
+                instrument_id=instrument_id,
+                size_lots=each.lots,
+                held_lots=each.held_lots,
+                counted_micros=each.counted_micros,
+            )
+            for instrument_id, each in account.collateral.items()
+        ],
+        counted_micros=account.counted_micros,
         parent_account_id=account.parent_id,
         isolated_instrument_id=account.isolated_instrument_id,
     )
@@ -198,8 +208,35 @@ def event_message(
                 )
             )
         case _:
-            return message if _tell_of_health(message, event) else None
+            is_told = _tell_of_health(message, event) or _tell_of_collateral(message, event)
+            return message if is_told else None
     return message
+
+
+def _tell_of_collateral(message: account_pb2.StreamAccountEventsResponse, event: Event) -> bool:
+    """Write what an event says of collateral into a message; return whether it says anything."""
+    match event:
+        case events.CollateralDeposited():
+            message.collateral_deposited.instrument_id = event.instrument_id
+            message.collateral_deposited.size_lots = event.size_lots
+        case events.CollateralWithdrawn():
+            message.collateral_withdrawn.instrument_id = event.instrument_id
+            message.collateral_withdrawn.size_lots = event.size_lots
+        case events.CollateralConverted():
+            message.collateral_converted.instrument_id = event.instrument_id
+            message.collateral_converted.size_lots = event.size_lots
+            message.collateral_converted.amount_micros = event.amount_micros
+            message.collateral_converted.index_price_ticks = event.index_price_ticks
+            message.collateral_converted.liquidation_id = event.liquidation_id
+            message.collateral_converted.cause = account_pb2.ConversionCause.ValueType(event.cause)
+        case events.CollateralRefused():
+            message.collateral_refused.instrument_id = event.instrument_id
+            message.collateral_refused.size_lots = event.size_lots
+            message.collateral_refused.allowed_micros = event.allowed_micros
+            message.collateral_refused.reason = reason_pb2.Reason.ValueType(event.reason)
+        case _:
+            return False
+    return True
 
 
 def _ranked(event: events.AdlRanked, ranked: int) -> account_pb2.DeleveragingRanked:

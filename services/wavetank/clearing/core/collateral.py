@@ -212,8 +212,8 @@ class CollateralCounter:
             # As of an order (PROTOCOL R9): refused for now, and the share is asked for.
             self._shares.ask(account, missing, shard, now_ns)
 
-    def convert(self, account_id: int, instrument_id: int, lots: int, now_ns: int) -> Account:
-        """Sell collateral outside the venue at its weighted index.
+    def convert(self, account_id: int, instrument_id: int, lots: int, now_ns: int) -> tuple[Account, int]:
+        """Sell collateral outside the venue at its weighted index; return the account, and what came in.
 
         Raises:
             Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, ACCOUNT_FROZEN, INSTRUMENT_UNKNOWN, COLLATERAL_REFUSED: there
@@ -231,7 +231,7 @@ class CollateralCounter:
             message = f"{lots} lots of {symbol} yield nothing"
             raise Refused(Reason.COLLATERAL_REFUSED, lots, 0, message)
         self._emit(event)
-        return account
+        return account, event.amount_micros
 
     def _conversion(
         self, account: Account, instrument_id: int, lots: int, cause: events.ConversionCause

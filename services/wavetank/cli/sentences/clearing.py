@@ -16,6 +16,14 @@ from wavetank.model.events.clearing import (
     CascadeJoined,
     CashCause,
     CashTransferred,
+    CollateralConverted,
+    CollateralDeposited,
+    CollateralHeld,
+    CollateralLoanSet,
+    CollateralRefused,
+    CollateralTermsSet,
+    CollateralWithdrawn,
+    ConversionCause,
     Decision,
     Deleveraged,
     Deposited,
@@ -138,6 +146,78 @@ def _withdrawal_refused(say: Speaker, event: WithdrawalRefused) -> str:
         f"withdrawal of {show_dollars(event.amount_micros)} by {say.account(event.account_id)} refused: "
         f"{named(event.reason, Reason)}; allowed {show_dollars(event.allowed_micros)}"
     )
+
+
+@TELLERS.of(CollateralTermsSet)
+def _collateral_terms(say: Speaker, event: CollateralTermsSet) -> str:
+    symbol = say.symbol(event.instrument_id)
+    if not event.weight_ppm:
+        return f"{symbol} is no longer taken as collateral; what is there counts nothing"
+    share = show_ratio(event.weight_ppm * 10**6).removeprefix("+")
+    return (
+        f"{symbol} counts as collateral at {share} of its index, up to "
+        f"{show_dollars(event.cap_micros)} an account; the venue takes up to "
+        f"{say.size(event.instrument_id, event.venue_cap_lots)}"
+    )
+
+
+@TELLERS.of(CollateralLoanSet)
+def _collateral_loan(_say: Speaker, event: CollateralLoanSet) -> str:
+    return f"a sound account may owe {show_dollars(event.limit_micros)} against its collateral"
+
+
+@TELLERS.of(CollateralDeposited)
+def _collateral_deposited(say: Speaker, event: CollateralDeposited) -> str:
+    return f"{say.account(event.account_id)} gave {_asset(say, event)} as collateral; {_left(say, event)} in all"
+
+
+@TELLERS.of(CollateralHeld)
+def _collateral_held(say: Speaker, event: CollateralHeld) -> str:
+    return (
+        f"{say.account(event.account_id)} wants {_asset(say, event)} of collateral out; held until its line is lowered"
+    )
+
+
+@TELLERS.of(CollateralWithdrawn)
+def _collateral_withdrawn(say: Speaker, event: CollateralWithdrawn) -> str:
+    return f"{say.account(event.account_id)} took {_asset(say, event)} of collateral out; {_left(say, event)} left"
+
+
+@TELLERS.of(CollateralRefused)
+def _collateral_refused(say: Speaker, event: CollateralRefused) -> str:
+    return (
+        f"withdrawal of {_asset(say, event)} of collateral by {say.account(event.account_id)} refused: "
+        f"{named(event.reason, Reason)}; what counts {show_dollars(event.allowed_micros)} might have left"
+    )
+
+
+@TELLERS.of(CollateralConverted)
+def _collateral_converted(say: Speaker, event: CollateralConverted) -> str:
+    why = _CONVERSIONS[ConversionCause(event.cause)]
+    return (
+        f"{say.account(event.account_id)} had {_asset(say, event)} of collateral sold outside the venue for "
+        f"{show_dollars(event.amount_micros)}, by an index of "
+        f"{say.price(event.instrument_id, event.index_price_ticks)}, because {why}; "
+        f"{_left(say, event)} left, cash {show_dollars(event.cash_after_micros)}"
+    )
+
+
+_CONVERSIONS = {
+    ConversionCause.REQUESTED: "it asked for that",
+    ConversionCause.LIQUIDATED: "it is far below its margin, and what is its own goes before others are asked",
+    ConversionCause.OWED: "it has no position and owed cash",
+    ConversionCause.LOAN_LIMIT: "it owed more cash than it may",
+}
+
+_OfAnAsset = CollateralDeposited | CollateralHeld | CollateralWithdrawn | CollateralRefused | CollateralConverted
+
+
+def _asset(say: Speaker, event: _OfAnAsset) -> str:
+    return f"{say.size(event.instrument_id, event.size_lots)} {say.symbol(event.instrument_id)}"
+
+
+def _left(say: Speaker, event: CollateralDeposited | CollateralWithdrawn | CollateralConverted) -> str:
+    return say.size(event.instrument_id, event.lots_after)
 
 
 @TELLERS.of(ShardOpened)

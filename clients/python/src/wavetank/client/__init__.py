@@ -7,7 +7,7 @@
 everything that can be refused has an error class of its own.
 """
 
-from wavetank.client.account import Account, AccountEvents, AccountKind, AccountState, Position
+from wavetank.client.account import Account, AccountEvents, AccountKind, AccountState, Collateral, Position
 from wavetank.client.admin import (
     Admin,
     AffectedAccount,
@@ -115,8 +115,13 @@ from wavetank.client.events import (
     BookOrder,
     BookSnapshot,
     CashTransferred,
+    CollateralConverted,
+    CollateralDeposited,
+    CollateralWithdrawalRefused,
+    CollateralWithdrawn,
     CommandAnswered,
     CommandUnresolved,
+    ConversionCause,
     DeadManMoved,
     Decision,
     Deleveraged,
@@ -283,7 +288,12 @@ __all__ = [
     "Channel",
     "Client",
     "ClientOrderIdReused",
+    "Collateral",
+    "CollateralConverted",
+    "CollateralDeposited",
     "CollateralRefused",
+    "CollateralWithdrawalRefused",
+    "CollateralWithdrawn",
     "Command",
     "CommandAnswered",
     "CommandResult",
@@ -291,6 +301,7 @@ __all__ = [
     "Consumer",
     "Contagion",
     "ContagionRow",
+    "ConversionCause",
     "CreditElsewhere",
     "CreditExceeded",
     "CreditRefused",

@@ -12,6 +12,11 @@ from wavetank.client.connection import Connection
 from wavetank.client.errors import CLASS_OF_REASON, WavetankError
 from wavetank.client.events import (
     CashTransferred,
+    CollateralConverted,
+    CollateralDeposited,
+    CollateralWithdrawalRefused,
+    CollateralWithdrawn,
+    ConversionCause,
     Decision,
     Deleveraged,
     DeleveragingRanked,
@@ -67,6 +72,10 @@ AccountMessageEvent: TypeAlias = (
     | MarginModeChanged
     | LineStatusChanged
     | CashTransferred
+    | CollateralDeposited
+    | CollateralWithdrawn
+    | CollateralConverted
+    | CollateralWithdrawalRefused
 )
 
 _PAGE = 1_000
@@ -93,7 +102,7 @@ class AccountState:
         name: name.
         kind: whose it is.
         cash: cash.
-        equity: cash plus unrealised profit and loss (MRGN-010).
+        equity: cash, what collateral counts, and unrealised profit and loss (MRGN-010).
         initial_margin: of the positions alone (MRGN-020).
         maintenance_margin: maintenance margin.
         withdrawable: what could be withdrawn now (MRGN-060).
@@ -106,6 +115,7 @@ class AccountState:
         margin_mode: how its legs are margined together; None from a venue that knows no modes.
         parent_id: account whose sub-account it is, or 0.
         isolated_instrument_id: the only instrument that it may trade, or 0.
+        counted_collateral: what collateral beside cash counts (MRGN-080); `Account.collateral` lists it.
     """
 
     account_id: int
@@ -124,6 +134,7 @@ class AccountState:
     margin_mode: MarginMode | None = None
     parent_id: int = 0
     isolated_instrument_id: int = 0
+    counted_collateral: Decimal = Decimal(0)
 
     @classmethod
     def from_wire(cls, message: account_pb2.Account) -> Self:
@@ -146,7 +157,25 @@ class AccountState:
             margin_mode=MarginMode(message.margin_mode) if message.margin_mode else None,
             parent_id=message.parent_account_id,
             isolated_instrument_id=message.isolated_instrument_id,
+            counted_collateral=dollars(message.counted_micros),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collateral:
+    """Collateral in one asset (MRGN-080).
+
+    Attributes:
+        instrument: symbol of the instrument whose base asset it is.
+        size: units of the asset.
+        held: part of them that waits to be withdrawn.
+        counted: what they count, in dollars: by index, haircut and cap taken off.
+    """
+
+    instrument: str
+    size: Decimal
+    held: Decimal
+    counted: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,6 +414,81 @@ class Account:
         await self._connection.know(chosen)
         return {self._connection.wire.symbol(key): leverage for key, leverage in chosen.items()}
 
+    async def collateral(self) -> tuple[Collateral, ...]:
+        """Return the collateral beside cash, by instrument id."""
+        request = account_pb2.GetAccountRequest(account_id=self._account_id)
+        return await self._collateral_of(
+            (await self._connection.ask(_stub(self._connection).GetAccount, request)).account
+        )
+
+    async def deposit_collateral(self, instrument: str, size: Number) -> tuple[Collateral, ...]:
+        """Give the base asset of an instrument as collateral, and return all collateral of the account.
+
+        Args:
+            instrument: symbol of the instrument whose base asset it is.
+            size: units of the asset.
+
+        Raises:
+            CollateralRefused: the venue does not take the asset, or not so much more (MRGN-080).
+            AccountFrozen: the account is being liquidated.
+            SizeOffGrid: the size is finer than a lot.
+            OutcomeUnknown: no answer came; the account's collateral tells.
+        """
+        found = self._connection.wire.named(instrument)
+        request = account_pb2.DepositCollateralRequest(
+            account_id=self._account_id, instrument_id=found.instrument_id, size_lots=found.size_lots(size)
+        )
+        answer = await self._connection.change(_stub(self._connection).DepositCollateral, request)
+        return await self._collateral_of(answer.account)
+
+    async def withdraw_collateral(self, instrument: str, size: Number) -> tuple[Collateral, ...]:
+        """Take collateral out, and return what is left of all.
+
+        Raises:
+            CollateralRefused: the account has not so much.
+            WithdrawalExceedsFreeMargin: it would leave less than the margin rule demands (MRGN-080).
+            CreditElsewhere: the credit that must stay is on other shards, and was asked for; try again.
+            WithdrawalsGated: withdrawals are gated after a deficit (LIQ-110).
+            OutcomeUnknown: no answer came; the account's collateral tells.
+        """
+        found = self._connection.wire.named(instrument)
+        request = account_pb2.WithdrawCollateralRequest(
+            account_id=self._account_id, instrument_id=found.instrument_id, size_lots=found.size_lots(size)
+        )
+        answer = await self._connection.change(_stub(self._connection).WithdrawCollateral, request)
+        return await self._collateral_of(answer.account)
+
+    async def convert_collateral(self, instrument: str, size: Number) -> Decimal:
+        """Sell collateral outside the venue at its index less the haircut, and return the dollars that came in.
+
+        Raises:
+            CollateralRefused: the account has not so much, or it yields nothing.
+            PriceStale: the index is not valid.
+            AccountFrozen: the account is being liquidated.
+            OutcomeUnknown: no answer came; the account's collateral tells.
+        """
+        found = self._connection.wire.named(instrument)
+        request = account_pb2.ConvertCollateralRequest(
+            account_id=self._account_id, instrument_id=found.instrument_id, size_lots=found.size_lots(size)
+        )
+        answer = await self._connection.change(_stub(self._connection).ConvertCollateral, request)
+        return dollars(answer.amount_micros)
+
+    async def _collateral_of(self, account: account_pb2.Account) -> tuple[Collateral, ...]:
+        await self._connection.know(each.instrument_id for each in account.collateral)
+        found: list[Collateral] = []
+        for each in account.collateral:
+            instrument = self._connection.wire.numbered(each.instrument_id)
+            found.append(
+                Collateral(
+                    instrument=instrument.symbol,
+                    size=instrument.size(each.size_lots),
+                    held=instrument.size(each.held_lots),
+                    counted=dollars(each.counted_micros),
+                )
+            )
+        return tuple(found)
+
     def events(self, *, from_seq: int = 0) -> AccountEvents:
         """Stream what befalls the account, within `async with` or until `close()`.
 
@@ -447,8 +551,53 @@ def account_event(message: account_pb2.StreamAccountEventsResponse, wire: Wire) 
                 volume=dollars(fees.volume_micros),
                 maker_volume=dollars(fees.maker_volume_micros),
             )
+        case "collateral_deposited" | "collateral_withdrawn" | "collateral_converted" | "collateral_refused":
+            return _collateral_event(message, wire)
         case _:
             return _health_event(message, wire)
+
+
+def _collateral_event(message: account_pb2.StreamAccountEventsResponse, wire: Wire) -> AccountMessageEvent | None:
+    seq, time_ns = message.seq, message.event_time_ns
+    match message.WhichOneof("event"):
+        case "collateral_deposited":
+            came = message.collateral_deposited
+            instrument = wire.numbered(came.instrument_id)
+            return CollateralDeposited(
+                seq=seq, event_time_ns=time_ns, instrument=instrument.symbol, size=instrument.size(came.size_lots)
+            )
+        case "collateral_withdrawn":
+            left = message.collateral_withdrawn
+            instrument = wire.numbered(left.instrument_id)
+            return CollateralWithdrawn(
+                seq=seq, event_time_ns=time_ns, instrument=instrument.symbol, size=instrument.size(left.size_lots)
+            )
+        case "collateral_converted":
+            sold = message.collateral_converted
+            instrument = wire.numbered(sold.instrument_id)
+            return CollateralConverted(
+                seq=seq,
+                event_time_ns=time_ns,
+                instrument=instrument.symbol,
+                size=instrument.size(sold.size_lots),
+                amount=dollars(sold.amount_micros),
+                index=instrument.price(sold.index_price_ticks),
+                liquidation_id=sold.liquidation_id,
+                cause=ConversionCause(sold.cause),
+            )
+        case "collateral_refused":
+            refused = message.collateral_refused
+            instrument = wire.numbered(refused.instrument_id)
+            return CollateralWithdrawalRefused(
+                seq=seq,
+                event_time_ns=time_ns,
+                instrument=instrument.symbol,
+                size=instrument.size(refused.size_lots),
+                allowed=dollars(refused.allowed_micros),
+                reason=_reason_name(refused.reason),
+            )
+        case _:
+            return None
 
 
 def _health_event(message: account_pb2.StreamAccountEventsResponse, wire: Wire) -> AccountMessageEvent | None:

@@ -269,6 +269,10 @@ class BlockingAccount:
     set_margin_mode = _Blocking(Account.set_margin_mode)
     leverages = _Blocking(Account.leverages)
     set_leverage = _Blocking(Account.set_leverage)
+    collateral = _Blocking(Account.collateral)
+    deposit_collateral = _Blocking(Account.deposit_collateral)
+    withdraw_collateral = _Blocking(Account.withdraw_collateral)
+    convert_collateral = _Blocking(Account.convert_collateral)
 
     def of(self, account_id: int) -> BlockingAccount:
         """Return the same for another account: a sub-account of the key's, or with scope `admin` any."""

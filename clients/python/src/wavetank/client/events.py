@@ -552,6 +552,72 @@ class WithdrawalRefused:
     reason: str
 
 
+class ConversionCause(IntEnum):
+    """Why collateral was converted into cash (LIQ-055)."""
+
+    REQUESTED = account_pb2.CONVERSION_CAUSE_REQUESTED
+    LIQUIDATED = account_pb2.CONVERSION_CAUSE_LIQUIDATED
+    OWED = account_pb2.CONVERSION_CAUSE_OWED
+    LOAN_LIMIT = account_pb2.CONVERSION_CAUSE_LOAN_LIMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollateralDeposited:
+    """Collateral came in: `size` units of the base asset of `instrument` (MRGN-080)."""
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    size: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollateralWithdrawn:
+    """Collateral went out."""
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    size: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollateralConverted:
+    """Collateral was sold outside the venue (LIQ-055).
+
+    Attributes:
+        seq: in clearing's log.
+        event_time_ns: venue time.
+        instrument: symbol of the instrument whose base asset it is.
+        size: units sold.
+        amount: dollars that came in.
+        index: index that it was sold by, dollars.
+        liquidation_id: the liquidation it was sold in, or 0.
+        cause: why.
+    """
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    size: Decimal
+    amount: Decimal
+    index: Decimal
+    liquidation_id: int
+    cause: ConversionCause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollateralWithdrawalRefused:
+    """A withdrawal of collateral was refused; `allowed` is what might have left, by what it counts, in dollars."""
+
+    seq: int
+    event_time_ns: int
+    instrument: str
+    size: Decimal
+    allowed: Decimal
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FundingPaid:
     """A funding payment (FUND-030): `payment` in dollars was received, or paid if it is negative."""
@@ -897,6 +963,10 @@ AccountEvent: TypeAlias = (
     | MarginModeChanged
     | LineStatusChanged
     | CashTransferred
+    | CollateralDeposited
+    | CollateralWithdrawn
+    | CollateralConverted
+    | CollateralWithdrawalRefused
     | Gap
     | Disconnected
     | Reconnected

@@ -137,6 +137,38 @@ MARGIN_MODE_SCENARIO: MarginMode.ValueType  # 4
 """All legs offset each other by their correlation with the market."""
 Global___MarginMode: _TypeAlias = MarginMode  # noqa: Y015
 
+class _ConversionCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ConversionCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ConversionCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONVERSION_CAUSE_UNSPECIFIED: _ConversionCause.ValueType  # 0
+    """Never sent."""
+    CONVERSION_CAUSE_REQUESTED: _ConversionCause.ValueType  # 1
+    """The account asked for it."""
+    CONVERSION_CAUSE_LIQUIDATED: _ConversionCause.ValueType  # 2
+    """All of it, in a liquidation, before others are asked (LIQ-055)."""
+    CONVERSION_CAUSE_OWED: _ConversionCause.ValueType  # 3
+    """The account has no position and owed cash."""
+    CONVERSION_CAUSE_LOAN_LIMIT: _ConversionCause.ValueType  # 4
+    """The account owed more cash than it may (MRGN-080)."""
+
+class ConversionCause(_ConversionCause, metaclass=_ConversionCauseEnumTypeWrapper):
+    """Why collateral was converted into cash."""
+
+CONVERSION_CAUSE_UNSPECIFIED: ConversionCause.ValueType  # 0
+"""Never sent."""
+CONVERSION_CAUSE_REQUESTED: ConversionCause.ValueType  # 1
+"""The account asked for it."""
+CONVERSION_CAUSE_LIQUIDATED: ConversionCause.ValueType  # 2
+"""All of it, in a liquidation, before others are asked (LIQ-055)."""
+CONVERSION_CAUSE_OWED: ConversionCause.ValueType  # 3
+"""The account has no position and owed cash."""
+CONVERSION_CAUSE_LOAN_LIMIT: ConversionCause.ValueType  # 4
+"""The account owed more cash than it may (MRGN-080)."""
+Global___ConversionCause: _TypeAlias = ConversionCause  # noqa: Y015
+
 class _LiquidationStage:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -375,6 +407,8 @@ class Account(_message.Message):
     HELD_MICROS_FIELD_NUMBER: _builtins.int
     FEES_FIELD_NUMBER: _builtins.int
     MARGIN_MODE_FIELD_NUMBER: _builtins.int
+    COLLATERAL_FIELD_NUMBER: _builtins.int
+    COUNTED_MICROS_FIELD_NUMBER: _builtins.int
     PARENT_ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     ISOLATED_INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
@@ -386,7 +420,7 @@ class Account(_message.Message):
     cash_micros: _builtins.int
     """Cash."""
     equity_micros: _builtins.int
-    """Cash plus unrealised profit and loss (MRGN-010)."""
+    """Cash, what collateral counts, and unrealised profit and loss (MRGN-010)."""
     initial_margin_micros: _builtins.int
     """Initial margin of positions and open orders together is what the credit line commits;
     this is that of the positions alone (MRGN-020).
@@ -401,6 +435,8 @@ class Account(_message.Message):
     """Whether a withdrawal is on hold, and how much."""
     margin_mode: Global___MarginMode.ValueType
     """How its legs are margined together; the margins above are by it."""
+    counted_micros: _builtins.int
+    """What all of that counts at the last indexes; part of the equity."""
     parent_account_id: _builtins.int
     """Account whose sub-account it is, or 0."""
     isolated_instrument_id: _builtins.int
@@ -408,6 +444,10 @@ class Account(_message.Message):
     @_builtins.property
     def fees(self) -> Global___AccountFees:
         """What it pays for trading."""
+
+    @_builtins.property
+    def collateral(self) -> _containers.RepeatedCompositeFieldContainer[Global___Collateral]:
+        """Its collateral beside cash, by instrument id (MRGN-080)."""
 
     def __init__(
         self,
@@ -424,16 +464,52 @@ class Account(_message.Message):
         held_micros: _builtins.int = ...,
         fees: Global___AccountFees | None = ...,
         margin_mode: Global___MarginMode.ValueType = ...,
+        collateral: _abc.Iterable[Global___Collateral] | None = ...,
+        counted_micros: _builtins.int = ...,
         parent_account_id: _builtins.int = ...,
         isolated_instrument_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fees", b"fees"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "cash_micros", b"cash_micros", "equity_micros", b"equity_micros", "fees", b"fees", "health_band", b"health_band", "held_micros", b"held_micros", "initial_margin_micros", b"initial_margin_micros", "isolated_instrument_id", b"isolated_instrument_id", "kind", b"kind", "maintenance_margin_micros", b"maintenance_margin_micros", "margin_mode", b"margin_mode", "name", b"name", "parent_account_id", b"parent_account_id", "withdrawable_micros", b"withdrawable_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "cash_micros", b"cash_micros", "collateral", b"collateral", "counted_micros", b"counted_micros", "equity_micros", b"equity_micros", "fees", b"fees", "health_band", b"health_band", "held_micros", b"held_micros", "initial_margin_micros", b"initial_margin_micros", "isolated_instrument_id", b"isolated_instrument_id", "kind", b"kind", "maintenance_margin_micros", b"maintenance_margin_micros", "margin_mode", b"margin_mode", "name", b"name", "parent_account_id", b"parent_account_id", "withdrawable_micros", b"withdrawable_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Account: _TypeAlias = Account  # noqa: Y015
+
+@_typing.final
+class Collateral(_message.Message):
+    """An account's collateral in one asset: the base asset of an instrument, in its lots (MRGN-080)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    HELD_LOTS_FIELD_NUMBER: _builtins.int
+    COUNTED_MICROS_FIELD_NUMBER: _builtins.int
+    instrument_id: _builtins.int
+    """Instrument whose base asset it is."""
+    size_lots: _builtins.int
+    """Lots, 1 and more."""
+    held_lots: _builtins.int
+    """Part of them that waits to be withdrawn."""
+    counted_micros: _builtins.int
+    """What they count at the last index, haircut and cap taken off."""
+    def __init__(
+        self,
+        *,
+        instrument_id: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+        held_lots: _builtins.int = ...,
+        counted_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counted_micros", b"counted_micros", "held_lots", b"held_lots", "instrument_id", b"instrument_id", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Collateral: _TypeAlias = Collateral  # noqa: Y015
 
 @_typing.final
 class AccountFees(_message.Message):
@@ -1357,6 +1433,312 @@ class ResetAccountResponse(_message.Message):
 Global___ResetAccountResponse: _TypeAlias = ResetAccountResponse  # noqa: Y015
 
 @_typing.final
+class DepositCollateralRequest(_message.Message):
+    """Gives collateral."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account, or 0 for the key's own."""
+    instrument_id: _builtins.int
+    """Instrument whose base asset it is."""
+    size_lots: _builtins.int
+    """Lots of the instrument, 1 to 2^31 - 1 with those that are there."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        instrument_id: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "instrument_id", b"instrument_id", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DepositCollateralRequest: _TypeAlias = DepositCollateralRequest  # noqa: Y015
+
+@_typing.final
+class DepositCollateralResponse(_message.Message):
+    """Taken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Seq of clearing's log."""
+    @_builtins.property
+    def account(self) -> Global___Account:
+        """The account afterwards."""
+
+    def __init__(
+        self,
+        *,
+        account: Global___Account | None = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DepositCollateralResponse: _TypeAlias = DepositCollateralResponse  # noqa: Y015
+
+@_typing.final
+class WithdrawCollateralRequest(_message.Message):
+    """Takes collateral out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account, or 0 for the key's own."""
+    instrument_id: _builtins.int
+    """Instrument whose base asset it is."""
+    size_lots: _builtins.int
+    """Lots, at most those that are there."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        instrument_id: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "instrument_id", b"instrument_id", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawCollateralRequest: _TypeAlias = WithdrawCollateralRequest  # noqa: Y015
+
+@_typing.final
+class WithdrawCollateralResponse(_message.Message):
+    """It left. A refusal is an error of the call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Seq of clearing's log."""
+    @_builtins.property
+    def account(self) -> Global___Account:
+        """The account afterwards."""
+
+    def __init__(
+        self,
+        *,
+        account: Global___Account | None = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawCollateralResponse: _TypeAlias = WithdrawCollateralResponse  # noqa: Y015
+
+@_typing.final
+class ConvertCollateralRequest(_message.Message):
+    """Sells collateral outside the venue."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.int
+    """Account, or 0 for the key's own."""
+    instrument_id: _builtins.int
+    """Instrument whose base asset it is."""
+    size_lots: _builtins.int
+    """Lots, at most those that are there and not held."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.int = ...,
+        instrument_id: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "instrument_id", b"instrument_id", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConvertCollateralRequest: _TypeAlias = ConvertCollateralRequest  # noqa: Y015
+
+@_typing.final
+class ConvertCollateralResponse(_message.Message):
+    """Sold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    amount_micros: _builtins.int
+    """Cash that came in."""
+    seq: _builtins.int
+    """Seq of clearing's log."""
+    @_builtins.property
+    def account(self) -> Global___Account:
+        """The account afterwards."""
+
+    def __init__(
+        self,
+        *,
+        account: Global___Account | None = ...,
+        amount_micros: _builtins.int = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "amount_micros", b"amount_micros", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConvertCollateralResponse: _TypeAlias = ConvertCollateralResponse  # noqa: Y015
+
+@_typing.final
+class CollateralDeposited(_message.Message):
+    """Collateral came in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    instrument_id: _builtins.int
+    """Instrument whose base asset it is."""
+    size_lots: _builtins.int
+    """Lots."""
+    def __init__(
+        self,
+        *,
+        instrument_id: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instrument_id", b"instrument_id", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollateralDeposited: _TypeAlias = CollateralDeposited  # noqa: Y015
+
+@_typing.final
+class CollateralWithdrawn(_message.Message):
+    """Collateral went out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    instrument_id: _builtins.int
+    """Instrument whose base asset it is."""
+    size_lots: _builtins.int
+    """Lots."""
+    def __init__(
+        self,
+        *,
+        instrument_id: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instrument_id", b"instrument_id", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollateralWithdrawn: _TypeAlias = CollateralWithdrawn  # noqa: Y015
+
+@_typing.final
+class CollateralConverted(_message.Message):
+    """Collateral was sold outside the venue (LIQ-055)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    INDEX_PRICE_TICKS_FIELD_NUMBER: _builtins.int
+    LIQUIDATION_ID_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    instrument_id: _builtins.int
+    """Instrument whose base asset it is."""
+    size_lots: _builtins.int
+    """Lots."""
+    amount_micros: _builtins.int
+    """Cash that came in."""
+    index_price_ticks: _builtins.int
+    """Index it was sold by."""
+    liquidation_id: _builtins.int
+    """The liquidation it was sold in, or 0."""
+    cause: Global___ConversionCause.ValueType
+    """Why."""
+    def __init__(
+        self,
+        *,
+        instrument_id: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+        amount_micros: _builtins.int = ...,
+        index_price_ticks: _builtins.int = ...,
+        liquidation_id: _builtins.int = ...,
+        cause: Global___ConversionCause.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "cause", b"cause", "index_price_ticks", b"index_price_ticks", "instrument_id", b"instrument_id", "liquidation_id", b"liquidation_id", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollateralConverted: _TypeAlias = CollateralConverted  # noqa: Y015
+
+@_typing.final
+class CollateralRefused(_message.Message):
+    """A withdrawal of collateral was refused."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    ALLOWED_MICROS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    instrument_id: _builtins.int
+    """Instrument whose base asset it is."""
+    size_lots: _builtins.int
+    """Lots asked for."""
+    allowed_micros: _builtins.int
+    """What might have left, by what it counts."""
+    reason: _reason_pb2.Reason.ValueType
+    """Why."""
+    def __init__(
+        self,
+        *,
+        instrument_id: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+        allowed_micros: _builtins.int = ...,
+        reason: _reason_pb2.Reason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_micros", b"allowed_micros", "instrument_id", b"instrument_id", "reason", b"reason", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollateralRefused: _TypeAlias = CollateralRefused  # noqa: Y015
+
+@_typing.final
 class Deposited(_message.Message):
     """Money came in."""
 
@@ -2033,6 +2415,10 @@ class StreamAccountEventsResponse(_message.Message):
     DELEVERAGED_FIELD_NUMBER: _builtins.int
     LIQUIDATION_ENDED_FIELD_NUMBER: _builtins.int
     FEE_RATES_FIELD_NUMBER: _builtins.int
+    COLLATERAL_DEPOSITED_FIELD_NUMBER: _builtins.int
+    COLLATERAL_WITHDRAWN_FIELD_NUMBER: _builtins.int
+    COLLATERAL_CONVERTED_FIELD_NUMBER: _builtins.int
+    COLLATERAL_REFUSED_FIELD_NUMBER: _builtins.int
     WITHDRAWAL_HELD_FIELD_NUMBER: _builtins.int
     LIQUIDATION_STARTED_FIELD_NUMBER: _builtins.int
     LIQUIDATION_TESTED_FIELD_NUMBER: _builtins.int
@@ -2086,6 +2472,22 @@ class StreamAccountEventsResponse(_message.Message):
     @_builtins.property
     def fee_rates(self) -> Global___FeeRatesChanged:
         """Other fee rates."""
+
+    @_builtins.property
+    def collateral_deposited(self) -> Global___CollateralDeposited:
+        """Collateral came in."""
+
+    @_builtins.property
+    def collateral_withdrawn(self) -> Global___CollateralWithdrawn:
+        """Collateral went out."""
+
+    @_builtins.property
+    def collateral_converted(self) -> Global___CollateralConverted:
+        """Collateral was sold."""
+
+    @_builtins.property
+    def collateral_refused(self) -> Global___CollateralRefused:
+        """A withdrawal of collateral was refused."""
 
     @_builtins.property
     def withdrawal_held(self) -> Global___WithdrawalHeld:
@@ -2142,6 +2544,10 @@ class StreamAccountEventsResponse(_message.Message):
         deleveraged: Global___Deleveraged | None = ...,
         liquidation_ended: Global___LiquidationEnded | None = ...,
         fee_rates: Global___FeeRatesChanged | None = ...,
+        collateral_deposited: Global___CollateralDeposited | None = ...,
+        collateral_withdrawn: Global___CollateralWithdrawn | None = ...,
+        collateral_converted: Global___CollateralConverted | None = ...,
+        collateral_refused: Global___CollateralRefused | None = ...,
         withdrawal_held: Global___WithdrawalHeld | None = ...,
         liquidation_started: Global___LiquidationStarted | None = ...,
         liquidation_tested: Global___LiquidationTested | None = ...,
@@ -2153,11 +2559,11 @@ class StreamAccountEventsResponse(_message.Message):
         line_status: Global___LineStatusChanged | None = ...,
         cash_transferred: Global___CashTransferred | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cash_transferred", b"cash_transferred", "deleveraged", b"deleveraged", "deleveraging_ranked", b"deleveraging_ranked", "deposited", b"deposited", "event", b"event", "fee_rates", b"fee_rates", "fill", b"fill", "funding", b"funding", "health", b"health", "line_status", b"line_status", "liquidation", b"liquidation", "liquidation_answered", b"liquidation_answered", "liquidation_decided", b"liquidation_decided", "liquidation_ended", b"liquidation_ended", "liquidation_paused", b"liquidation_paused", "liquidation_started", b"liquidation_started", "liquidation_tested", b"liquidation_tested", "margin_mode", b"margin_mode", "withdrawal_held", b"withdrawal_held", "withdrawal_refused", b"withdrawal_refused", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cash_transferred", b"cash_transferred", "collateral_converted", b"collateral_converted", "collateral_deposited", b"collateral_deposited", "collateral_refused", b"collateral_refused", "collateral_withdrawn", b"collateral_withdrawn", "deleveraged", b"deleveraged", "deleveraging_ranked", b"deleveraging_ranked", "deposited", b"deposited", "event", b"event", "fee_rates", b"fee_rates", "fill", b"fill", "funding", b"funding", "health", b"health", "line_status", b"line_status", "liquidation", b"liquidation", "liquidation_answered", b"liquidation_answered", "liquidation_decided", b"liquidation_decided", "liquidation_ended", b"liquidation_ended", "liquidation_paused", b"liquidation_paused", "liquidation_started", b"liquidation_started", "liquidation_tested", b"liquidation_tested", "margin_mode", b"margin_mode", "withdrawal_held", b"withdrawal_held", "withdrawal_refused", b"withdrawal_refused", "withdrawn", b"withdrawn"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cash_transferred", b"cash_transferred", "deleveraged", b"deleveraged", "deleveraging_ranked", b"deleveraging_ranked", "deposited", b"deposited", "event", b"event", "event_time_ns", b"event_time_ns", "fee_rates", b"fee_rates", "fill", b"fill", "funding", b"funding", "health", b"health", "line_status", b"line_status", "liquidation", b"liquidation", "liquidation_answered", b"liquidation_answered", "liquidation_decided", b"liquidation_decided", "liquidation_ended", b"liquidation_ended", "liquidation_paused", b"liquidation_paused", "liquidation_started", b"liquidation_started", "liquidation_tested", b"liquidation_tested", "margin_mode", b"margin_mode", "seq", b"seq", "withdrawal_held", b"withdrawal_held", "withdrawal_refused", b"withdrawal_refused", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cash_transferred", b"cash_transferred", "collateral_converted", b"collateral_converted", "collateral_deposited", b"collateral_deposited", "collateral_refused", b"collateral_refused", "collateral_withdrawn", b"collateral_withdrawn", "deleveraged", b"deleveraged", "deleveraging_ranked", b"deleveraging_ranked", "deposited", b"deposited", "event", b"event", "event_time_ns", b"event_time_ns", "fee_rates", b"fee_rates", "fill", b"fill", "funding", b"funding", "health", b"health", "line_status", b"line_status", "liquidation", b"liquidation", "liquidation_answered", b"liquidation_answered", "liquidation_decided", b"liquidation_decided", "liquidation_ended", b"liquidation_ended", "liquidation_paused", b"liquidation_paused", "liquidation_started", b"liquidation_started", "liquidation_tested", b"liquidation_tested", "margin_mode", b"margin_mode", "seq", b"seq", "withdrawal_held", b"withdrawal_held", "withdrawal_refused", b"withdrawal_refused", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["fill", "deposited", "withdrawn", "withdrawal_refused", "funding", "health", "liquidation", "deleveraged", "liquidation_ended", "fee_rates", "withdrawal_held", "liquidation_started", "liquidation_tested", "liquidation_answered", "liquidation_paused", "liquidation_decided", "deleveraging_ranked", "margin_mode", "line_status", "cash_transferred"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["fill", "deposited", "withdrawn", "withdrawal_refused", "funding", "health", "liquidation", "deleveraged", "liquidation_ended", "fee_rates", "collateral_deposited", "collateral_withdrawn", "collateral_converted", "collateral_refused", "withdrawal_held", "liquidation_started", "liquidation_tested", "liquidation_answered", "liquidation_paused", "liquidation_decided", "deleveraging_ranked", "margin_mode", "line_status", "cash_transferred"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

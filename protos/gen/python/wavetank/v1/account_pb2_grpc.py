@@ -101,6 +101,21 @@ class AccountServiceStub:
                 request_serializer=wavetank_dot_v1_dot_account__pb2.SetLeverageRequest.SerializeToString,
                 response_deserializer=wavetank_dot_v1_dot_account__pb2.SetLeverageResponse.FromString,
                 _registered_method=True)
+        self.DepositCollateral = channel.unary_unary(
+                '/wavetank.v1.AccountService/DepositCollateral',
+                request_serializer=wavetank_dot_v1_dot_account__pb2.DepositCollateralRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_account__pb2.DepositCollateralResponse.FromString,
+                _registered_method=True)
+        self.WithdrawCollateral = channel.unary_unary(
+                '/wavetank.v1.AccountService/WithdrawCollateral',
+                request_serializer=wavetank_dot_v1_dot_account__pb2.WithdrawCollateralRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_account__pb2.WithdrawCollateralResponse.FromString,
+                _registered_method=True)
+        self.ConvertCollateral = channel.unary_unary(
+                '/wavetank.v1.AccountService/ConvertCollateral',
+                request_serializer=wavetank_dot_v1_dot_account__pb2.ConvertCollateralRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_account__pb2.ConvertCollateralResponse.FromString,
+                _registered_method=True)
         self.StreamAccountEvents = channel.unary_stream(
                 '/wavetank.v1.AccountService/StreamAccountEvents',
                 request_serializer=wavetank_dot_v1_dot_account__pb2.StreamAccountEventsRequest.SerializeToString,
@@ -204,6 +219,27 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DepositCollateral(self, request, context):
+        """Gives the base asset of an instrument as collateral (MRGN-080).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawCollateral(self, request, context):
+        """Takes collateral out, within the margin that must stay (MRGN-080).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConvertCollateral(self, request, context):
+        """Sells collateral outside the venue at its weighted index (LIQ-055).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StreamAccountEvents(self, request, context):
         """Streams what befalls the account, resumable by seq.
         """
@@ -278,6 +314,21 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.SetLeverage,
                     request_deserializer=wavetank_dot_v1_dot_account__pb2.SetLeverageRequest.FromString,
                     response_serializer=wavetank_dot_v1_dot_account__pb2.SetLeverageResponse.SerializeToString,
+            ),
+            'DepositCollateral': grpc.unary_unary_rpc_method_handler(
+                    servicer.DepositCollateral,
+                    request_deserializer=wavetank_dot_v1_dot_account__pb2.DepositCollateralRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_account__pb2.DepositCollateralResponse.SerializeToString,
+            ),
+            'WithdrawCollateral': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawCollateral,
+                    request_deserializer=wavetank_dot_v1_dot_account__pb2.WithdrawCollateralRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_account__pb2.WithdrawCollateralResponse.SerializeToString,
+            ),
+            'ConvertCollateral': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConvertCollateral,
+                    request_deserializer=wavetank_dot_v1_dot_account__pb2.ConvertCollateralRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_account__pb2.ConvertCollateralResponse.SerializeToString,
             ),
             'StreamAccountEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamAccountEvents,
@@ -638,6 +689,87 @@ class AccountService:
             '/wavetank.v1.AccountService/SetLeverage',
             wavetank_dot_v1_dot_account__pb2.SetLeverageRequest.SerializeToString,
             wavetank_dot_v1_dot_account__pb2.SetLeverageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DepositCollateral(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.AccountService/DepositCollateral',
+            wavetank_dot_v1_dot_account__pb2.DepositCollateralRequest.SerializeToString,
+            wavetank_dot_v1_dot_account__pb2.DepositCollateralResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawCollateral(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.AccountService/WithdrawCollateral',
+            wavetank_dot_v1_dot_account__pb2.WithdrawCollateralRequest.SerializeToString,
+            wavetank_dot_v1_dot_account__pb2.WithdrawCollateralResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConvertCollateral(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.AccountService/ConvertCollateral',
+            wavetank_dot_v1_dot_account__pb2.ConvertCollateralRequest.SerializeToString,
+            wavetank_dot_v1_dot_account__pb2.ConvertCollateralResponse.FromString,
             options,
             channel_credentials,
             insecure,

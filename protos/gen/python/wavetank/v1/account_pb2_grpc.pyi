@@ -61,6 +61,12 @@ class AccountServiceStub:
     """Makes the account flat, without orders, with so much cash (PLAY-030)."""
     SetLeverage: _grpc.UnaryUnaryMultiCallable[_account_pb2.SetLeverageRequest, _account_pb2.SetLeverageResponse]
     """Chooses the account's leverage in an instrument, by which initial margin goes (MRGN-020)."""
+    DepositCollateral: _grpc.UnaryUnaryMultiCallable[_account_pb2.DepositCollateralRequest, _account_pb2.DepositCollateralResponse]
+    """Gives the base asset of an instrument as collateral (MRGN-080)."""
+    WithdrawCollateral: _grpc.UnaryUnaryMultiCallable[_account_pb2.WithdrawCollateralRequest, _account_pb2.WithdrawCollateralResponse]
+    """Takes collateral out, within the margin that must stay (MRGN-080)."""
+    ConvertCollateral: _grpc.UnaryUnaryMultiCallable[_account_pb2.ConvertCollateralRequest, _account_pb2.ConvertCollateralResponse]
+    """Sells collateral outside the venue at its weighted index (LIQ-055)."""
     StreamAccountEvents: _grpc.UnaryStreamMultiCallable[_account_pb2.StreamAccountEventsRequest, _account_pb2.StreamAccountEventsResponse]
     """Streams what befalls the account, resumable by seq."""
 
@@ -97,6 +103,12 @@ class AccountServiceAsyncStub(AccountServiceStub):
     """Makes the account flat, without orders, with so much cash (PLAY-030)."""
     SetLeverage: _aio.UnaryUnaryMultiCallable[_account_pb2.SetLeverageRequest, _account_pb2.SetLeverageResponse]  # type: ignore[assignment]
     """Chooses the account's leverage in an instrument, by which initial margin goes (MRGN-020)."""
+    DepositCollateral: _aio.UnaryUnaryMultiCallable[_account_pb2.DepositCollateralRequest, _account_pb2.DepositCollateralResponse]  # type: ignore[assignment]
+    """Gives the base asset of an instrument as collateral (MRGN-080)."""
+    WithdrawCollateral: _aio.UnaryUnaryMultiCallable[_account_pb2.WithdrawCollateralRequest, _account_pb2.WithdrawCollateralResponse]  # type: ignore[assignment]
+    """Takes collateral out, within the margin that must stay (MRGN-080)."""
+    ConvertCollateral: _aio.UnaryUnaryMultiCallable[_account_pb2.ConvertCollateralRequest, _account_pb2.ConvertCollateralResponse]  # type: ignore[assignment]
+    """Sells collateral outside the venue at its weighted index (LIQ-055)."""
     StreamAccountEvents: _aio.UnaryStreamMultiCallable[_account_pb2.StreamAccountEventsRequest, _account_pb2.StreamAccountEventsResponse]  # type: ignore[assignment]
     """Streams what befalls the account, resumable by seq."""
 
@@ -208,6 +220,30 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.SetLeverageResponse, _abc.Awaitable[_account_pb2.SetLeverageResponse]]:
         """Chooses the account's leverage in an instrument, by which initial margin goes (MRGN-020)."""
+
+    @_abc_1.abstractmethod
+    def DepositCollateral(
+        self,
+        request: _account_pb2.DepositCollateralRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.DepositCollateralResponse, _abc.Awaitable[_account_pb2.DepositCollateralResponse]]:
+        """Gives the base asset of an instrument as collateral (MRGN-080)."""
+
+    @_abc_1.abstractmethod
+    def WithdrawCollateral(
+        self,
+        request: _account_pb2.WithdrawCollateralRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.WithdrawCollateralResponse, _abc.Awaitable[_account_pb2.WithdrawCollateralResponse]]:
+        """Takes collateral out, within the margin that must stay (MRGN-080)."""
+
+    @_abc_1.abstractmethod
+    def ConvertCollateral(
+        self,
+        request: _account_pb2.ConvertCollateralRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.ConvertCollateralResponse, _abc.Awaitable[_account_pb2.ConvertCollateralResponse]]:
+        """Sells collateral outside the venue at its weighted index (LIQ-055)."""
 
     @_abc_1.abstractmethod
     def StreamAccountEvents(
