@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
+from wavetank.cli.audit.collateral import Collateral
 from wavetank.cli.audit.counting import Bookings, FundingTicks, Prices
 from wavetank.cli.audit.escalations import Escalations
 from wavetank.cli.audit.fees import FeeRates, ShardRates
@@ -72,6 +73,7 @@ class Auditor:
         self._escalations = Escalations(findings)
         self._margin_rates = MarginRates(findings, self.ledger, self.liquidations.cases)
         self._withdrawals = Withdrawals(findings, self.ledger, self.liquidations.cases)
+        self._collateral = Collateral(findings, self.ledger, self.liquidations.cases)
         bookings = {int(name.removeprefix(MATCHING_PREFIX)): shard.bookings for name, shard in self.shards.items()}
         self._play = Play(findings, self.ledger)
         self._modes = ModeChanges(findings, self.ledger, bookings)
@@ -214,6 +216,7 @@ class Auditor:
         self._modes.before(event)
         self._play.before(seq, event)
         self._margin_rates.before(event)
+        self._collateral.before(now_ns, event)
         self.ledger.apply(event)
         self._shares.apply(event)
         self._fees.apply(now_ns, event)
@@ -283,6 +286,7 @@ class Auditor:
             self._prices.end_entry(set(self.ledger.terms))
             self.liquidations.end_entry()
             self.ledger.end_entry()
+            self._collateral.end_entry()
             self._fees.end_entry()
             self._margin_rates.end_entry()
 

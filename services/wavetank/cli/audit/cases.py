@@ -50,6 +50,8 @@ class Case:
     liquidation_id: int
     account_id: int
     marks: dict[int, int] = field(default_factory=dict)
+    indexes: dict[int, int] | None = None
+    """Of its collateral, frozen with the marks; None before."""
     stress: int | None = None
     """Frozen with the marks; None before."""
     is_uncertain: bool = False

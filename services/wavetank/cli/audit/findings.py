@@ -46,6 +46,11 @@ class Rule(Enum):
         "LIQ-120",
         "Cascades: each liquidation linked to one that could lead to it; sums and multiplier recomputed",
     )
+    MRGN_080 = (
+        "MRGN-080",
+        "Collateral: counted by the log's terms and within their caps; lots conserved per asset",
+    )
+    LIQ_055 = ("LIQ-055", "Conversions: yield recomputed, only as much as is owed, all of it before others are asked")
     MRGN_050 = ("MRGN-050", "Credit: shares of the shards add up; one leaves a shard only after it answered")
     PLAY_020 = ("PLAY-020", "Play: a twin is what its source was, a reset ends flat; the house takes the other side")
     STATE = ("STATE", "The running services say what the logs say")

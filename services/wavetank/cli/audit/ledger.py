@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 
+from wavetank.cli.audit.collateral import UNKNOWN, Asset
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.margins import Leg, Terms, Worth
 from wavetank.cli.audit.modes import GROSS, Offsets
@@ -48,10 +49,12 @@ class Account:
     """Σ of the signed values of its fills (PROTOCOL R2, Q)."""
     fees: int = 0
     """Σ of its fees (F)."""
-    held: events.WithdrawalHeld | None = None
+    held: events.WithdrawalHeld | events.CollateralHeld | None = None
     mode: int = GROSS
     leverages: dict[int, int] = field(default_factory=dict)
     """Those that it has chosen, by instrument."""
+    collateral: dict[int, int] = field(default_factory=dict)
+    """Lots by asset."""
     parent_id: int = 0
     only_instrument_id: int = 0
     """What an isolated account trades."""
@@ -84,14 +87,23 @@ class Ledger:
         """Last index taken over, by instrument."""
         self.offsets = Offsets()
         self.sums: defaultdict[int, Sums] = defaultdict(Sums)
+        self.assets: dict[int, Asset] = {}
+        """What counts as collateral, by instrument."""
+        self.brought: defaultdict[int, int] = defaultdict(int)
+        """By asset, collateral deposited less what was withdrawn and converted."""
+        self.pledged: set[int] = set()
+        """Accounts that have collateral."""
         self.paid_in = 0
-        """Deposits less withdrawals."""
+        """Deposits less withdrawals, and what collateral was sold for."""
         self.total = 0
         """Σ (cash − Σ cost), kept up to date with every change."""
         self._findings = findings
         self._imbalance = 0
         self._skew: dict[int, tuple[int, int]] = {}
         self._touched: set[int] = set()
+        self._brought_now: defaultdict[int, int] = defaultdict(int)
+        """By asset, Σ over all accounts, kept up to date with every change."""
+        self._lost: dict[int, int] = {}
         self._intervals: dict[int, int] = {}
         """Time between funding payments, as set last, by instrument."""
         self._payments: dict[tuple[int, int], dict[int, events.FundingBooked]] = {}
@@ -114,6 +126,10 @@ class Ledger:
             events.GroupCorrelated: self._group_correlated,
             events.InstrumentCorrelated: self._instrument_correlated,
             events.HaircutsSet: self.offsets.set_haircuts,
+            events.CollateralTermsSet: self._collateral_taken,
+            events.CollateralDeposited: lambda event: self._move_collateral(event, event.size_lots),
+            events.CollateralWithdrawn: lambda event: self._move_collateral(event, -event.size_lots),
+            events.CollateralConverted: self._converted,
         }
 
     def apply(self, event: Event) -> None:
@@ -130,10 +146,28 @@ class Ledger:
             account = self.accounts[account_id] = Account(account_id, "", 0)
         return account
 
-    def worth(self, account_id: int, marks: dict[int, int], stress: int | None = None) -> Worth:
-        """Value an account at `marks` and `stress`, and at the last ones where these name none (MRGN-010 to 030)."""
+    def counting(self, account: Account) -> list[int]:
+        """Return the assets of an account's collateral that can count at all, ascending."""
+        return [key for key in sorted(account.collateral) if self.assets.get(key, UNKNOWN).weight]
+
+    def counted(self, account: Account, indexes: dict[int, int] | None = None) -> int:
+        """Return what an account's collateral counts at frozen indexes, else at the last (MRGN-080)."""
+        at = self.indexes if indexes is None else indexes
+        return sum(self.assets[key].counted(account.collateral[key], at.get(key, 0)) for key in self.counting(account))
+
+    def worth(
+        self,
+        account_id: int,
+        marks: dict[int, int],
+        stress: int | None = None,
+        indexes: dict[int, int] | None = None,
+    ) -> Worth:
+        """Value an account at `marks`, `stress` and `indexes`, and at the last ones where these name none.
+
+        Source: MRGN-010 to 030, MRGN-080.
+        """
         account = self.account(account_id)
-        equity = account.cash
+        equity = account.cash + self.counted(account, indexes)
         maintenance: dict[int, int] = {}
         least: dict[int, int] = {}
         added = 0
@@ -273,6 +307,38 @@ class Ledger:
         self.paid_in -= event.amount_micros
         self._pay(self.account(event.account_id), -event.amount_micros, event.cash_after_micros)
 
+    def _collateral_taken(self, event: events.CollateralTermsSet) -> None:
+        self._findings.expect(
+            Rule.MRGN_080,
+            event.instrument_id in self.terms and 0 <= event.weight_ppm <= PPM,
+            "an instrument that is listed, and a share of at most the whole",
+        )
+        weight = Fraction(event.weight_ppm, PPM)
+        self.assets[event.instrument_id] = Asset(weight, event.cap_micros, event.venue_cap_lots)
+
+    def _move_collateral(
+        self, event: events.CollateralDeposited | events.CollateralWithdrawn | events.CollateralConverted, delta: int
+    ) -> None:
+        account, asset = self.account(event.account_id), event.instrument_id
+        due = account.collateral.get(asset, 0) + delta
+        self._findings.expect(
+            Rule.MRGN_080, due == event.lots_after >= 0, f"{due} lots of collateral afterwards, not {event.lots_after}"
+        )
+        self.brought[asset] += delta
+        self._brought_now[asset] += event.lots_after - account.collateral.get(asset, 0)
+        account.collateral[asset] = event.lots_after
+        if not event.lots_after:
+            del account.collateral[asset]
+        self.pledged.discard(account.account_id)
+        if account.collateral:
+            self.pledged.add(account.account_id)
+
+    def _converted(self, event: events.CollateralConverted) -> None:
+        self._move_collateral(event, -event.size_lots)
+        # Who buys it is outside of the venue, so his money comes in (LIQ-055).
+        self.paid_in += event.amount_micros
+        self._pay(self.account(event.account_id), event.amount_micros, event.cash_after_micros)
+
     def _filled(self, event: events.FillBooked) -> None:
         account = self.account(event.account_id)
         self._findings.expect(
@@ -361,6 +427,14 @@ class Ledger:
                 f"Σ (cash − Σ cost) = {self.paid_in}, deposits less withdrawals; it is {self.total}, {imbalance:+d}",
             )
             self._imbalance = imbalance
+        for asset, brought in self.brought.items():
+            findings.checks[Rule.MRGN_080] += 1
+            lost = self._brought_now[asset] - brought
+            if lost != self._lost.get(asset, 0):
+                findings.offend(
+                    Rule.MRGN_080, f"{brought} lots of {asset} in all accounts, as came less left; {lost:+d}"
+                )
+                self._lost[asset] = lost
         for instrument_id in sorted(self._touched):
             self._check_instrument(instrument_id)
         self._touched.clear()

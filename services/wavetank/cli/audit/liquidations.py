@@ -120,7 +120,7 @@ class Liquidations:
         return case
 
     def _worth(self, case: Case) -> Worth:
-        return self._ledger.worth(case.account_id, case.marks, case.stress)
+        return self._ledger.worth(case.account_id, case.marks, case.stress, case.indexes)
 
     def _expect_worth(self, case: Case, equity: int, maintenance: int, worth: Worth) -> None:
         if case.is_uncertain:
@@ -163,7 +163,9 @@ class Liquidations:
             held = self._account(case.account_id).holdings
             case.marks = {key: self._ledger.marks.get(key, 0) for key in held}
             case.stress = self._ledger.stress(self._account(case.account_id))
-            case.is_uncertain = any(self._may_be_stale(key) for key in held)
+            counting = self._ledger.counting(self._account(case.account_id))
+            case.indexes = {key: self._ledger.indexes.get(key, 0) for key in counting}
+            case.is_uncertain = any(self._may_be_stale(key) for key in {*held, *counting})
             case.was_tested = True
             case.insured.clear()
             case.vault_refused = False
@@ -231,6 +233,9 @@ class Liquidations:
         worth = self._worth(case)
         self._expect_worth(case, event.equity_micros, event.maintenance_margin_micros, worth)
         self._expect_stage(case, event)
+        if event.stage in _ASK_OTHERS and event.cause not in _WAITS:
+            left = self._ledger.counting(self._account(case.account_id))
+            self._expect(Rule.LIQ_055, not left, f"collateral sold before others are asked, not left in {left}")
         case.stage = event.stage
         if event.stage == BACKSTOP and event.delta_lots == 0:
             case.vault_refused = True
@@ -566,6 +571,7 @@ class Liquidations:
         case.loss_shares = {}
 
 
+_ASK_OTHERS = {BACKSTOP, INSURANCE, DELEVERAGE, SOCIALISE}
 _WAITS = {StepCause.PRICE_STALE, StepCause.UNFILLED}
 _BY_THE_ACCOUNT = {CashCause.LIQUIDATION_FEE, CashCause.FUND_REPAYMENT, CashCause.BACKSTOP}
 _OF_A_DEFICIT = {CashCause.DEFICIT_FUND, CashCause.DEFICIT_SOCIALISED, CashCause.DEFICIT_DEBT}

@@ -44,6 +44,11 @@ class Shares:
             ),
             events.FundingBooked: lambda event: self._move(event.account_id, event.instrument_id, event.payment_micros),
             events.CashTransferred: self._transferred,
+            events.CollateralConverted: lambda event: self._move(
+                event.account_id, event.instrument_id, event.amount_micros
+            ),
+            events.CollateralWithdrawn: self._collateral_withdrawn,
+            events.CollateralRefused: self._refused,
             events.ShareHeld: self._held,
             events.ShareConfirmed: self._confirmed,
             events.ShareMoved: self._moved,
@@ -169,7 +174,15 @@ class Shares:
             del self._holds[account_id, part.shard]
         return parts
 
-    def _refused(self, event: events.WithdrawalRefused) -> None:
+    def _collateral_withdrawn(self, event: events.CollateralWithdrawn) -> None:
+        parts, terms = self._end_withdrawal(event.account_id), self._ledger.terms.get(event.instrument_id)
+        shards = [part.shard for part in parts]
+        due = None if terms is None else terms.listed.shard
+        self._expect(shards == [due], f"a hold on shard {due}, which trades its instrument, not on {shards}")
+        for part in parts:
+            self._answered(part, Rule.LIQ_110)
+
+    def _refused(self, event: events.WithdrawalRefused | events.CollateralRefused) -> None:
         self._end_withdrawal(event.account_id)
 
     def _withdrawn(self, event: events.Withdrawn) -> None:

@@ -37,6 +37,9 @@ class Withdrawals:
             events.Withdrawn: self._withdrawn,
             events.CashTransferred: self._transferred,
             events.WithdrawalRefused: self._refused,
+            events.CollateralHeld: self._collateral_held,
+            events.CollateralWithdrawn: self._collateral_withdrawn,
+            events.CollateralRefused: self._collateral_refused,
         }
 
     def before(self, now_ns: int, event: Event) -> None:
@@ -71,13 +74,19 @@ class Withdrawals:
         worth = self._ledger.worth(event.account_id, {})
         left = worth.equity - event.amount_micros
         self._expect(left >= worth.initial, f"an initial margin of {worth.initial} left, not {left}")
+        counted = self._ledger.counted(account)
+        self._findings.expect(
+            Rule.MRGN_080, left >= counted, f"no loan on collateral: {counted} left at least, not {left}"
+        )
         account.held = event
 
     def _withdrawn(self, event: events.Withdrawn) -> None:
         account = self._ledger.account(event.account_id)
         held, account.held = account.held, None
         self._expect_free(event.account_id)
-        due = None if held is None or held.receiver_account_id else held.amount_micros
+        due = None
+        if isinstance(held, events.WithdrawalHeld) and not held.receiver_account_id:
+            due = held.amount_micros
         self._expect(due == event.amount_micros, f"the amount held before, {due}")
 
     def _transferred(self, event: events.CashTransferred) -> None:
@@ -86,7 +95,9 @@ class Withdrawals:
         account = self._ledger.account(event.account_id)
         held, account.held = account.held, None
         self._expect_free(event.account_id, event.receiver_account_id)
-        due = (0, 0) if held is None else (held.receiver_account_id, held.amount_micros)
+        due = (0, 0)
+        if isinstance(held, events.WithdrawalHeld):
+            due = (held.receiver_account_id, held.amount_micros)
         self._expect(
             due == (event.receiver_account_id, event.amount_micros),
             f"receiver and amount as held before, {due}",
@@ -96,3 +107,26 @@ class Withdrawals:
     def _refused(self, event: events.WithdrawalRefused) -> None:
         if event.was_held:
             self._ledger.account(event.account_id).held = None
+
+    def _collateral_held(self, event: events.CollateralHeld) -> None:
+        account = self._ledger.account(event.account_id)
+        self._expect_free(event.account_id)
+        self._expect(account.held is None, "one withdrawal of an account at a time")
+        worth, counted = self._ledger.worth(event.account_id, {}), self._ledger.counted(account)
+        held = account.collateral.get(event.instrument_id, 0)
+        self._expect(0 < event.size_lots <= held, f"at most the {held} lots that are there, not {event.size_lots}")
+        account.collateral[event.instrument_id] = held - event.size_lots
+        left = worth.equity - counted + self._ledger.counted(account)
+        account.collateral[event.instrument_id] = held
+        self._expect(left >= worth.initial, f"an initial margin of {worth.initial} left, not {left}")
+        account.held = event
+
+    def _collateral_withdrawn(self, event: events.CollateralWithdrawn) -> None:
+        account = self._ledger.account(event.account_id)
+        held, account.held = account.held, None
+        self._expect_free(event.account_id)
+        due = (held.instrument_id, held.size_lots) if isinstance(held, events.CollateralHeld) else None
+        self._expect(due == (event.instrument_id, event.size_lots), f"the asset and lots held before, {due}")
+
+    def _collateral_refused(self, event: events.CollateralRefused) -> None:
+        self._ledger.account(event.account_id).held = None

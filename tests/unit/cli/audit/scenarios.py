@@ -3,6 +3,7 @@
 import random
 
 from tests.unit.cli.audit.venue import USD, Venue
+from wavetank.clearing.core.collateral_terms import CollateralTerms
 from wavetank.clearing.core.fees import FeeSchedule, FeeTier, MakerRebate
 from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
@@ -80,6 +81,43 @@ def ruinous_day() -> Venue:
     return venue
 
 
+TAKES_BTC = ClearingSettings(
+    collateral={"BTC": CollateralTerms(weight_ppm=900_000, cap_micros=20_000 * USD, venue_cap_lots=100_000)},
+    collateral_loan_micros=100 * USD,
+)
+"""A lot of BTC counts 0.9 dollars at 1,000,000 ticks."""
+
+
+def day_of_collateral() -> Venue:
+    """Collateral that is given, taken back and sold: on request, of who owes too much, is flat, or far below margin."""
+    venue = Venue(TAKES_BTC, fund=1_000_000 * USD)
+    alice, bob = venue.open("alice", 100 * USD), venue.open("bob", 1_000_000 * USD)
+    owing, debtor, poor = (venue.open(name, 0) for name in ("owing", "debtor", "poor"))
+    venue.give(alice, 5_000)
+    venue.take_back(alice, 1_000)
+    # Orders commit what is left: this one is refused by what the shard says.
+    venue.order(alice, BUY, 999_000, 100_000)
+    venue.take_back(alice, 3_900)
+    venue.convert(alice, 500)
+    venue.send(commands.cancel_all(account_id=alice))
+    for account in (owing, debtor, poor):
+        venue.give(account, 1_000)
+    venue.order(bob, SELL, 1_000_000, 50_000)
+    venue.order(owing, BUY, 1_000_000, 5_000)
+    venue.order(debtor, BUY, 1_000_000, 11_000)
+    venue.order(poor, BUY, 1_000_000, 20_000)
+    venue.price(990_000)
+    venue.order(bob, BUY, 990_000, 50_000)
+    # 50 dollars are lost and owed, and nothing is held; then 105 of an account that holds a rest.
+    venue.order(owing, SELL, 990_000, 5_000)
+    venue.order(debtor, SELL, 990_000, 10_500)
+    venue.sample()
+    venue.price(960_000)
+    venue.price(950_000)
+    venue.later(1)
+    return venue
+
+
 def busy_days() -> Venue:
     """Days of ten seconds: volumes that earn a tier and a rebate, and lose both again."""
     venue = Venue(ClearingSettings(fees=SHORT_DAYS))
@@ -122,6 +160,12 @@ def random_day(seed: int, steps: int = 250, settings: ClearingSettings | None = 
         elif dice < 20:
             try:
                 venue.withdraw(rng.choice(accounts), rng.randrange(1, 200 * USD))
+            except Refused:
+                continue
+        elif dice < 29 and venue.clearing.state.settings.collateral:
+            move = rng.choice([venue.give, venue.give, venue.take_back, venue.convert])
+            try:
+                move(rng.choice(accounts), rng.randrange(1, 3_000))
             except Refused:
                 continue
         elif dice < 25:

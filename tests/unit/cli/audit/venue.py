@@ -181,6 +181,21 @@ class Venue:
         self.clearing.bank.withdraw(account_id, amount, self.now)
         self._commit_clearing()
 
+    def give(self, account_id: int, lots: int) -> None:
+        """Give BTC as collateral."""
+        self.clearing.collateral.deposit(account_id, 1, lots)
+        self._commit_clearing()
+
+    def take_back(self, account_id: int, lots: int) -> None:
+        """Hold collateral; it leaves once the shard has answered."""
+        self.clearing.collateral.withdraw(account_id, 1, lots, self.now)
+        self._commit_clearing()
+
+    def convert(self, account_id: int, lots: int) -> None:
+        """Sell collateral."""
+        self.clearing.collateral.convert(account_id, 1, lots, self.now)
+        self._commit_clearing()
+
     def later(self, seconds: int) -> None:
         """Let time pass."""
         self.now += seconds * SECOND
