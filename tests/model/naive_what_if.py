@@ -19,11 +19,16 @@ class PaperAccount:
     cost: dict[int, int] = field(default_factory=dict)
     leverages: dict[int, int] = field(default_factory=dict)
     """By instrument, those that it has chosen."""
+    collateral: dict[int, int] = field(default_factory=dict)
+    """Lots by asset."""
 
 
 @dataclass
 class PaperVenue:
-    """Instruments, present marks, and by instrument the impact prices (bid, ask) in ticks, 0 for none."""
+    """Instruments, present marks, and by instrument the impact prices (bid, ask) in ticks, 0 for none.
+
+    Of collateral, the present index, the share that counts and the most that counts, by asset.
+    """
 
     instruments: dict[int, Instrument]
     marks: dict[int, int]
@@ -32,11 +37,15 @@ class PaperVenue:
     large: int
     """Notional above which a leg is closed by a slice first."""
     slice_share: Fraction
+    index: dict[int, int] = field(default_factory=dict)
+    weight: dict[int, Fraction] = field(default_factory=dict)
+    cap: dict[int, int] = field(default_factory=dict)
 
-    def shocked(self, instrument_id: int, ppm: int) -> dict[int, int]:
-        """Return the marks after a shock of one instrument, or of all for 0."""
-        marks = dict(self.marks)
-        for each, mark in self.marks.items():
+    def shocked(self, instrument_id: int, ppm: int, present: dict[int, int] | None = None) -> dict[int, int]:
+        """Return the marks, or other prices, after a shock of one instrument, or of all for 0."""
+        prices = self.marks if present is None else present
+        marks = dict(prices)
+        for each, mark in prices.items():
             if instrument_id in {0, each}:
                 exact = mark * (1 + Fraction(ppm, 10**6))
                 below = math.floor(exact)
@@ -45,8 +54,17 @@ class PaperVenue:
                 marks[each] = max(1, below + int(up))
         return marks
 
-    def equity(self, account: PaperAccount, marks: dict[int, int]) -> int:
-        return account.cash + sum(lots * marks[each] - account.cost[each] for each, lots in account.lots.items())
+    def worth(self, account: PaperAccount, index: dict[int, int], *, capped: bool = True) -> int:
+        """Return what collateral counts, or without the caps what it fetches."""
+        total = 0
+        for asset, lots in account.collateral.items():
+            fetched = math.floor(lots * index[asset] * self.weight[asset])
+            total += min(fetched, self.cap[asset]) if capped else fetched
+        return total
+
+    def equity(self, account: PaperAccount, marks: dict[int, int], index: dict[int, int]) -> int:
+        gains = sum(lots * marks[each] - account.cost[each] for each, lots in account.lots.items())
+        return account.cash + gains + self.worth(account, index)
 
     def maintenance(self, lots: dict[int, int], marks: dict[int, int]) -> int:
         return sum(maintenance_micros(self.instruments[each], lots[each], marks[each]) for each in lots)
@@ -68,9 +86,10 @@ class PaperVenue:
         here = max(1, math.floor(abs(lots) * distance))
         return max(1, math.floor(Fraction(here * marks[each], mark)))
 
-    def closes(self, account: PaperAccount, marks: dict[int, int]) -> dict[int, tuple[int, int]]:
+    def closes(self, account: PaperAccount, marks: dict[int, int], index: dict[int, int]) -> dict[int, tuple[int, int]]:
         """Return by instrument the lots that an account must close: in the book, and because h fell below 2/3."""
-        equity = self.equity(account, marks)
+        equity = self.equity(account, marks, index)
+        hidden = self.worth(account, index, capped=False) - self.worth(account, index)
         left = dict(account.lots)
         sold: dict[int, int] = {}
         taken: dict[int, int] = {}
@@ -78,6 +97,10 @@ class PaperVenue:
             needed = self.maintenance(left, marks)
             if equity >= needed:
                 break
+            if Fraction(equity, needed) < Fraction(2, 3) and hidden:
+                # All collateral is sold, and what its cap kept from counting counts.
+                equity, hidden = equity + hidden, 0
+                continue
             if Fraction(equity, needed) < Fraction(2, 3):
                 taken = {each: abs(lots) for each, lots in left.items()}
                 break

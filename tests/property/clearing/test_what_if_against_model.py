@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.model.naive_what_if import PaperAccount, PaperVenue
+from wavetank.clearing.core.collateral_terms import CollateralTerms
 from wavetank.clearing.core.contagion import contagion, forced_closes
 from wavetank.clearing.core.health import AccountKind
 from wavetank.clearing.core.margin_schemes import MarginScheme, compare
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.valuation import value_account
-from wavetank.clearing.core.what_if import Holding, Shock, VenueView, margin_at, venue_margins
+from wavetank.clearing.core.what_if import Holding, Pledge, Shock, VenueView, margin_at, venue_margins
 from wavetank.model.events.matching import BookSampled
 from wavetank.model.instrument import MICROS, Instrument
 from wavetank.model.margin import MarginTier
@@ -63,6 +64,10 @@ class Case:
     def marks(self) -> dict[int, int]:
         return self.paper.shocked(self.target, self.ppm)
 
+    @property
+    def index(self) -> dict[int, int]:
+        return self.paper.shocked(self.target, self.ppm, self.paper.index)
+
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
@@ -80,6 +85,9 @@ def cases(draw: st.DrawFn) -> Case:
         [],
         large=draw(st.sampled_from([50_000, 100_000])) * MICROS,
         slice_share=Fraction(draw(st.sampled_from([200_000, 333_333])), 10**6),
+        index={each: max(1, mark * draw(st.integers(990, 1_010)) // 1_000) for each, mark in marks.items()},
+        weight={1: Fraction(900_000, 10**6), 2: Fraction(333_333, 10**6)},
+        cap={1: 10**15, 2: draw(st.sampled_from([10**9, 10**15]))},
     )
     case = Case(paper, draw(st.sampled_from([0, 1, 2, 3])), draw(SHOCKS))
     for _ in range(draw(st.integers(1, 5))):
@@ -90,8 +98,10 @@ def cases(draw: st.DrawFn) -> Case:
             account.cost[each] = account.lots[each] * marks[each] + draw(st.integers(-(10**9), 10**9))
             if draw(st.booleans()):
                 account.leverages[each] = draw(st.integers(1, 25))
+        for asset in draw(st.lists(st.sampled_from([1, 2]), unique=True, max_size=2)):
+            account.collateral[asset] = max(1, draw(st.integers(1, 20_000)) * MICROS // marks[asset])
         needed = paper.maintenance(account.lots, case.marks)
-        account.cash = needed * draw(HEALTH) // 1_000 - paper.equity(account, case.marks)
+        account.cash = needed * draw(HEALTH) // 1_000 - paper.equity(account, case.marks, case.index)
         paper.accounts.append(account)
     return case
 
@@ -125,6 +135,15 @@ def view_of(paper: PaperVenue) -> VenueView:
                 tuple((INSTRUMENTS[each], account.lots[each], account.cost[each]) for each in sorted(account.lots)),
                 {each: paper.marks[each] for each in sorted(account.lots)},
                 leverages=account.leverages,
+                pledges=tuple(
+                    Pledge(
+                        asset,
+                        lots,
+                        paper.index[asset],
+                        CollateralTerms(weight_ppm=int(paper.weight[asset] * 10**6), cap_micros=paper.cap[asset]),
+                    )
+                    for asset, lots in sorted(account.collateral.items())
+                ),
             )
             for index, account in enumerate(paper.accounts)
         ),
@@ -145,7 +164,7 @@ def test_margins_after_any_shock(case: Case) -> None:
     equity = maintenance = shortfall = deficit = 0
     for holding, account in zip(view.holdings, paper.accounts, strict=True):
         found = margin_at(view, holding, case.shock)
-        own, needed = paper.equity(account, marks), paper.maintenance(account.lots, marks)
+        own, needed = paper.equity(account, marks, case.index), paper.maintenance(account.lots, marks)
         assert found.valuation.equity_micros == own
         assert found.valuation.maintenance_micros == needed
         assert found.valuation.initial_micros == paper.initial(account, marks)
@@ -175,7 +194,7 @@ def test_at_its_liquidation_price_an_account_meets_its_margin(case: Case) -> Non
             for ticks, sign in ((int(price), -1), (int(price) + 1, 1)):
                 at = max(1, ticks)
                 marks = {**holding.marks, leg.value.instrument_id: at}
-                value = value_account(holding.cash_micros, holding.legs, marks.__getitem__)
+                value = value_account(holding.cash_micros + holding.counted_micros, holding.legs, marks.__getitem__)
                 spare = value.equity_micros - value.maintenance_micros
                 side = 1 if leg.value.lots > 0 else -1
                 assert sign * side * spare >= -3 or ticks < 1
@@ -190,8 +209,8 @@ def test_contagion_of_any_venue(case: Case) -> None:
     taken: dict[int, int] = {}
     forced = 0
     for holding, account in zip(view.holdings, paper.accounts, strict=True):
-        expected = paper.closes(account, marks)
-        found = forced_closes(view, holding, case.shock.applied(holding.marks))
+        expected = paper.closes(account, marks, case.index)
+        found = forced_closes(view, holding.under(case.shock), case.shock.applied(holding.marks))
         assert {close.instrument_id: close.size_lots for close in found} == {
             each: sum(parts) for each, parts in expected.items()
         }
@@ -225,11 +244,11 @@ def test_isolated_is_one_account_for_each_leg(case: Case) -> None:
             part = PaperAccount(0, {each: lots}, {each: lots * paper.marks[each]}, account.leverages)
             part.cash = paper.initial(part, paper.marks)
             alone.append(part)
-        assert found.equity_micros == sum(paper.equity(part, marks) for part in alone)
+        assert found.equity_micros == sum(paper.equity(part, marks, case.index) for part in alone)
         assert found.initial_micros == sum(paper.initial(part, marks) for part in alone)
         assert found.maintenance_micros == sum(paper.maintenance(part.lots, marks) for part in alone)
-        assert found.deficit_micros == sum(max(0, -paper.equity(part, marks)) for part in alone)
-        closes = [pair for part in alone for pair in paper.closes(part, marks).items()]
+        assert found.deficit_micros == sum(max(0, -paper.equity(part, marks, case.index)) for part in alone)
+        closes = [pair for part in alone for pair in paper.closes(part, marks, case.index).items()]
         assert [(close.instrument_id, close.size_lots) for close in found.closes] == sorted(
             (each, sum(parts)) for each, parts in closes
         )

@@ -79,7 +79,7 @@ class RiskServicer(risk_pb2_grpc.RiskServiceServicer):
 
         def work() -> risk_pb2.CompareMarginResponse:
             (holding,) = view.holdings
-            found = compare(view, holding, grid(sorted(holding.marks), sizes) if holding.legs else [])
+            found = compare(view, holding, grid(holding.instrument_ids, sizes) if holding.instrument_ids else [])
             return risk_pb2.CompareMarginResponse(
                 account_id=account_id,
                 equity_micros=account_margins(view, holding, sizes)[0].valuation.equity_micros,

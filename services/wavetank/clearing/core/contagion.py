@@ -3,7 +3,8 @@
 Pooled collateral carries a loss from one instrument into the others: an account that fell below its margin closes
 whatever relieves it best. `forced_closes` is the rule for one account, `contagion` its sum over the venue.
 
-The rule (RISK-020). The marks move by the shock and stay there. Every account is walked through the waterfall's own
+The rule (RISK-020). The marks move by the shock, and with each the index by which collateral counts; they stay there.
+Every account is walked through the waterfall's own
 tests and order, with these simplifications, so that the answer needs no book and no time:
 
 1. An account with h >= 1 closes nothing. Below 1 and not below the backstop's limit it closes in the book, one leg
@@ -12,6 +13,7 @@ tests and order, with these simplifications, so that the answer needs no book an
    margin is relieved.
 2. Below the backstop's limit (2/3), or once the walk comes there, all legs that are left go: the vault, the fund or the
    other side must take them. That part is told apart.
+   Before that its collateral is sold (LIQ-055); what a cap kept from counting may save it.
 3. The backstop vault has no margin to keep: it gives up all legs when its equity is below zero.
 4. Expected slippage, which decides the order, is that of the last book samples, moved with the mark.
 5. All marks count as valid, orders rest nowhere, cooldowns of earlier slices are forgotten, and what is sold moves no
@@ -59,7 +61,7 @@ def forced_closes(view: VenueView, holding: Holding, marks: Mapping[int, int]) -
 
     Args:
         view: settings and books.
-        holding: the account.
+        holding: the account, its collateral at the indexes that go with the marks.
         marks: of its legs, in ticks.
 
     """
@@ -69,6 +71,10 @@ def forced_closes(view: VenueView, holding: Holding, marks: Mapping[int, int]) -
     in_book: dict[int, int] = {}
     whole: dict[int, int] = {}
     while value.legs and _is_distressed(holding, value):
+        if left.pledges and value.is_below_backstop:
+            left = left.converted()
+            value = value_held(left, marks, limits)
+            continue
         if holding.kind == AccountKind.BACKSTOP_VAULT or value.is_below_backstop:
             whole = {leg.instrument_id: abs(leg.lots) for leg in value.legs}
             break
@@ -141,7 +147,7 @@ def _closes_after(view: VenueView, holding: Holding, present: Valuation, shock: 
     # Most accounts close nothing, and their sums say so at once.
     if not _is_distressed(holding, shocked_sums(holding, present, shock)):
         return ()
-    return forced_closes(view, holding, shock.applied(holding.marks))
+    return forced_closes(view, holding.under(shock), shock.applied(holding.marks))
 
 
 def _summed(shock: Shock, closes_of: Sequence[tuple[ForcedClose, ...]]) -> ContagionRow:

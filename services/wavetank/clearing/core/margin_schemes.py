@@ -46,7 +46,7 @@ def leg_by_leg(holding: Holding) -> tuple[Holding, ...]:
         leverage = holding.leverages.get(instrument.instrument_id, instrument.max_leverage)
         margin = instrument.initial_micros(abs(lots) * mark, leverage)
         cash = margin - (lots * mark - cost_micros)
-        alone = replace(holding, cash_micros=cash, legs=(leg,), marks={instrument.instrument_id: mark})
+        alone = replace(holding, cash_micros=cash, legs=(leg,), marks={instrument.instrument_id: mark}, pledges=())
         parts += whole(alone, MarginMode.ISOLATED)
     return tuple(parts)
 
@@ -79,7 +79,7 @@ def scheme_at(view: VenueView, holding: Holding, scheme: MarginScheme, shock: Sh
     """Return a book under one scheme after a shock (RISK-030)."""
     equity = initial = maintenance = deficit = 0
     closes: list[ForcedClose] = []
-    for part in SCHEMES[scheme](holding):
+    for part in SCHEMES[scheme](holding.under(shock)):
         marks = shock.applied(part.marks)
         value = value_held(part, marks, view.settings.health)
         equity += value.equity_micros

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from wavetank.clearing.core.account import Account
+    from wavetank.clearing.core.collateral_terms import CollateralTerms
     from wavetank.clearing.core.health import HealthBand
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.clearing.core.state import State
@@ -74,6 +75,23 @@ NO_SHOCK = Shock(ALL_TOGETHER, 0)
 
 
 @dataclass(frozen=True, slots=True)
+class Pledge:
+    """Collateral in one asset."""
+
+    instrument_id: int
+    lots: int
+    index_price_ticks: int
+    """Index that it counts by; 0 before there is one."""
+    terms: CollateralTerms
+
+    def under(self, shock: Shock) -> Pledge:
+        """Return the same after a shock, which takes the index of an instrument with its mark."""
+        if not self.index_price_ticks or not shock.touches(self.instrument_id):
+            return self
+        return replace(self, index_price_ticks=shock.moved(self.index_price_ticks))
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
     """An account as it stands; money in micro-dollars."""
 
@@ -88,6 +106,8 @@ class Holding:
     """How its legs are margined together, at the present stress: an index is taken to move with its mark."""
     leverages: Mapping[int, int] = field(default_factory=dict)
     """By instrument, those that it has chosen; what open interest adds to the rates stays as it is."""
+    pledges: tuple[Pledge, ...] = ()
+    """Its collateral beside cash, by instrument id."""
 
     @classmethod
     def of(cls, state: State, account: Account) -> Holding:
@@ -95,7 +115,46 @@ class Holding:
         legs = tuple(state.legs(account))
         marks = {leg[0].instrument_id: state.mark_ticks(account, leg[0].instrument_id) for leg in legs}
         margining = Margining(account.margin_mode, state.offset_terms, state.stress_ppm(account))
-        return cls(account.account_id, account.kind, account.cash_micros, legs, marks, margining, account.leverages)
+        pledges = tuple(
+            Pledge(
+                key,
+                lots,
+                state.marks[key].index_price_ticks if key in state.marks else 0,
+                state.collateral.terms_of(key),
+            )
+            for key, lots in state.counting_collateral(account).items()
+        )
+        return cls(
+            account.account_id,
+            account.kind,
+            account.cash_micros,
+            legs,
+            marks,
+            margining,
+            account.leverages,
+            pledges,
+        )
+
+    @property
+    def counted_micros(self) -> int:
+        """What its collateral counts (MRGN-080)."""
+        return sum(pledge.terms.counted(pledge.lots, pledge.index_price_ticks) for pledge in self.pledges)
+
+    @property
+    def instrument_ids(self) -> list[int]:
+        """Instruments whose price moves it, ascending: of its positions, and of its collateral."""
+        return sorted({*self.marks, *(pledge.instrument_id for pledge in self.pledges)})
+
+    def under(self, shock: Shock) -> Holding:
+        """Return the holding after a shock of what its collateral counts; marks are given where it is valued."""
+        if not self.pledges:
+            return self
+        return replace(self, pledges=tuple([pledge.under(shock) for pledge in self.pledges]))
+
+    def converted(self) -> Holding:
+        """Return the holding after all of its collateral was sold (LIQ-055)."""
+        yielded = sum(pledge.terms.worth(pledge.lots, pledge.index_price_ticks) for pledge in self.pledges)
+        return replace(self, cash_micros=self.cash_micros + yielded, pledges=())
 
     def closed(self, instrument_id: int, lots: int, mark_price_ticks: int) -> Holding:
         """Return the holding after `lots` (unsigned, at most the position) of a leg were closed at a mark.
@@ -137,10 +196,11 @@ def view_of(state: State, accounts: Iterable[Account] | None = None) -> VenueVie
 
 
 def value_held(holding: Holding, marks: Mapping[int, int], limits: HealthLimits) -> Valuation:
-    """Value a holding in its own mode (MRGN-030)."""
+    """Value a holding in its own mode (MRGN-030); its collateral counts as it stands there."""
     # Where nothing offsets, the terms do not matter.
     margining = holding.margining if holding.margining.offsets else GROSS
-    return value_account(holding.cash_micros, holding.legs, marks.__getitem__, limits, margining, holding.leverages)
+    cash = holding.cash_micros + holding.counted_micros
+    return value_account(cash, holding.legs, marks.__getitem__, limits, margining, holding.leverages)
 
 
 # What is asked
@@ -212,7 +272,7 @@ class MarginAt:
 
 def margin_at(view: VenueView, holding: Holding, shock: Shock) -> MarginAt:
     """Return an account's margin and each leg's prices after a shock (RISK-010)."""
-    valuation = value_held(holding, shock.applied(holding.marks), view.settings.health)
+    valuation = value_held(holding.under(shock), shock.applied(holding.marks), view.settings.health)
     legs = []
     for (instrument, _, cost_micros), value in zip(holding.legs, valuation.legs, strict=True):
         if valuation.margining.offsets:
@@ -233,8 +293,8 @@ def margin_at(view: VenueView, holding: Holding, shock: Shock) -> MarginAt:
 
 
 def account_margins(view: VenueView, holding: Holding, sizes_ppm: Sequence[int]) -> list[MarginAt]:
-    """Return an account's margin now, then under a grid over the instruments that it holds (RISK-010)."""
-    shocks = grid(sorted(holding.marks), sizes_ppm) if holding.legs else []
+    """Return an account's margin now, then under a grid over the instruments that move it (RISK-010)."""
+    shocks = grid(holding.instrument_ids, sizes_ppm) if holding.instrument_ids else []
     return [margin_at(view, holding, shock) for shock in (NO_SHOCK, *shocks)]
 
 
@@ -278,9 +338,11 @@ def shocked_sums(holding: Holding, present: Valuation, shock: Shock) -> MarginSu
     through once for each shock, and most of it does not move.
     """
     if holding.margining.offsets:
-        value = value_held(holding, shock.applied(holding.marks), present.limits)
+        value = value_held(holding.under(shock), shock.applied(holding.marks), present.limits)
         return MarginSums(value.equity_micros, value.initial_micros, value.maintenance_micros, value.notional_micros)
     equity, maintenance = present.equity_micros, present.maintenance_micros
+    if holding.pledges:
+        equity += holding.under(shock).counted_micros - holding.counted_micros
     initial, notional = present.initial_micros, present.notional_micros
     for (instrument, lots, _), now in zip(holding.legs, present.legs, strict=True):
         if shock.touches(now.instrument_id):

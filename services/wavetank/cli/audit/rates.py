@@ -12,6 +12,7 @@ from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Ledger
 from wavetank.cli.audit.margins import PPM, Terms
 from wavetank.model.events import clearing as events
+from wavetank.model.events.clearing import WithdrawalHeld
 from wavetank.model.events.matching import MarkApplied
 from wavetank.model.record import Event
 
@@ -120,7 +121,7 @@ class MarginRates:
         notional = 0 if leg is None else abs(leg.lots) * leg.mark
         # What is asked beyond the least is offset by nothing, so it moves the whole as it moves the leg.
         initial = worth.initial - terms.initial(notional, present) + terms.initial(notional, event.leverage)
-        free = worth.equity - (0 if account.held is None else account.held.amount_micros)
+        free = worth.equity - (account.held.amount_micros if isinstance(account.held, WithdrawalHeld) else 0)
         self._expect(initial <= max(worth.initial, free), f"an initial margin within {free}, not {initial}")
 
 
