@@ -8,7 +8,7 @@ from tests.model.scripted_shard import BTC, ETH, MICROS, SOL, Scene
 from wavetank.clearing.core.collateral_terms import MOST_LOTS, CollateralTerms
 from wavetank.clearing.core.credit import free_margin_micros, standings, withdrawable_micros
 from wavetank.clearing.core.refusal import Refused
-from wavetank.clearing.core.settings import ClearingSettings
+from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
 from wavetank.model.events.clearing import (
     CollateralConverted,
     CollateralDeposited,
@@ -375,6 +375,31 @@ def test_who_asks_sells_at_the_weighted_index_and_nothing_else_changes() -> None
     assert (scene.state.health(scene.account(a)), standings(scene.state, scene.account(a))[0].credit_micros) == before
     scene.state.check_invariants()
     scene.assert_recoverable()
+
+
+@pytest.mark.spec("LIQ-055", "MRGN-050")
+def test_what_a_sale_yields_stays_on_the_shard_where_the_collateral_counted() -> None:
+    scene, a, _ = venue(1_000, shards=2)
+    give(scene, a, WHOLE_BTC)
+    scene.core.take_lines()
+    scene.core.collateral.convert(a, BTC, WHOLE_BTC, scene.now_ns)
+    scene.keep()
+    assert [share.cash_micros for share in scene.account(a).shares] == [90_500 * MICROS, 500 * MICROS]
+    # Lines are what they were, so nothing is said.
+    assert [line for line in scene.core.take_lines() if line.account_id == a] == []
+
+
+@pytest.mark.spec("MRGN-080", "LIQ-010")
+def test_a_line_is_as_old_as_the_index_that_it_rests_on() -> None:
+    scene, a, maker = venue()
+    give(scene, a, WHOLE_BTC)
+    scene.trade(ETH, a, maker, 1_000, 40_000)
+    priced_ns = scene.state.marks[BTC].index_time_ns
+    scene.now_ns += 5 * SECOND_NS
+    scene.mark(ETH, 40_000)
+    times = {line.account_id: line.mark_time_ns for line in scene.core.take_lines()}
+    assert times[a] == priced_ns
+    assert times[maker] == scene.state.marks[ETH].index_time_ns > priced_ns
 
 
 @pytest.mark.spec("LIQ-055")

@@ -203,9 +203,8 @@ def test_a_flat_account_below_zero_waits_for_the_price_of_its_collateral() -> No
     scene.cancelled(a)
     liquidation = liquidation_of(scene, a)
     assert (liquidation.waits, scene.cash(a)) == (True, -1_000 * MICROS)
-    # Facts that concern it are no news while the price is missing.
-    scene.trade(ETH, maker, scene.open(100), 1, 399_000)
-    scene.pass_time(1)
+    # Another price is not what it waits for.
+    scene.mark(ETH, 399_000)
     assert scene.account(a).liquidation is liquidation
     fund = scene.fund
     scene.mark(BTC, 1_000_000)
@@ -290,3 +289,22 @@ def test_ten_times_the_account_is_ten_times_the_outcome(index: int) -> None:
     assert larger[:4] == (price, 10 * lots, 10 * equity, 10 * fund)
     # Just enough is whole lots, rounded up.
     assert 10 * (sold - 1) < larger[4] <= 10 * sold
+
+
+@pytest.mark.spec("LIQ-055", "MRGN-080")
+def test_what_is_taken_no_more_is_neither_waited_for_nor_sold() -> None:
+    scene, a, _ = venue(cash=9_000)
+    scene.settings = ClearingSettings()
+    scene.restart()
+    scene.mark(BTC, 1_000_000)
+    scene.mark(BTC, 1_000_000, stale=True)
+    # 9,000 less a loss of 5,000, below two thirds of 7,900.
+    scene.mark(ETH, 395_000)
+    scene.cancelled(a)
+    assert scene.last(LiquidationStepped).stage == LiquidationStage.BACKSTOP
+    assert scene.all(CollateralConverted) == []
+    scene.transfer_all(a)
+    assert scene.account(a).liquidation is None
+    # It is the account's still, and may leave.
+    assert scene.account(a).collateral[BTC].lots == 10_000
+    scene.assert_recoverable()

@@ -397,8 +397,8 @@ class Clearing:
 
     def _has_news(self, account: Account, liquidation: Liquidation) -> bool:
         # Its own fills and answers are no news: what is unfilled is tried again at the next mark.
-        # Others may have closed its last position meanwhile; then only the price of its collateral is waited for.
-        return (account.is_flat and not account.counted_micros) or self.state.newest_mark_seq(
+        # Others may have closed its last position meanwhile.
+        return account.is_flat or self.state.newest_mark_seq(
             account
         ) > liquidation.mark_seq
 
