@@ -357,6 +357,34 @@ def test_collateral_whose_shard_lent_the_credit_out_waits_for_it_to_come_back() 
     assert scene.account(a).collateral == {}
 
 
+@pytest.mark.spec("MRGN-080", "LIQ-055")
+def test_what_is_owed_comes_before_a_withdrawal_that_waits() -> None:
+    scene, a, maker = venue(20_000, loan=0)
+    give(scene, a, 1_000)
+    scene.trade(ETH, a, maker, 1, 40_000)
+    number = held(scene, a, 1_000)
+    # 9 dollars more than there is: ten of the held lots are sold.
+    scene.trade(ETH, a, maker, 1, 40_000, taker_fee=20_009 * MICROS)
+    assert scene.last(CollateralConverted).size_lots == 10
+    assert standings(scene.state, scene.account(a))[0].equity_micros == scene.cash(a) == 0
+    scene.assert_recoverable()
+    scene.credit_applied(a, number, 0)
+    assert scene.last(CollateralRefused).reason == Reason.WITHDRAWAL_EXCEEDS_FREE_MARGIN
+    assert equity(scene, a) == 891 * MICROS
+    scene.assert_recoverable()
+
+
+@pytest.mark.spec("MRGN-080", "LIQ-110")
+def test_nothing_trades_after_a_start_before_collateral_has_a_price() -> None:
+    scene, a, _ = venue()
+    give(scene, a, 1)
+    scene.restart()
+    scene.mark(ETH, 40_000)
+    assert not scene.is_open()
+    scene.mark(BTC, 1_000_000)
+    assert scene.is_open()
+
+
 # Sold on request, or because too much is owed
 
 
