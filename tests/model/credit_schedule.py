@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.clearing.adapters.shard_stream import line_message, request_message
 from wavetank.clearing.core.clearing import Clearing
+from wavetank.clearing.core.collateral_terms import CollateralTerms
 from wavetank.clearing.core.fees import FeeSchedule, FeeTier
 from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
@@ -28,7 +29,17 @@ from wavetank.matching.core import commands
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.matching.wire import credit_line, request_command
-from wavetank.model.events.clearing import Deposited, FeeRatesChanged, OpenInterestScaled, ShareMoved, Withdrawn
+from wavetank.model.events.clearing import (
+    CollateralConverted,
+    CollateralDeposited,
+    CollateralRefused,
+    CollateralWithdrawn,
+    Deposited,
+    FeeRatesChanged,
+    OpenInterestScaled,
+    ShareMoved,
+    Withdrawn,
+)
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
 from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
@@ -51,6 +62,15 @@ FEES = FeeSchedule(
     day_ns=10,
 )
 CLEARING = ClearingSettings(share_dwell_ns=4, stale_after_ns=10**9, vault_step_ns=50, fees=FEES)
+# At 100 a lot of AAA counts 90 and is credit on shard 0, one of BBB 50 on shard 1.
+WITH_COLLATERAL = replace(
+    CLEARING,
+    collateral={
+        "AAA": CollateralTerms(weight_ppm=900_000),
+        "BBB": CollateralTerms(weight_ppm=500_000, cap_micros=3_000),
+    },
+    collateral_loan_micros=300,
+)
 # Wide limits, high fees and a second tier: what is tested is credit, not the limits.
 INSTRUMENTS = tuple(
     Instrument(
@@ -84,7 +104,14 @@ class Schedule:
         rates_move: bool = False,
         clients: int = 3,
         deposits: tuple[int, ...] = (2_000, 20_000),
+        collateral: bool = False,
     ) -> None:
+        # What is of collateral has dice of its own, so that the other schedules stay what they are.
+        self.dice = Random(clients) if collateral else None
+        self.settings = WITH_COLLATERAL if collateral else CLEARING
+        self.lots: Counter[tuple[int, int]] = Counter()
+        """Collateral by account and asset."""
+        self.indexes = dict.fromkeys((1, 2, 3), PRICE)
         self.random = random
         self.prices_move = prices_move
         self.rates_move = rates_move
@@ -107,7 +134,7 @@ class Schedule:
         self.oracle_seq = 0
         self.paid_in: Counter[int] = Counter()
         self.engines = [self._new_engine(shard) for shard in range(SHARDS)]
-        self.clearing = Clearing(CLEARING, epoch=1)
+        self.clearing = Clearing(self.settings, epoch=1)
         self.epoch = 1
         self.clearing.begin(self.now, self.instruments, 10**6, shards=SHARDS, placed=PLACED)
         self.clients = [
@@ -133,19 +160,25 @@ class Schedule:
         """Let the oracle say its prices to both shards and to clearing."""
         events = []
         for number, price in self.prices.items():
+            index = self.indexes[number] if self.dice is not None else price
             self.oracle_seq += 1
             events.append(
                 PricePublished(
-                    instrument_id=number, account_id=0, index_price_ticks=price, mark_price_ticks=price,
+                    instrument_id=number, account_id=0, index_price_ticks=index, mark_price_ticks=price,
                     index_time_ns=self.now, event_time_ns=self.now, funding_rate_e12=0,
                     consumers=int(ConsumerBit.CLEARING | ConsumerBit.MATCHING), stale=0,
                 )
             )  # fmt: skip
             shard = INSTRUMENTS[number - 1].shard
-            self.engines[shard].apply_mark(self.now, number, price, price, self.now, self.oracle_seq, stale=False)
+            self.engines[shard].apply_mark(self.now, number, price, index, self.now, self.oracle_seq, stale=False)
             self._note(shard, self.engines[shard].drain_events())
         self.clearing.on_oracle(self.now, self.oracle_seq - len(events) + 1, events)
         self._commit()
+
+    def raise_index(self, dice: Random) -> None:
+        """Let the index of an asset rise, marks standing still: what is held of it must not leave for free."""
+        self.indexes[dice.choice((1, 2))] += dice.randint(1, 20)
+        self.publish()
 
     def move_price(self) -> None:
         """Move one price; both sides hear of it at once, so that losses are the only news."""
@@ -301,6 +334,17 @@ class Schedule:
             case Withdrawn():
                 self.paid_in[event.account_id] -= event.amount_micros
                 self.seen["withdrawals"] += 1
+            case CollateralDeposited():
+                self.lots[event.account_id, event.instrument_id] += event.size_lots
+            case CollateralWithdrawn():
+                self.lots[event.account_id, event.instrument_id] -= event.size_lots
+                self.seen["collateral withdrawn"] += 1
+            case CollateralConverted():
+                self.lots[event.account_id, event.instrument_id] -= event.size_lots
+                self.paid_in[event.account_id] += event.amount_micros
+                self.seen["collateral converted"] += 1
+            case CollateralRefused():
+                self.seen[f"collateral refused: {Reason(event.reason).name}"] += 1
             case ShareMoved():
                 self.seen["moves" if event.amount_micros else "returned moves"] += 1
             case FeeRatesChanged():
@@ -315,7 +359,7 @@ class Schedule:
         """Kill clearing; it comes back from its log, or a snapshot, and greets both shards anew."""
         alive = self.clearing.state
         if self.random.random() < 0.3:
-            self._recover(load(dump(alive), CLEARING))
+            self._recover(load(dump(alive), self.settings))
         else:
             rebuilt = self._state_of_log()
             # Entries that it counted behind its last event, and that moved nothing, are counted again.
@@ -333,7 +377,7 @@ class Schedule:
         self._welcome_all()
 
     def _state_of_log(self) -> State:
-        state = State(CLEARING)
+        state = State(self.settings)
         for first, now, records, counted in self.clearing_log:
             for seq, event in enumerate(decode_all(records), first):
                 state.apply(event, seq, now)
@@ -350,7 +394,7 @@ class Schedule:
         last = self.clearing_log[-1]
         self.epoch += 1
         self.clearing = Clearing(
-            CLEARING, epoch=self.epoch, state=state, last_seq=last[0] + len(last[2]) // RECORD_BYTES - 1
+            self.settings, epoch=self.epoch, state=state, last_seq=last[0] + len(last[2]) // RECORD_BYTES - 1
         )
         self.clearing.begin(self.now, self.instruments, 0, shards=SHARDS)
         self.seen["clearing restarts"] += 1
@@ -372,6 +416,23 @@ class Schedule:
                 self.clearing.bank.withdraw(account_id, self.random.randint(1, 8_000), self.now)
             except Refused:
                 return
+        self._commit()
+
+    def move_collateral(self, dice: Random) -> None:
+        """Give, take back or sell collateral, or let an index rise."""
+        account_id, asset, counter = dice.choice(self.clients), dice.choice((1, 2)), self.clearing.collateral
+        roll = dice.random()
+        try:
+            if roll < 0.1:
+                self.raise_index(dice)
+            elif roll < 0.3:
+                counter.deposit(account_id, asset, dice.randint(1, 100))
+            elif roll < 0.9:
+                counter.withdraw(account_id, asset, dice.randint(1, 60), self.now)
+            else:
+                counter.convert(account_id, asset, dice.randint(1, 20), self.now)
+        except Refused:
+            return
         self._commit()
 
     # Commands ----------------------------------------------------------------------------------
@@ -452,6 +513,9 @@ class Schedule:
         """Let one thing happen."""
         random = self.random
         self.now += random.randint(0, 2)
+        if self.dice is not None and self.dice.random() < 0.15:
+            self.move_collateral(self.dice)
+            return
         roll = random.random()
         if roll < 0.54:
             self.command()
@@ -492,6 +556,11 @@ class Schedule:
     def equity(self, account_id: int) -> int:
         """Return deposits - withdrawals + the sum over shards of (P * pos - Q - F), counted or not."""
         worth = self.paid_in[account_id]
+        for (owner, asset), lots in self.lots.items():
+            if owner == account_id:
+                # AAA counts nine tenths, BBB half and at most 3,000.
+                index = self.indexes[asset]
+                worth += lots * index * 9 // 10 if asset == 1 else min(3_000, lots * index // 2)
         for engine, numbers in zip(self.engines, NUMBERS, strict=True):
             credit = engine.credit(account_id)
             if credit is not None:
@@ -517,11 +586,22 @@ class Schedule:
         return copy
 
 
-def run_batch(seeds: range, steps: int, *, prices_move: bool, rates_move: bool = False) -> Counter[str]:
+def run_batch(
+    seeds: range, steps: int, *, prices_move: bool, rates_move: bool = False, collateral: bool = False
+) -> Counter[str]:
     """Run one schedule per seed, two or three clients each, and return how often what happened."""
     seen: Counter[str] = Counter()
     for seed in seeds:
-        schedule = Schedule(Random(seed), prices_move=prices_move, rates_move=rates_move, clients=2 + seed % 2)
+        schedule = Schedule(
+            Random(seed),
+            prices_move=prices_move,
+            rates_move=rates_move,
+            clients=2 + seed % 2,
+            deposits=(100, 2_000) if collateral else (2_000, 20_000),
+            collateral=collateral,
+        )
+        if collateral:
+            schedule.dice = Random(seed + 10**6)
         try:
             for _ in range(steps):
                 schedule.step()

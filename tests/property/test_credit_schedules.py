@@ -57,6 +57,15 @@ def test_while_prices_move_every_acceptance_is_within_the_line_of_its_shard(batc
     assert min(seen["accepted"], seen["moves"], seen["withdrawals"]) > 0
 
 
+@pytest.mark.spec("MRGN-080", "MRGN-050")
+@pytest.mark.parametrize("batch", range(3))
+def test_collateral_is_committed_once_and_leaves_only_when_its_shard_knows(batch: int) -> None:
+    seeds = range(20_000 + batch * LONG_BATCH, 20_000 + (batch + 1) * LONG_BATCH)
+    seen = run_batch(seeds, LONG_STEPS, prices_move=False, collateral=True)
+    assert min(seen["accepted"], seen["collateral withdrawn"], seen["collateral converted"], seen["moves"]) > 0
+    assert seen["collateral refused: CREDIT_ELSEWHERE"] > 0
+
+
 class Scene(Schedule):
     """Two shards whose every message a test lets through, and one client with 20,000, half of it on either shard."""
 
