@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wavetank.clearing.core.clearing import Clearing
+from wavetank.clearing.core.collateral_terms import CollateralTerms
+from wavetank.clearing.core.credit import withdrawable_micros
 from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
@@ -57,6 +59,12 @@ class Entry:
         return list(decode_all(self.records))
 
 
+COLLATERAL = {
+    "BTC": CollateralTerms(weight_ppm=900_000),
+    "ETH": CollateralTerms(weight_ppm=800_000, cap_micros=3_000 * DOLLAR),
+}
+
+
 @dataclass
 class Wire:
     """Messages from one process to another: in order, each after a delay."""
@@ -80,12 +88,16 @@ class Wire:
 class Exchange:
     """Everything, and the dice."""
 
-    def __init__(self, seed: int, ordering: OrderingSettings | None = None, *, modes: bool = False) -> None:
+    def __init__(
+        self, seed: int, ordering: OrderingSettings | None = None, *, modes: bool = False, collateral: bool = False
+    ) -> None:
         """Open an exchange whose every move follows from `seed`; orders run as an ordering policy says.
 
-        With `modes` accounts change their margin mode now and then; its dice are of their own.
+        With `modes` accounts change their margin mode now and then, with `collateral` they bring BTC and ETH, take them
+        back and sell them; both have dice of their own.
         """
         self.mode_dice = random.Random(seed) if modes else None
+        self.collateral_dice = random.Random(seed) if collateral else None
         self.ordering: OrderingPolicy[bytes] = ordering_policy(ordering or OrderingSettings())
         self.random = random.Random(seed)
         self.now_ns = 1_000 * SECOND_NS
@@ -95,6 +107,8 @@ class Exchange:
             vault_cap_micros=self.random.choice([0, 200_000, 50_000_000]) * DOLLAR,
             fund_cap_micros=self.random.choice([0, 1_000, 1_000_000]) * DOLLAR,
             partial_above_micros=50_000 * DOLLAR,
+            collateral=COLLATERAL if collateral else {},
+            collateral_loan_micros=20 * DOLLAR,
         )
         self.engine_settings = EngineSettings(credit_ttl_ns=60 * SECOND_NS, max_open_orders=40)
         self.engine = Engine(0, self.engine_settings)
@@ -149,6 +163,8 @@ class Exchange:
             self.restart_clearing()
         if self.mode_dice is not None and self.mode_dice.random() < 0.1:
             self._change_mode(self.mode_dice)
+        if self.collateral_dice is not None and self.collateral_dice.random() < 0.15:
+            self._move_collateral(self.collateral_dice)
         self._run_oracle()
         self._run_matching([self._command() for _ in range(self.random.randrange(4))])
         self._run_clearing()
@@ -206,6 +222,23 @@ class Exchange:
         mode = dice.choice([MarginMode.GROSS, MarginMode.GROUP_OFFSET, MarginMode.SCENARIO])
         with suppress(Refused):
             self.clearing.bank.set_margin_mode(dice.choice(self.accounts), mode)
+        self._commit_clearing()
+
+    def _move_collateral(self, dice: random.Random) -> None:
+        account_id, asset, counter = dice.choice(self.accounts), dice.choice([1, 2]), self.clearing.collateral
+        lots = dice.choice([100, 5_000]) if asset == 1 else dice.choice([500, 20_000])
+        with suppress(Refused):
+            match dice.randrange(5):
+                case 0 | 1:
+                    counter.deposit(account_id, asset, lots)
+                case 2:
+                    counter.withdraw(account_id, asset, lots, self.now_ns)
+                case 3:
+                    # All the dollars that may go, so that what comes next is owed.
+                    amount = withdrawable_micros(self.clearing.state, self.clearing.state.accounts[account_id])
+                    self.clearing.bank.withdraw(account_id, amount, self.now_ns)
+                case _:
+                    counter.convert(account_id, asset, lots, self.now_ns)
         self._commit_clearing()
 
     def _move_money(self) -> None:

@@ -12,7 +12,13 @@ import pytest
 from tests.simulation.exchange import Exchange
 from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.matching.core.ordering import Ordering, OrderingSettings
-from wavetank.model.events.clearing import LiquidationEnded, LiquidationStepped
+from wavetank.model.events.clearing import (
+    CollateralConverted,
+    CollateralWithdrawn,
+    ConversionCause,
+    LiquidationEnded,
+    LiquidationStepped,
+)
 
 STEPS = 400
 SEEDS = range(1, 13)
@@ -69,6 +75,24 @@ def test_invariants_hold_while_accounts_change_their_margin_mode(seed: int) -> N
     assert exchange.trades > 0
     assert offsets > STEPS
     assert not exchange.clearing.unanswered_requests()
+
+
+@pytest.mark.spec("MRGN-080", "LIQ-055")
+def test_invariants_hold_while_collateral_comes_falls_and_is_sold() -> None:
+    sold: set[int] = set()
+    left = 0
+    for seed in range(1, 9):
+        exchange = Exchange(seed, collateral=True)
+        for _ in range(STEPS):
+            exchange.step()
+        exchange.settle()
+        assert not exchange.clearing.unanswered_requests()
+        for event in [event for entry in exchange.clearing_log for event in entry.events]:
+            if isinstance(event, CollateralConverted):
+                sold.add(event.cause)
+            left += isinstance(event, CollateralWithdrawn)
+    assert sold >= {ConversionCause.REQUESTED, ConversionCause.LIQUIDATED, ConversionCause.LOAN_LIMIT}
+    assert left > 0
 
 
 @pytest.mark.spec("INV-100")
