@@ -519,3 +519,64 @@ def test_assets_are_sold_in_the_order_of_their_instruments() -> None:
         (ETH, 32),
     ]
     assert scene.cash(a) == 24_000
+
+
+# Play money
+
+
+@pytest.mark.spec("PLAY-020", "MRGN-080")
+def test_a_twin_has_the_collateral_of_its_source_if_the_venue_takes_it_once_more() -> None:
+    scene, a, maker = venue(100)
+    give(scene, a, 10 * WHOLE_BTC)
+    scene.trade(ETH, a, maker, 1_000, 40_000)
+    twin = scene.core.play.clone(a, "twin").account_id
+    scene.keep()
+    scene.assert_recoverable()
+    scene.transfer_all(twin)
+    assert scene.state.value(scene.account(twin)) == scene.state.value(scene.account(a))
+    assert scene.account(twin).collateral == scene.account(a).collateral
+    # Twenty BTC are the most that the venue takes.
+    with pytest.raises(Refused) as refusal:
+        scene.core.play.clone(a, "third")
+    assert (refusal.value.reason, refusal.value.allowed) == (Reason.COLLATERAL_REFUSED, 0)
+    assert scene.keep() == []
+    scene.state.check_invariants()
+
+
+@pytest.mark.spec("PLAY-030", "INV-010", "MRGN-080")
+def test_a_reset_leaves_no_collateral() -> None:
+    scene, a, maker = venue(100, ETH=CollateralTerms(weight_ppm=500_000))
+    give(scene, a, WHOLE_BTC)
+    give(scene, a, 100, ETH)
+    scene.trade(ETH, a, maker, 1_000, 40_000)
+    scene.mark(BTC, 1_000_000, stale=True)
+    scene.core.play.reset(a, 500 * MICROS)
+    scene.keep()
+    scene.cancelled(a)
+    scene.transfer_all(a)
+    assert (scene.cash(a), scene.account(a).collateral, scene.account(a).play) == (500 * MICROS, {}, None)
+    assert [(e.instrument_id, e.amount_micros, e.cause) for e in scene.all(CollateralConverted)] == [
+        (BTC, 90_000 * MICROS, ConversionCause.RESET),
+        (ETH, 2 * MICROS, ConversionCause.RESET),
+    ]
+    scene.state.check_invariants()
+    scene.assert_recoverable()
+
+
+@pytest.mark.spec("MRGN-080", "MRGN-030")
+def test_an_isolated_account_has_dollars_alone() -> None:
+    scene, a, _ = venue()
+    alone = scene.core.bank.open_account("alone", 0, parent_id=a, isolated_instrument_id=BTC).account_id
+    scene.keep()
+    with pytest.raises(Refused) as refusal:
+        scene.core.collateral.deposit(alone, BTC, 1)
+    assert refusal.value.reason is Reason.COLLATERAL_REFUSED
+
+
+@pytest.mark.spec("MRGN-060", "MRGN-080")
+def test_no_transfer_between_accounts_turns_collateral_into_a_loan() -> None:
+    scene, a, maker = venue(100)
+    give(scene, a, WHOLE_BTC)
+    with pytest.raises(Refused) as refusal:
+        scene.core.bank.transfer(a, maker, 100 * MICROS + 1, between_owners=True)
+    assert refusal.value.allowed == 100 * MICROS

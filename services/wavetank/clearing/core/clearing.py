@@ -398,9 +398,7 @@ class Clearing:
     def _has_news(self, account: Account, liquidation: Liquidation) -> bool:
         # Its own fills and answers are no news: what is unfilled is tried again at the next mark.
         # Others may have closed its last position meanwhile.
-        return account.is_flat or self.state.newest_mark_seq(
-            account
-        ) > liquidation.mark_seq
+        return account.is_flat or self.state.newest_mark_seq(account) > liquidation.mark_seq
 
     def _tell_health(self, account: Account) -> None:
         equity, maintenance = self.state.health(account)

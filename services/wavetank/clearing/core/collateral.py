@@ -97,16 +97,49 @@ class CollateralCounter:
         if lots < 1 or after > MOST_LOTS:
             message = f"an account has 1 to {MOST_LOTS} lots of collateral of an asset, not {after} after {lots} more"
             raise Refused(Reason.AMOUNT_OUT_OF_RANGE, lots, MOST_LOTS, message)
-        room = max(0, terms.venue_cap_lots - self._state.collateral.lots.get(instrument_id, 0))
+        self._check_room(instrument_id, lots)
+        self._take(account, instrument_id, lots)
+        return account
+
+    def _check_room(self, instrument_id: int, lots: int) -> None:
+        cap = self._state.collateral.terms_of(instrument_id).venue_cap_lots
+        room = max(0, cap - self._state.collateral.lots.get(instrument_id, 0))
         if lots > room:
+            symbol = self._symbol(instrument_id)
             message = f"the venue takes {room} more lots of {symbol} as collateral, not {lots}"
             raise Refused(Reason.COLLATERAL_REFUSED, lots, room, message)
+
+    def _take(self, account: Account, instrument_id: int, lots: int) -> None:
         self._emit(
             events.CollateralDeposited(
-                instrument_id=instrument_id, account_id=account_id, size_lots=lots, lots_after=after
+                instrument_id=instrument_id,
+                account_id=account.account_id,
+                size_lots=lots,
+                lots_after=self._lots(account, instrument_id) + lots,
             )
         )
-        return account
+
+    def check_twin(self, source: Account) -> None:
+        """Check that the venue takes the collateral of an account once more (PLAY-020).
+
+        Raises:
+            Refused: COLLATERAL_REFUSED: it has as much of it as it may.
+
+        """
+        for instrument_id, lots in self._state.counting_collateral(source).items():
+            self._check_room(instrument_id, lots)
+
+    def copy_to(self, twin: Account, source: Account) -> None:
+        """Give a twin the collateral that counts of its source (PLAY-020)."""
+        for instrument_id, lots in self._state.counting_collateral(source).items():
+            self._take(twin, instrument_id, lots)
+
+    def sell_all(self, account: Account) -> None:
+        """Sell all collateral of an account that begins anew, by the last indexes, valid or not (PLAY-030)."""
+        for instrument_id, held in account.collateral.items():
+            mark = self._state.marks.get(instrument_id)
+            index = mark.index_price_ticks if mark is not None else 0
+            self._emit(conversion(self._state, account, instrument_id, held.lots, index, events.ConversionCause.RESET))
 
     def _lots(self, account: Account, instrument_id: int) -> int:
         held = account.collateral.get(instrument_id)

@@ -72,10 +72,12 @@ class Play:
         It is a sub-account of the same owner, frozen until its last position has arrived.
 
         Raises:
-            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, ACCOUNT_FROZEN, MALFORMED, NAME_TAKEN, SUB_ACCOUNT_REFUSED.
+            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, ACCOUNT_FROZEN, MALFORMED, NAME_TAKEN, SUB_ACCOUNT_REFUSED,
+                COLLATERAL_REFUSED.
 
         """
         source = self._idle(source_id)
+        self._bank.collateral.check_twin(source)
         twin = self._bank.open_account(
             name, 0, parent_id=source.owner_id, isolated_instrument_id=source.isolated_instrument_id
         )
@@ -88,6 +90,7 @@ class Play:
                 self._emit(events.LeverageChanged(instrument_id, twin.account_id, leverage, largest))
         self._begin(twin, PlayKind.CLONE, source_id)
         self._settle(twin, source.cash_micros)
+        self._bank.collateral.copy_to(twin, source)
         for instrument_id, position in source.positions.items():
             self._transfer(twin, instrument_id, position.lots, position.cost_micros, giver_may_increase=True)
         self._go_on(twin)
@@ -153,6 +156,7 @@ class Play:
                 self._transfer(account, instrument_id, -position.lots, value, giver_may_increase=False)
             return
         if play.kind != PlayKind.CLONE:
+            self._bank.collateral.sell_all(account)
             self._settle(account, play.cash_micros - account.cash_micros)
         self._emit(events.PlayEnded(instrument_id=0, account_id=account.account_id))
         self._review(account.account_id)

@@ -73,9 +73,9 @@ class Auditor:
         self._escalations = Escalations(findings)
         self._margin_rates = MarginRates(findings, self.ledger, self.liquidations.cases)
         self._withdrawals = Withdrawals(findings, self.ledger, self.liquidations.cases)
-        self._collateral = Collateral(findings, self.ledger, self.liquidations.cases)
         bookings = {int(name.removeprefix(MATCHING_PREFIX)): shard.bookings for name, shard in self.shards.items()}
         self._play = Play(findings, self.ledger)
+        self._collateral = Collateral(findings, self.ledger, self.liquidations.cases, self._play.busy)
         self._modes = ModeChanges(findings, self.ledger, bookings)
         self._shares = Shares(findings, self.ledger, bookings)
         self._prices = Prices(findings, CLEARING, ConsumerBit.CLEARING, each=True)

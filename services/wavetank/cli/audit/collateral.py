@@ -4,7 +4,7 @@ Values are fractions of lots x index x weight, rounded down where they become mo
 by is a setting of the venue and in no log; that it was marked stale is told.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -46,18 +46,20 @@ UNKNOWN = Asset(Fraction(0), 0, 0)
 class Collateral:
     """Judges every event of collateral before it is applied to the rebuilt ledger."""
 
-    def __init__(self, findings: Findings, ledger: "Ledger", cases: Mapping[int, Case]) -> None:
+    def __init__(self, findings: Findings, ledger: "Ledger", cases: Mapping[int, Case], busy: Container[int]) -> None:
         """Judge by the rebuilt ledger.
 
         Args:
             findings: where offences go.
             ledger: the accounts.
             cases: liquidations under way, by account.
+            busy: accounts that are cloned or reset.
 
         """
         self._findings = findings
         self._ledger = ledger
         self._cases = cases
+        self._busy = busy
         self._loan_limit = 0
         self._is_open = False
         self._now_ns = 0
@@ -81,7 +83,8 @@ class Collateral:
         """Check that nobody without a position owes what his collateral could pay, while the venue trades."""
         for account_id in sorted(self._ledger.pledged if self._is_open else ()):
             account = self._ledger.account(account_id)
-            if account.cash < 0 and not account.holdings and account_id not in self._cases:
+            is_idle = account_id not in self._cases and account_id not in self._busy
+            if account.cash < 0 and not account.holdings and is_idle:
                 could = [key for key in self._ledger.counting(account) if not self._may_be_stale(key)]
                 self._expect(not could, f"collateral in {could} sold for the {-account.cash} that {account_id} owes")
 
@@ -128,8 +131,10 @@ class Collateral:
         )
         if case is None:
             last = self._marks.get(event.instrument_id)
-            is_last = last is not None and last.index_price_ticks == index and not last.stale
-            self._expect(is_last, f"the last index, and not a stale one, not {index}")
+            may_be_stale = event.cause == ConversionCause.RESET
+            is_last = index == (0 if last is None else last.index_price_ticks)
+            is_valid = last is not None and not last.stale
+            self._expect(is_last and (is_valid or may_be_stale), f"the last index, and not a stale one, not {index}")
         elif not case.is_uncertain:
             frozen = (case.indexes or {}).get(event.instrument_id)
             self._expect(frozen == index, f"the frozen index {frozen}, not {index}")
@@ -158,6 +163,8 @@ class Collateral:
             case ConversionCause.LOAN_LIMIT:
                 holds = case is None and bool(account.holdings) and -account.cash > self._loan_limit
                 wanted = f"a debt above {self._loan_limit}, not {-account.cash}"
+            case ConversionCause.RESET:
+                holds, wanted = case is None and event.lots_after == 0, "all of it, and no liquidation"
             case _:
                 holds, wanted = False, "a cause that exists"
         self._expect(holds, f"{wanted}, and what follows from it sold")

@@ -1,12 +1,12 @@
 """Twins and resets: a twin begins as what its source was, a reset account ends flat; the house takes the other side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Ledger
 from wavetank.model.events import clearing as events
-from wavetank.model.events.clearing import CashCause, PlayKind
+from wavetank.model.events.clearing import CashCause, ConversionCause, PlayKind
 from wavetank.model.ids import HOUSE_ACCOUNT_ID
 from wavetank.model.orders import CommandKind
 from wavetank.model.record import Event
@@ -20,6 +20,8 @@ class _UnderWay:
     cash_due: int = 0
     legs_due: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Lots and value by instrument, that a twin has still to ask for."""
+    collateral_due: dict[int, int] = field(default_factory=dict)
+    """Lots of collateral by asset, that a twin has still to get."""
     pending: set[int] = field(default_factory=set)
     """Requests without an answer."""
 
@@ -40,7 +42,14 @@ class Play:
             events.MatchingRequested: self._requested,
             events.MatchingAnswered: self._answered,
             events.LiquidationStarted: self._liquidated,
+            events.CollateralDeposited: self._given,
+            events.CollateralConverted: self._sold,
         }
+
+    @property
+    def busy(self) -> Container[int]:
+        """Accounts that are cloned or reset."""
+        return self._under_way
 
     def before(self, seq: int, event: Event) -> None:
         """Judge an event against the ledger as it stands before the event."""
@@ -66,6 +75,7 @@ class Play:
             ]
             self._expect(leverages[0] == leverages[1], f"a twin of the same leverages, {leverages[0]}")
             play.cash_due = source.cash
+            play.collateral_due = {key: source.collateral[key] for key in self._ledger.counting(source)}
             play.legs_due = {key: (held.lots, held.cost) for key, held in source.holdings.items()}
 
     def _settled(self, event: events.CashTransferred) -> None:
@@ -106,6 +116,21 @@ class Play:
         mark = self._ledger.marks.get(event.instrument_id) or max(1, abs(held.cost) // abs(held.lots))
         return -held.lots, -held.lots * mark
 
+    def _given(self, event: events.CollateralDeposited) -> None:
+        play = self._under_way.get(event.account_id)
+        if play is not None:
+            due = play.collateral_due.pop(event.instrument_id, 0)
+            self._expect(event.size_lots == due, f"{due} lots of collateral for a twin, not {event.size_lots}")
+
+    def _sold(self, event: events.CollateralConverted) -> None:
+        play = self._under_way.get(event.account_id)
+        is_reset = play is not None and play.began.kind == PlayKind.RESET
+        if is_reset or event.cause == ConversionCause.RESET:
+            self._expect(
+                is_reset and event.cause == ConversionCause.RESET and event.lots_after == 0,
+                "all collateral of an account that is reset sold, and for that alone",
+            )
+
     def _answered(self, event: events.MatchingAnswered) -> None:
         play = self._under_way.get(event.account_id)
         if play is not None:
@@ -119,9 +144,12 @@ class Play:
         if play is None:
             self._expect(False, f"a twin or a reset of account {event.account_id} under way")
             return
-        left = (len(play.pending), play.cash_due, len(play.legs_due))
-        self._expect(left == (0, 0, 0), f"everything asked for and answered; {left} requests, money and legs are left")
+        left = (len(play.pending), play.cash_due, len(play.legs_due), len(play.collateral_due))
+        self._expect(
+            left == (0, 0, 0, 0), f"everything asked for and answered; {left} requests, money, legs and assets are left"
+        )
         account = self._ledger.account(event.account_id)
         if play.began.kind == PlayKind.RESET:
             due = play.began.cash_micros
-            self._expect(not account.holdings and account.cash == due, f"a flat account with {due} in cash")
+            is_new = not account.holdings and not account.collateral and account.cash == due
+            self._expect(is_new, f"a flat account with {due} in cash")

@@ -207,6 +207,7 @@ _CONVERSIONS = {
     ConversionCause.LIQUIDATED: "it is far below its margin, and what is its own goes before others are asked",
     ConversionCause.OWED: "it has no position and owed cash",
     ConversionCause.LOAN_LIMIT: "it owed more cash than it may",
+    ConversionCause.RESET: "it begins anew",
 }
 
 _OfAnAsset = CollateralDeposited | CollateralHeld | CollateralWithdrawn | CollateralRefused | CollateralConverted

@@ -944,6 +944,8 @@ class ConversionCause(IntEnum):
     """The account is flat and owes cash: just enough."""
     LOAN_LIMIT = 4
     """The account owes more cash than it may: just enough to owe none."""
+    RESET = 5
+    """The account begins anew: all of it, by a stale index too (PLAY-030)."""
 
 
 @record(280, "iqq")

@@ -7,12 +7,17 @@ from typing import Any
 
 import pytest
 
+from tests.model.scripted_shard import BTC, START_NS, Scene
 from tests.unit.cli.audit.scenarios import TAKES_BTC, day_of_collateral, random_day
-from tests.unit.cli.audit.venue import Batch, audit_batches, changed, without
+from tests.unit.cli.audit.venue import USD, Batch, audit_batches, changed, without
+from wavetank.cli.audit.collateral import Collateral
 from wavetank.cli.audit.findings import Findings, Rule
+from wavetank.cli.audit.ledger import Ledger
+from wavetank.cli.audit.play import Play
 from wavetank.model.events import clearing as c
 from wavetank.model.events import matching as m
 from wavetank.model.events.clearing import ConversionCause
+from wavetank.model.record import Event
 
 Plant = Callable[[list[Batch]], list[Batch]]
 
@@ -36,7 +41,7 @@ def checked(findings: Findings) -> list[str]:
 
 @pytest.mark.spec("MRGN-080", "LIQ-055", "INV-010")
 def test_a_day_of_collateral_passes() -> None:
-    assert {event.cause for event in all_of(c.CollateralConverted)} == set(ConversionCause)
+    assert {event.cause for event in all_of(c.CollateralConverted)} == set(ConversionCause) - {ConversionCause.RESET}
     assert len(all_of(c.CollateralWithdrawn)) == len(all_of(c.CollateralRefused)) == 1
     findings = audit_batches(copies())
     assert checked(findings) == []
@@ -150,3 +155,59 @@ def test_a_planted_offence_is_found(name: str) -> None:
     rule, plant = PLANTS[name]
     findings = audit_batches(plant(copies()))
     assert rule.id in {each.id for each in findings.broken}, checked(findings)
+
+
+def play_day() -> list[Event]:
+    """Return a log in which an account with collateral, in debt, gets a twin, which is reset then at a stale index."""
+    scene = Scene(settings=TAKES_BTC)
+    source, maker = scene.open(0), scene.open(1_000_000)
+    scene.mark(BTC, 1_000_000)
+    scene.core.collateral.deposit(source, BTC, 1_000)
+    scene.keep()
+    scene.trade(BTC, source, maker, 1_000, 1_000_000, taker_fee=50 * USD)
+    twin = scene.core.play.clone(source, "twin").account_id
+    scene.keep()
+    scene.transfer_all(twin)
+    scene.mark(BTC, 1_000_000, stale=True)
+    scene.core.play.reset(twin, 7 * USD)
+    scene.keep()
+    scene.cancelled(twin)
+    scene.transfer_all(twin)
+    return [logged.event for logged in scene.log]
+
+
+def rules_broken(events: list[Event]) -> set[str]:
+    """Return which rules of collateral and play a log breaks."""
+    findings = Findings()
+    ledger = Ledger(findings)
+    play = Play(findings, ledger)
+    collateral = Collateral(findings, ledger, {}, play.busy)
+    for seq, event in enumerate(events, 1):
+        play.before(seq, event)
+        collateral.before(START_NS, event)
+        ledger.apply(event)
+        if isinstance(event, m.MarkApplied):
+            ledger.marks[event.instrument_id] = event.mark_price_ticks
+            ledger.indexes[event.instrument_id] = event.index_price_ticks
+        collateral.end_entry()
+    return {rule.id for rule in findings.broken} & {"MRGN-080", "LIQ-055", "PLAY-020"}
+
+
+@pytest.mark.spec("PLAY-020", "PLAY-030", "MRGN-080")
+def test_a_twin_with_collateral_and_its_reset_pass() -> None:
+    events = play_day()
+    assert [e.cause for e in events if isinstance(e, c.CollateralConverted)] == [ConversionCause.RESET]
+    assert rules_broken(events) == set()
+
+
+@pytest.mark.spec("PLAY-020", "LIQ-055")
+def test_what_is_wrong_with_the_collateral_of_a_twin_or_a_reset_is_found() -> None:
+    events = play_day()
+    given = [e for e in events if isinstance(e, c.CollateralDeposited)][1]
+    (sold,) = [e for e in events if isinstance(e, c.CollateralConverted)]
+    # The twin gets none, or another amount; the reset sells nothing, on request, or at another index.
+    assert "PLAY-020" in rules_broken([e for e in events if e is not given])
+    assert "PLAY-020" in rules_broken([replace(e, size_lots=999, lots_after=999) if e is given else e for e in events])
+    assert "PLAY-020" in rules_broken([e for e in events if e is not sold])
+    for wrong in (replace(sold, cause=int(ConversionCause.REQUESTED)), replace(sold, index_price_ticks=999_999)):
+        assert "LIQ-055" in rules_broken([wrong if e is sold else e for e in events])

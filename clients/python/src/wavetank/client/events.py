@@ -559,6 +559,7 @@ class ConversionCause(IntEnum):
     LIQUIDATED = account_pb2.CONVERSION_CAUSE_LIQUIDATED
     OWED = account_pb2.CONVERSION_CAUSE_OWED
     LOAN_LIMIT = account_pb2.CONVERSION_CAUSE_LOAN_LIMIT
+    RESET = account_pb2.CONVERSION_CAUSE_RESET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

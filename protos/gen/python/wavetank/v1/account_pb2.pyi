@@ -153,6 +153,8 @@ class _ConversionCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Conve
     """The account has no position and owed cash."""
     CONVERSION_CAUSE_LOAN_LIMIT: _ConversionCause.ValueType  # 4
     """The account owed more cash than it may (MRGN-080)."""
+    CONVERSION_CAUSE_RESET: _ConversionCause.ValueType  # 5
+    """The account begins anew (PLAY-030)."""
 
 class ConversionCause(_ConversionCause, metaclass=_ConversionCauseEnumTypeWrapper):
     """Why collateral was converted into cash."""
@@ -167,6 +169,8 @@ CONVERSION_CAUSE_OWED: ConversionCause.ValueType  # 3
 """The account has no position and owed cash."""
 CONVERSION_CAUSE_LOAN_LIMIT: ConversionCause.ValueType  # 4
 """The account owed more cash than it may (MRGN-080)."""
+CONVERSION_CAUSE_RESET: ConversionCause.ValueType  # 5
+"""The account begins anew (PLAY-030)."""
 Global___ConversionCause: _TypeAlias = ConversionCause  # noqa: Y015
 
 class _LiquidationStage:
