@@ -34,7 +34,7 @@ from wavetank.runtime.principal import Principal, Scope
 KEY_ID_BYTES = 16
 INTERNAL_KEY_ID = "internal"
 PATIENCE_SECONDS = 0.5
-"""Wall time that a call with an unknown key waits for the log: the key may have been made a moment ago."""
+"""Wall time that a call with an unknown key or account waits for the log: it may have been made a moment ago."""
 
 _PAUSE_SECONDS = 0.5
 _DIGEST_BYTES = 32
@@ -80,7 +80,7 @@ class Registry:
         self._patience = patience
         self._ready = asyncio.Event()
         self._listed = asyncio.Event()
-        self._keys_changed = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def follow(self, reader: LogReader) -> None:
         """Apply clearing's log, from the reader's position on for ever; run it as a task.
@@ -134,6 +134,7 @@ class Registry:
                 self.instruments[event.instrument_id] = replace(listed, scaled_ppm=event.scaled_ppm)
             case AccountOpened():
                 self.accounts[event.account_id] = event.name.decode(errors="replace")
+                self._changed.set()
                 if event.parent_account_id:
                     self._family(event.parent_account_id).add(event.account_id)
             case ApiKeyCreated():
@@ -143,7 +144,7 @@ class Registry:
                 digest = event.secret_sha256.ljust(_DIGEST_BYTES, b"\0")
                 owned = self._family(event.account_id) if event.account_id else ()
                 self._keys[key_id] = _Key(Principal(event.account_id, scopes, key_id, owned), digest)
-                self._keys_changed.set()
+                self._changed.set()
             case ApiKeyRevoked():
                 self._keys.pop(event.key_id.decode(), None)
             case _:
@@ -188,17 +189,27 @@ class Registry:
             try:
                 return self.authenticate(key)
             except VenueError:
-                key_id = key.partition(".")[0]
-                remaining = deadline - asyncio.get_running_loop().time()
                 # A wrong secret, or what cannot be a key at all, is refused at once.
-                if key_id in self._keys or not _could_be_key(key) or remaining <= 0:
+                if key.partition(".")[0] in self._keys or not _could_be_key(key) or not await self._change(deadline):
                     raise
-                self._keys_changed.clear()
-                try:
-                    async with asyncio.timeout(remaining):
-                        await self._keys_changed.wait()
-                except TimeoutError:
-                    continue
+
+    async def knows(self, account_id: int) -> bool:
+        """Tell whether there is such an account, and give one that was opened a moment ago the time to arrive."""
+        deadline = asyncio.get_running_loop().time() + self._patience
+        while account_id not in self.accounts:
+            if not await self._change(deadline):
+                return False
+        return True
+
+    async def _change(self, deadline: float) -> bool:
+        """Wait until a key or an account has come; return whether one did before the loop's time was over."""
+        self._changed.clear()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def is_valid(self, who: Principal) -> bool:
         """Return whether a principal's key still exists; a long stream asks now and then."""

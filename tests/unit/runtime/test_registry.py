@@ -153,6 +153,17 @@ async def test_a_key_acts_for_sub_accounts_opened_after_it(registry: Registry) -
         require(who, Scope.TRADE, 1_003)
 
 
+async def test_an_account_that_was_opened_a_moment_ago_is_waited_for(registry: Registry) -> None:
+    asking = asyncio.create_task(registry.knows(1_002))
+    await asyncio.sleep(0)
+    registry.apply(entry(created()))
+    await asyncio.sleep(0)
+    assert not asking.done()
+    registry.apply(entry(AccountOpened(0, 1_002, b"child", 1)))
+    assert await asking
+    assert not await Registry(internal_key=INTERNAL, patience=0.02).knows(1_003)
+
+
 async def test_other_events_change_nothing(registry: Registry) -> None:
     registry.apply(entry(Deposited(0, 1_001, 5, 5)))
     assert (registry.instruments, registry.accounts) == ({}, {})

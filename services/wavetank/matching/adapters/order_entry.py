@@ -102,9 +102,13 @@ class OrderEntryServicer:
         for session in unflushed:
             session.flush()
 
-    def _account(self, context: Context, scope: Scope, account_id: int) -> int:
-        account_id = require(principal(context), scope, account_id)
-        if account_id not in self._registry.accounts:
+    async def _account(self, context: Context, scope: Scope, account_id: int) -> int:
+        who = principal(context)
+        # A sub-account that was opened a moment ago is its owner's as soon as it is known here.
+        named = account_id or who.account_id
+        is_known = named == 0 or await self._registry.knows(named)
+        account_id = require(who, scope, account_id)
+        if not is_known:
             raise VenueError(Reason.ACCOUNT_UNKNOWN, f"account {account_id} does not exist", was=account_id)
         return account_id
 
@@ -145,7 +149,7 @@ class OrderEntryServicer:
             )
         if self._stopping:
             raise VenueError(Reason.NOT_READY, "the shard is stopping; open a new session in a moment")
-        account_id = self._account(context, Scope.TRADE, first.account_id)
+        account_id = await self._account(context, Scope.TRADE, first.account_id)
         session = self._opened(first, account_id, context)
 
         def join(engine: Engine) -> int:
@@ -242,7 +246,7 @@ class OrderEntryServicer:
         return await self._send(self._decode(read_batch_request, data), context)
 
     async def _send(self, request: Request, context: Context) -> bytes:
-        account_id = self._account(context, Scope.TRADE, request.account_id)
+        account_id = await self._account(context, Scope.TRADE, request.account_id)
         self._admit(account_id, request)
         if request.count == 0:
             return unary_answer(request, b"", self._service.last_seq)
@@ -255,7 +259,7 @@ class OrderEntryServicer:
     async def check_order(self, data: bytes, context: Context) -> pb.CheckOrderResponse:
         """Tell what would become of an order, and place nothing."""
         request = self._decode(lambda taken, limit: read_unary_request(taken, _PLACE, limit), data)
-        account_id = self._account(context, Scope.READ, request.account_id)
+        account_id = await self._account(context, Scope.READ, request.account_id)
         self._admit(account_id, request)
         if request.count == 0:
             refused = pb.PlaceOrderResponse.FromString(unary_answer(request, b"", self._service.last_seq))
@@ -269,7 +273,7 @@ class OrderEntryServicer:
 
     async def get_order(self, request: pb.GetOrderRequest, context: Context) -> bytes:
         """Tell one order, live or remembered."""
-        account_id = self._account(context, Scope.READ, request.account_id)
+        account_id = await self._account(context, Scope.READ, request.account_id)
         if bool(request.order_id) == bool(request.client_order_id):
             raise VenueError(Reason.MALFORMED, "exactly one of order_id and client_order_id is given")
         if len(request.client_order_id) > 16 or request.order_id < 0:  # noqa: PLR2004 - width of a client order id.
@@ -286,7 +290,7 @@ class OrderEntryServicer:
 
     async def list_open_orders(self, request: pb.ListOpenOrdersRequest, context: Context) -> bytes:
         """List the open orders by id."""
-        account_id = self._account(context, Scope.READ, request.account_id)
+        account_id = await self._account(context, Scope.READ, request.account_id)
 
         def find(engine: Engine) -> tuple[list[KnownOrder], int]:
             return engine.open_orders(account_id, request.instrument_id), self._service.last_seq
