@@ -35,7 +35,6 @@ from wavetank.runtime.process import Process, run
 from wavetank.runtime.recovering import entries_up_to, hand_on
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
-from wavetank.runtime.settings import SettingsInvalid
 from wavetank.runtime.snapshot_keeper import SnapshotKeeper
 from wavetank.runtime.snapshots import SnapshotStore
 from wavetank.v1 import (
@@ -82,25 +81,6 @@ def bootstrap(core: Clearing, config: ClearingConfig) -> None:
         )
 
 
-def _check_shards(config: ClearingConfig, opened: int) -> None:
-    """Refuse to run without a shard that has traded, or to place an instrument on one that is not there.
-
-    Raises:
-        SettingsInvalid: says which.
-
-    """
-    if config.shards < opened:
-        raise SettingsInvalid(
-            f"WAVETANK_CLEARING_MATCHING_ADDRESSES: {config.shards} matching shards; this venue has {opened}, and what"
-            " an account has on one cannot be left behind"
-        )
-    for symbol, shard in config.shard_of.items():
-        if shard >= config.shards:
-            raise SettingsInvalid(
-                f"WAVETANK_CLEARING_SHARD_OF: {symbol} on shard {shard}; 0 to {config.shards - 1} is allowed"
-            )
-
-
 def _add_desk(
     server: GrpcServer, service: ClearingService, account_events: AccountEvents, fills: FillHistory, clock: VenueClock
 ) -> None:
@@ -145,13 +125,15 @@ async def main(config: ClearingConfig, process: Process) -> None:
     recovery = await recover(config, log)
     # What was recovered stays; looking through it for garbage would stop the venue for longer the more accounts it has.
     gc.freeze()
-    _check_shards(config, recovery.state.shards)
+    instruments = listed_instruments(config)
+    known = [*recovery.state.instruments.values(), *instruments]
+    config.check_venue(recovery.state.shards, {instrument.symbol for instrument in known})
     clock.advance_to(max(log.last_now_ns, recovery.now_ns))
     core = Clearing(config.core_settings(), epoch=log.epoch, state=recovery.state, last_seq=log.last_seq)
     logger.info("recovered", last_seq=log.last_seq, accounts=len(core.state.accounts), epoch=log.epoch)
     core.begin(
         clock.now_ns(),
-        listed_instruments(config),
+        instruments,
         config.fund_deposit_micros,
         shards=config.shards,
         placed=config.shard_of,

@@ -15,7 +15,7 @@ from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.margin_modes import E6, Correlation, StressRamp
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
 from wavetank.model.events.clearing import AdlPolicyKind
-from wavetank.runtime.settings import ServiceSettings, environment
+from wavetank.runtime.settings import ServiceSettings, SettingsInvalid, environment
 
 Share = Annotated[Decimal, Field(ge=0, le=1, decimal_places=6)]
 
@@ -260,3 +260,32 @@ class ClearingConfig(ServiceSettings):
             },
             collateral_loan_micros=self.collateral_loan_micros,
         )
+
+    def check_venue(self, opened: int, symbols: set[str]) -> None:
+        """Refuse settings that do not fit the venue as it is and is to be.
+
+        Args:
+            opened: shards that have traded.
+            symbols: instruments that are listed, or about to be.
+
+        Raises:
+            SettingsInvalid: a shard that has traded is missing, an instrument is placed on one that is not there, or
+                collateral is of no instrument.
+
+        """
+        for symbol in self.collateral:
+            if symbol not in symbols:
+                raise SettingsInvalid(
+                    f"WAVETANK_CLEARING_COLLATERAL: {symbol} is no instrument of this venue; listed are"
+                    f" {', '.join(sorted(symbols))}"
+                )
+        if self.shards < opened:
+            raise SettingsInvalid(
+                f"WAVETANK_CLEARING_MATCHING_ADDRESSES: {self.shards} matching shards; this venue has {opened}, and"
+                " what an account has on one cannot be left behind"
+            )
+        for symbol, shard in self.shard_of.items():
+            if shard >= self.shards:
+                raise SettingsInvalid(
+                    f"WAVETANK_CLEARING_SHARD_OF: {symbol} on shard {shard}; 0 to {self.shards - 1} is allowed"
+                )

@@ -83,3 +83,19 @@ def test_what_the_rules_do_not_allow_is_refused_at_the_start(
 ) -> None:
     with pytest.raises(SettingsInvalid, match=word):
         load(monkeypatch, **{name: value})
+
+
+def test_settings_must_fit_the_venue() -> None:
+    config = ClearingConfig(
+        internal_key="the-internal-key-of-this-test",
+        matching_addresses=["127.0.0.1:1", "127.0.0.1:2"],
+        shard_of={"BTC": 1},
+        collateral={"BTC": {"weight": "0.9"}},
+    )
+    config.check_venue(2, {"BTC", "ETH"})
+    with pytest.raises(SettingsInvalid, match="BTC is no instrument of this venue; listed are ETH, SOL"):
+        config.check_venue(2, {"ETH", "SOL"})
+    with pytest.raises(SettingsInvalid, match="2 matching shards; this venue has 3"):
+        config.check_venue(3, {"BTC"})
+    with pytest.raises(SettingsInvalid, match="FAR on shard 2; 0 to 1 is allowed"):
+        config.model_copy(update={"shard_of": {"FAR": 2}}).check_venue(2, {"BTC"})
