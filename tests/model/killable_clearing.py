@@ -26,7 +26,7 @@ from wavetank.runtime.recovering import cursor_messages, with_cursors
 from wavetank.v1 import log_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from wavetank.model.events.clearing import MatchingRequested
     from wavetank.model.record import Event
@@ -206,6 +206,18 @@ class World:
                 self.start()
             else:
                 return
+
+    def ask(self, call: Callable[[Clearing], object]) -> None:
+        """Let somebody ask for something, again if clearing was killed before it stood in the log; then let it work."""
+        before = len(self.entries)
+        while len(self.entries) == before:
+            try:
+                call(self.core)
+                self._cycle()
+            except Killed:
+                self.deaths += 1
+                self.start()
+        self.run()
 
     def _cycle(self) -> bool:
         """Take one entry of another log, or all when the process is new and catches up; return whether more waits."""
