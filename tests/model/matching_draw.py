@@ -30,6 +30,7 @@ from tests.model.matching_inputs import (
     Wait,
     has,
 )
+from wavetank.matching.core.credit import GroupLimit, PositionLimit
 from wavetank.model.fees import NO_OWN_RATE_PPM, NO_OWN_RATES, FeeRates
 from wavetank.model.orders import InstrumentState, LineStatus
 
@@ -121,6 +122,31 @@ def random_line(shard: Shard, random: Random, account_id: int) -> Line:
         age_ns=0 if random.random() < 0.95 else BEAT_NS * random.randint(0, 20),
         number_back=2 if random.random() < 0.1 else 0,
         fee_rates=random_rates(shard, random, account_id),
+        position_limits=random_position_limits(random) if random.random() < 0.15 else (),
+        group_limits=random_group_limits(random) if random.random() < 0.25 else (),
+    )
+
+
+def random_position_limits(random: Random) -> tuple[PositionLimit, ...]:
+    """Return limits of some instruments, one not listed among them, around what accounts come to."""
+    return tuple(
+        PositionLimit(instrument_id, random.choice((0, 2, 10, 40, 90)), random.choice((0, 0, 300, 2_000, 6_000)))
+        for instrument_id in (1, 2, 3)
+        if random.random() < 0.7
+    )
+
+
+def random_group_limits(random: Random) -> tuple[GroupLimit, ...]:
+    """Return the limits of one group, or of a group for each instrument; one instrument is not listed."""
+    return tuple(
+        GroupLimit(
+            members,
+            random.choice((0, 200, 1_000, 3_000)),
+            random.choice((0, 400, 2_500, 6_000)),
+            random.choice((0, 0, 150, 900)),
+            random.choice((0, 0, 150, 900)),
+        )
+        for members in random.choice((((1, 2),), ((2, 1, 3),), ((1,), (2, 3))))
     )
 
 

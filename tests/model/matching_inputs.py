@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.model.matching import Ask, Shard
-from wavetank.matching.core.credit import CreditLine, CreditRow
+from wavetank.matching.core.credit import CreditLine, CreditRow, GroupLimit, PositionLimit
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.fees import NO_OWN_RATES, FeeRates
 from wavetank.model.instrument import Instrument
@@ -126,6 +126,8 @@ class Line:
     age_ns: int
     number_back: int
     fee_rates: FeeRates = NO_OWN_RATES
+    position_limits: tuple[PositionLimit, ...] = ()
+    group_limits: tuple[GroupLimit, ...] = ()
 
     def line(self, shard: Shard, now: int, lines_sent: int) -> CreditLine:
         account = shard.accounts.get(self.account_id)
@@ -155,6 +157,8 @@ class Line:
             rows=tuple(rows),
             mark_time_ns=now - self.age_ns,
             fee_rates=self.fee_rates,
+            position_limits=self.position_limits,
+            group_limits=self.group_limits,
         )
 
 

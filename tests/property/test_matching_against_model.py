@@ -51,7 +51,7 @@ def test_whatever_is_drawn_both_agree() -> None:
 
 @pytest.mark.spec(
     "MTCH-010", "MTCH-020", "MTCH-030", "MTCH-040", "MTCH-050", "MTCH-090", "ORD-010", "ORD-020", "ORD-030", "ORD-060",
-    "MRGN-040", "FEE-010",
+    "MRGN-040", "MRGN-070", "FEE-010",
 )  # fmt: skip
 @pytest.mark.parametrize("seed", range(4))
 def test_thousands_of_random_commands_are_answered_alike(seed: int) -> None:

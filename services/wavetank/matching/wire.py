@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wavetank.matching.core import commands as packed
-from wavetank.matching.core.credit import CreditLine, CreditRow
+from wavetank.matching.core.credit import CreditLine, CreditRow, GroupLimit, PositionLimit
 from wavetank.model.fees import NO_OWN_RATE_PPM, FeeRates
 from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import LineCharge, LineStatus
@@ -44,6 +44,20 @@ def credit_line(update: credit_pb2.CreditUpdate) -> CreditLine:
         ),
         charge=charge,
         only_instrument_id=update.only_instrument_id,
+        position_limits=tuple(
+            PositionLimit(limit.instrument_id, limit.size_lots, limit.exposure_micros)
+            for limit in update.position_limits
+        ),
+        group_limits=tuple(
+            GroupLimit(
+                tuple(limit.instrument_ids),
+                limit.net_micros,
+                limit.gross_micros,
+                limit.elsewhere_long_micros,
+                limit.elsewhere_short_micros,
+            )
+            for limit in update.group_limits
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.model.matching import book, credit, triggers
+from tests.model.matching import book, credit, limits, triggers
 from tests.model.matching.commands import Ask
 from tests.model.matching.state import (
     BUY,
@@ -255,12 +255,10 @@ def check_limits(shard: Shard, order: Order, others: list[Order], instrument: In
     price = credit.row(shard, order.account_id, order.instrument_id)[1]
     notional = max(total * price, open_value(order, others))
     refuse_if(notional > NOTIONAL_BOUND, Reason.AMOUNT_OUT_OF_RANGE, min(notional, 2**63 - 1), NOTIONAL_BOUND)
-    if order.reduces:
-        return
     signed = position if order.side == BUY else -position
-    reach = signed + sum(o.remaining for o in beside if o.side == order.side and not o.reduces) + order.remaining
-    most = instrument.max_position_lots
-    refuse_if(reach > most, Reason.POSITION_TOO_LARGE, reach, most)
+    reach = signed + sum(o.remaining for o in beside if o.side == order.side) + order.remaining
+    limits.check_position(shard, order, reach)
+    limits.check_group(shard, order, others)
     growth = max(0, signed + order.remaining) - max(0, signed)
     after, cap = shard.open_interest(order.instrument_id) + growth, instrument.open_interest_cap_lots
     refuse_if(growth > 0 and after > cap, Reason.OPEN_INTEREST_CAP, after, cap)

@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t
 from wavetank.matching.core.book cimport Book
 from wavetank.matching.core.records cimport Command
 from wavetank.matching.core.shard cimport Intent, Shard
+from wavetank.model.money cimport int128
 
 cdef struct Refusal:
     uint16_t reason
@@ -27,6 +28,7 @@ cdef struct Role:
     Command* first
 
 cdef int refuse(Refusal* refusal, uint16_t reason, int64_t was, int64_t allowed) noexcept
+cdef int64_t narrow(int128 wide) noexcept
 cdef int accept(Shard shard, Command* command, Role* role, Intent* intent, Refusal* refusal) except -1
 cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) except -1
 cdef int check_waiting(Shard shard, Intent* intent, bint is_new, Refusal* refusal) except -1

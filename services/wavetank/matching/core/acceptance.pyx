@@ -12,6 +12,7 @@ from libcpp.vector cimport vector
 from wavetank.matching.core.accounts cimport Account, Holding, taker_rate
 from wavetank.matching.core.book cimport Book, band_edge
 from wavetank.matching.core.firing cimport is_reached, watched_price
+from wavetank.matching.core.limits cimport check_exposure, most_lots
 from wavetank.matching.core.orders cimport GROUPED, STOPS_BOTH, STOPS_ITSELF, Order, loss_now, loss_of, rests
 from wavetank.matching.core.records cimport Command
 from wavetank.matching.core.shard cimport Intent, Shard, begin_intent, marks_of
@@ -97,7 +98,7 @@ cdef int refuse(Refusal* refusal, uint16_t reason, int64_t was, int64_t allowed)
     return reason
 
 
-cdef int64_t _narrow(int128 wide) noexcept:
+cdef int64_t narrow(int128 wide) noexcept:
     """Bring a number that is only shown into 64 bits."""
     if wide > INT64_MAX:
         return INT64_MAX
@@ -346,6 +347,7 @@ cdef int _check_limits(Shard shard, Intent* intent, Holding* after, int32_t repl
     cdef Account* account = &shard.accounts.slots[intent.account]
     cdef int64_t lots = intent.lots
     cdef int64_t total = after.lots if after.lots >= 0 else -after.lots
+    cdef int64_t most = book.max_position_lots
     cdef int64_t reach
     cdef int64_t growth
     cdef int128 notional
@@ -356,18 +358,24 @@ cdef int _check_limits(Shard shard, Intent* intent, Holding* after, int32_t repl
     if notional < <int128>after.open_value + lots * intent.price_ticks:
         notional = <int128>after.open_value + lots * intent.price_ticks
     if notional > NOTIONAL_BOUND:
-        return refuse(refusal, AMOUNT_OUT_OF_RANGE, _narrow(notional), NOTIONAL_BOUND)
-    if not intent.flags & REDUCE_ONLY:
-        reach = after.lots + after.buys + lots if intent.side == BUY else after.sells + lots - after.lots
-        if reach > book.max_position_lots:
-            return refuse(refusal, POSITION_TOO_LARGE, reach, book.max_position_lots)
-        # Every trade has a taker whose own growth was counted here, so the cap holds whatever rests.
-        growth = after.lots if intent.side == BUY else -after.lots
-        growth = (growth + lots if growth + lots > 0 else 0) - (growth if growth > 0 else 0)
-        if growth > 0 and book.open_interest_lots + growth > book.open_interest_cap_lots:
-            return refuse(
-                refusal, OPEN_INTEREST_CAP, book.open_interest_lots + growth, book.open_interest_cap_lots
-            )
+        return refuse(refusal, AMOUNT_OUT_OF_RANGE, narrow(notional), NOTIONAL_BOUND)
+    # Reduce-only lots alone never lead across flat; beside other orders of the side they may fill first, and those then
+    # lead further.
+    if intent.side == BUY:
+        reach = after.lots + after.buys + after.reduce_buys + lots
+    else:
+        reach = after.sells + after.reduce_sells + lots - after.lots
+    if account.has_limits:
+        most = min(most, most_lots(shard, intent))
+    if reach > most:
+        return refuse(refusal, POSITION_TOO_LARGE, reach, most)
+    if account.has_limits and check_exposure(shard, intent, after, reach, refusal) != OK:
+        return refusal.reason
+    # Every trade has a taker whose own growth was counted here, so the cap holds whatever rests.
+    growth = after.lots if intent.side == BUY else -after.lots
+    growth = (growth + lots if growth + lots > 0 else 0) - (growth if growth > 0 else 0)
+    if growth > 0 and book.open_interest_lots + growth > book.open_interest_cap_lots:
+        return refuse(refusal, OPEN_INTEREST_CAP, book.open_interest_lots + growth, book.open_interest_cap_lots)
     if replaced < 0:
         if replaced == NEW and rests(intent.time_in_force) and account.open_orders >= shard.max_open_orders:
             return refuse(refusal, TOO_MANY_OPEN_ORDERS, account.open_orders + 1, shard.max_open_orders)
@@ -397,7 +405,7 @@ cdef int _check_book(Shard shard, Intent* intent, Holding* after, Refusal* refus
         # A sell slides up, so its notional grows (UNIT-020).
         notional = <int128>after.open_value + intent.lots * price
         if notional > NOTIONAL_BOUND:
-            return refuse(refusal, AMOUNT_OUT_OF_RANGE, _narrow(notional), NOTIONAL_BOUND)
+            return refuse(refusal, AMOUNT_OUT_OF_RANGE, narrow(notional), NOTIONAL_BOUND)
     if intent.time_in_force == FOK:
         fillable = certain_lots(shard, intent, NULL)
         if fillable < intent.lots:
@@ -556,13 +564,13 @@ cdef int _check_credit(
     if account.has_rows and account.mark_time_ns < oldest:
         oldest = account.mark_time_ns
     if <int128>shard.now_ns - oldest > shard.credit_ttl_ns:
-        return refuse(refusal, CREDIT_STALE, _narrow(<int128>shard.now_ns - oldest), shard.credit_ttl_ns)
+        return refuse(refusal, CREDIT_STALE, narrow(<int128>shard.now_ns - oldest), shard.credit_ttl_ns)
     allowed = <int128>account.budget + shard.accounts.uncounted(intent.account)
     if committed > allowed:
         # Nothing waits here: the share that another shard can spare is asked for, and the order may come again (R9).
         return refuse(
             refusal, CREDIT_ELSEWHERE if committed <= allowed + account.elsewhere else CREDIT_EXCEEDED,
-            committed, _narrow(allowed),
+            committed, narrow(allowed),
         )
     return OK
 

@@ -2,6 +2,7 @@
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
 
 from wavetank.matching.core.book cimport Book, Books
@@ -46,6 +47,8 @@ cdef struct Account:
     uint8_t has_rows
     # How the line charges what changed since; 0 before the first line is as gross.
     uint8_t charge
+    # Whether the line brought limits (MRGN-070).
+    uint8_t has_limits
     # The only instrument it may trade; 0 for all.
     int32_t only_instrument_id
     # Sums over the holdings, as of the last settling.
@@ -99,6 +102,30 @@ cdef struct Holding:
     int32_t next
     int32_t next_of_book
 
+# What a line lets an account come to in an instrument; 0 is no limit.
+cdef struct PositionLimit:
+    int64_t size_lots
+    int64_t exposure_micros
+    int32_t instrument_id
+
+# And in a correlation group; 0 is no limit. Beside it what clearing counts of the group on other shards.
+cdef struct GroupLimit:
+    int64_t net_micros
+    int64_t gross_micros
+    int64_t elsewhere_long_micros
+    int64_t elsewhere_short_micros
+
+# An instrument of a line's group, by the group's place among them.
+cdef struct GroupMember:
+    int32_t instrument_id
+    int32_t group
+
+# Kept beside the accounts, for few have any.
+cdef struct AccountLimits:
+    vector[PositionLimit] positions
+    vector[GroupLimit] groups
+    vector[GroupMember] members
+
 cdef inline void mark_unsettled(Account* account, Holding* holding, int32_t index) noexcept:
     """Note that a holding changed in a way that the account's slack has followed."""
     if not holding.is_unsettled:
@@ -126,6 +153,8 @@ cdef class Accounts:
     cdef IdTable by_id
     # Holdings by account and book.
     cdef IdTable by_pair
+    # By account; only looked up, never walked.
+    cdef unordered_map[int32_t, AccountLimits] limits
     cdef Books books
 
     cdef inline int32_t find(self, int64_t account_id) noexcept:
@@ -183,4 +212,5 @@ cdef class Accounts:
     cdef list holdings_of(self, int32_t account)
     cdef int check_line(self, int32_t account, line) except -1
     cdef int put_line(self, int32_t account, line) except -1
+    cdef int _put_limits(self, int32_t account, line) except -1
     cdef bint is_newer(self, int32_t account, int64_t epoch, int64_t number) noexcept

@@ -267,6 +267,15 @@ cdef class Accounts:
                 raise ValueError(f"account {line.account_id}: out of range: {row}")
             if self.books.find(row.instrument_id) < 0:
                 raise ValueError(f"account {line.account_id}: instrument {row.instrument_id} is not listed here")
+        # An instrument of a limit need not be listed yet: it comes by another way than the line.
+        for limit in line.position_limits:
+            if not 0 <= min(limit.size_lots, limit.exposure_micros):
+                raise ValueError(f"account {line.account_id}: out of range: {limit}")
+        for limit in line.group_limits:
+            if not 0 <= min(
+                limit.net_micros, limit.gross_micros, limit.elsewhere_long_micros, limit.elsewhere_short_micros
+            ):
+                raise ValueError(f"account {line.account_id}: out of range: {limit}")
         if line.as_of_seq < last_fill_seq:
             return 0
         counted = {row.instrument_id: row.position_lots for row in line.rows}
@@ -318,6 +327,34 @@ cdef class Accounts:
         of.status = line.status
         of.slack = 0
         assert of.status >= LINE_NORMAL
+        return self._put_limits(account, line)
+
+    cdef int _put_limits(self, int32_t account, line) except -1:
+        """Replace what the account may come to (MRGN-070)."""
+        cdef AccountLimits limits
+        cdef PositionLimit position
+        cdef GroupLimit group
+        cdef GroupMember member
+        self.limits.erase(account)
+        self.slots[account].has_limits = bool(line.position_limits or line.group_limits)
+        if not self.slots[account].has_limits:
+            return 0
+        for limit in line.position_limits:
+            position.instrument_id = limit.instrument_id
+            position.size_lots = limit.size_lots
+            position.exposure_micros = limit.exposure_micros
+            limits.positions.push_back(position)
+        for number, limit in enumerate(line.group_limits):
+            group.net_micros = limit.net_micros
+            group.gross_micros = limit.gross_micros
+            group.elsewhere_long_micros = limit.elsewhere_long_micros
+            group.elsewhere_short_micros = limit.elsewhere_short_micros
+            limits.groups.push_back(group)
+            member.group = number
+            for instrument_id in limit.instrument_ids:
+                member.instrument_id = instrument_id
+                limits.members.push_back(member)
+        self.limits[account] = limits
         return 0
 
 

@@ -29,6 +29,28 @@ class CreditRow:
     """Share of what the leverage leaves unmargined that open interest asks for (MRGN-020)."""
 
 
+@dataclass(frozen=True, slots=True)
+class PositionLimit:
+    """What an account may come to in an instrument, on either side; 0 is no limit (MRGN-070)."""
+
+    instrument_id: int
+    size_lots: int
+    exposure_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLimit:
+    """What an account may come to in a correlation group; money in micro-dollars, 0 is no limit (MRGN-070)."""
+
+    instrument_ids: tuple[int, ...]
+    """The group's on this shard."""
+    net_micros: int
+    gross_micros: int
+    elsewhere_long_micros: int = 0
+    """Notional of the group's long positions on other shards, as clearing has counted them."""
+    elsewhere_short_micros: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditLine:
     """What an account may commit on this shard; amounts in micro-dollars, times in venue nanoseconds."""
@@ -57,3 +79,5 @@ class CreditLine:
     """How positions that changed since are charged."""
     only_instrument_id: int = 0
     """What an isolated account may trade; 0 for everything (MRGN-030)."""
+    position_limits: tuple[PositionLimit, ...] = ()
+    group_limits: tuple[GroupLimit, ...] = ()

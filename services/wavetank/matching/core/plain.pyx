@@ -267,8 +267,8 @@ cdef void _renew_slack(Shard shard, int32_t index) noexcept:
     cdef int128 free
     shard.accounts.settle(index)
     account.slack = 0
-    # Where offsets count, one more lot may add more than its margin.
-    if account.status != LINE_NORMAL or account.charge > CHARGE_GROSS:
+    # Where offsets count, one more lot may add more than its margin; and limits of its own are checked in `limits`.
+    if account.status != LINE_NORMAL or account.charge > CHARGE_GROSS or account.has_limits:
         return
     if account.first_uncounted_seq != 0:
         oldest = shard.time_of(account.first_uncounted_seq)

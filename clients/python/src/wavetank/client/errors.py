@@ -225,7 +225,7 @@ class AmendBelowFilled(OrderRefused):
 
 
 class PositionTooLarge(OrderRefused):
-    """The position would exceed the instrument's largest."""
+    """The position would exceed the instrument's largest, or the account's limit in it (MRGN-070)."""
 
 
 class OpenInterestCap(OrderRefused):
@@ -250,6 +250,18 @@ class DisplayOutOfRange(OrderRefused):
 
 class TimeoutOutOfRange(OrderRefused):
     """The dead-man switch takes 1,000 to 86,400,000 milliseconds."""
+
+
+class ExposureTooLarge(OrderRefused):
+    """The position could be worth more than the account may have in the instrument (MRGN-070)."""
+
+
+class GroupNetTooLarge(OrderRefused):
+    """The account's net notional in a correlation group could exceed its limit (MRGN-070)."""
+
+
+class GroupGrossTooLarge(OrderRefused):
+    """The account's gross notional in a correlation group could exceed its limit (MRGN-070)."""
 
 
 class TooManyInstruments(OrderRefused):
@@ -442,6 +454,9 @@ CLASS_OF_REASON: Final[dict[int, type[WavetankError]]] = {
     reason_pb2.REASON_BATCH_REFUSED: BatchRefused,
     reason_pb2.REASON_DISPLAY_OUT_OF_RANGE: DisplayOutOfRange,
     reason_pb2.REASON_TIMEOUT_OUT_OF_RANGE: TimeoutOutOfRange,
+    reason_pb2.REASON_EXPOSURE_TOO_LARGE: ExposureTooLarge,
+    reason_pb2.REASON_GROUP_NET_TOO_LARGE: GroupNetTooLarge,
+    reason_pb2.REASON_GROUP_GROSS_TOO_LARGE: GroupGrossTooLarge,
     reason_pb2.REASON_CREDIT_EXCEEDED: CreditExceeded,
     reason_pb2.REASON_NO_CREDIT_LINE: NoCreditLine,
     reason_pb2.REASON_CREDIT_STALE: CreditStale,

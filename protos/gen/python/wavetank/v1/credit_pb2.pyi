@@ -207,6 +207,80 @@ class CreditRow(_message.Message):
 Global___CreditRow: _TypeAlias = CreditRow  # noqa: Y015
 
 @_typing.final
+class PositionLimit(_message.Message):
+    """What the account may come to in one instrument of the shard, on either side; 0 is no limit (MRGN-070)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    EXPOSURE_MICROS_FIELD_NUMBER: _builtins.int
+    instrument_id: _builtins.int
+    """Instrument."""
+    size_lots: _builtins.int
+    """Largest position, in lots."""
+    exposure_micros: _builtins.int
+    """Largest notional at the margin price, micro-dollars."""
+    def __init__(
+        self,
+        *,
+        instrument_id: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+        exposure_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exposure_micros", b"exposure_micros", "instrument_id", b"instrument_id", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PositionLimit: _TypeAlias = PositionLimit  # noqa: Y015
+
+@_typing.final
+class GroupLimit(_message.Message):
+    """What the account may come to in one correlation group; 0 is no limit (MRGN-070)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_IDS_FIELD_NUMBER: _builtins.int
+    NET_MICROS_FIELD_NUMBER: _builtins.int
+    GROSS_MICROS_FIELD_NUMBER: _builtins.int
+    ELSEWHERE_LONG_MICROS_FIELD_NUMBER: _builtins.int
+    ELSEWHERE_SHORT_MICROS_FIELD_NUMBER: _builtins.int
+    group: _builtins.str
+    """Name of the group."""
+    net_micros: _builtins.int
+    """Largest difference of long and short notional, micro-dollars."""
+    gross_micros: _builtins.int
+    """Largest sum of long and short notional, micro-dollars."""
+    elsewhere_long_micros: _builtins.int
+    """Notional of the group's long positions on other shards, as clearing has counted them, micro-dollars."""
+    elsewhere_short_micros: _builtins.int
+    """Notional of its short positions there, not negative, micro-dollars."""
+    @_builtins.property
+    def instrument_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Its instruments on the shard, ascending."""
+
+    def __init__(
+        self,
+        *,
+        group: _builtins.str = ...,
+        instrument_ids: _abc.Iterable[_builtins.int] | None = ...,
+        net_micros: _builtins.int = ...,
+        gross_micros: _builtins.int = ...,
+        elsewhere_long_micros: _builtins.int = ...,
+        elsewhere_short_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["elsewhere_long_micros", b"elsewhere_long_micros", "elsewhere_short_micros", b"elsewhere_short_micros", "gross_micros", b"gross_micros", "group", b"group", "instrument_ids", b"instrument_ids", "net_micros", b"net_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GroupLimit: _TypeAlias = GroupLimit  # noqa: Y015
+
+@_typing.final
 class CreditUpdate(_message.Message):
     """A credit line (PROTOCOL R2)."""
 
@@ -226,6 +300,8 @@ class CreditUpdate(_message.Message):
     ELSEWHERE_MICROS_FIELD_NUMBER: _builtins.int
     CHARGE_FIELD_NUMBER: _builtins.int
     ONLY_INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    POSITION_LIMITS_FIELD_NUMBER: _builtins.int
+    GROUP_LIMITS_FIELD_NUMBER: _builtins.int
     TAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
     MAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
@@ -262,6 +338,14 @@ class CreditUpdate(_message.Message):
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreditRow]:
         """Instruments with a position; others are flat and charged at the latest mark."""
 
+    @_builtins.property
+    def position_limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___PositionLimit]:
+        """Limits in instruments of the shard, by instrument id; only those that have one."""
+
+    @_builtins.property
+    def group_limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___GroupLimit]:
+        """Limits in correlation groups that have an instrument on the shard, by name."""
+
     def __init__(
         self,
         *,
@@ -279,12 +363,14 @@ class CreditUpdate(_message.Message):
         elsewhere_micros: _builtins.int = ...,
         charge: Global___LineCharge.ValueType = ...,
         only_instrument_id: _builtins.int = ...,
+        position_limits: _abc.Iterable[Global___PositionLimit] | None = ...,
+        group_limits: _abc.Iterable[Global___GroupLimit] | None = ...,
         taker_fee_ppm: _builtins.int | None = ...,
         maker_fee_ppm: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "maker_fee_ppm", b"maker_fee_ppm", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "account_id", b"account_id", "acknowledge", b"acknowledge", "as_of_seq", b"as_of_seq", "budget_micros", b"budget_micros", "charge", b"charge", "counted_fees_micros", b"counted_fees_micros", "counted_value_micros", b"counted_value_micros", "elsewhere_micros", b"elsewhere_micros", "line_epoch", b"line_epoch", "line_number", b"line_number", "maker_fee_ppm", b"maker_fee_ppm", "mark_time_ns", b"mark_time_ns", "only_instrument_id", b"only_instrument_id", "rows", b"rows", "status", b"status", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "account_id", b"account_id", "acknowledge", b"acknowledge", "as_of_seq", b"as_of_seq", "budget_micros", b"budget_micros", "charge", b"charge", "counted_fees_micros", b"counted_fees_micros", "counted_value_micros", b"counted_value_micros", "elsewhere_micros", b"elsewhere_micros", "group_limits", b"group_limits", "line_epoch", b"line_epoch", "line_number", b"line_number", "maker_fee_ppm", b"maker_fee_ppm", "mark_time_ns", b"mark_time_ns", "only_instrument_id", b"only_instrument_id", "position_limits", b"position_limits", "rows", b"rows", "status", b"status", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__maker_fee_ppm: _TypeAlias = _typing.Literal["maker_fee_ppm"]  # noqa: Y015
     _WhichOneofArgType__maker_fee_ppm: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm"]  # noqa: Y015

@@ -85,7 +85,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_AMEND_BELOW_FILLED: _Reason.ValueType  # 215
     """The amended size is not above what has been filled."""
     REASON_POSITION_TOO_LARGE: _Reason.ValueType  # 216
-    """The position would exceed the instrument's largest."""
+    """The position could exceed the instrument's largest, or the account's limit in it (MRGN-070)."""
     REASON_OPEN_INTEREST_CAP: _Reason.ValueType  # 217
     """The instrument's open interest would exceed its cap."""
     REASON_TRIGGER_PRICE_PASSED: _Reason.ValueType  # 218
@@ -98,6 +98,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The iceberg's display size is not between 1 and its size."""
     REASON_TIMEOUT_OUT_OF_RANGE: _Reason.ValueType  # 222
     """The dead-man switch's time is outside its range."""
+    REASON_EXPOSURE_TOO_LARGE: _Reason.ValueType  # 223
+    """The position that the order could lead to is worth more than the account may have in the instrument (MRGN-070)."""
+    REASON_GROUP_NET_TOO_LARGE: _Reason.ValueType  # 224
+    """The account's legs in the correlation group could come to more net notional than it may have there (MRGN-070)."""
+    REASON_GROUP_GROSS_TOO_LARGE: _Reason.ValueType  # 225
+    """The account's legs in the correlation group could come to more gross notional than it may have there (MRGN-070)."""
     REASON_CREDIT_EXCEEDED: _Reason.ValueType  # 300
     """The order would commit more than the account's credit line (PROTOCOL R7)."""
     REASON_NO_CREDIT_LINE: _Reason.ValueType  # 301
@@ -227,7 +233,7 @@ REASON_ORDER_COMBINATION: Reason.ValueType  # 214
 REASON_AMEND_BELOW_FILLED: Reason.ValueType  # 215
 """The amended size is not above what has been filled."""
 REASON_POSITION_TOO_LARGE: Reason.ValueType  # 216
-"""The position would exceed the instrument's largest."""
+"""The position could exceed the instrument's largest, or the account's limit in it (MRGN-070)."""
 REASON_OPEN_INTEREST_CAP: Reason.ValueType  # 217
 """The instrument's open interest would exceed its cap."""
 REASON_TRIGGER_PRICE_PASSED: Reason.ValueType  # 218
@@ -240,6 +246,12 @@ REASON_DISPLAY_OUT_OF_RANGE: Reason.ValueType  # 221
 """The iceberg's display size is not between 1 and its size."""
 REASON_TIMEOUT_OUT_OF_RANGE: Reason.ValueType  # 222
 """The dead-man switch's time is outside its range."""
+REASON_EXPOSURE_TOO_LARGE: Reason.ValueType  # 223
+"""The position that the order could lead to is worth more than the account may have in the instrument (MRGN-070)."""
+REASON_GROUP_NET_TOO_LARGE: Reason.ValueType  # 224
+"""The account's legs in the correlation group could come to more net notional than it may have there (MRGN-070)."""
+REASON_GROUP_GROSS_TOO_LARGE: Reason.ValueType  # 225
+"""The account's legs in the correlation group could come to more gross notional than it may have there (MRGN-070)."""
 REASON_CREDIT_EXCEEDED: Reason.ValueType  # 300
 """The order would commit more than the account's credit line (PROTOCOL R7)."""
 REASON_NO_CREDIT_LINE: Reason.ValueType  # 301

@@ -1,0 +1,1 @@
+"""Python surface of `limits`: none; only compiled code checks orders."""
