@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from wavetank.clearing.core.limits import GroupLimit, PositionLimit
 from wavetank.clearing.core.operator import Author
 from wavetank.model.margin import MarginTier
 from wavetank.model.reason import Reason
@@ -115,6 +116,56 @@ class OperatorServicer(operator_pb2_grpc.OperatorServiceServicer):
 
         previous_ns, seq = await self._service.request(set_interval)
         return operator_pb2.SetFundingIntervalResponse(previous_interval_ns=previous_ns, seq=seq)
+
+    async def SetPositionLimit(  # noqa: N802 - the contract's name.
+        self, request: operator_pb2.SetPositionLimitRequest, _context: Context
+    ) -> operator_pb2.SetPositionLimitResponse:
+        """Limit what an account, or every client, may come to in an instrument."""
+        author = author_of(request.note)
+        limit = PositionLimit(request.size_lots, request.exposure_micros)
+
+        def set_limit(core: Clearing, _now_ns: int) -> int:
+            core.operator.set_position_limit(request.instrument_id, request.account_id, limit, author)
+            return core.last_seq
+
+        return operator_pb2.SetPositionLimitResponse(seq=await self._service.request(set_limit))
+
+    async def SetGroupLimit(  # noqa: N802 - the contract's name.
+        self, request: operator_pb2.SetGroupLimitRequest, _context: Context
+    ) -> operator_pb2.SetGroupLimitResponse:
+        """Limit what an account, or every client, may come to in a correlation group."""
+        author = author_of(request.note)
+        limit = GroupLimit(request.net_micros, request.gross_micros)
+
+        def set_limit(core: Clearing, _now_ns: int) -> int:
+            core.operator.set_group_limit(request.group, request.account_id, limit, author)
+            return core.last_seq
+
+        return operator_pb2.SetGroupLimitResponse(seq=await self._service.request(set_limit))
+
+    async def ListLimits(  # noqa: N802 - the contract's name.
+        self, _request: operator_pb2.ListLimitsRequest, _context: Context
+    ) -> operator_pb2.ListLimitsResponse:
+        """Tell which limits are set."""
+        require(principal(), Scope.ADMIN)
+        answer: operator_pb2.ListLimitsResponse = await self._service.ask(_limits_message)
+        return answer
+
+
+def _limits_message(core: Clearing) -> operator_pb2.ListLimitsResponse:
+    limits = core.state.limits
+    return operator_pb2.ListLimitsResponse(
+        position_limits=[
+            operator_pb2.StandingPositionLimit(instrument_id=where, account_id=account_id, **limit._asdict())
+            for where, account_id, limit in limits.standing_positions()
+        ],
+        group_limits=[
+            operator_pb2.StandingGroupLimit(group=where, account_id=account_id, **limit._asdict())
+            for where, account_id, limit in limits.standing_groups()
+        ],
+        groups=sorted(core.state.offset_terms.groups_ppm),
+        seq=core.last_seq,
+    )
 
 
 def _change_message(change: MarginChange, seq: int) -> operator_pb2.ChangeMarginResponse:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from wavetank.clearing.core.limits import NO_LIMITS, LineLimits, line_limits
 from wavetank.clearing.core.margin_modes import MarginMode, PositionMargin, account_margins
 from wavetank.model.fees import NO_OWN_RATES, FeeRates
 from wavetank.model.orders import LineCharge
@@ -70,6 +71,8 @@ class Line(NamedTuple):
     charge: LineCharge = LineCharge.GROSS
     only_instrument_id: int = 0
     """What an isolated account may trade; 0 for everything."""
+    limits: LineLimits = NO_LIMITS
+    """What the account may come to (MRGN-070)."""
 
 
 class Standing(NamedTuple):
@@ -157,6 +160,7 @@ class _Draft:
     rows: tuple[LineRow, ...]
     budget_micros: int
     elsewhere_micros: int
+    limits: LineLimits
 
 
 class Lines:
@@ -229,8 +233,10 @@ class Lines:
 
     def _drafts(self, account: Account) -> list[_Draft]:
         stand = standings(self._state, account)
+        rows = [own.rows for own in stand]
         if len(stand) == 1:
-            return [_Draft(account, 0, stand[0].rows, stand[0].credit_micros, 0)]
+            limits = line_limits(self._state, account, 0, rows)
+            return [_Draft(account, 0, stand[0].rows, stand[0].credit_micros, 0, limits)]
         # What orders commit there is not taken off: they may end at any moment, and an order that must wait for that is
         # refused for now only.
         spare = [max(0, own.equity_micros - own.initial_micros) for own in stand]
@@ -243,7 +249,8 @@ class Lines:
                 if share.hold is not None and share.hold.receiver_shard == shard
             )
             elsewhere = sum(spare) - spare[shard] + coming
-            draft = _Draft(account, shard, own.rows, budget_micros(stand, shard), elsewhere)
+            limits = line_limits(self._state, account, shard, rows)
+            draft = _Draft(account, shard, own.rows, budget_micros(stand, shard), elsewhere, limits)
             if self._is_news(draft):
                 drafts.append(draft)
         return drafts
@@ -266,6 +273,7 @@ class Lines:
             before.status,
             before.fee_rates,
             before.charge,
+            before.limits,
         )
         now = (
             draft.budget_micros,
@@ -274,6 +282,7 @@ class Lines:
             account.line_status,
             self._state.fees.rates_of(account.account_id),
             _charge_of(account),
+            draft.limits,
         )
         return sent != now
 
@@ -302,6 +311,7 @@ class Lines:
             fee_rates=state.fees.rates_of(account.account_id),
             charge=_charge_of(account),
             only_instrument_id=account.isolated_instrument_id,
+            limits=draft.limits,
         )
 
 

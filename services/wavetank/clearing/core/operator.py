@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.health import HealthBand
+from wavetank.clearing.core.limits import EVERY_CLIENT
 from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.valuation import health_band
-from wavetank.model.events.clearing import OperatorActed, OperatorAction
+from wavetank.model.events.clearing import GroupLimitSet, OperatorActed, OperatorAction, PositionLimitSet
 from wavetank.model.ids import INSURANCE_FUND_ID
 from wavetank.model.margin import MarginTable
 from wavetank.model.reason import Reason
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wavetank.clearing.core.bank import Bank
+    from wavetank.clearing.core.limits import GroupLimit, PositionLimit
     from wavetank.clearing.core.state import State
     from wavetank.model.instrument import Instrument
     from wavetank.model.margin import MarginTier
@@ -32,6 +34,8 @@ MAX_NOTE_BYTES = 64
 MAX_LEVERAGE = 1_000
 SHORTEST_INTERVAL_NS = 1_000_000_000
 LONGEST_INTERVAL_NS = 86_400 * 1_000_000_000
+LARGEST_LIMIT_LOTS = 2**40
+LARGEST_LIMIT_MICROS = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,69 @@ class Operator:
                 self._emit(event)
         return instrument.funding_interval_ns
 
+    def set_position_limit(
+        self, instrument_id: int, account_id: int, limit: PositionLimit, author: Author
+    ) -> PositionLimit:
+        """Limit what an account may come to in an instrument; what stands there already changes nothing (MRGN-070).
+
+        Args:
+            instrument_id: the instrument.
+            account_id: the account, or `EVERY_CLIENT` that has no limit of its own there.
+            limit: takes the place of the one before as a whole; zeros lift it.
+            author: who, and why.
+
+        Returns:
+            The limit before.
+
+        Raises:
+            Refused: INSTRUMENT_UNKNOWN, ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, AMOUNT_OUT_OF_RANGE, MALFORMED.
+
+        """
+        note = checked_note(author)
+        self._listed(instrument_id)
+        self._check_limited(account_id)
+        _check_limit(limit.size_lots, LARGEST_LIMIT_LOTS)
+        _check_limit(limit.exposure_micros, LARGEST_LIMIT_MICROS)
+        before = self._state.limits.position(instrument_id, account_id)
+        if limit != before:
+            where = {"instrument_id": instrument_id, "account_id": account_id}
+            self._act(OperatorAction.SET_POSITION_LIMIT, author, note, figure=limit.size_lots, **where)
+            self._emit(PositionLimitSet(**where, **limit._asdict()))
+            self._touch_limited(account_id)
+        return before
+
+    def set_group_limit(self, group: str, account_id: int, limit: GroupLimit, author: Author) -> GroupLimit:
+        """Limit what an account may come to in a correlation group; as `set_position_limit`.
+
+        Raises:
+            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, AMOUNT_OUT_OF_RANGE; MALFORMED: the note, or there is no such
+                group.
+
+        """
+        note = checked_note(author)
+        groups = self._state.offset_terms.groups_ppm
+        if group not in groups:
+            message = f"there is no correlation group {group!r}; there are: {', '.join(sorted(groups)) or 'none'}"
+            raise Refused(Reason.MALFORMED, 0, 0, message)
+        self._check_limited(account_id)
+        _check_limit(limit.net_micros, LARGEST_LIMIT_MICROS)
+        _check_limit(limit.gross_micros, LARGEST_LIMIT_MICROS)
+        before = self._state.limits.group(group, account_id)
+        if limit != before:
+            self._act(OperatorAction.SET_GROUP_LIMIT, author, note, account_id=account_id, figure=limit.gross_micros)
+            self._emit(GroupLimitSet(instrument_id=0, account_id=account_id, group=group.encode(), **limit._asdict()))
+            self._touch_limited(account_id)
+        return before
+
+    def _check_limited(self, account_id: int) -> None:
+        if account_id != EVERY_CLIENT:
+            self._bank.client(account_id)
+
+    def _touch_limited(self, account_id: int) -> None:
+        """Have the lines go out that say it; an event of one account has that done already."""
+        if account_id == EVERY_CLIENT:
+            self._state.ledger.touch_all()
+
     def _listed(self, instrument_id: int) -> Instrument:
         instrument = self._state.instruments.get(instrument_id)
         if instrument is None:
@@ -225,6 +292,12 @@ class Operator:
                 action=int(action),
             )
         )
+
+
+def _check_limit(figure: int, largest: int) -> None:
+    if not 0 <= figure <= largest:
+        message = f"a limit is 0, for none, to {largest}, not {figure}"
+        raise Refused(Reason.AMOUNT_OUT_OF_RANGE, figure, largest, message)
 
 
 def checked_note(author: Author) -> bytes:

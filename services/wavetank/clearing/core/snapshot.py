@@ -18,6 +18,7 @@ from wavetank.clearing.core.cascades import Cascade, Cascades, Trace
 from wavetank.clearing.core.collateral_terms import CollateralTerms
 from wavetank.clearing.core.fees import Fees
 from wavetank.clearing.core.health import AccountKind, LiquidationStage
+from wavetank.clearing.core.limits import GroupLimit, PositionLimit
 from wavetank.clearing.core.margin_modes import Correlation, MarginMode, OffsetTerms, StressRamp
 from wavetank.clearing.core.state import State
 from wavetank.clearing.core.venue_facts import ApiKey, Escalation, Mark, WaterfallTerms
@@ -222,6 +223,11 @@ def dump(state: State) -> bytes:
         "collateral_terms": {str(key): asdict(terms) for key, terms in state.collateral.terms.items()},
         "collateral_loan_micros": state.collateral.loan_micros,
     }
+    if state.limits:
+        content["limits"] = {
+            "positions": [[*key, *limit] for *key, limit in state.limits.standing_positions()],
+            "groups": [[*key, *limit] for *key, limit in state.limits.standing_groups()],
+        }
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -288,5 +294,10 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     state.deposited_micros = content["deposited_micros"]
     state.fees = Fees.load(content["fees"], state.ledger, state.family_of)
     state.offset_terms = _terms_in(content["offset_terms"])
+    limits = content.get("limits", {"positions": [], "groups": []})
+    for instrument_id, account_id, *figures in limits["positions"]:
+        state.limits.set_position(instrument_id, account_id, PositionLimit(*figures))
+    for group, account_id, *figures in limits["groups"]:
+        state.limits.set_group(group, account_id, GroupLimit(*figures))
     state.check_invariants()
     return state

@@ -16,6 +16,7 @@ from wavetank.clearing.core.cascades import Cascades
 from wavetank.clearing.core.fees import Fees
 from wavetank.clearing.core.health import AccountKind
 from wavetank.clearing.core.ledger import Ledger
+from wavetank.clearing.core.limits import Limits
 from wavetank.clearing.core.margin_modes import (
     GROSS,
     OFFSETTING,
@@ -103,6 +104,7 @@ class State:
         """How the waterfall is set, as the log says."""
         self.offset_terms = OffsetTerms()
         """Correlations and haircuts of the offset modes."""
+        self.limits = Limits()
         self.collateral = CollateralBook()
         self.deposited_micros = 0
         """Deposits less withdrawals, and what collateral was sold for."""

@@ -41,6 +41,7 @@ from wavetank.model.events.clearing import (
     FundingBooked,
     FundingTickBooked,
     GroupCorrelated,
+    GroupLimitSet,
     HaircutsSet,
     HealthBandChanged,
     InstrumentCorrelated,
@@ -65,6 +66,7 @@ from wavetank.model.events.clearing import (
     OperatorAction,
     PlayBegan,
     PlayEnded,
+    PositionLimitSet,
     ShardOpened,
     ShareConfirmed,
     ShareHeld,
@@ -445,6 +447,7 @@ def _venue_gate(_say: Speaker, event: VenueGateMoved) -> str:
 
 @TELLERS.of(OperatorActed)
 def _operator(say: Speaker, event: OperatorActed) -> str:
+    whom = _limited(say, event.account_id)
     what = {
         OperatorAction.CHANGE_MARGIN: f"changed the margins of {say.symbol(event.instrument_id)}",
         OperatorAction.PAUSE_WITHDRAWALS: "paused withdrawals",
@@ -452,9 +455,40 @@ def _operator(say: Speaker, event: OperatorActed) -> str:
         OperatorAction.SET_FUNDING_INTERVAL: (
             f"let {say.symbol(event.instrument_id)} pay funding every {show_duration(event.figure)}"
         ),
+        OperatorAction.SET_POSITION_LIMIT: f"limited {whom} in {say.symbol(event.instrument_id)}",
+        OperatorAction.SET_GROUP_LIMIT: f"limited {whom} in a correlation group",
         OperatorAction.TOP_UP_FUND: f"gave the insurance fund {show_dollars(event.figure)}",
     }[OperatorAction(event.action)]
     return f"key {event.author.decode(errors='replace')} {what}: {event.note.decode(errors='replace')}"
+
+
+def _limited(say: Speaker, account_id: int) -> str:
+    return say.account(account_id) if account_id else "every client without a limit of its own"
+
+
+@TELLERS.of(PositionLimitSet)
+def _position_limited(say: Speaker, event: PositionLimitSet) -> str:
+    symbol = say.symbol(event.instrument_id)
+    said = [
+        *([f"{say.size(event.instrument_id, event.size_lots)} {symbol}"] if event.size_lots else []),
+        *([f"{show_dollars(event.exposure_micros)} of {symbol}"] if event.exposure_micros else []),
+    ]
+    whom = _limited(say, event.account_id)
+    return f"{whom} may come to {' and '.join(said)}" if said else f"{whom} is limited in {symbol} no longer"
+
+
+@TELLERS.of(GroupLimitSet)
+def _group_limited(say: Speaker, event: GroupLimitSet) -> str:
+    said = [
+        *([f"{show_dollars(event.net_micros)} net"] if event.net_micros else []),
+        *([f"{show_dollars(event.gross_micros)} gross"] if event.gross_micros else []),
+    ]
+    whom, group = _limited(say, event.account_id), event.group.decode(errors="replace")
+    return (
+        f"{whom} may come to {' and '.join(said)} in the group {group}"
+        if said
+        else f"{whom} is limited in the group {group} no longer"
+    )
 
 
 @TELLERS.of(EscalationRaised)

@@ -741,6 +741,10 @@ class OperatorAction(IntEnum):
     """The deposit follows."""
     SET_FUNDING_INTERVAL = 5
     """The instrument's listing follows with its new interval (FUND-020)."""
+    SET_POSITION_LIMIT = 6
+    """The limit follows (MRGN-070)."""
+    SET_GROUP_LIMIT = 7
+    """The limit follows (MRGN-070)."""
 
 
 @record(250, "16s64sqB")
@@ -750,13 +754,14 @@ class OperatorActed:
 
     instrument_id: int
     account_id: int
-    """The account whose money moved, or 0."""
+    """The account whose money moved or that is limited, or 0."""
     author: bytes
     """Public part of the key it was done with."""
     note: bytes
     """Why, in the person's words."""
     figure: int
-    """The deposit in micro-dollars, the new funding interval in nanoseconds, or 0, by action."""
+    """By action: the deposit in micro-dollars, the new funding interval in nanoseconds, the largest position in lots,
+    the largest gross notional in micro-dollars, or 0."""
     action: int
 
 
@@ -1037,3 +1042,30 @@ class CollateralRefused:
     allowed_micros: int
     """What might have left, by what it counts."""
     reason: int
+
+
+@record(290, "qq")
+@dataclass(frozen=True, slots=True)
+class PositionLimitSet:
+    """What an account may come to in an instrument from here on, on either side (MRGN-070)."""
+
+    instrument_id: int
+    account_id: int
+    """0 for every client that has no limit of its own there."""
+    size_lots: int
+    """0 is no limit; where both are, the limit that stood here is lifted."""
+    exposure_micros: int
+
+
+@record(291, "16sqq")
+@dataclass(frozen=True, slots=True)
+class GroupLimitSet:
+    """What an account may come to in a correlation group from here on (MRGN-070)."""
+
+    instrument_id: int
+    account_id: int
+    """0 for every client that has no limit of its own there."""
+    group: bytes
+    net_micros: int
+    """0 is no limit; where both are, the limit that stood here is lifted."""
+    gross_micros: int

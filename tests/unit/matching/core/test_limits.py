@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,9 @@ from wavetank.matching.core import commands
 from wavetank.matching.core.commands import CommandResult
 from wavetank.matching.core.credit import CreditRow, GroupLimit, PositionLimit
 from wavetank.model.orders import OrderFlag, OrderState, TriggerKind, TriggerSource
-from wavetank.model.reason import Reason as R
+from wavetank.model.reason import Reason
 
+R = Reason
 ABC, XYZ = 1, 2
 BOTH = (ABC, XYZ)
 SMALL = replace(INSTRUMENT, min_notional_micros=0)
@@ -159,7 +161,7 @@ def test_a_restarted_shard_has_no_limits_until_a_line_comes(desk: Desk) -> None:
         {"group_limits": (GroupLimit(BOTH, 0, 1, -1, 0),)},
     ],
 )
-def test_a_line_with_a_negative_limit_is_refused_whole(desk: Desk, fields: dict[str, object]) -> None:
+def test_a_line_with_a_negative_limit_is_refused_whole(desk: Desk, fields: dict[str, Any]) -> None:
     limit(desk, size=10)
     with pytest.raises(ValueError, match="out of range"):
         desk.line(ALICE, **fields)

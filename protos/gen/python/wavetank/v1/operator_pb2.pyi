@@ -295,3 +295,248 @@ class SetFundingIntervalResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetFundingIntervalResponse: _TypeAlias = SetFundingIntervalResponse  # noqa: Y015
+
+@_typing.final
+class SetPositionLimitRequest(_message.Message):
+    """Asks for a limit in an instrument. It takes the place of the one that was set there before, as a whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    EXPOSURE_MICROS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    instrument_id: _builtins.int
+    """Instrument."""
+    account_id: _builtins.int
+    """Account; 0 is every client that has none of its own there."""
+    size_lots: _builtins.int
+    """Largest position on either side, in lots; 0 is no limit."""
+    exposure_micros: _builtins.int
+    """Largest notional at the margin price, in micro-dollars; 0 is no limit."""
+    note: _builtins.str
+    """Why, 1 to 64 bytes."""
+    def __init__(
+        self,
+        *,
+        instrument_id: _builtins.int = ...,
+        account_id: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+        exposure_micros: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "exposure_micros", b"exposure_micros", "instrument_id", b"instrument_id", "note", b"note", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPositionLimitRequest: _TypeAlias = SetPositionLimitRequest  # noqa: Y015
+
+@_typing.final
+class SetPositionLimitResponse(_message.Message):
+    """The limit is set; the one that stood there changes nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Position in clearing's log that covers it."""
+    def __init__(
+        self,
+        *,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPositionLimitResponse: _TypeAlias = SetPositionLimitResponse  # noqa: Y015
+
+@_typing.final
+class SetGroupLimitRequest(_message.Message):
+    """Asks for a limit in a correlation group. It takes the place of the one that was set there before, as a whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    NET_MICROS_FIELD_NUMBER: _builtins.int
+    GROSS_MICROS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    group: _builtins.str
+    """Name of the group."""
+    account_id: _builtins.int
+    """Account; 0 is every client that has none of its own there."""
+    net_micros: _builtins.int
+    """Largest difference of long and short notional, in micro-dollars; 0 is no limit."""
+    gross_micros: _builtins.int
+    """Largest sum of long and short notional, in micro-dollars; 0 is no limit."""
+    note: _builtins.str
+    """Why, 1 to 64 bytes."""
+    def __init__(
+        self,
+        *,
+        group: _builtins.str = ...,
+        account_id: _builtins.int = ...,
+        net_micros: _builtins.int = ...,
+        gross_micros: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "gross_micros", b"gross_micros", "group", b"group", "net_micros", b"net_micros", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetGroupLimitRequest: _TypeAlias = SetGroupLimitRequest  # noqa: Y015
+
+@_typing.final
+class SetGroupLimitResponse(_message.Message):
+    """The limit is set; the one that stood there changes nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Position in clearing's log that covers it."""
+    def __init__(
+        self,
+        *,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetGroupLimitResponse: _TypeAlias = SetGroupLimitResponse  # noqa: Y015
+
+@_typing.final
+class ListLimitsRequest(_message.Message):
+    """Asks which limits are set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLimitsRequest: _TypeAlias = ListLimitsRequest  # noqa: Y015
+
+@_typing.final
+class StandingPositionLimit(_message.Message):
+    """A limit in an instrument."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    SIZE_LOTS_FIELD_NUMBER: _builtins.int
+    EXPOSURE_MICROS_FIELD_NUMBER: _builtins.int
+    instrument_id: _builtins.int
+    """Instrument."""
+    account_id: _builtins.int
+    """Account; 0 is every client that has none of its own there."""
+    size_lots: _builtins.int
+    """Largest position on either side, in lots; 0 is no limit."""
+    exposure_micros: _builtins.int
+    """Largest notional at the margin price, in micro-dollars; 0 is no limit."""
+    def __init__(
+        self,
+        *,
+        instrument_id: _builtins.int = ...,
+        account_id: _builtins.int = ...,
+        size_lots: _builtins.int = ...,
+        exposure_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "exposure_micros", b"exposure_micros", "instrument_id", b"instrument_id", "size_lots", b"size_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StandingPositionLimit: _TypeAlias = StandingPositionLimit  # noqa: Y015
+
+@_typing.final
+class StandingGroupLimit(_message.Message):
+    """A limit in a correlation group."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    NET_MICROS_FIELD_NUMBER: _builtins.int
+    GROSS_MICROS_FIELD_NUMBER: _builtins.int
+    group: _builtins.str
+    """Name of the group."""
+    account_id: _builtins.int
+    """Account; 0 is every client that has none of its own there."""
+    net_micros: _builtins.int
+    """Largest difference of long and short notional, in micro-dollars; 0 is no limit."""
+    gross_micros: _builtins.int
+    """Largest sum of long and short notional, in micro-dollars; 0 is no limit."""
+    def __init__(
+        self,
+        *,
+        group: _builtins.str = ...,
+        account_id: _builtins.int = ...,
+        net_micros: _builtins.int = ...,
+        gross_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "gross_micros", b"gross_micros", "group", b"group", "net_micros", b"net_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StandingGroupLimit: _TypeAlias = StandingGroupLimit  # noqa: Y015
+
+@_typing.final
+class ListLimitsResponse(_message.Message):
+    """All limits that are set, and what they can be set for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_LIMITS_FIELD_NUMBER: _builtins.int
+    GROUP_LIMITS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Position in clearing's log that covers it."""
+    @_builtins.property
+    def position_limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___StandingPositionLimit]:
+        """By instrument id, then by account id."""
+
+    @_builtins.property
+    def group_limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___StandingGroupLimit]:
+        """By name of the group, then by account id."""
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of all correlation groups, ascending."""
+
+    def __init__(
+        self,
+        *,
+        position_limits: _abc.Iterable[Global___StandingPositionLimit] | None = ...,
+        group_limits: _abc.Iterable[Global___StandingGroupLimit] | None = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group_limits", b"group_limits", "groups", b"groups", "position_limits", b"position_limits", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLimitsResponse: _TypeAlias = ListLimitsResponse  # noqa: Y015

@@ -55,6 +55,21 @@ class OperatorServiceStub:
                 request_serializer=wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalRequest.SerializeToString,
                 response_deserializer=wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalResponse.FromString,
                 _registered_method=True)
+        self.SetPositionLimit = channel.unary_unary(
+                '/wavetank.v1.OperatorService/SetPositionLimit',
+                request_serializer=wavetank_dot_v1_dot_operator__pb2.SetPositionLimitRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_operator__pb2.SetPositionLimitResponse.FromString,
+                _registered_method=True)
+        self.SetGroupLimit = channel.unary_unary(
+                '/wavetank.v1.OperatorService/SetGroupLimit',
+                request_serializer=wavetank_dot_v1_dot_operator__pb2.SetGroupLimitRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_operator__pb2.SetGroupLimitResponse.FromString,
+                _registered_method=True)
+        self.ListLimits = channel.unary_unary(
+                '/wavetank.v1.OperatorService/ListLimits',
+                request_serializer=wavetank_dot_v1_dot_operator__pb2.ListLimitsRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_operator__pb2.ListLimitsResponse.FromString,
+                _registered_method=True)
 
 
 class OperatorServiceServicer:
@@ -89,6 +104,27 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetPositionLimit(self, request, context):
+        """Sets the largest position and exposure in an instrument, of one account or of every client (MRGN-070).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetGroupLimit(self, request, context):
+        """Sets the largest net and gross notional in a correlation group, of one account or of every client (MRGN-070).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLimits(self, request, context):
+        """Tells which limits are set.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperatorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +147,21 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.SetFundingInterval,
                     request_deserializer=wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalRequest.FromString,
                     response_serializer=wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalResponse.SerializeToString,
+            ),
+            'SetPositionLimit': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPositionLimit,
+                    request_deserializer=wavetank_dot_v1_dot_operator__pb2.SetPositionLimitRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_operator__pb2.SetPositionLimitResponse.SerializeToString,
+            ),
+            'SetGroupLimit': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetGroupLimit,
+                    request_deserializer=wavetank_dot_v1_dot_operator__pb2.SetGroupLimitRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_operator__pb2.SetGroupLimitResponse.SerializeToString,
+            ),
+            'ListLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLimits,
+                    request_deserializer=wavetank_dot_v1_dot_operator__pb2.ListLimitsRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_operator__pb2.ListLimitsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +273,87 @@ class OperatorService:
             '/wavetank.v1.OperatorService/SetFundingInterval',
             wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalRequest.SerializeToString,
             wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPositionLimit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.OperatorService/SetPositionLimit',
+            wavetank_dot_v1_dot_operator__pb2.SetPositionLimitRequest.SerializeToString,
+            wavetank_dot_v1_dot_operator__pb2.SetPositionLimitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetGroupLimit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.OperatorService/SetGroupLimit',
+            wavetank_dot_v1_dot_operator__pb2.SetGroupLimitRequest.SerializeToString,
+            wavetank_dot_v1_dot_operator__pb2.SetGroupLimitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.OperatorService/ListLimits',
+            wavetank_dot_v1_dot_operator__pb2.ListLimitsRequest.SerializeToString,
+            wavetank_dot_v1_dot_operator__pb2.ListLimitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

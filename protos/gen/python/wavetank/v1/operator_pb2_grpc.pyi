@@ -41,6 +41,12 @@ class OperatorServiceStub:
     """Gives the insurance fund play money."""
     SetFundingInterval: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SetFundingIntervalRequest, _operator_pb2.SetFundingIntervalResponse]
     """Sets the time between two funding payments of an instrument, from now on (FUND-020)."""
+    SetPositionLimit: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SetPositionLimitRequest, _operator_pb2.SetPositionLimitResponse]
+    """Sets the largest position and exposure in an instrument, of one account or of every client (MRGN-070)."""
+    SetGroupLimit: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SetGroupLimitRequest, _operator_pb2.SetGroupLimitResponse]
+    """Sets the largest net and gross notional in a correlation group, of one account or of every client (MRGN-070)."""
+    ListLimits: _grpc.UnaryUnaryMultiCallable[_operator_pb2.ListLimitsRequest, _operator_pb2.ListLimitsResponse]
+    """Tells which limits are set."""
 
 @_typing.type_check_only
 class OperatorServiceAsyncStub(OperatorServiceStub):
@@ -55,6 +61,12 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """Gives the insurance fund play money."""
     SetFundingInterval: _aio.UnaryUnaryMultiCallable[_operator_pb2.SetFundingIntervalRequest, _operator_pb2.SetFundingIntervalResponse]  # type: ignore[assignment]
     """Sets the time between two funding payments of an instrument, from now on (FUND-020)."""
+    SetPositionLimit: _aio.UnaryUnaryMultiCallable[_operator_pb2.SetPositionLimitRequest, _operator_pb2.SetPositionLimitResponse]  # type: ignore[assignment]
+    """Sets the largest position and exposure in an instrument, of one account or of every client (MRGN-070)."""
+    SetGroupLimit: _aio.UnaryUnaryMultiCallable[_operator_pb2.SetGroupLimitRequest, _operator_pb2.SetGroupLimitResponse]  # type: ignore[assignment]
+    """Sets the largest net and gross notional in a correlation group, of one account or of every client (MRGN-070)."""
+    ListLimits: _aio.UnaryUnaryMultiCallable[_operator_pb2.ListLimitsRequest, _operator_pb2.ListLimitsResponse]  # type: ignore[assignment]
+    """Tells which limits are set."""
 
 class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
     """Served by clearing; needs scope `admin`."""
@@ -90,5 +102,29 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.SetFundingIntervalResponse, _abc.Awaitable[_operator_pb2.SetFundingIntervalResponse]]:
         """Sets the time between two funding payments of an instrument, from now on (FUND-020)."""
+
+    @_abc_1.abstractmethod
+    def SetPositionLimit(
+        self,
+        request: _operator_pb2.SetPositionLimitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.SetPositionLimitResponse, _abc.Awaitable[_operator_pb2.SetPositionLimitResponse]]:
+        """Sets the largest position and exposure in an instrument, of one account or of every client (MRGN-070)."""
+
+    @_abc_1.abstractmethod
+    def SetGroupLimit(
+        self,
+        request: _operator_pb2.SetGroupLimitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.SetGroupLimitResponse, _abc.Awaitable[_operator_pb2.SetGroupLimitResponse]]:
+        """Sets the largest net and gross notional in a correlation group, of one account or of every client (MRGN-070)."""
+
+    @_abc_1.abstractmethod
+    def ListLimits(
+        self,
+        request: _operator_pb2.ListLimitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.ListLimitsResponse, _abc.Awaitable[_operator_pb2.ListLimitsResponse]]:
+        """Tells which limits are set."""
 
 def add_OperatorServiceServicer_to_server(servicer: OperatorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

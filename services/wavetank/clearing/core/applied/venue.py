@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wavetank.clearing.core.account import ModeChange
 from wavetank.clearing.core.applied.registry import applies
 from wavetank.clearing.core.ledger import NO_CHOICE
+from wavetank.clearing.core.limits import GroupLimit, PositionLimit
 from wavetank.clearing.core.margin_modes import Correlation, MarginMode, StressRamp
 from wavetank.clearing.core.venue_facts import ApiKey, Mark
 from wavetank.model.events import clearing as events
@@ -150,3 +151,21 @@ def _(state: State, event: events.HaircutsSet, _seq: int, _now_ns: int) -> None:
         ),
         floor_ppm=event.floor_ppm,
     )
+
+
+@applies(events.PositionLimitSet)
+def _(state: State, event: events.PositionLimitSet, seq: int, _now_ns: int) -> None:
+    if event.instrument_id not in state.instruments:
+        message = f"event {seq}: a limit in instrument {event.instrument_id}, which is not listed"
+        raise InvariantBroken(message)
+    limit = PositionLimit(event.size_lots, event.exposure_micros)
+    state.limits.set_position(event.instrument_id, event.account_id, limit)
+
+
+@applies(events.GroupLimitSet)
+def _(state: State, event: events.GroupLimitSet, seq: int, _now_ns: int) -> None:
+    group = event.group.decode()
+    if group not in state.offset_terms.groups_ppm:
+        message = f"event {seq}: a limit in a group {group} that is not there"
+        raise InvariantBroken(message)
+    state.limits.set_group(group, event.account_id, GroupLimit(event.net_micros, event.gross_micros))
