@@ -11,6 +11,7 @@ from rich.table import Table
 
 from wavetank.cli.amounts import AmountMalformed, dollars_to_micros, show_dollars
 from wavetank.cli.connection import VenueConnection
+from wavetank.cli.limits import limit, limits
 from wavetank.cli.logs import CLEARING, Happening, entries, happenings, open_logs, read_names
 from wavetank.cli.options import DIRECTORY, AsJson, Directory, dollars, duration
 from wavetank.cli.run_directory import RunDirectory
@@ -28,13 +29,15 @@ Note = Annotated[str, typer.Option("--note", metavar="WHY", help="Why, in a few 
 
 @app.callback()
 def operator() -> None:
-    """Change margins and funding, pause withdrawals, top up the fund; see who did so.
+    """Change margins and funding, limit accounts, pause withdrawals, top up the fund; see who did so.
 
     Examples:
       wavetank operator margin BTC --tier 0:20 --tier 150m:10 --preview
       wavetank operator withdrawals pause --note "fund is low"
       wavetank operator top-up 500k --note "after the cascade"
       wavetank operator funding BTC 10m --note "a day of funding in four hours"
+      wavetank operator limit BTC --size 20 --exposure 2m --note "one account is too large"
+      wavetank operator limits
       wavetank operator trail
     """
 
@@ -170,6 +173,10 @@ def funding(
     )
 
 
+app.command("limit")(limit)
+app.command("limits")(limits)
+
+
 @app.command("trail")
 def trail(directory: Directory = DIRECTORY, as_json: AsJson = False) -> None:
     """Show who moved which control, when and why; also of a venue that was ended.
@@ -202,6 +209,7 @@ def _trail_document(item: Happening, event: OperatorActed) -> dict[str, Any]:
         "author": event.author.decode(errors="replace"),
         "note": event.note.decode(errors="replace"),
         "instrument_id": event.instrument_id,
+        "account_id": event.account_id,
         "figure": event.figure,
     }
 

@@ -179,6 +179,7 @@ from wavetank.client.events import (
     Withdrawn,
 )
 from wavetank.client.instrument import Instrument, InstrumentState, MarginTier, Number
+from wavetank.client.limits import EVERY_CLIENT, GroupLimit, Limits, PositionLimit
 from wavetank.client.liquidations import (
     LiquidationEvent,
     LiquidationEvents,
@@ -249,6 +250,7 @@ from wavetank.client.telemetry import FillRecord, LatencyRecord, PriceSample, Re
 from wavetank.client.venue import OraclePrices, Venue, connect
 
 __all__ = [
+    "EVERY_CLIENT",
     "Account",
     "AccountEvent",
     "AccountEvents",
@@ -344,6 +346,7 @@ __all__ = [
     "Gap",
     "GroupGrossTooLarge",
     "GroupKind",
+    "GroupLimit",
     "GroupNetTooLarge",
     "HealthBand",
     "HealthBandChanged",
@@ -358,6 +361,7 @@ __all__ = [
     "LatencyRecord",
     "LegRisk",
     "LeverageRefused",
+    "Limits",
     "LineStatus",
     "LineStatusChanged",
     "LiquidationAnswered",
@@ -420,6 +424,7 @@ __all__ = [
     "PlaceGroup",
     "PlaceOrder",
     "Position",
+    "PositionLimit",
     "PositionTooLarge",
     "PositionsRead",
     "PostOnlyWouldCross",

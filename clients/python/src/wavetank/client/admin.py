@@ -14,6 +14,7 @@ from wavetank.client.account import AccountState
 from wavetank.client.connection import Connection
 from wavetank.client.events import HealthBand
 from wavetank.client.instrument import InstrumentState, MarginTier, Number, decimal_of, dollars, micros, scaled
+from wavetank.client.limits import EVERY_CLIENT, GroupLimit, Limits, PositionLimit
 from wavetank.v1 import (
     account_pb2,
     account_pb2_grpc,
@@ -271,6 +272,86 @@ class Admin:
             note=note,
         )
 
+    # --- Limits ------------------------------------------------------------------------------------------------------
+
+    async def set_position_limit(
+        self, symbol: str, account_id: int = EVERY_CLIENT, *, size: Number = 0, exposure: Number = 0, note: str
+    ) -> int:
+        """Limit what an account may come to in an instrument, and return the seq of clearing's log that covers it.
+
+        It takes the place of the limit before as a whole; without size and exposure it lifts it. What rests in the
+        books stays. An account's own takes the place of that for every client.
+
+        Args:
+            symbol: which instrument.
+            account_id: whose; every client that has no limit of its own there, unless given.
+            size: largest position on either side, in units of the base asset; 0 is no limit.
+            exposure: largest notional at the margin price, in dollars; 0 is no limit.
+            note: why, 1 to 64 bytes; it stands in the log beside the key.
+
+        Raises:
+            AmountRefused: a limit is negative, too large, or too precise.
+        """
+        instrument = self._connection.wire.named(symbol)
+        request = operator_pb2.SetPositionLimitRequest(
+            instrument_id=instrument.instrument_id,
+            account_id=account_id,
+            size_lots=instrument.size_lots(size, in_range=False),
+            exposure_micros=_limit_micros(exposure),
+            note=note,
+        )
+        return (await self._connection.change(self._operator.SetPositionLimit, request)).seq
+
+    async def set_group_limit(
+        self, group: str, account_id: int = EVERY_CLIENT, *, net: Number = 0, gross: Number = 0, note: str
+    ) -> int:
+        """Limit what an account may come to in a correlation group; as `set_position_limit`.
+
+        Args:
+            group: name of the group; `list_limits` names them.
+            account_id: whose; every client that has no limit of its own there, unless given.
+            net: largest difference of long and short notional, in dollars; 0 is no limit.
+            gross: largest sum of both, in dollars; 0 is no limit.
+            note: why, 1 to 64 bytes; it stands in the log beside the key.
+
+        Raises:
+            AmountRefused: a limit is negative, too large, or too precise.
+        """
+        request = operator_pb2.SetGroupLimitRequest(
+            group=group,
+            account_id=account_id,
+            net_micros=_limit_micros(net),
+            gross_micros=_limit_micros(gross),
+            note=note,
+        )
+        return (await self._connection.change(self._operator.SetGroupLimit, request)).seq
+
+    async def list_limits(self) -> Limits:
+        """Return all limits that are set."""
+        response = await self._connection.ask(self._operator.ListLimits, operator_pb2.ListLimitsRequest())
+        instruments = [self._connection.wire.numbered(each.instrument_id) for each in response.position_limits]
+        return Limits(
+            positions=tuple(
+                PositionLimit(
+                    symbol=instrument.symbol,
+                    account_id=each.account_id,
+                    size=instrument.size(each.size_lots),
+                    exposure=dollars(each.exposure_micros),
+                )
+                for instrument, each in zip(instruments, response.position_limits, strict=True)
+            ),
+            groups=tuple(
+                GroupLimit(
+                    group=each.group,
+                    account_id=each.account_id,
+                    net=dollars(each.net_micros),
+                    gross=dollars(each.gross_micros),
+                )
+                for each in response.group_limits
+            ),
+            group_names=tuple(response.groups),
+        )
+
     # --- Withdrawals and the fund ------------------------------------------------------------------------------------
 
     async def pause_withdrawals(self, *, note: str) -> int:
@@ -415,6 +496,10 @@ def _api_key(message: api_key_pb2.ApiKey) -> ApiKey:
         account_id=message.account_id,
         scopes=tuple(Scope(scope) for scope in message.scopes),
     )
+
+
+def _limit_micros(amount: Number) -> int:
+    return micros(amount) if decimal_of(amount, "a limit") else 0
 
 
 def _margin_change(message: operator_pb2.ChangeMarginResponse) -> MarginChange:

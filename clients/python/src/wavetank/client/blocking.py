@@ -306,6 +306,9 @@ class BlockingAdmin:
     pause_withdrawals = _Blocking(Admin.pause_withdrawals)
     resume_withdrawals = _Blocking(Admin.resume_withdrawals)
     top_up_fund = _Blocking(Admin.top_up_fund)
+    set_position_limit = _Blocking(Admin.set_position_limit)
+    set_group_limit = _Blocking(Admin.set_group_limit)
+    list_limits = _Blocking(Admin.list_limits)
 
 
 class BlockingEscalations:
