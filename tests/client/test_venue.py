@@ -25,23 +25,30 @@ from wavetank.client import (
     ConversionCause,
     CreditExceeded,
     Deposited,
+    ExposureTooLarge,
     FaucetDry,
     FaultKind,
     Fill,
     FillBooked,
+    GroupGrossTooLarge,
+    GroupLimit,
+    GroupNetTooLarge,
     InstrumentUnknown,
     IsolatedElsewhere,
     LeverageRefused,
+    Limits,
     MarginMode,
     MarginModeRefused,
     NoCreditLine,
     OraclePrices,
     OrderAccepted,
     OrderCancelled,
+    OrderRefused,
     OrderState,
     OrderUnknown,
     PermissionDenied,
     PlaceOrder,
+    PositionTooLarge,
     PostOnlyWouldCross,
     PriceOffGrid,
     Prices,
@@ -452,6 +459,45 @@ async def test_cancel_on_disconnect(trader: Opener) -> None:
 async def test_a_funding_interval_is_set_and_set_back(operator: Venue) -> None:
     before_ns = await operator.admin.set_funding_interval("SOL", 600_000_000_000, note="faster")
     assert await operator.admin.set_funding_interval("SOL", before_ns, note="as before") == 600_000_000_000
+
+
+async def test_limits_refuse_by_their_own_errors_and_are_lifted(operator: Venue, trader: Opener) -> None:
+    venue = await trader()
+    account_id = (await venue.account.get()).account_id
+    async with venue.session() as session:
+        await has_credit(session)
+
+        async def refused(kind: type[OrderRefused]) -> None:
+            async def is_refused() -> bool:
+                try:
+                    await session.place("SOL", Side.BUY, 1, 140, time_in_force=TimeInForce.IOC)
+                except OrderRefused as error:
+                    return type(error) is kind
+                return False
+
+            await eventually_async(is_refused)
+
+        await operator.admin.set_position_limit("SOL", account_id, size="0.5", exposure=10_000, note="large")
+        await refused(PositionTooLarge)
+        await operator.admin.set_position_limit("SOL", account_id, exposure=100, note="large")
+        await refused(ExposureTooLarge)
+        await operator.admin.set_position_limit("SOL", account_id, note="over")
+        await operator.admin.set_group_limit("majors", account_id, net=100, gross=200, note="one-sided")
+        await refused(GroupNetTooLarge)
+        await operator.admin.set_group_limit("majors", account_id, gross=100, note="large")
+        await refused(GroupGrossTooLarge)
+        own = GroupLimit(group="majors", account_id=account_id, net=Decimal(0), gross=Decimal(100))
+        assert await operator.admin.list_limits() == Limits(positions=(), groups=(own,), group_names=("majors",))
+        await operator.admin.set_group_limit("majors", account_id, note="over")
+
+        async def is_taken() -> bool:
+            try:
+                await session.place("SOL", Side.BUY, 1, 140, time_in_force=TimeInForce.IOC)
+            except OrderRefused:
+                return False
+            return True
+
+        await eventually_async(is_taken)
 
 
 async def test_a_fault_deceives_one_consumer_alone(operator: Venue) -> None:

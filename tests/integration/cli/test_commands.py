@@ -14,7 +14,7 @@ from wavetank.cli.app import app
 from wavetank.cli.connection import VenueConnection
 from wavetank.cli.failure import CommandFailed
 from wavetank.cli.venue import VenueProcess
-from wavetank.v1 import account_pb2, directory_pb2, instrument_pb2, market_data_pb2, order_entry_pb2
+from wavetank.v1 import account_pb2, directory_pb2, instrument_pb2, market_data_pb2, order_entry_pb2, reason_pb2
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -264,6 +264,78 @@ def test_a_funding_interval_is_set_and_every_service_follows(venue: VenueProcess
         ("set_funding_interval", 3_600_000_000_000, "as before"),
     ]
     assert "let SOL pay funding every 10m 00s: faster" in " ".join(run(venue, "operator", "trail").output.split())
+
+
+def test_limits_are_set_kept_shown_and_lifted(venue: VenueProcess) -> None:
+    account_id = open_account(venue, "too-large")
+    price = mark_of(venue, 3) // 1_000 * 900
+    resting = place(venue, account_id, instrument_pb2.SIDE_BUY, price, 100)
+    assert resting
+    told(venue, "operator", "limit", "sol", "--account", str(account_id), "--size", "2.5", "--note", "too large")
+
+    def refusal(size_lots: int) -> str:
+        order = order_entry_pb2.PlaceOrder(
+            instrument_id=3,
+            side=instrument_pb2.SIDE_BUY,
+            order_type=order_entry_pb2.ORDER_TYPE_LIMIT,
+            time_in_force=order_entry_pb2.TIME_IN_FORCE_IOC,
+            price_ticks=price,
+            size_lots=size_lots,
+        )
+        with VenueConnection(venue.file) as connection:
+            request = order_entry_pb2.PlaceOrderRequest(account_id=account_id, order=order)
+            result = connection.call(connection.orders.PlaceOrder, request).result
+            return reason_pb2.Reason.Name(result.refusal.reason)
+
+    # 100 lots rest, so 150 more make 2.5 SOL and 151 are one too many.
+    eventually(lambda: refusal(151) == "REASON_POSITION_TOO_LARGE", 20.0)
+    assert refusal(150) == "REASON_UNSPECIFIED"
+    # A hundred dollars are less than one SOL; what rests stays.
+    told(venue, "operator", "limit", "SOL", "--account", str(account_id), "--exposure", "100", "--note", "smaller")
+    eventually(lambda: refusal(10) == "REASON_EXPOSURE_TOO_LARGE", 20.0)
+    told(venue, "operator", "limit", "SOL", "--account", str(account_id), "--lift", "--note", "over")
+    group = ("operator", "limit", "--group", "majors")
+    told(venue, *group, "--gross", "100", "--net", "90", "--note", "everybody")
+    told(venue, *group, "--account", str(account_id), "--gross", "100", "--note", "one")
+    eventually(lambda: refusal(10) == "REASON_GROUP_GROSS_TOO_LARGE", 20.0)
+    assert told(venue, "operator", "limits") == {
+        "instruments": [],
+        "groups": [
+            {"group": "majors", "account_id": 0, "net_micros": 90_000_000, "gross_micros": 100_000_000},
+            {"group": "majors", "account_id": account_id, "net_micros": 0, "gross_micros": 100_000_000},
+        ],
+        "correlation_groups": ["majors"],
+    }
+    assert f"account {account_id}" in run(venue, "operator", "limits").output
+    told(venue, *group, "--account", str(account_id), "--lift", "--note", "over")
+    eventually(lambda: refusal(10) == "REASON_GROUP_NET_TOO_LARGE", 20.0)
+    told(venue, *group, "--lift", "--note", "over")
+    eventually(lambda: refusal(10) == "REASON_UNSPECIFIED", 20.0)
+    trail = told(venue, "operator", "trail")
+    assert [(one["action"], one["account_id"], one["note"]) for one in trail[-7:-4]] == [
+        ("set_position_limit", account_id, "too large"),
+        ("set_position_limit", account_id, "smaller"),
+        ("set_position_limit", account_id, "over"),
+    ]
+    said = " ".join(run(venue, "log").stdout.split())
+    assert f"too-large ({account_id}) may come to 2.5 SOL" in said
+    assert "every client without a limit of its own may come to 90.00 net and 100.00 gross in the group majors" in said
+
+
+def test_a_limit_that_makes_no_sense_is_not_sent(venue: VenueProcess) -> None:
+    for wrong in (
+        ("SOL", "--group", "majors", "--size", "1"),
+        ("--size", "1"),
+        ("SOL", "--net", "1"),
+        ("--group", "majors", "--size", "1"),
+        ("SOL",),
+        ("SOL", "--size", "1", "--lift"),
+        ("SOL", "--size", "0.001"),
+    ):
+        assert run(venue, "operator", "limit", *wrong, "--note", "why").exit_code == 2, wrong
+    unknown = run(venue, "operator", "limit", "--group", "minors", "--net", "1", "--note", "why")
+    assert (unknown.exit_code, "there are: majors" in " ".join(unknown.output.split())) == (4, True)
+    assert run(venue, "operator", "limit", "SOL", "--size", "1").exit_code == 2
 
 
 def test_a_fault_is_set_listed_and_cleared(venue: VenueProcess) -> None:

@@ -16,6 +16,7 @@ from wavetank.cli.audit.escalations import Escalations
 from wavetank.cli.audit.fees import FeeRates, ShardRates
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.cli.audit.ledger import Ledger
+from wavetank.cli.audit.limits import AccountLimits
 from wavetank.cli.audit.liquidations import Liquidations
 from wavetank.cli.audit.margins import Terms
 from wavetank.cli.audit.mode_changes import ModeChanges
@@ -72,6 +73,7 @@ class Auditor:
         self.shards = {name: self._shard_of(name) for name in self.logs if name.startswith(MATCHING_PREFIX)}
         self._escalations = Escalations(findings)
         self._margin_rates = MarginRates(findings, self.ledger, self.liquidations.cases)
+        self._limits = AccountLimits(findings, self.ledger)
         self._withdrawals = Withdrawals(findings, self.ledger, self.liquidations.cases)
         bookings = {int(name.removeprefix(MATCHING_PREFIX)): shard.bookings for name, shard in self.shards.items()}
         self._play = Play(findings, self.ledger)
@@ -217,6 +219,7 @@ class Auditor:
         self._play.before(seq, event)
         self._margin_rates.before(event)
         self._collateral.before(now_ns, event)
+        self._limits.before(event)
         self.ledger.apply(event)
         self._shares.apply(event)
         self._fees.apply(now_ns, event)
@@ -289,6 +292,7 @@ class Auditor:
             self._collateral.end_entry()
             self._fees.end_entry()
             self._margin_rates.end_entry()
+            self._limits.end_entry()
 
     # The end
 

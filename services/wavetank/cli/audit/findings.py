@@ -42,6 +42,7 @@ class Rule(Enum):
     MRGN_020 = ("MRGN-020", "Rates: shares from long lots × mark, moved when due; leverages in range, and covered")
     MRGN_030 = ("MRGN-030", "Margin modes: correlations before what rests on them; no mode that could lower a line")
     MRGN_060 = ("MRGN-060", "Transfers: between clients, as held before; never of an account in liquidation")
+    MRGN_070 = ("MRGN-070", "Limits: each as a person signed it, of a client or of all, in what is there")
     LIQ_120 = (
         "LIQ-120",
         "Cascades: each liquidation linked to one that could lead to it; sums and multiplier recomputed",

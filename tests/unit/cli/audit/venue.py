@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from wavetank.clearing.adapters.shard_stream import line_message
 from wavetank.clearing.core.clearing import Clearing
+from wavetank.clearing.core.limits import GroupLimit, PositionLimit
 from wavetank.clearing.core.operator import Author
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.cli.audit.auditor import Auditor
 from wavetank.cli.audit.findings import Findings
 from wavetank.cli.audit.reading import ListedSource
 from wavetank.matching.core import commands
-from wavetank.matching.core.credit import CreditLine, CreditRow
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.matching.wire import credit_line
 from wavetank.model.events.clearing import MatchingRequested, OpenInterestScaled
 from wavetank.model.events.oracle import EVERYBODY, ConsumerBit, FundingTicked, PricePublished
 from wavetank.model.instrument import Instrument
@@ -171,6 +173,18 @@ class Venue:
         self.clearing.operator.set_funding_interval(1, interval_ns, Author("ab12", "faster"))
         self._commit_clearing()
 
+    def limit_position(self, account_id: int, size_lots: int, exposure_micros: int) -> None:
+        """Limit what an account, or every client, may come to in BTC."""
+        limit = PositionLimit(size_lots, exposure_micros)
+        self.clearing.operator.set_position_limit(1, account_id, limit, Author("ab12", "too large"))
+        self._commit_clearing()
+
+    def limit_group(self, account_id: int, net_micros: int, gross_micros: int) -> None:
+        """Limit what an account, or every client, may come to in the majors."""
+        limit = GroupLimit(net_micros, gross_micros)
+        self.clearing.operator.set_group_limit("majors", account_id, limit, Author("ab12", "one-sided"))
+        self._commit_clearing()
+
     def choose_leverage(self, account_id: int, leverage: int) -> None:
         """Choose an account's leverage in BTC."""
         self.clearing.leverages.change(account_id, 1, leverage)
@@ -218,24 +232,7 @@ class Venue:
                     (listed,) = self.engine.instruments()
                     self.engine.list_instrument(replace(listed, scaled_ppm=event.scaled_ppm))
             for line in self.clearing.take_lines():
-                self.engine.apply_credit(
-                    self.now,
-                    CreditLine(
-                        account_id=line.account_id,
-                        line_epoch=line.line_epoch,
-                        line_number=line.line_number,
-                        as_of_seq=line.as_of_seq,
-                        budget_micros=line.budget_micros,
-                        counted_value_micros=line.counted_value_micros,
-                        counted_fees_micros=line.counted_fees_micros,
-                        status=line.status,
-                        acknowledge=line.acknowledge,
-                        rows=tuple(CreditRow(*row) for row in line.rows),
-                        mark_time_ns=line.mark_time_ns,
-                        fee_rates=line.fee_rates,
-                        charge=line.charge,
-                    ),
-                )
+                self.engine.apply_credit(self.now, credit_line(line_message(line)))
             self.engine.set_gate(self.now, self.clearing.state.venue_is_open)
             records = self.engine.drain_events()
             for seq, request in self.clearing.take_requests():
