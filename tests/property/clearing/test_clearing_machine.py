@@ -24,6 +24,7 @@ from wavetank.clearing.core.collateral_terms import CollateralTerms
 from wavetank.clearing.core.credit import standings
 from wavetank.clearing.core.escalation import OFFERED
 from wavetank.clearing.core.fees import FeeSchedule, FeeTier, MakerRebate
+from wavetank.clearing.core.limits import EVERY_CLIENT, GroupLimit, LineLimits, PositionLimit
 from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.clearing.core.operator import Author
 from wavetank.clearing.core.refusal import Refused
@@ -152,6 +153,9 @@ class ClearingMachine(RuleBasedStateMachine):
         self.paper.deposit(FUND, fund_dollars * MICROS)
         self.read = len(self.scene.log)
         self.holds: dict[int, int] = {}
+        self.limits: dict[tuple[int | str, int], tuple[int, int]] = {}
+        self.told: dict[int, LineLimits] = {}
+        """By account, what its last line said of limits."""
         for dollars in (2_000, 5_000, 5_000, 12_000, 200_000):
             self.paper.deposit(self.scene.open(dollars), dollars * MICROS)
         for instrument_id, ticks in START_TICKS.items():
@@ -305,6 +309,27 @@ class ClearingMachine(RuleBasedStateMachine):
         after = self.scene.state.value(account)
         assert after.maintenance_micros == before.maintenance_micros
         assert after.initial_micros <= max(before.initial_micros, after.equity_micros)
+        self.follow()
+
+    @rule(
+        data=st.data(),
+        where=st.sampled_from([BTC, ETH, "majors"]),
+        everybody=st.booleans(),
+        figures=st.tuples(st.sampled_from([0, 7, 900]), st.sampled_from([0, 10**6])),
+    )
+    def an_operator_limits(
+        self, data: st.DataObject, where: int | str, everybody: bool, figures: tuple[int, int]
+    ) -> None:
+        whose = EVERY_CLIENT
+        if not everybody:
+            whose = data.draw(st.sampled_from([account.account_id for account in clients(self.scene)]))
+        operator, author = self.scene.core.operator, Author("k-ann", "too large")
+        if isinstance(where, str):
+            operator.set_group_limit(where, whose, GroupLimit(*figures), author)
+        else:
+            operator.set_position_limit(where, whose, PositionLimit(*figures), author)
+        self.scene.keep()
+        self.limits[where, whose] = figures
         self.follow()
 
     @rule(instrument_id=INSTRUMENTS, rate_e12=st.integers(-4 * 10**10, 4 * 10**10))
@@ -659,6 +684,21 @@ class ClearingMachine(RuleBasedStateMachine):
             assert rates == self.fees.rates(account.account_id, self.scene.now_ns)
 
     @invariant()
+    def lines_say_the_limits_on_paper(self) -> None:
+        if not hasattr(self, "paper"):
+            return
+        self.told |= {line.account_id: line.limits for line in self.scene.core.take_lines()}
+        for account_id, told in self.told.items():
+            expected: dict[int | str, tuple[int, int]] = {}
+            for (where, whose), figures in sorted(self.limits.items(), key=lambda item: item[0][1]):
+                # Every client's come first, and one's own replaces them unless it is lifted.
+                if any(figures) and whose in {EVERY_CLIENT, account_id} and account_id >= FIRST_CLIENT_ACCOUNT_ID:
+                    expected[where] = figures
+            said: dict[int | str, tuple[int, int]] = {where: (size, most) for where, size, most in told.positions}
+            said |= {each.group: (each.net_micros, each.gross_micros) for each in told.groups}
+            assert said == expected
+
+    @invariant()
     def initial_margins_are_those_on_paper(self) -> None:
         if not hasattr(self, "paper"):
             return
@@ -754,6 +794,7 @@ ClearingMachine.TestCase.settings = settings(
 TestClearing = pytest.mark.spec(
     "FEE-010",
     "MRGN-020",
+    "MRGN-070",
     "INV-010",
     "INV-020",
     "INV-030",
