@@ -268,7 +268,7 @@ def test_a_funding_interval_is_set_and_every_service_follows(venue: VenueProcess
 
 def test_limits_are_set_kept_shown_and_lifted(venue: VenueProcess) -> None:
     account_id = open_account(venue, "too-large")
-    price = mark_of(venue, 3) // 1_000 * 900
+    price = mark_of(venue, 3) // 10_000 * 9_500
     resting = place(venue, account_id, instrument_pb2.SIDE_BUY, price, 100)
     assert resting
     told(venue, "operator", "limit", "sol", "--account", str(account_id), "--size", "2.5", "--note", "too large")

@@ -145,9 +145,11 @@ def line_limits(state: State, account: Account, shard: int, rows: Sequence[Itera
     groups = []
     for name, set_for_group in sorted(limits.groups.items()):
         group_limit = set_for_group.get(account.account_id) or set_for_group.get(EVERY_CLIENT)
+        if group_limit is None:
+            continue
         members = _members(state, name)
         here = tuple(each for each in members if state.shard_of(each) == shard)
-        if group_limit is not None and here:
+        if here:
             elsewhere = [
                 row.position_lots * row.margin_price_ticks
                 for at, listed in enumerate(rows)
