@@ -11,12 +11,10 @@ from rich.table import Table
 
 from wavetank.cli.amounts import AmountMalformed, show_dollars, show_size, size_to_lots
 from wavetank.cli.connection import VenueConnection
-from wavetank.cli.options import DIRECTORY, AsJson, Directory, dollars
+from wavetank.cli.options import DIRECTORY, AsJson, Directory, Note, dollars
 from wavetank.cli.run_directory import RunDirectory
 from wavetank.cli.screen import print_json, results
 from wavetank.v1 import directory_pb2, instrument_pb2, operator_pb2
-
-Note = Annotated[str, typer.Option("--note", metavar="WHY", help="Why, in a few words; it stands in the log.")]
 
 
 def limit(  # noqa: PLR0913, PLR0917 - one parameter for each option.

@@ -13,7 +13,7 @@ from wavetank.cli.amounts import AmountMalformed, dollars_to_micros, show_dollar
 from wavetank.cli.connection import VenueConnection
 from wavetank.cli.limits import limit, limits
 from wavetank.cli.logs import CLEARING, Happening, entries, happenings, open_logs, read_names
-from wavetank.cli.options import DIRECTORY, AsJson, Directory, dollars, duration
+from wavetank.cli.options import DIRECTORY, AsJson, Directory, Note, dollars, duration
 from wavetank.cli.run_directory import RunDirectory
 from wavetank.cli.screen import print_json, results
 from wavetank.cli.sentences.narrator import Narrator
@@ -23,8 +23,6 @@ from wavetank.model.record import kind_of
 from wavetank.v1 import account_pb2, instrument_pb2, operator_pb2
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-
-Note = Annotated[str, typer.Option("--note", metavar="WHY", help="Why, in a few words; it stands in the log.")]
 
 
 @app.callback()

@@ -33,5 +33,6 @@ ratio = parsed_by(ratio_e12)
 
 Directory = Annotated[Path, typer.Option("--dir", metavar="DIR", help="The venue's run directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
+Note = Annotated[str, typer.Option("--note", metavar="WHY", help="Why, in a few words; it stands in the log.")]
 
 DIRECTORY = DEFAULT_DIRECTORY
