@@ -14,19 +14,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from wavetank.clearing.adapters.shard_stream import line_message
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.collateral_terms import CollateralTerms
 from wavetank.clearing.core.credit import withdrawable_micros
+from wavetank.clearing.core.limits import EVERY_CLIENT, GroupLimit, PositionLimit
 from wavetank.clearing.core.margin_modes import MarginMode
+from wavetank.clearing.core.operator import Author
 from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import state_hash
 from wavetank.clearing.core.state import State
 from wavetank.matching.core import commands as packed
-from wavetank.matching.core.credit import CreditLine, CreditRow
+from wavetank.matching.core.credit import CreditLine
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.ordering import OrderingPolicy, OrderingSettings, ordering_policy
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.matching.wire import credit_line
 from wavetank.model.events.clearing import MatchingRequested
 from wavetank.model.events.matching import BookSampled, Traded
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
@@ -41,6 +45,7 @@ from wavetank.oracle.core.settings import OracleSettings, SourceTerms
 SECOND_NS = 1_000_000_000
 DOLLAR = 10**6
 ACCOUNTS = 8
+MOST_ACCOUNTS = 20
 QUIET_STEPS = 100
 """Seconds in which all that is under way must have come to its end."""
 
@@ -93,8 +98,8 @@ class Exchange:
     ) -> None:
         """Open an exchange whose every move follows from `seed`; orders run as an ordering policy says.
 
-        With `modes` accounts change their margin mode now and then, with `collateral` they bring BTC and ETH, take them
-        back and sell them; both have dice of their own.
+        With `modes` accounts change their margin mode and leverage now and then, are limited, and open isolated ones;
+        with `collateral` they bring BTC and ETH, take them back and sell them. Both have dice of their own.
         """
         self.mode_dice = random.Random(seed) if modes else None
         self.collateral_dice = random.Random(seed) if collateral else None
@@ -219,9 +224,30 @@ class Exchange:
             self._publish(decided)
 
     def _change_mode(self, dice: random.Random) -> None:
-        mode = dice.choice([MarginMode.GROSS, MarginMode.GROUP_OFFSET, MarginMode.SCENARIO])
+        """Change how an account is margined, or how far it may go."""
+        account_id, instrument_id = dice.choice(self.accounts), dice.choice([1, 2, 3])
+        desk, author = self.clearing.operator, Author("k-desk", "drawn")
         with suppress(Refused):
-            self.clearing.bank.set_margin_mode(dice.choice(self.accounts), mode)
+            match dice.randrange(8):
+                case 0:
+                    self.clearing.leverages.change(account_id, instrument_id, dice.choice([1, 3, 10, 20]))
+                case 1:
+                    limit = PositionLimit(0, dice.choice([0, 20_000, 200_000]) * DOLLAR)
+                    desk.set_position_limit(instrument_id, dice.choice([account_id, EVERY_CLIENT]), limit, author)
+                case 2:
+                    group = GroupLimit(dice.choice([0, 50_000]) * DOLLAR, dice.choice([0, 300_000]) * DOLLAR)
+                    desk.set_group_limit("majors", account_id, group, author)
+                case 3 if len(self.accounts) < MOST_ACCOUNTS:
+                    isolated = self.clearing.bank.open_account(
+                        f"isolated-{len(self.accounts)}",
+                        5_000 * DOLLAR,
+                        parent_id=self.clearing.state.accounts[account_id].owner_id,
+                        isolated_instrument_id=instrument_id,
+                    )
+                    self.accounts.append(isolated.account_id)
+                case _:
+                    mode = dice.choice([MarginMode.GROSS, MarginMode.GROUP_OFFSET, MarginMode.SCENARIO])
+                    self.clearing.bank.set_margin_mode(account_id, mode)
         self._commit_clearing()
 
     def _move_collateral(self, dice: random.Random) -> None:
@@ -369,23 +395,7 @@ class Exchange:
         self.clearing.on_tick(self.now_ns)
         self._commit_clearing()
         for line in self.clearing.take_lines():
-            rows = tuple(CreditRow(*row) for row in line.rows)
-            self._tell_matching(
-                CreditLine(
-                    account_id=line.account_id,
-                    line_epoch=line.line_epoch,
-                    line_number=line.line_number,
-                    as_of_seq=line.as_of_seq,
-                    budget_micros=line.budget_micros,
-                    counted_value_micros=line.counted_value_micros,
-                    counted_fees_micros=line.counted_fees_micros,
-                    status=line.status,
-                    acknowledge=line.acknowledge,
-                    rows=rows,
-                    mark_time_ns=line.mark_time_ns,
-                    charge=line.charge,
-                )
-            )
+            self._tell_matching(credit_line(line_message(line)))
         for request in self.clearing.take_requests():
             self._tell_matching(request)
         self._tell_matching(self.clearing.state.venue_is_open)
