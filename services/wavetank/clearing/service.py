@@ -211,6 +211,8 @@ class ClearingService:
     async def _cycle(self, inbox: list[_Fact | _Request | _Question | _Connected]) -> None:
         core = self._core
         now_ns = self._clock.now_ns()
+        # Requests too are decided at the time that their entry will carry (PROTOCOL 4).
+        core.advance_to(now_ns)
         answers: list[tuple[asyncio.Future[Any], Any]] = []
         questions: list[_Question] = []
         for item in inbox:

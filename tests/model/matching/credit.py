@@ -89,7 +89,7 @@ def check_credit(shard: Shard, order: Order, others: list[Order]) -> None:
     oldest = shard.now
     if account.first_uncounted:
         oldest = shard.times[account.first_uncounted - 1]
-    if any(named.margin_price_ticks for named in account.line.rows):
+    if account.line.mark_time_ns:
         oldest = min(oldest, account.line.mark_time_ns)
     ttl = shard.settings.credit_ttl_ns
     refuse_if(shard.now - oldest > ttl, Reason.CREDIT_STALE, shard.now - oldest, ttl)

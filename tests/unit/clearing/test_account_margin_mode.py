@@ -229,6 +229,20 @@ def test_a_change_of_mode_survives_a_restart() -> None:
     assert scene.account(holder).margin_mode is MarginMode.GROSS
 
 
+@pytest.mark.spec("MRGN-030", "MRGN-050")
+def test_an_account_that_is_flat_by_now_leaves_an_offset_mode_by_acknowledgement_too() -> None:
+    scene, holder = hedged()
+    choose(scene, holder, MarginMode.GROUP_OFFSET)
+    for instrument_id, ticks in PRICES.items():
+        scene.trade(instrument_id, holder, holder + 1, -LOTS[instrument_id], ticks)
+    scene.core.take_lines()
+    # Its shard may open both legs again under the line before, which knows them.
+    choose(scene, holder, MarginMode.GROSS)
+    assert scene.account(holder).margin_mode is MarginMode.GROUP_OFFSET
+    scene.credit_applied(holder, line_of(scene, holder).line_number, 0)
+    assert scene.account(holder).margin_mode is MarginMode.GROSS
+
+
 @pytest.mark.spec("MRGN-030")
 def test_every_shard_must_cover_a_change_of_mode() -> None:
     scene, holder = hedged(100_000)

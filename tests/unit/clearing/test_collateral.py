@@ -19,6 +19,7 @@ from wavetank.model.events.clearing import (
     CollateralWithdrawn,
     ConversionCause,
     ShareMoved,
+    Withdrawn,
 )
 from wavetank.model.events.matching import CreditApplied
 from wavetank.model.ids import INSURANCE_FUND_ID
@@ -580,3 +581,42 @@ def test_no_transfer_between_accounts_turns_collateral_into_a_loan() -> None:
     with pytest.raises(Refused) as refusal:
         scene.core.bank.transfer(a, maker, 100 * MICROS + 1, between_owners=True)
     assert refusal.value.allowed == 100 * MICROS
+
+
+@pytest.mark.spec("MRGN-080", "MRGN-050")
+def test_what_came_while_lots_were_held_and_sold_does_not_leave_with_them() -> None:
+    scene, a, maker = venue(20_000, loan=0)
+    give(scene, a, 1_000)
+    scene.trade(ETH, a, maker, 1, 40_000)
+    held(scene, a, 1_000)
+    # A fee takes all cash and 899 dollars more: 999 of the held lots are sold. Then 1,000 others come, and are credit.
+    scene.trade(ETH, a, maker, 1, 40_000, taker_fee=20_899 * MICROS)
+    give(scene, a, 1_000)
+    line = next(line for line in scene.core.take_lines() if line.account_id == a)
+    scene.credit_applied(a, line.line_number, line.budget_micros)
+    assert scene.all(CollateralWithdrawn) == []
+    assert scene.last(CollateralRefused).account_id == a
+    assert standings(scene.state, scene.account(a))[0].credit_micros >= line.budget_micros
+    scene.assert_recoverable()
+
+
+@pytest.mark.spec("MRGN-050", "MRGN-080")
+@pytest.mark.parametrize("as_cash", [False, True])
+def test_nothing_is_paid_that_another_shards_positions_need(as_cash: bool) -> None:
+    # 5,000 dollars on each shard; 50,000 of ETH on shard 1 fall by 11 %, so that it is at -500 and needs 1,780 more.
+    scene, a, maker = venue(10_000, shards=2)
+    scene.core.on_matching(scene.now_ns, 1, [scene.traded(ETH, a, maker, 1_250_000, 40_000)], 1)
+    scene.keep()
+    scene.mark(ETH, 35_600)
+    give(scene, a, 10_000)
+    if as_cash:
+        scene.core.collateral.convert(a, BTC, 10_000, scene.now_ns)
+        scene.core.bank.withdraw(a, 9_000 * MICROS, scene.now_ns)
+        scene.keep()
+        number = next(line for line in scene.core.take_lines() if (line.account_id, line.shard) == (a, 0)).line_number
+    else:
+        number = held(scene, a, 10_000)
+    # The line says 2,720; orders that were accepted before commit 5,000.
+    scene.credit_applied(a, number, 5_000 * MICROS)
+    assert scene.all(Withdrawn) == []
+    assert scene.all(CollateralWithdrawn) == []

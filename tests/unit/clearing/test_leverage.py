@@ -82,13 +82,13 @@ def test_a_line_names_the_leverage_with_a_position_or_without() -> None:
 
 
 @pytest.mark.spec("MRGN-020", "MRGN-050")
-def test_a_line_of_choices_alone_has_the_time_of_the_oldest_mark() -> None:
+def test_a_line_of_choices_alone_rests_on_no_mark() -> None:
     scene, _, _ = venue()
     flat = scene.open(100)
     choose(scene, flat, ETH, 2)
     line = line_of(scene, flat)
     assert line.rows == (LineRow(ETH, 0, 0, 2, 0),)
-    assert line.mark_time_ns == scene.state.marks[BTC].index_time_ns
+    assert line.mark_time_ns == 0
 
 
 @pytest.mark.spec("MRGN-020")
@@ -255,3 +255,14 @@ def test_what_would_be_goes_by_the_choice() -> None:
     # 96 000 / 16.
     assert margin_at(view, held, shock).valuation.initial_micros == 6_000 * MICROS
     assert shocked_sums(held, now.valuation, shock).initial_micros == 6_000 * MICROS
+
+
+@pytest.mark.spec("MRGN-020", "MRGN-030")
+def test_an_isolated_account_names_a_leverage_where_it_trades_alone() -> None:
+    scene = Scene()
+    account_id = scene.core.bank.open_account("isolated", 1_000 * MICROS, isolated_instrument_id=BTC).account_id
+    scene.core.leverages.change(account_id, BTC, 5)
+    scene.keep()
+    with pytest.raises(Refused) as refusal:
+        scene.core.leverages.change(account_id, ETH, 5)
+    assert (refusal.value.reason, refusal.value.allowed) == (Reason.ISOLATED_ELSEWHERE, BTC)

@@ -182,3 +182,18 @@ def test_an_interval_that_cannot_be_is_refused(instrument_id: int, interval_ns: 
         scene.core.operator.set_funding_interval(instrument_id, interval_ns, ANN)
     assert refused.value.reason == reason
     assert scene.keep() == []
+
+
+@pytest.mark.spec("INV-100")
+def test_what_a_request_leads_to_happens_at_the_time_of_its_entry() -> None:
+    scene = Scene()
+    holder, maker = scene.open(3_000), scene.open(10_000_000)
+    scene.mark(BTC, 1_000_000)
+    scene.trade(BTC, holder, maker, 100_000, 1_000_000)
+    # Three seconds after the last fact: the cascade begins now, and replay must find it beginning then.
+    scene.now_ns += 3_000_000_000
+    scene.core.advance_to(scene.now_ns)
+    scene.core.operator.change_margin(BTC, (MarginTier(0, 5),), Author("k-desk", "stress"))
+    scene.keep()
+    assert scene.account(holder).liquidation is not None
+    scene.assert_recoverable()

@@ -19,6 +19,8 @@ from wavetank.model.events.clearing import (
     PlayBegan,
     PlayEnded,
     PlayKind,
+    WithdrawalHeld,
+    WithdrawalRefused,
 )
 from wavetank.model.ids import HOUSE_ACCOUNT_ID
 from wavetank.model.orders import CommandKind, LineStatus
@@ -237,3 +239,86 @@ def test_a_venue_of_before_the_house_gets_one() -> None:
     assert scene.all(AccountOpened)[-1].account_id == HOUSE_ACCOUNT_ID
     # The fund is endowed once.
     assert scene.fund == 1_000_000 * MICROS
+
+
+@pytest.mark.spec("PLAY-010")
+def test_an_owner_draws_once_for_all_accounts() -> None:
+    scene = Scene(settings=ClearingSettings(faucet_micros=1_000 * MICROS, faucet_interval_ns=60 * SECOND_NS))
+    owner = scene.open(0)
+    child = scene.core.bank.open_account("child", 0, parent_id=owner).account_id
+    scene.core.play.draw_faucet(child, scene.now_ns)
+    scene.keep()
+    for account_id in (owner, child):
+        with pytest.raises(Refused) as refusal:
+            scene.core.play.draw_faucet(account_id, scene.now_ns)
+        assert refusal.value.reason is Reason.FAUCET_DRY
+    scene.assert_recoverable()
+
+
+@pytest.mark.spec("PLAY-020", "PLAY-030")
+def test_the_house_owes_no_more_than_the_ledger_keeps() -> None:
+    scene = Scene()
+    rich = scene.open(0)
+    for _ in range(1_000):
+        scene.core.bank.deposit(rich, 10**15)
+    scene.keep()
+    for number in range(4):
+        clone(scene, rich, f"twin-{number}")
+    for call in refusable(scene.core.play, rich)[:1]:
+        with pytest.raises(Refused) as refusal:
+            call()
+        assert refusal.value.reason is Reason.AMOUNT_OUT_OF_RANGE
+    # Taking money back is always possible.
+    scene.core.play.reset(rich, 0)
+
+
+@pytest.mark.spec("PLAY-020")
+def test_a_twin_that_a_shard_refuses_goes_back_to_the_house() -> None:
+    scene, source = invested()
+    twin = clone(scene, source)
+    for seq, request in scene.requests(twin):
+        refused = replace(scene.answered(seq, request), reason=int(Reason.AMOUNT_OUT_OF_RANGE))
+        scene.shard(refused)
+    assert scene.last(PlayEnded).reason == Reason.AMOUNT_OUT_OF_RANGE
+    assert scene.last(PlayBegan).kind == PlayKind.RESET
+    scene.assert_recoverable()
+    scene.cancelled(twin)
+    assert (scene.cash(twin), scene.account(twin).play) == (0, None)
+    assert scene.cash(HOUSE_ACCOUNT_ID) == 0
+
+
+@pytest.mark.spec("PLAY-030")
+def test_a_reset_that_a_shard_refuses_ends_and_leaves_the_account_as_it_is() -> None:
+    scene, account = invested()
+    scene.core.play.reset(account, 0)
+    scene.keep()
+    scene.cancelled(account)
+    for seq, request in scene.requests(account):
+        scene.shard(replace(scene.answered(seq, request), reason=int(Reason.AMOUNT_OUT_OF_RANGE)))
+    assert scene.requests(account) == []
+    assert (scene.account(account).play, scene.cash(account)) == (None, 20_000 * MICROS)
+    assert scene.account(account).line_status is LineStatus.NORMAL
+    scene.assert_recoverable()
+
+
+@pytest.mark.spec("PLAY-030", "MRGN-060")
+def test_what_is_on_its_way_to_an_account_that_is_reset_stays_with_the_payer() -> None:
+    scene = Scene()
+    payer = scene.open(100)
+    child = scene.core.bank.open_account("child", 50 * MICROS, parent_id=payer).account_id
+    scene.core.bank.transfer(payer, child, 30 * MICROS)
+    scene.keep()
+    number = scene.last(WithdrawalHeld).line_number
+    scene.core.play.reset(child, 7 * MICROS)
+    scene.keep()
+    scene.credit_applied(payer, number, 0)
+    assert scene.last(WithdrawalRefused).reason == Reason.ACCOUNT_FROZEN
+    for call in (
+        lambda: scene.core.bank.transfer(payer, child, 1),
+        lambda: scene.core.bank.deposit(child, 1),
+    ):
+        with pytest.raises(Refused):
+            call()
+    scene.cancelled(child)
+    assert (scene.cash(payer), scene.cash(child)) == (100 * MICROS, 7 * MICROS)
+    scene.assert_recoverable()

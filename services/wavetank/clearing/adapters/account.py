@@ -90,6 +90,8 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         """Open an account (admin), or a sub-account of one's own."""
         if request.parent_account_id:
             require(principal(context), Scope.TRADE, request.parent_account_id)
+            if request.deposit_micros and not self._client_deposits:
+                require(principal(context), Scope.ADMIN)
         else:
             require(principal(context), Scope.ADMIN)
 
@@ -362,7 +364,7 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         self, request: account_pb2.CloneAccountRequest, context: Context
     ) -> account_pb2.CloneAccountResponse:
         """Open a twin, and answer when it is whole (PLAY-020)."""
-        source_id = require(principal(context), Scope.TRADE, request.account_id)
+        source_id = self._may_play(request.account_id, context)
         account = await self._played(lambda core, _now_ns: core.play.clone(source_id, request.name))
         return account_pb2.CloneAccountResponse(account=account[0], seq=account[1])
 
@@ -370,9 +372,17 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         self, request: account_pb2.ResetAccountRequest, context: Context
     ) -> account_pb2.ResetAccountResponse:
         """Let an account begin anew, and answer when it does (PLAY-030)."""
-        account_id = require(principal(context), Scope.TRADE, request.account_id)
+        account_id = self._may_play(request.account_id, context)
         account = await self._played(lambda core, _now_ns: core.play.reset(account_id, request.cash_micros))
         return account_pb2.ResetAccountResponse(account=account[0], seq=account[1])
+
+    def _may_play(self, account_id: int, context: Context) -> int:
+        """Return an account that may be cloned or reset, which makes money as a deposit does."""
+        who = principal(context)
+        account_id = require(who, Scope.TRADE, account_id)
+        if not self._client_deposits:
+            require(who, Scope.ADMIN)
+        return account_id
 
     async def _played(self, begin: Callable[[Clearing, int], Account]) -> tuple[account_pb2.Account, int]:
         """Begin something that the shards must answer, wait for its end, and return the account and the log's seq."""
@@ -382,7 +392,9 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
             return account_id, self._play.expect(account_id)
 
         account_id, waiting = await self._service.request(call)
-        await within(waiting, Reason.ACCOUNT_FROZEN, "the account")
+        ended = await within(waiting, Reason.ACCOUNT_FROZEN, "the account")
+        if ended.reason:
+            raise VenueError(Reason(ended.reason), "the shard could not move all positions to or from the house")
 
         def told(core: Clearing) -> tuple[account_pb2.Account, int]:
             return account_message(core.state, core.bank.account(account_id)), core.last_seq

@@ -65,6 +65,8 @@ class PlayUnderWay:
     """What one that is reset is to have."""
     pending: dict[int, events.MatchingRequested] = field(default_factory=dict)
     """Requests sent and not yet answered, by id."""
+    reason: int = 0
+    """Why a shard refused one; then it ends."""
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.collateral import CollateralCounter
-from wavetank.clearing.core.credit import Lines, free_margin_micros, standings, withdrawable_micros
+from wavetank.clearing.core.credit import Lines, budget_micros, free_margin_micros, standings, withdrawable_micros
 from wavetank.clearing.core.health import AccountKind
 from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.clearing.core.mode_changes import ModeChanges
@@ -190,11 +190,14 @@ class Bank:
         """Return what an account would have after a deposit.
 
         Raises:
-            Refused: ACCOUNT_UNKNOWN, AMOUNT_OUT_OF_RANGE.
+            Refused: ACCOUNT_UNKNOWN, AMOUNT_OUT_OF_RANGE, ACCOUNT_FROZEN.
 
         """
         account = self.account(account_id)
         self.check_amount(amount_micros)
+        if account.play is not None:
+            message = f"account {account_id} is being cloned or reset; what came now would go to the house"
+            raise Refused(Reason.ACCOUNT_FROZEN, 1, 0, message)
         after = account.cash_micros + amount_micros
         if abs(after) > MAX_AMOUNT_MICROS * 1_000:
             message = f"the account would hold {after} micro-dollars, more than the ledger keeps"
@@ -357,7 +360,7 @@ class Bank:
         assert withdrawal is not None, "parts are held for a withdrawal"
         assert hold is not None, "an acknowledgement is told of a hold"
         # What open orders commit on the shard may not be paid out either.
-        credit = standings(self._state, account)[shard].credit_micros
+        credit = budget_micros(standings(self._state, account), shard)
         uncommitted = credit + hold.amount_micros - fact.committed_micros
         part = min(hold.amount_micros, max(0, uncommitted))
         missing = hold.amount_micros - part
@@ -368,15 +371,18 @@ class Bank:
             leaves and (now_ns < state.gated_until_ns or state.withdrawals_are_paused)
         )
         free = free_margin_micros(self._state, account)
-        if others is None or gated or withdrawal.amount_micros > free:
+        # A receiver that is being reset would hand it on to the house.
+        is_busy = not leaves and state.accounts[withdrawal.receiver_account_id].play is not None
+        if others is None or gated or is_busy or withdrawal.amount_micros > free:
             reason = Reason.WITHDRAWALS_GATED if gated else Reason.WITHDRAWAL_EXCEEDS_FREE_MARGIN
+            reason = Reason.ACCOUNT_FROZEN if is_busy else reason
             allowed = min(free, withdrawal.amount_micros - hold.amount_micros + uncommitted)
             self._emit(
                 events.WithdrawalRefused(
                     instrument_id=0,
                     account_id=account.account_id,
                     amount_micros=withdrawal.amount_micros,
-                    allowed_micros=0 if gated else max(0, allowed),
+                    allowed_micros=0 if gated or is_busy else max(0, allowed),
                     reason=int(reason),
                     was_held=1,
                 )

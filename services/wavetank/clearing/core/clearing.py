@@ -108,7 +108,7 @@ class Clearing:
                 self._to_review.add(event.receiver_account_id)
         return self.last_seq
 
-    def _at(self, now_ns: int) -> None:
+    def advance_to(self, now_ns: int) -> None:
         """Let time come to an input's, which first ends the waits that last no longer (PROTOCOL 4)."""
         self._now_ns = max(self._now_ns, now_ns)
         day = self.state.fees.day_to_begin(self._now_ns)
@@ -170,7 +170,7 @@ class Clearing:
             placed: shard by symbol of instruments that are new; others go where fewest are, ties to the lower shard.
 
         """
-        self._at(now_ns)
+        self.advance_to(now_ns)
         for shard in range(self.state.shards, shards):
             self._emit(events.ShardOpened(instrument_id=0, account_id=0, shard=shard))
         terms = WaterfallTerms.of(self.state.settings)
@@ -210,7 +210,7 @@ class Clearing:
         Nearly all of it is orders that come and go, which move no money, and trades that need no decision: the counter
         books these, and stops at what is decided here.
         """
-        self._at(now_ns)
+        self.advance_to(now_ns)
         self._shard = shard
         seqs = self.state.matching_seqs
         last_seq = first_seq + len(records) // RECORD_BYTES - 1
@@ -239,7 +239,7 @@ class Clearing:
 
     def on_oracle(self, now_ns: int, first_seq: int, facts: Sequence[Event]) -> None:
         """Count one entry of the oracle's log; what was counted before is passed over (INV-090)."""
-        self._at(now_ns)
+        self.advance_to(now_ns)
         for seq, fact in enumerate(facts, first_seq):
             if isinstance(fact, oracle_events.PricePublished):
                 self._on_price(fact, seq)
@@ -251,7 +251,7 @@ class Clearing:
 
     def on_tick(self, now_ns: int) -> None:
         """Let time pass: the gate, cascades that have ended, the vault's disposals."""
-        self._at(now_ns)
+        self.advance_to(now_ns)
         if 0 < self.state.gated_until_ns <= self._now_ns:
             self._emit(events.WithdrawalsGated(instrument_id=0, account_id=0, until_ns=0))
         if self._to_review:
@@ -308,7 +308,7 @@ class Clearing:
             self.waterfall.answered(account, self._now_ns)
             self._to_review.add(account.account_id)
         elif account.play is not None:
-            self.play.answered(account)
+            self.play.go_on(account)
 
     def _on_price(self, fact: oracle_events.PricePublished, seq: int) -> None:
         if not fact.consumers & oracle_events.ConsumerBit.CLEARING:
@@ -356,7 +356,7 @@ class Clearing:
             Refused: ESCALATION_UNKNOWN, DECISION_NOT_OFFERED, MALFORMED.
 
         """
-        self._at(now_ns)
+        self.advance_to(now_ns)
         self.escalations.decide(escalation_id, decision, author)
         self._review_touched()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.collateral_terms import MOST_LOTS
-from wavetank.clearing.core.credit import free_margin_with_collateral_micros, standings
+from wavetank.clearing.core.credit import budget_micros, free_margin_with_collateral_micros, standings
 from wavetank.clearing.core.refusal import Refused
 from wavetank.model.events import clearing as events
 from wavetank.model.reason import Reason
@@ -211,11 +211,12 @@ class CollateralCounter:
         assert hold is not None, "lots are held for a withdrawal"
         state = self._state
         gated = now_ns < state.gated_until_ns or state.withdrawals_are_paused or account.liquidation is not None
-        there = self._lots(account, hold.asset_id)
-        if not gated and hold.lots <= there:
+        there, held = self._lots(account, hold.asset_id), account.collateral.get(hold.asset_id)
+        # Part of it may have been sold, and other lots have come: on those credit rests.
+        if not gated and held is not None and held.held_lots == hold.lots:
             needed, free = self._needed(account, hold.asset_id, hold.lots)
             # What open orders commit on the shard may not leave either; its line knows of the held lots already.
-            missing = max(0, fact.committed_micros - standings(state, account)[shard].credit_micros)
+            missing = max(0, fact.committed_micros - budget_micros(standings(state, account), shard))
             if needed <= free and not missing:
                 self._emit(
                     events.CollateralWithdrawn(

@@ -37,6 +37,10 @@ def _charge_of(account: Account) -> LineCharge:
     return LineCharge.GROSS if account.mode_change is not None else _CHARGES[account.margin_mode]
 
 
+_ANCIENT_NS = 1
+"""A time long ago that is not 0, which stands for a line that rests on no price."""
+
+
 class LineRow(NamedTuple):
     """One instrument of a line: the counted position and what its margin is charged at."""
 
@@ -289,11 +293,10 @@ class Lines:
     def _line(self, draft: _Draft) -> Line:
         state, account, shard, rows = self._state, draft.account, draft.shard, draft.rows
         share = account.shares[shard]
-        priced = [row.instrument_id for row in rows if row.position_lots and row.instrument_id in state.marks]
-        priced += [
-            key for key in state.counting_collateral(account) if state.shard_of(key) == shard and key in state.marks
-        ]
-        times = [state.marks[each].index_time_ns for each in priced or state.marks]
+        # What the line rests on: a position without a mark yet stands at its entry, which is as old as can be.
+        priced = [row.instrument_id for row in rows if row.position_lots]
+        priced += [key for key in state.counting_collateral(account) if state.shard_of(key) == shard]
+        times = [state.marks[each].index_time_ns if each in state.marks else _ANCIENT_NS for each in priced]
         return Line(
             account_id=account.account_id,
             line_epoch=self.epoch,

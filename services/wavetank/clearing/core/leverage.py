@@ -37,9 +37,9 @@ class Leverages:
         The instrument's largest is what an account begins with; who goes back to it follows it from then on.
 
         Raises:
-            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, INSTRUMENT_UNKNOWN; LEVERAGE_REFUSED: it is not within 1 and
-                the instrument's largest, the account is in liquidation, cloned or reset, or its initial margin would
-                grow beyond what it has.
+            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, INSTRUMENT_UNKNOWN, ISOLATED_ELSEWHERE; LEVERAGE_REFUSED: it is
+                not within 1 and the instrument's largest, the account is in liquidation, cloned or reset, or its
+                initial margin would grow beyond what it has.
 
         """
         account = self._bank.client(account_id)
@@ -47,6 +47,9 @@ class Leverages:
         if instrument is None:
             message = f"instrument {instrument_id} is not listed"
             raise Refused(Reason.INSTRUMENT_UNKNOWN, instrument_id, 0, message)
+        if account.isolated_instrument_id not in {0, instrument_id}:
+            message = f"the account trades instrument {account.isolated_instrument_id} alone"
+            raise Refused(Reason.ISOLATED_ELSEWHERE, instrument_id, account.isolated_instrument_id, message)
         largest = instrument.max_leverage
         if not 1 <= leverage <= largest:
             message = f"a leverage in {instrument.symbol} is 1 to {largest}, not {leverage}"

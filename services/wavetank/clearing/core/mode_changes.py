@@ -1,10 +1,10 @@
 """Changes of how an account's legs are margined together, and when they come into force (MRGN-030, PROTOCOL R8).
 
-From gross on a mode only relieves, so no credit line is lowered by it, and to an account without a position all modes
-are alike: both change at once. An account that leaves an offset mode with positions needs more from then on, while
-orders and fills under its old line may be on their way. So its line goes out as if it were gross, under which no mode
-asks for more; each shard acknowledges it and says what is committed; and only if that is covered everywhere does the
-mode change. Health goes by the old mode until then.
+From gross on a mode only relieves, so no credit line is lowered by it, and to an account that never traded all modes
+are alike: both change at once. An account that leaves an offset mode may need more from then on, while orders and fills
+under its old line are on their way, even where clearing counts no position any more. So its line goes out as if it were
+gross, under which no mode asks for more; each shard acknowledges it and says what is committed; and only if that is
+covered everywhere does the mode change. Health goes by the old mode until then.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ModeChanges:
             raise Refused(Reason.MARGIN_MODE_REFUSED, int(mode), int(account.mode_change.mode), message)
         if mode == account.margin_mode:
             return
-        if account.margin_mode not in OFFSETTING or account.is_flat:
+        if account.margin_mode not in OFFSETTING or account.last_instrument_id == 0:
             self._emit(events.MarginModeChanged(instrument_id=0, account_id=account.account_id, mode=int(mode)))
             return
         if account.hold is not None:

@@ -19,10 +19,13 @@ from wavetank.model.reason import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wavetank.clearing.core.account import Account
+    from wavetank.clearing.core.account import Account, PlayUnderWay
     from wavetank.clearing.core.bank import Bank
     from wavetank.clearing.core.state import State
     from wavetank.model.record import Event
+
+MOST_HOUSE_MICROS = 4 * 10**18
+"""Cash that the house may have or owe; its positions may be worth as much again within 64 bits."""
 
 
 class Play:
@@ -36,7 +39,7 @@ class Play:
         self._review = review
 
     def draw_faucet(self, account_id: int, now_ns: int) -> int:
-        """Fill an account's equity up to the faucet's amount, once per interval (PLAY-010).
+        """Fill an account's equity up to the faucet's amount, once per interval and owner (PLAY-010).
 
         Returns:
             What it got, micro-dollars.
@@ -46,9 +49,10 @@ class Play:
 
         """
         account, settings = self._idle(account_id), self._state.settings
-        due_ns = account.faucet_ns + settings.faucet_interval_ns
-        if account.faucet_ns and now_ns < due_ns:
-            message = f"the faucet gives to an account once in {settings.faucet_interval_ns // 10**9} s of venue time"
+        drawn_ns = self._state.accounts[account.owner_id].faucet_ns
+        due_ns = drawn_ns + settings.faucet_interval_ns
+        if drawn_ns and now_ns < due_ns:
+            message = f"the faucet gives to an owner once in {settings.faucet_interval_ns // 10**9} s of venue time"
             raise Refused(Reason.FAUCET_DRY, now_ns, due_ns, message)
         equity = self._state.value(account).equity_micros
         amount = settings.faucet_micros - equity
@@ -72,11 +76,13 @@ class Play:
         It is a sub-account of the same owner, frozen until its last position has arrived.
 
         Raises:
-            Refused: ACCOUNT_UNKNOWN, ACCOUNT_RESERVED, ACCOUNT_FROZEN, MALFORMED, NAME_TAKEN, SUB_ACCOUNT_REFUSED,
+            Refused: AMOUNT_OUT_OF_RANGE: the house owes too much already; ACCOUNT_UNKNOWN, ACCOUNT_RESERVED,
+                ACCOUNT_FROZEN, MALFORMED, NAME_TAKEN, SUB_ACCOUNT_REFUSED,
                 COLLATERAL_REFUSED.
 
         """
         source = self._idle(source_id)
+        self._check_house(source.cash_micros)
         self._bank.collateral.check_twin(source)
         twin = self._bank.open_account(
             name, 0, parent_id=source.owner_id, isolated_instrument_id=source.isolated_instrument_id
@@ -93,7 +99,7 @@ class Play:
         self._bank.collateral.copy_to(twin, source)
         for instrument_id, position in source.positions.items():
             self._transfer(twin, instrument_id, position.lots, position.cost_micros, giver_may_increase=True)
-        self._go_on(twin)
+        self.go_on(twin)
         return twin
 
     def reset(self, account_id: int, cash_micros: int) -> Account:
@@ -108,14 +114,26 @@ class Play:
         account = self._idle(account_id)
         if cash_micros:
             self._bank.check_amount(cash_micros)
+        self._check_house(cash_micros - account.cash_micros)
+        self._begin_reset(account, cash_micros)
+        return account
+
+    def _begin_reset(self, account: Account, cash_micros: int) -> None:
         self._begin(account, PlayKind.RESET, 0, cash_micros)
         for shard in range(self._state.shards):
             self._request(account, 0, CommandKind.CANCEL_ACCOUNT, shard=shard)
-        return account
 
-    def answered(self, account: Account) -> None:
-        """Go on after an answer of a shard was counted."""
-        self._go_on(account)
+    def _check_house(self, amount_micros: int) -> None:
+        """Check that the house may give so much.
+
+        Raises:
+            Refused: AMOUNT_OUT_OF_RANGE.
+
+        """
+        cash = self._state.accounts[HOUSE_ACCOUNT_ID].cash_micros - amount_micros
+        if abs(cash) > MOST_HOUSE_MICROS:
+            message = f"the house would have {cash} micro-dollars, more than the ledger keeps"
+            raise Refused(Reason.AMOUNT_OUT_OF_RANGE, cash, MOST_HOUSE_MICROS, message)
 
     def _idle(self, account_id: int) -> Account:
         """Return a client's account with nothing under way.
@@ -146,9 +164,13 @@ class Play:
         status = int(LineStatus.FROZEN)
         self._emit(events.LineStatusChanged(instrument_id=0, account_id=account.account_id, status=status))
 
-    def _go_on(self, account: Account) -> None:
+    def go_on(self, account: Account) -> None:
+        """Go on if nothing is waited for: ask for what is left, or end it."""
         play = account.play
         if play is None or play.pending:
+            return
+        if play.reason:
+            self._give_up(account, play)
             return
         if play.kind != PlayKind.CLONE and not account.is_flat:
             for instrument_id, position in account.positions.items():
@@ -158,7 +180,16 @@ class Play:
         if play.kind != PlayKind.CLONE:
             self._bank.collateral.sell_all(account)
             self._settle(account, play.cash_micros - account.cash_micros)
-        self._emit(events.PlayEnded(instrument_id=0, account_id=account.account_id))
+        self._end(account)
+
+    def _give_up(self, account: Account, play: PlayUnderWay) -> None:
+        """End what a shard refuses; what there is of a twin goes back to the house."""
+        self._end(account, play.reason)
+        if play.kind == PlayKind.CLONE:
+            self._begin_reset(account, 0)
+
+    def _end(self, account: Account, reason: int = 0) -> None:
+        self._emit(events.PlayEnded(instrument_id=0, account_id=account.account_id, reason=reason))
         self._review(account.account_id)
 
     def _settle(self, account: Account, amount_micros: int) -> None:

@@ -92,7 +92,10 @@ class Shares:
         """Hand on what was held on a shard, now that it has applied a line without it and said what is committed."""
         hold = account.shares[shard].hold
         assert hold is not None, "an acknowledgement is told of a hold"
-        free = standings(self._state, account)[shard].credit_micros + hold.amount_micros - fact.committed_micros
+        stand = standings(self._state, account)
+        # A third shard may need of this one's share; what the receiver needs is what it asks for.
+        third = sum(other.hole_micros for at, other in enumerate(stand) if at not in {shard, hold.receiver_shard})
+        free = stand[shard].credit_micros - third + hold.amount_micros - fact.committed_micros
         moved = hold.amount_micros
         if free < moved:
             moved = hold.least_micros + (free - hold.least_micros) // 2 if free >= hold.least_micros else 0

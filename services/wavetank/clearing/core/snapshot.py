@@ -175,7 +175,7 @@ def _account_in(state: State, fields: list[Any]) -> None:
     if "play" in kept:
         play = kept["play"]
         pending = {int(key): _request(text) for key, text in sorted(play["pending"].items())}
-        state.play(account, PlayUnderWay(PlayKind(play["kind"]), play["cash_micros"], pending))
+        state.play(account, PlayUnderWay(PlayKind(play["kind"]), play["cash_micros"], pending, play["reason"]))
     if "mode_change" in kept:
         change = kept["mode_change"]
         account.mode_change = ModeChange(**{**change, "mode": MarginMode(change["mode"])})

@@ -149,7 +149,7 @@ class Play:
             left == (0, 0, 0, 0), f"everything asked for and answered; {left} requests, money, legs and assets are left"
         )
         account = self._ledger.account(event.account_id)
-        if play.began.kind == PlayKind.RESET:
+        if play.began.kind == PlayKind.RESET and not event.reason:
             due = play.began.cash_micros
             is_new = not account.holdings and not account.collateral and account.cash == due
             self._expect(is_new, f"a flat account with {due} in cash")

@@ -122,6 +122,8 @@ def _play_began(say: Speaker, event: PlayBegan) -> str:
 
 @TELLERS.of(PlayEnded)
 def _play_ended(say: Speaker, event: PlayEnded) -> str:
+    if event.reason:
+        return f"{say.account(event.account_id)} stays as it is: {named(event.reason, Reason)}"
     return f"{say.account(event.account_id)} is whole and open"
 
 

@@ -561,7 +561,7 @@ cdef int _check_credit(
     oldest = shard.now_ns
     if account.first_uncounted_seq != 0:
         oldest = shard.time_of(account.first_uncounted_seq)
-    if account.has_rows and account.mark_time_ns < oldest:
+    if account.mark_time_ns != 0 and account.mark_time_ns < oldest:
         oldest = account.mark_time_ns
     if <int128>shard.now_ns - oldest > shard.credit_ttl_ns:
         return refuse(refusal, CREDIT_STALE, narrow(<int128>shard.now_ns - oldest), shard.credit_ttl_ns)

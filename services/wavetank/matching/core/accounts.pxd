@@ -44,7 +44,6 @@ cdef struct Account:
     uint64_t line_fees
     int64_t mark_time_ns
     uint8_t status
-    uint8_t has_rows
     # How the line charges what changed since; 0 before the first line is as gross.
     uint8_t charge
     # Whether the line brought limits (MRGN-070).

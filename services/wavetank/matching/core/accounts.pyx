@@ -265,7 +265,8 @@ cdef class Accounts:
                 or abs(row.position_lots) > LOTS_BOUND
             ):
                 raise ValueError(f"account {line.account_id}: out of range: {row}")
-            if self.books.find(row.instrument_id) < 0:
+            # A leverage may be chosen before the listing has arrived here.
+            if self.books.find(row.instrument_id) < 0 and row.margin_price_ticks:
                 raise ValueError(f"account {line.account_id}: instrument {row.instrument_id} is not listed here")
         # An instrument of a limit need not be listed yet: it comes by another way than the line.
         for limit in line.position_limits:
@@ -302,6 +303,8 @@ cdef class Accounts:
             self.holdings[index].row_lots = self.holdings[index].row_price = 0
             self.holdings[index].row_leverage = self.holdings[index].row_scaled_ppm = 0
         for row in line.rows:
+            if self.books.find(row.instrument_id) < 0:
+                continue
             index = self.ensure_holding(account, self.books.find(row.instrument_id))
             self.holdings[index].row_lots = row.position_lots
             self.holdings[index].row_price = row.margin_price_ticks
@@ -321,7 +324,6 @@ cdef class Accounts:
         of.line_value = line.counted_value_micros % 2**64
         of.line_fees = line.counted_fees_micros % 2**64
         of.mark_time_ns = line.mark_time_ns
-        of.has_rows = any(row.margin_price_ticks for row in line.rows)
         of.charge = line.charge
         of.only_instrument_id = line.only_instrument_id
         of.status = line.status

@@ -72,7 +72,7 @@ class CreditLine:
     """Whether the shard must log CreditApplied."""
     rows: tuple[CreditRow, ...] = ()
     mark_time_ns: int = 0
-    """Time of the marks of the rows; a line without rows used none."""
+    """Oldest time of the marks and indexes that the line rests on; 0 if it rests on none."""
     fee_rates: FeeRates = NO_OWN_RATES
     """The account's own; an order is charged the lower of them and the instrument's (FEE-010)."""
     charge: LineCharge = LineCharge.GROSS

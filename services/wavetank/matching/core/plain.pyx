@@ -192,6 +192,9 @@ cdef inline bint _is_accepted(Shard shard, Command* command, Guess* guess, Run* 
     if unlikely(index < 0):
         return False
     run.account = &shard.accounts.slots[account]
+    # A row that names a leverage makes a holding where an isolated account may not trade.
+    if unlikely(run.account.only_instrument_id != 0 and run.account.only_instrument_id != command.instrument_id):
+        return False
     run.holding = &shard.accounts.holdings[index]
     run.book = &shard.books.slots[book]
     run.account_index = account
@@ -272,7 +275,7 @@ cdef void _renew_slack(Shard shard, int32_t index) noexcept:
         return
     if account.first_uncounted_seq != 0:
         oldest = shard.time_of(account.first_uncounted_seq)
-    if account.has_rows and account.mark_time_ns < oldest:
+    if account.mark_time_ns != 0 and account.mark_time_ns < oldest:
         oldest = account.mark_time_ns
     if <int128>shard.now_ns - oldest > shard.credit_ttl_ns:
         return

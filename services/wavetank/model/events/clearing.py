@@ -587,13 +587,15 @@ class PlayBegan:
     kind: int
 
 
-@record(275, "")
+@record(275, "H")
 @dataclass(frozen=True, slots=True)
 class PlayEnded:
     """The twin is whole, or the account reset; it is open again."""
 
     instrument_id: int
     account_id: int
+    reason: int = 0
+    """Why a shard refused part of it: then a twin goes back to the house, and what was to be reset stays as it is."""
 
 
 @record(270, "qqB")

@@ -343,3 +343,22 @@ def test_other_margin_tiers_count_at_once_for_what_stands_open(desk: Desk) -> No
     assert desk.engine.committed(ALICE) == 10_045
     # 99 more: 19,900 of margin and 90 of fees.
     assert desk.place(ALICE, BUY, 99, 1_000).reason == 0
+
+
+@pytest.mark.spec("MRGN-050", "MRGN-080")
+def test_a_line_without_a_position_is_as_old_as_the_index_that_it_rests_on(desk: Desk) -> None:
+    desk.now = 10**12
+    desk.mark(1_000)
+    desk.line(ALICE, 10**9, mark_time_ns=desk.now - 2 * desk.settings.credit_ttl_ns)
+    assert desk.place(ALICE, BUY, 100, 990).reason == Reason.CREDIT_STALE
+    # Cash grows no older.
+    desk.line(ALICE, 10**9, mark_time_ns=0)
+    assert desk.place(ALICE, BUY, 100, 990).reason == 0
+
+
+@pytest.mark.spec("MRGN-020")
+def test_a_leverage_may_come_before_its_listing(desk: Desk) -> None:
+    desk.line(ALICE, 10**9, CreditRow(99, 0, 0, 5))
+    assert desk.place(ALICE, BUY, 100, 990).reason == 0
+    with pytest.raises(ValueError, match="instrument 99 is not listed here"):
+        desk.line(ALICE, 10**9, CreditRow(99, 0, 1_000, 5))

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.matching.core.desk import ALICE, BUY, INSTRUMENT, POST_ONLY, SELL, Desk
 from wavetank.matching.core import commands
+from wavetank.matching.core.credit import CreditRow
 from wavetank.model.orders import OrderFlag
 from wavetank.model.reason import Reason
 
@@ -48,3 +49,11 @@ def test_a_quote_elsewhere_is_refused(desk: Desk) -> None:
     width = commands.COMMAND_BYTES
     results = desk.send(*(packed[at : at + width] for at in range(0, len(packed), width)))
     assert Reason.ISOLATED_ELSEWHERE in {result.reason for result in results}
+
+
+@pytest.mark.spec("MRGN-030")
+def test_a_row_elsewhere_opens_no_way_round(desk: Desk) -> None:
+    # A row without a price makes a holding, and with one plain orders take the short way.
+    desk.line(ALICE, 10**9, CreditRow(1, 0, 0, 5), only_instrument_id=2)
+    assert desk.place(ALICE, BUY, 100, 990, instrument_id=2).reason == 0
+    assert desk.place(ALICE, BUY, 100, 990, instrument_id=1).reason == Reason.ISOLATED_ELSEWHERE

@@ -323,7 +323,7 @@ class CreditUpdate(_message.Message):
     acknowledge: _builtins.bool
     """Whether the shard must log CreditApplied when it has applied the line."""
     mark_time_ns: _builtins.int
-    """Venue time of the marks used."""
+    """Oldest venue time of the marks and indexes that the line rests on; 0 if it rests on none."""
     elsewhere_micros: _builtins.int
     """What other shards can spare: an order beyond the budget and within both is refused as CREDIT_ELSEWHERE (R9)."""
     charge: Global___LineCharge.ValueType

@@ -12,6 +12,7 @@ from wavetank.model.events import clearing as events
 from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import LineStatus
+from wavetank.model.reason import Reason
 
 if TYPE_CHECKING:
     from wavetank.clearing.core.state import State
@@ -92,6 +93,9 @@ def _(state: State, event: events.MatchingAnswered, _seq: int, _now_ns: int) -> 
     play = state.known_account(event.account_id).play
     if play is not None and event.request_seq in play.pending:
         del play.pending[event.request_seq]
+        # What was clipped is asked for again as long as there is something left of it.
+        if event.reason not in {0, Reason.TRANSFER_CLIPPED}:
+            play.reason = event.reason
         return
     if event.liquidation_id == 0:
         del state.vault_pending[event.request_seq]

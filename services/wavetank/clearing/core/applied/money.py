@@ -208,7 +208,7 @@ def _(state: State, event: events.CashTransferred, _seq: int, now_ns: int) -> No
 def _(state: State, event: events.FaucetDrawn, _seq: int, _now_ns: int) -> None:
     account = state.known_account(event.account_id)
     state.deposited_micros += event.amount_micros
-    account.faucet_ns = event.drawn_ns
+    state.known_account(account.owner_id).faucet_ns = event.drawn_ns
     _receive(state, account, event.amount_micros, event.cash_after_micros)
 
 
