@@ -38,7 +38,7 @@ from wavetank.client import (
     PublicRankedAccount,
     WithdrawalHeld,
 )
-from wavetank.client.account import account_event
+from wavetank.client.account_events import account_event
 from wavetank.client.liquidations import public_event
 from wavetank.client.wire import Wire
 from wavetank.v1 import account_pb2, credit_pb2

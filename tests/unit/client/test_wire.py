@@ -37,7 +37,7 @@ from wavetank.client import (
     TriggerPricePassed,
     TriggerSource,
 )
-from wavetank.client.account import account_event
+from wavetank.client.account_events import account_event
 from wavetank.client.orders import client_order_id
 from wavetank.client.wire import Wire
 from wavetank.v1 import account_pb2, market_data_pb2, order_entry_pb2, reason_pb2
