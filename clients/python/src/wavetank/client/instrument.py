@@ -8,7 +8,7 @@ a program's back. A float is refused, for `0.1` as a float is not a tenth.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import ROUND_FLOOR, Context, Decimal, Inexact, InvalidOperation
+from decimal import ROUND_FLOOR, Context, Decimal, Inexact, InvalidOperation, Rounded
 from enum import IntEnum
 from typing import Self, TypeAlias, cast
 
@@ -30,6 +30,8 @@ _LARGEST_AMOUNT_MICROS = 10**15
 _LARGEST_DIGITS = 40
 # Enough digits for any product of two values of the wire, whatever context the program has set for itself.
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
+_LONGEST = Context(prec=_LARGEST_DIGITS, traps=[Inexact, Rounded])
+_EXACT_KINDS = (Decimal, int, str)
 
 
 class InstrumentState(IntEnum):
@@ -57,7 +59,7 @@ def decimal_of(value: Number, what: str = "a value") -> Decimal:
     """
     # The annotation cannot keep a program without a type checker from passing a float.
     given = cast("object", value)
-    if isinstance(given, bool) or not isinstance(given, Decimal | int | str):
+    if isinstance(given, bool) or not isinstance(given, _EXACT_KINDS):
         raise TypeError(
             f"{what} must be a Decimal, an int or a str, not {type(given).__name__} {given!r}: a float holds "
             f"most decimal fractions only nearly, and the venue is exact; write Decimal({str(given)!r})"
@@ -68,7 +70,12 @@ def decimal_of(value: Number, what: str = "a value") -> Decimal:
         raise ValueError(f"{what} is not a number: {given!r}") from None
     if not number.is_finite():
         raise ValueError(f"{what} is not finite: {given!r}")
-    if len(number.as_tuple().digits) > _LARGEST_DIGITS or abs(number.adjusted()) > _LARGEST_DIGITS:
+    try:
+        # Cheaper than counting the digits: more of them would have to be rounded.
+        _LONGEST.plus(number)
+    except (Inexact, Rounded):
+        raise ValueError(f"{what} has more than {_LARGEST_DIGITS} digits: {given!r}") from None
+    if abs(number.adjusted()) > _LARGEST_DIGITS:
         raise ValueError(f"{what} has more than {_LARGEST_DIGITS} digits: {given!r}")
     return number
 
@@ -258,7 +265,7 @@ class Instrument:
                     was=number,
                     allowed=bounds,
                 )
-        whole, below, above = _steps(number, self.size_decimals - 6, self.price_step_ticks(number) if on_grid else 1)
+        whole, below, above = _steps(number, self.size_decimals - 6, self._step_at(number) if on_grid else 1)
         if whole is None:
             raise PriceOffGrid(
                 f"the price {number} of {self.symbol} is not on its grid; the nearest allowed are {below} and {above}",
@@ -300,8 +307,10 @@ class Instrument:
 
     def price_step_ticks(self, price: Number) -> int:
         """Return the distance between two neighbouring prices of the grid at a price, in ticks (UNIT-030)."""
-        ticks = _EXACT.scaleb(decimal_of(price, "a price"), 6 - self.size_decimals)
-        digits = ticks.adjusted() + 1
+        return self._step_at(decimal_of(price, "a price"))
+
+    def _step_at(self, price: Decimal) -> int:
+        digits = price.adjusted() + 7 - self.size_decimals
         if self.significant_figures == 0 or digits <= self.significant_figures:
             return 1
         return int(10 ** min(digits - self.significant_figures, 6 - self.size_decimals))
@@ -312,7 +321,7 @@ class Instrument:
         The result is at least one tick.
         """
         number = max(decimal_of(price, "a price"), self.tick)
-        whole, below, above = _steps(number, self.size_decimals - 6, self.price_step_ticks(number))
+        whole, below, above = _steps(number, self.size_decimals - 6, self._step_at(number))
         if whole is not None:
             return self.price(whole)
         return above if up else max(below, self.tick)

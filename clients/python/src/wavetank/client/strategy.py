@@ -29,17 +29,29 @@ class Strategy(Protocol):
 class Ensemble:
     """Several strategies that trade one account as one, for instance a market maker for each instrument.
 
-    Each gets a client order id prefix of its own, so no two of them make the same id.
+    Each gets a client order id prefix of its own, so no two of them make the same id. One that has an attribute
+    `instrument` is told of that instrument's events alone, and of those that are about none.
     """
 
     def __init__(self, strategies: Sequence[Strategy]) -> None:
         assert len(strategies) < _MOST_STRATEGIES, "the last byte of the prefix numbers the strategies"
         self._strategies = tuple(strategies)
+        symbols = [getattr(strategy, "instrument", None) for strategy in strategies]
+        self._told_of = {
+            symbol: tuple(
+                strategy for strategy, own in zip(strategies, symbols, strict=True) if own is None or own == symbol
+            )
+            for symbol in symbols
+            if symbol is not None
+        }
+        self._told_of_others = tuple(strategy for strategy, own in zip(strategies, symbols, strict=True) if own is None)
 
     def on_event(self, event: StrategyEvent) -> Sequence[StrategyCommand]:
         """Return the commands of all, in the order in which the strategies were given."""
         if not isinstance(event, Started):
-            return [command for strategy in self._strategies for command in strategy.on_event(event)]
+            symbol = getattr(event, "instrument", None)
+            told = self._strategies if symbol is None else self._told_of.get(symbol, self._told_of_others)
+            return [command for strategy in told for command in strategy.on_event(event)]
         prefix = event.order_id_prefix[:7]
         return [
             command

@@ -55,6 +55,7 @@ class Directional:
     """Builds a position by orders that trade at once, and stops for good when its account is warned."""
 
     def __init__(self, settings: DirectionalSettings) -> None:
+        self.instrument = settings.instrument
         self._settings = settings
         self._instrument: Instrument | None = None
         self._prefix = b""

@@ -100,6 +100,7 @@ class MarketMaker:
     """Quotes one instrument; deterministic in its events."""
 
     def __init__(self, settings: MarketMakerSettings) -> None:
+        self.instrument = settings.instrument
         self._settings = settings
         self._activity = Activity(
             short_ns=settings.short_ns, long_ns=settings.long_ns, usual=settings.usual_bps_per_second

@@ -72,6 +72,7 @@ class TakerFlow:
 
     def __init__(self, settings: TakerSettings, *, seed: int) -> None:
         assert settings.excitation < 1, "a flow that excites itself without bound never ends"
+        self.instrument = settings.instrument
         self._settings = settings
         self._random = random.Random(seed)
         self._instrument: Instrument | None = None

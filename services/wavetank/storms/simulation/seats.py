@@ -1,0 +1,265 @@
+"""Seats: where participants sit, and how far from the venue.
+
+A seat has an account and its delays: of orders on their way in, of answers and market data on their way out. It decides
+nothing; it wakes an agent, or tells a strategy, and sends what they want.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from wavetank.client.errors import WavetankError
+from wavetank.client.events import CommandUnresolved, Started, StrategyEvent, Timer
+from wavetank.client.orders import PlaceOrder
+from wavetank.client.strategy import Strategy, StrategyCommand
+from wavetank.matching.core import commands as packed
+from wavetank.model.events import clearing as clearing_events
+from wavetank.model.events import matching as matching_events
+from wavetank.model.orders import OrderType
+from wavetank.model.record import Event
+from wavetank.storms.agents.agent import NEVER_NS, Agent, CancelAll, Intent, Label, Order
+from wavetank.storms.dice import Dice
+from wavetank.storms.simulation.link import Delay, Link
+from wavetank.storms.simulation.shard import Batch
+from wavetank.storms.simulation.view import SimulatedView
+
+if TYPE_CHECKING:
+    from wavetank.storms.simulation.venue import SimulatedVenue
+
+MILLISECOND_NS = 1_000_000
+
+_ONE_MILLISECOND, _TWO_MILLISECONDS = Delay(MILLISECOND_NS), Delay(2 * MILLISECOND_NS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distance:
+    """How far a participant is from the venue."""
+
+    orders: Delay = _TWO_MILLISECONDS
+    """From sending an order to its arrival at the shard."""
+    answers: Delay = _ONE_MILLISECOND
+    """From the commit to the answer's arrival, own fills included."""
+    market_data_ns: int = 2 * MILLISECOND_NS
+    """From the commit to the arrival of market data."""
+
+
+class AgentSeat:
+    """An agent's."""
+
+    def __init__(
+        self,
+        venue: SimulatedVenue,
+        account_id: int,
+        agent: Agent,
+        *,
+        distance: Distance,
+        dice: Dice,
+        foresees: bool = False,
+    ) -> None:
+        """Seat an agent.
+
+        Args:
+            venue: where.
+            account_id: for which account it trades.
+            agent: who.
+            distance: how far from the venue.
+            dice: for the random part of its delays.
+            foresees: whether it knows the next index.
+
+        """
+        self.account_id = account_id
+        self.label: Label = agent.label
+        self.orders_sent = 0
+        self._venue = venue
+        self._agent = agent
+        self._view = SimulatedView(venue, account_id, delay_ns=distance.market_data_ns, foresees=foresees)
+        self._orders: Link[Batch] = Link(venue.schedule, distance.orders, dice, venue.take_batch)
+
+    def enter(self, at_ns: int) -> None:
+        """Have the agent wake for the first time."""
+        self._venue.schedule.at(at_ns, self._wake)
+
+    def _wake(self) -> None:
+        schedule = self._venue.schedule
+        now_ns = schedule.now_ns
+        self._view.now_ns = now_ns
+        turn = self._agent.wake(self._view)
+        if turn.intents:
+            self.send(turn.intents)
+        if turn.wake_ns < NEVER_NS:
+            assert turn.wake_ns > now_ns, f"a {self.label} agent looks again at {turn.wake_ns}, which is not later"
+            schedule.at(turn.wake_ns, self._wake)
+
+    def send(self, intents: Sequence[Intent]) -> None:
+        """Send what is wanted as one request."""
+        account_id = self.account_id
+        commands = b"".join([_packed(intent, account_id) for intent in intents])
+        self.orders_sent += len(intents)
+        self._orders.send(Batch(commands, len(intents), account_id=account_id))
+
+
+def _packed(intent: Intent, account_id: int) -> bytes:
+    if isinstance(intent, Order):
+        return packed.place(
+            account_id=account_id,
+            instrument_id=intent.instrument_id,
+            side=intent.side,
+            size_lots=intent.size_lots,
+            price_ticks=intent.price_ticks,
+            order_type=OrderType.LIMIT,
+            time_in_force=intent.time_in_force,
+            flags=intent.flags,
+        )
+    assert isinstance(intent, CancelAll), f"an agent wanted {intent}"
+    return packed.cancel_all(account_id=account_id, instrument_id=intent.instrument_id, side=intent.side or 0)
+
+
+class StrategySeat:
+    """A strategy's: what the SDK's runner is live."""
+
+    def __init__(
+        self,
+        venue: SimulatedVenue,
+        account_id: int,
+        strategy: Strategy,
+        instrument_ids: Sequence[int],
+        *,
+        label: Label,
+        distance: Distance,
+        dice: Dice,
+        timer_ns: int = 100 * MILLISECOND_NS,
+    ) -> None:
+        """Seat a strategy.
+
+        Args:
+            venue: where.
+            account_id: for which account it trades.
+            strategy: who.
+            instrument_ids: whose market data it is told.
+            label: why it trades.
+            distance: how far from the venue.
+            dice: for the random part of its delays.
+            timer_ns: venue time between two `Timer` events.
+
+        """
+        self.account_id = account_id
+        self.label = label
+        self.instrument_ids = frozenset(instrument_ids)
+        self.orders_sent = 0
+        self._venue = venue
+        self._strategy = strategy
+        self._timer_ns = timer_ns
+        self._translate = venue.translator
+        self._client_ids: dict[int, bytes] = {}
+        """Client order id by order id, of orders that may still trade."""
+        self._prefix = dice.spawn("order ids").below(2**64).to_bytes(8, "big")
+        schedule = venue.schedule
+        self._orders: Link[Batch] = Link(schedule, distance.orders, dice.spawn("orders"), venue.take_batch)
+        self._own: Link[list[StrategyEvent]] = Link(schedule, distance.answers, dice.spawn("answers"), self._handle)
+        self._market: Link[list[StrategyEvent]] = Link(
+            schedule, Delay(distance.market_data_ns), dice.spawn("market"), self._handle
+        )
+
+    def enter(self, at_ns: int) -> None:
+        """Have the strategy begin."""
+        self._venue.schedule.at(at_ns, self._start)
+
+    def _start(self) -> None:
+        translate, engine = self._translate, self._venue.shard.engine
+        instruments = [translate.by_id[each] for each in sorted(self.instrument_ids)]
+        self._handle(
+            [
+                Started(
+                    event_time_ns=self._venue.schedule.now_ns,
+                    account_id=self.account_id,
+                    instruments={each.symbol: each for each in instruments},
+                    positions={
+                        each.symbol: each.size(lots)
+                        for each in instruments
+                        if (lots := engine.position(self.account_id, each.instrument_id))
+                    },
+                    order_id_prefix=self._prefix,
+                )
+            ]
+        )
+        self._tick()
+
+    def _tick(self) -> None:
+        schedule = self._venue.schedule
+        schedule.at(schedule.now_ns + self._timer_ns, self._tick)
+        self._handle([Timer(event_time_ns=schedule.now_ns)])
+
+    # What the venue tells
+
+    def tell_market(self, events: list[StrategyEvent]) -> None:
+        """Send public events on their way."""
+        self._market.send(events)
+
+    def tell_traded(self, seq: int, now_ns: int, trade: matching_events.Traded) -> list[StrategyEvent]:
+        """Return the own fills of a trade."""
+        events: list[StrategyEvent] = []
+        for is_maker, account_id, order_id, left in (
+            (False, trade.account_id, trade.taker_order_id, trade.taker_remaining_lots),
+            (True, trade.maker_account_id, trade.maker_order_id, trade.maker_remaining_lots),
+        ):
+            if account_id == self.account_id:
+                client_id = self._client_ids.get(order_id, b"")
+                events.append(self._translate.fill(seq, now_ns, trade, client_id, is_maker=is_maker))
+                if not left:
+                    self._client_ids.pop(order_id, None)
+        return events
+
+    def tell_own(self, seq: int, now_ns: int, event: Event) -> StrategyEvent | None:
+        """Return what an own event of either log means to the strategy, None if nothing."""
+        translate = self._translate
+        match event:
+            case matching_events.OrderCancelled():
+                self._client_ids.pop(event.order_id, None)
+                known = self._venue.shard.engine.order(
+                    account_id=self.account_id, client_order_id=event.client_order_id
+                )
+                return translate.cancelled(seq, now_ns, event, known)
+            case clearing_events.HealthBandChanged():
+                return translate.health(seq, now_ns, event)
+            case clearing_events.FillBooked(order_id=0):
+                return translate.transfer_booked(seq, now_ns, event)
+            case _:
+                return None
+
+    def send_own(self, events: list[StrategyEvent]) -> None:
+        """Send own events on their way."""
+        self._own.send(events)
+
+    # What the strategy wants
+
+    def _handle(self, events: list[StrategyEvent]) -> None:
+        for event in events:
+            commands = self._strategy.on_event(event)
+            if commands:
+                self._send(commands)
+
+    def _send(self, commands: Sequence[StrategyCommand]) -> None:
+        now_ns = self._venue.schedule.now_ns
+        records, sent = [], []
+        for command in commands:
+            try:
+                records.append(self._translate.packed(command, self.account_id))
+                sent.append(command)
+            except WavetankError as error:
+                self._own.send([CommandUnresolved(event_time_ns=now_ns, command=command, error=error)])
+        self.orders_sent += len(sent)
+        if sent:
+            answer = partial(self._answered, sent, now_ns)
+            self._orders.send(Batch(b"".join(records), len(sent), answer, account_id=self.account_id))
+
+    def _answered(self, commands: list[StrategyCommand], sent_ns: int, results: bytes, seq: int) -> None:
+        now_ns = self._venue.schedule.now_ns
+        events: list[StrategyEvent] = []
+        for command, result in zip(commands, packed.unpack_results(results), strict=True):
+            if isinstance(command, PlaceOrder) and result.order_id and not result.reason:
+                self._client_ids[result.order_id] = command.client_order_id
+            events.append(self._translate.answered(command, result, seq, sent_ns=sent_ns, answered_ns=now_ns))
+        self._own.send(events)

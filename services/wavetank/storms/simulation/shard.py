@@ -1,0 +1,337 @@
+"""A matching shard on the virtual clock: the engine between its inputs and its log.
+
+It does what the live shard does around the same engine: what arrives while an entry is being committed gathers, a cycle
+applies all of it at one time, and nothing leaves before the entry is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from wavetank.clearing.adapters.shard_stream import line_message, request_message
+from wavetank.clearing.core.credit import Line
+from wavetank.matching.core import commands as packed
+from wavetank.matching.core.commands import RESULT_BYTES
+from wavetank.matching.core.credit import CreditLine, CreditRow, GroupLimit, PositionLimit
+from wavetank.matching.core.engine import Engine
+from wavetank.matching.core.ordering import OrderingPolicy, OrderingSettings, ordering_policy
+from wavetank.matching.core.settings import EngineSettings
+from wavetank.matching.wire import request_command
+from wavetank.model.events.clearing import MatchingRequested, OpenInterestScaled
+from wavetank.model.events.oracle import ConsumerBit, PricePublished
+from wavetank.model.instrument import Instrument
+from wavetank.model.record import Event, kind_of
+from wavetank.runtime.log_entry import Position
+from wavetank.storms.simulation.journal import Entry, Journal
+from wavetank.storms.simulation.schedule import Schedule
+from wavetank.v1 import credit_pb2, log_pb2
+
+_SCALED = {kind_of(OpenInterestScaled)}
+SECOND_NS = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Batch:
+    """Commands of one request, and who is told of their results when they are committed."""
+
+    commands: bytes
+    count: int
+    answer: Callable[[bytes, int], None] | None = None
+    """Gets the results, one record per command, and the seq that covers them."""
+    account_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request of clearing with its id."""
+
+    seq: int
+    request: MatchingRequested
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Clearing opens or closes the shard."""
+
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An instrument is to come into another state."""
+
+    instrument_id: int
+    state: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reorder:
+    """Waiting requests follow another policy from here on."""
+
+    ordering: OrderingSettings
+
+
+FromClearing: TypeAlias = Line | Request | Gate
+Input: TypeAlias = Batch | Entry | list[FromClearing] | Move | Reorder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardTiming:
+    """Times of a shard, venue nanoseconds."""
+
+    commit_ns: int = 500_000
+    """From the decision to the log's answer."""
+    sample_interval_ns: int = SECOND_NS // 2
+
+
+class SimulatedShard:
+    """One shard; what it commits is told to `committed`."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        engine: Engine,
+        journal: Journal,
+        *,
+        timing: ShardTiming,
+        settings: EngineSettings,
+        committed: Callable[[Entry], None],
+        keeps_inputs: bool,
+    ) -> None:
+        """Run an engine.
+
+        Args:
+            schedule: the clock.
+            engine: empty, or as recovered.
+            journal: the shard's log.
+            timing: how long things take.
+            settings: of the engine, to restore it with.
+            committed: told of each entry when it is committed.
+            keeps_inputs: whether the log records requests of clearing in full, as a live one does.
+
+        """
+        self.engine = engine
+        self.journal = journal
+        self.is_down = False
+        self._schedule = schedule
+        self._timing = timing
+        self._settings = settings
+        self._committed = committed
+        self._keeps_inputs = keeps_inputs
+        self._inbox: list[Input] = []
+        self._ordering: OrderingPolicy[Batch] | None = None
+        self._is_busy = False
+        self._cursors: dict[str, Position] = {}
+        self._recorded: list[log_pb2.RecordedRequest] = []
+        self._instruments: dict[int, Instrument] = {each.instrument_id: each for each in engine.instruments()}
+        schedule.at(schedule.now_ns, self._sample)
+
+    # Doors
+
+    def take(self, item: Input) -> None:
+        """Take an input that has arrived."""
+        if self.is_down:
+            return
+        if isinstance(item, Batch) and self._ordering is not None:
+            self._ordering.add(item, item.commands, self._schedule.now_ns)
+            self._wake_for_ordering()
+            return
+        self._inbox.append(item)
+        if not self._is_busy:
+            self._cycle()
+
+    def list_instrument(self, instrument: Instrument) -> None:
+        """Take over a listing."""
+        self._instruments[instrument.instrument_id] = instrument
+        self.engine.list_instrument(instrument)
+
+    def kill(self) -> None:
+        """End the process; what was on its way to it is lost, and what was not committed never was."""
+        assert not self._is_busy, "a shard is killed between two entries"
+        self.is_down = True
+        self._inbox.clear()
+        if self._ordering is not None:
+            self._ordering.due(2**63 - 1)
+
+    def restart(self) -> None:
+        """Begin again from a snapshot: closed, and without the orders that were to end with their sessions."""
+        never_stopped = self.engine.state_hash()
+        self.engine = Engine.restore(self.engine.snapshot(), self._settings)
+        assert self.engine.state_hash() == never_stopped, "MTCH-090: a restored shard differs"
+        self.journal.open_epoch(self._schedule.now_ns)
+        self.is_down = False
+        self._inbox.append([Gate(is_open=False)])
+        self.take(Batch(packed.cancel_disconnected(), 1))
+
+    # The loop
+
+    def _sample(self) -> None:
+        self._schedule.at(self._schedule.now_ns + self._timing.sample_interval_ns, self._sample)
+        if not self.is_down and not self._is_busy:
+            self._cycle(sample=True)
+
+    def _wake_for_ordering(self) -> None:
+        due_ns = self._ordering.next_due_ns if self._ordering is not None else None
+        if due_ns is not None:
+            self._schedule.at(due_ns, self._run_due)
+
+    def _run_due(self) -> None:
+        if self._ordering is None or self.is_down:
+            return
+        due = self._ordering.due(self._schedule.now_ns)
+        self._inbox.extend(due)
+        if due and not self._is_busy:
+            self._cycle()
+        self._wake_for_ordering()
+
+    def _cycle(self, *, sample: bool = False) -> None:
+        now_ns = self._schedule.now_ns
+        engine = self.engine
+        chunks: list[bytes] = []
+        answers: list[tuple[Batch, bytes]] = []
+        run: list[Batch] = []
+        inbox, self._inbox = self._inbox, []
+        for item in inbox:
+            if isinstance(item, Batch):
+                run.append(item)
+                continue
+            if run:
+                self._apply(now_ns, run, chunks, answers)
+            self._take_input(item, now_ns, chunks)
+        if run:
+            self._apply(now_ns, run, chunks, answers)
+        if sample:
+            engine.sample_books(now_ns)
+            chunks.append(engine.drain_events())
+        elif 0 < engine.next_deadline_ns <= now_ns:
+            engine.advance(now_ns)
+            chunks.append(engine.drain_events())
+        records = b"".join(chunks)
+        if not records:
+            for batch, results in answers:
+                if batch.answer is not None:
+                    batch.answer(results, self.journal.last_seq)
+            return
+        self._is_busy = True
+        self._schedule.at(now_ns + self._timing.commit_ns, self._commit, now_ns, records, answers)
+
+    def _apply(self, now_ns: int, run: list[Batch], chunks: list[bytes], answers: list[tuple[Batch, bytes]]) -> None:
+        commands = run[0].commands if len(run) == 1 else b"".join([batch.commands for batch in run])
+        chunks.append(self.engine.apply_commands(now_ns, commands, sum([batch.count for batch in run])))
+        results, offset = self.engine.results, 0
+        for batch in run:
+            end = offset + batch.count * RESULT_BYTES
+            answers.append((batch, results[offset:end]))
+            offset = end
+        run.clear()
+
+    def _take_input(self, item: Entry | list[FromClearing] | Move | Reorder, now_ns: int, chunks: list[bytes]) -> None:
+        engine = self.engine
+        if isinstance(item, list):
+            for message in item:
+                self._obey(message, now_ns, chunks)
+            return
+        if isinstance(item, Entry):
+            self._take_entry(item, now_ns)
+        elif isinstance(item, Move):
+            if engine.instrument_state(item.instrument_id) != item.state:
+                engine.set_instrument_state(now_ns, item.instrument_id, item.state)
+        else:
+            self._reorder(item.ordering)
+        chunks.append(engine.drain_events())
+
+    def _obey(self, item: FromClearing, now_ns: int, chunks: list[bytes]) -> None:
+        engine = self.engine
+        if isinstance(item, Line):
+            if engine.apply_credit(now_ns, credit_line_of(item)) and self._keeps_inputs:
+                self._recorded.append(log_pb2.RecordedRequest(credit_update=line_message(item)))
+        elif isinstance(item, Request):
+            message = request_message(item.seq, item.request)
+            if self._keeps_inputs:
+                kind = str(message.WhichOneof("message"))
+                self._recorded.append(log_pb2.RecordedRequest(**{kind: getattr(message, kind)}))
+            chunks.append(engine.apply_commands(now_ns, request_command(message), 1))
+            return
+        elif engine.is_open != item.is_open:
+            engine.set_gate(now_ns, is_open=item.is_open)
+            if self._keeps_inputs:
+                gate = credit_pb2.VenueGate(open=item.is_open)
+                self._recorded.append(log_pb2.RecordedRequest(venue_gate=gate))
+        chunks.append(engine.drain_events())
+
+    def _take_entry(self, entry: Entry, now_ns: int) -> None:
+        if entry.log == "oracle":
+            for seq, event in enumerate(entry.events, entry.first_seq):
+                if isinstance(event, PricePublished):
+                    self._take_price(event, seq, now_ns)
+        else:
+            for _, event in entry.picked(_SCALED):
+                self._take_scaled(event)
+        self._cursors[entry.log] = entry.position
+
+    def _take_price(self, price: PricePublished, seq: int, now_ns: int) -> None:
+        if price.consumers & ConsumerBit.MATCHING and price.mark_price_ticks > 0:
+            self.engine.apply_mark(
+                now_ns,
+                price.instrument_id,
+                price.mark_price_ticks,
+                price.index_price_ticks,
+                price.index_time_ns,
+                seq,
+                stale=bool(price.stale),
+            )
+
+    def _take_scaled(self, event: Event) -> None:
+        if isinstance(event, OpenInterestScaled) and event.instrument_id in self._instruments:
+            known = self._instruments[event.instrument_id]
+            self.list_instrument(replace(known, scaled_ppm=event.scaled_ppm))
+
+    def _reorder(self, ordering: OrderingSettings) -> None:
+        """Let what waited under the old policy go first, and follow the new one."""
+        if self._ordering is not None:
+            self._inbox.extend(self._ordering.due(2**63 - 1))
+        policy: OrderingPolicy[Batch] = ordering_policy(ordering)
+        self._ordering = policy
+
+    def _commit(self, now_ns: int, records: bytes, answers: list[tuple[Batch, bytes]]) -> None:
+        recorded, self._recorded = self._recorded, []
+        entry = self.journal.append(now_ns, records, self._cursors, recorded)
+        assert entry.last_seq + 1 == self.engine.next_seq, "the log and the engine count the same events"
+        self._is_busy = False
+        for batch, results in answers:
+            if batch.answer is not None:
+                batch.answer(results, entry.last_seq)
+        self._committed(entry)
+        if self._inbox and not self.is_down:
+            self._cycle()
+
+    @property
+    def cursors(self) -> Mapping[str, Position]:
+        """How far other logs have been counted."""
+        return self._cursors
+
+
+def credit_line_of(line: Line) -> CreditLine:
+    """Return clearing's line as the engine takes it: what it is after a trip over the wire, without the trip."""
+    limits = line.limits
+    return CreditLine(
+        account_id=line.account_id,
+        line_epoch=line.line_epoch,
+        line_number=line.line_number,
+        as_of_seq=line.as_of_seq,
+        budget_micros=line.budget_micros,
+        elsewhere_micros=line.elsewhere_micros,
+        counted_value_micros=line.counted_value_micros,
+        counted_fees_micros=line.counted_fees_micros,
+        status=line.status,
+        acknowledge=line.acknowledge,
+        rows=tuple([CreditRow(*row) for row in line.rows]),
+        mark_time_ns=line.mark_time_ns,
+        fee_rates=line.fee_rates,
+        charge=line.charge,
+        only_instrument_id=line.only_instrument_id,
+        position_limits=tuple([PositionLimit(**limit._asdict()) for limit in limits.positions]),
+        group_limits=tuple([GroupLimit(**limit._asdict()) for limit in limits.groups]),
+    )

@@ -1,0 +1,353 @@
+"""A whole venue on a virtual clock: three cores, their logs, and what travels between them.
+
+It exists so that a day can be run a thousand times: the same cores as live, no sockets, no sleeping, one seed. Kept
+true: whatever is random is drawn from dice of its own name, so that changing one thing changes nothing else by chance;
+the same seed gives the same bytes in every log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from wavetank.clearing.core.clearing import Clearing
+from wavetank.clearing.core.refusal import Refused
+from wavetank.clearing.core.settings import ClearingSettings
+from wavetank.clearing.core.snapshot import state_hash
+from wavetank.client.events import StrategyEvent
+from wavetank.matching.core.engine import Engine
+from wavetank.matching.core.ordering import OrderingSettings
+from wavetank.matching.core.settings import EngineSettings
+from wavetank.model.events import clearing as clearing_events
+from wavetank.model.events import matching as matching_events
+from wavetank.model.instrument import Instrument
+from wavetank.model.record import RECORD_BYTES, decode, heads, kind_of
+from wavetank.oracle.core.oracle import Oracle
+from wavetank.oracle.core.settings import OracleSettings
+from wavetank.oracle.ports import PriceSource
+from wavetank.storms.agents.agent import Agent, Label, Top
+from wavetank.storms.dice import Dice
+from wavetank.storms.simulation.invariants import Invariants
+from wavetank.storms.simulation.journal import Entry, Journal, Keep
+from wavetank.storms.simulation.ledger import Asked, ClearingTiming, SimulatedClearing
+from wavetank.storms.simulation.link import Delay, Link
+from wavetank.storms.simulation.prices import SimulatedOracle
+from wavetank.storms.simulation.schedule import Schedule
+from wavetank.storms.simulation.seats import AgentSeat, Distance, StrategySeat
+from wavetank.storms.simulation.shard import Batch, Input, Move, Reorder, ShardTiming, SimulatedShard
+from wavetank.storms.simulation.tape import Tape
+from wavetank.storms.simulation.translation import Translator
+
+SECOND_NS = 1_000_000_000
+MILLISECOND_NS = 1_000_000
+
+_TRADED_OR_CANCELLED = {kind_of(matching_events.Traded), kind_of(matching_events.OrderCancelled)}
+_FILL_OR_HEALTH = {kind_of(clearing_events.FillBooked), kind_of(clearing_events.HealthBandChanged)}
+
+_ENGINE = EngineSettings(credit_ttl_ns=60 * SECOND_NS, track_levels=False, expected_orders=10_000)
+_INSIDE = Delay(MILLISECOND_NS // 2, MILLISECOND_NS // 4)
+
+Observer = Callable[[Entry], None]
+"""Is told of each entry of any log when it is committed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkDelays:
+    """Delays inside the venue."""
+
+    log: Delay = _INSIDE
+    """From the commit of an entry to its arrival at another process."""
+    lines: Delay = _INSIDE
+    """From clearing to the shard, on its stream."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueSettings:
+    """All that a simulated venue is told."""
+
+    instruments: tuple[Instrument, ...]
+    clearing: ClearingSettings = field(default_factory=ClearingSettings)
+    engine: EngineSettings = _ENGINE
+    oracle: OracleSettings = field(default_factory=OracleSettings)
+    fund_micros: int = 1_000_000 * 1_000_000
+    start_ns: int = 1_700_000_000 * SECOND_NS
+    delays: NetworkDelays = field(default_factory=NetworkDelays)
+    shard_timing: ShardTiming = field(default_factory=ShardTiming)
+    clearing_timing: ClearingTiming = field(default_factory=ClearingTiming)
+    oracle_commit_ns: int = MILLISECOND_NS // 2
+
+
+class SimulatedVenue:
+    """The venue; who takes part is seated, what goes wrong is scheduled, and then time runs."""
+
+    def __init__(
+        self,
+        settings: VenueSettings,
+        sources: Sequence[PriceSource],
+        *,
+        seed: int,
+        keep: Callable[[str], Keep] | None = None,
+        foresight: Sequence[PriceSource] = (),
+    ) -> None:
+        """Open a venue.
+
+        Args:
+            settings: of all its parts.
+            sources: what the oracle is priced by.
+            seed: of everything random.
+            keep: gives what keeps the bytes of each log; None keeps none.
+            foresight: the first index source of each instrument once more, for those who are let to look ahead.
+
+        """
+        self.settings = settings
+        self.instruments: dict[int, Instrument] = {each.instrument_id: each for each in settings.instruments}
+        self.dice = Dice(seed)
+        self.schedule = schedule = Schedule(settings.start_ns)
+        self.translator = Translator(list(settings.instruments))
+        self.tape = Tape(list(self.instruments))
+        self.observers: list[Observer] = []
+        self.invariants = Invariants(self)
+        self.refusals: list[tuple[int, str, Refused]] = []
+        """What was asked and refused: venue time, by whom, why."""
+        self._agents: dict[int, AgentSeat] = {}
+        self._strategies: dict[int, StrategySeat] = {}
+        self._foresight = {source.symbol: source for source in foresight}
+        journals = {
+            log: Journal(log, schedule.now_ns, None if keep is None else keep(log))
+            for log in ("matching-0", "clearing", "oracle")
+        }
+        engine = Engine(0, settings.engine)
+        core = Clearing(settings.clearing, epoch=1)
+        core.begin(schedule.now_ns, list(settings.instruments), settings.fund_micros)
+        self.shard = SimulatedShard(
+            schedule,
+            engine,
+            journals["matching-0"],
+            timing=settings.shard_timing,
+            settings=settings.engine,
+            committed=self._matching_committed,
+            keeps_inputs=keep is not None,
+        )
+        for instrument in settings.instruments:
+            self.shard.list_instrument(instrument)
+        self._to_shard: Link[Input] = self._link("lines", settings.delays.lines, self.shard.take)
+        self.clearing = SimulatedClearing(
+            schedule,
+            core,
+            journals["clearing"],
+            timing=settings.clearing_timing,
+            committed=self._clearing_committed,
+            send=self._to_shard.send,
+        )
+        self.oracle = SimulatedOracle(
+            schedule,
+            Oracle(settings.oracle),
+            journals["oracle"],
+            sources,
+            instruments=settings.instruments,
+            commit_ns=settings.oracle_commit_ns,
+            committed=self._oracle_committed,
+        )
+        log = settings.delays.log
+        self._matching_to_clearing: Link[Entry] = self._link("matching to clearing", log, self.clearing.take)
+        self._matching_to_oracle: Link[Entry] = self._link("matching to oracle", log, self.oracle.take)
+        self._clearing_to_matching: Link[Entry] = self._link("clearing to matching", log, self.shard.take)
+        self._oracle_to_clearing: Link[Entry] = self._link("oracle to clearing", log, self.clearing.take)
+        self._oracle_to_matching: Link[Entry] = self._link("oracle to matching", log, self.shard.take)
+
+    def _link(self, name: str, delay: Delay, arrive: Callable[[Any], None]) -> Link[Any]:
+        return Link(self.schedule, delay, self.dice.spawn(name), arrive)
+
+    # Who takes part
+
+    def open_account(self, name: str, deposit_micros: int, **terms: Any) -> int:  # noqa: ANN401 - as `Bank.open_account`.
+        """Open an account before time runs, and return its id."""
+        account = self.clearing.core.bank.open_account(name, deposit_micros, **terms)
+        return account.account_id
+
+    def seat_agent(
+        self, account_id: int, agent: Agent, *, distance: Distance, foresees: bool = False, enter_ns: int = 0
+    ) -> AgentSeat:
+        """Seat an agent for an account; it enters at a venue time, at once if that is past."""
+        dice = self.dice.spawn(f"seat {account_id}")
+        seat = AgentSeat(self, account_id, agent, distance=distance, dice=dice, foresees=foresees)
+        self._agents[account_id] = seat
+        seat.enter(enter_ns)
+        return seat
+
+    def seat_strategy(
+        self,
+        account_id: int,
+        strategy: Any,  # noqa: ANN401 - a `Strategy`.
+        instrument_ids: Sequence[int],
+        *,
+        label: Label,
+        distance: Distance,
+        enter_ns: int = 0,
+    ) -> StrategySeat:
+        """Seat a strategy for an account."""
+        dice = self.dice.spawn(f"seat {account_id}")
+        seat = StrategySeat(self, account_id, strategy, instrument_ids, label=label, distance=distance, dice=dice)
+        self._strategies[account_id] = seat
+        seat.enter(enter_ns)
+        return seat
+
+    @property
+    def seats(self) -> Mapping[int, AgentSeat | StrategySeat]:
+        """Everybody who takes part, by account."""
+        return self._agents | self._strategies
+
+    # What is asked
+
+    def ask_clearing(
+        self,
+        who: str,
+        call: Callable[[Clearing, int], Any],
+        answer: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Ask clearing for something; a refusal is noted, and given to `answer` like a result."""
+
+        def answered(result: Any) -> None:  # noqa: ANN401 - what the call returned.
+            if isinstance(result, Refused):
+                self.refusals.append((self.schedule.now_ns, who, result))
+            if answer is not None:
+                answer(result)
+
+        self.clearing.take(Asked(call, answered))
+
+    def take_batch(self, batch: Batch) -> None:
+        """Take a request that has arrived at the door."""
+        self.shard.take(batch)
+
+    def move_instrument(self, instrument_id: int, state: int) -> None:
+        """Bring an instrument into another state (MTCH-050)."""
+        self.shard.take(Move(instrument_id, state))
+
+    def reorder(self, ordering: OrderingSettings) -> None:
+        """Follow another ordering policy from here on (MTCH-060)."""
+        self.shard.take(Reorder(ordering))
+
+    # Time
+
+    def run_until(self, end_ns: int) -> None:
+        """Let time run.
+
+        Raises:
+            InvariantBroken: something that must hold does not; the state is left as it was found.
+
+        """
+        self.schedule.run_until(end_ns)
+
+    @property
+    def state_hash(self) -> str:
+        """Hash of the three cores' states, lower-case hex: equal when, and only when, the runs are."""
+        digest = blake2b(digest_size=16)
+        digest.update(self.shard.engine.state_hash())
+        digest.update(state_hash(self.clearing.core.state))
+        digest.update(self.oracle.core.state_hash())
+        return digest.hexdigest()
+
+    # What participants may know
+
+    def next_index_ticks(self, instrument_id: int) -> int:
+        """Return the true index of the oracle's next publication, 0 while nobody could know it."""
+        instrument = self.instruments[instrument_id]
+        source = self._foresight.get(instrument.symbol)
+        if source is None:
+            return 0
+        newest = source.newest_by(self.oracle.core.next_due_ns(self.schedule.now_ns))
+        return 0 if newest is None else instrument.ticks_of_price_micros(newest[1])
+
+    def free_margin_micros(self, account_id: int) -> int:
+        """Return equity less initial margin as clearing has counted it."""
+        state = self.clearing.core.state
+        value = state.value(state.accounts[account_id])
+        return value.equity_micros - value.initial_micros
+
+    # What is committed
+
+    def _matching_committed(self, entry: Entry) -> None:
+        self.invariants.matching(entry)
+        now_ns, tape, engine = self.schedule.now_ns, self.tape, self.shard.engine
+        self._matching_to_clearing.send(entry)
+        self._matching_to_oracle.send(entry)
+        changed = []
+        for instrument_id in self.instruments:
+            top = Top(*engine.bbo(instrument_id), engine.last_price(instrument_id))
+            if tape.note_top(now_ns, instrument_id, top):
+                changed.append((instrument_id, top))
+        self._tell_owners(entry)
+        if changed and self._strategies:
+            self._tell_tops(entry.last_seq, changed)
+        for observer in self.observers:
+            observer(entry)
+
+    def _tell_owners(self, entry: Entry) -> None:
+        now_ns, strategies = self.schedule.now_ns, self._strategies
+        own: dict[int, list[StrategyEvent]] = {}
+        for seq, event in entry.picked(_TRADED_OR_CANCELLED):
+            if isinstance(event, matching_events.Traded):
+                self.tape.note_trade(now_ns, event)
+                for account_id in dict.fromkeys((event.account_id, event.maker_account_id)):
+                    if account_id in strategies:
+                        own.setdefault(account_id, []).extend(strategies[account_id].tell_traded(seq, now_ns, event))
+            elif event.account_id in strategies:
+                told = strategies[event.account_id].tell_own(seq, now_ns, event)
+                if told is not None:
+                    own.setdefault(event.account_id, []).append(told)
+        for account_id in sorted(own):
+            strategies[account_id].send_own(own[account_id])
+
+    def _tell_tops(self, seq: int, changed: list[tuple[int, Top]]) -> None:
+        now_ns = self.schedule.now_ns
+        tops = {
+            instrument_id: self.translator.best_bid_offer(seq, now_ns, instrument_id, top)
+            for instrument_id, top in changed
+        }
+        for seat in self._strategies.values():
+            events: list[StrategyEvent] = [tops[each] for each in tops if each in seat.instrument_ids]
+            if events:
+                seat.tell_market(events)
+
+    def _clearing_committed(self, entry: Entry) -> None:
+        self.invariants.clearing(entry)
+        self._clearing_to_matching.send(entry)
+        strategies = self._strategies
+        if strategies:
+            own: dict[int, list[StrategyEvent]] = {}
+            for at, (kind, account_id) in enumerate(heads(entry.records)):
+                if account_id in strategies and kind in _FILL_OR_HEALTH:
+                    event = decode(entry.records, at * RECORD_BYTES)
+                    told = strategies[account_id].tell_own(entry.first_seq + at, self.schedule.now_ns, event)
+                    if told is not None:
+                        own.setdefault(account_id, []).append(told)
+            for account_id in sorted(own):
+                strategies[account_id].send_own(own[account_id])
+        for observer in self.observers:
+            observer(entry)
+
+    def _oracle_committed(self, entry: Entry) -> None:
+        self._oracle_to_clearing.send(entry)
+        self._oracle_to_matching.send(entry)
+        now_ns, engine = self.schedule.now_ns, self.shard.engine
+        noted = self.tape.note_prices(now_ns, entry)
+        if noted and self._strategies:
+            told = {
+                instrument_id: self.translator.prices(
+                    self.shard.journal.last_seq,
+                    now_ns,
+                    instrument_id,
+                    prices,
+                    last_ticks=engine.last_price(instrument_id),
+                    open_interest_lots=engine.open_interest(instrument_id),
+                )
+                for instrument_id, prices in noted
+            }
+            for seat in self._strategies.values():
+                events: list[StrategyEvent] = [told[each] for each in told if each in seat.instrument_ids]
+                if events:
+                    seat.tell_market(events)
+        for observer in self.observers:
+            observer(entry)
