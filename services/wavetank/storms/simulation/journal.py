@@ -6,7 +6,7 @@ entries are chained and numbered as PROTOCOL 3 says, so the last checksum stands
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -41,7 +41,7 @@ class Entry:
             self._kinds = kinds(self.records)
         return self._kinds
 
-    def picked(self, wanted: Set[int]) -> Iterator[tuple[int, Event]]:
+    def picked(self, wanted: Container[int]) -> Iterator[tuple[int, Event]]:
         """Yield the events of some kinds, each with its seq; the others are not read."""
         for at, kind in enumerate(self.kinds):
             if kind in wanted:
