@@ -1,0 +1,1 @@
+"""What a run comes to: read from the logs alone, whether the venue was live or simulated."""

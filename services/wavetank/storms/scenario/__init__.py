@@ -1,0 +1,1 @@
+"""Scenarios: what a page of YAML may say, and how it is read."""

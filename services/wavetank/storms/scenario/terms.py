@@ -1,0 +1,129 @@
+"""A settings dataclass as a scenario writes it.
+
+It exists so that everything that can be set is settable in a scenario, under its own name, and stays so: the model is
+made from the dataclass. `partial_cooldown_ns: int` is written `partial_cooldown: 30s`, `vault_cap_micros: int` is
+`vault_cap: 5M`, `slippage_ppm: int` is `slippage: 20bp`; what has no unit is written as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields
+from enum import Enum
+from fractions import Fraction
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from wavetank.storms.scenario.quantities import Amount, Duration, Money, Ratio
+
+_E6, _E12 = 10**6, 10**12
+
+_SUFFIXES: dict[str, tuple[Any, int]] = {
+    "_ns": (Duration, 1),
+    "_micros": (Money, 1),
+    "_ppm": (Ratio, _E12 // _E6),
+    "_e6": (Ratio, _E12 // _E6),
+    "_e12": (Ratio, 1),
+}
+"""Suffix of a field, what is written, and by what the written number is divided."""
+
+
+class Terms(BaseModel):
+    """Terms of something; what is not written stays as it is by default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def written_name(name: str) -> str:
+    """Return how a field is written in a scenario."""
+    for suffix in _SUFFIXES:
+        if name.endswith(suffix):
+            return name.removesuffix(suffix)
+    return name
+
+
+def terms_of(settings: type[Any], *, leave_out: frozenset[str] = frozenset()) -> type[Terms]:
+    """Return a model whose optional fields are those of a settings dataclass that a scenario can write.
+
+    Args:
+        settings: the dataclass; its integers say their unit by their suffix.
+        leave_out: fields that a scenario says elsewhere.
+
+    """
+    wanted: dict[str, Any] = {}
+    for field in fields(settings):
+        if field.name in leave_out:
+            continue
+        kind = _kind(field.name, _hint(settings, field))
+        if kind is not None:
+            wanted[written_name(field.name)] = (kind | None, None)
+    return create_model(f"{settings.__name__.removesuffix('Settings')}Terms", __base__=Terms, **wanted)
+
+
+def _hint(settings: type[Any], field: Field[Any]) -> Any:  # noqa: ANN401 - a type.
+    """Return the type of a field, or None if it is named for the checker alone: such a one cannot be written."""
+    if not isinstance(field.type, str):
+        return field.type
+    try:
+        return eval(field.type, vars(sys.modules[settings.__module__]))  # noqa: S307 - our own source says it.
+    except NameError:
+        return None
+
+
+def _kind(name: str, hint: Any) -> Any:  # noqa: ANN401 - a type, as `typing` has it.
+    for suffix, (kind, _) in _SUFFIXES.items():
+        if name.endswith(suffix) and hint is int:
+            return kind
+    if hint in {bool, int, str, float}:
+        return hint
+    if hint is Fraction or getattr(hint, "__name__", "") == "Decimal":
+        return Amount
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        # By name, for the numbers of an enum mean nothing to a reader.
+        return _names(hint)
+    return None
+
+
+def _names(kind: type[Enum]) -> Any:  # noqa: ANN401 - a type.
+    return Literal[tuple(member.name.lower() for member in kind)]
+
+
+def given(terms: Terms | None, settings: type[Any]) -> dict[str, Any]:
+    """Return what terms say, as arguments of the settings dataclass.
+
+    Args:
+        terms: made by `terms_of(settings)`, or None.
+        settings: the dataclass.
+
+    """
+    if terms is None:
+        return {}
+    said: Mapping[str, Any] = terms.model_dump(exclude_none=True)
+    arguments: dict[str, Any] = {}
+    for field in fields(settings):
+        written = written_name(field.name)
+        if written in said:
+            arguments[field.name] = _value(field.name, _hint(settings, field), said[written])
+    return arguments
+
+
+def _value(name: str, hint: Any, value: Any) -> Any:  # noqa: ANN401 - a field's.
+    for suffix, (_, divisor) in _SUFFIXES.items():
+        if name.endswith(suffix) and hint is int:
+            return value // divisor
+    if hint is Fraction:
+        return Fraction(value)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return next(member for member in hint if member.name.lower() == value)
+    return value
+
+
+def required(settings: type[Any]) -> list[str]:
+    """Return the fields of a settings dataclass that have no default, as written."""
+    return [
+        written_name(field.name)
+        for field in fields(settings)
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
