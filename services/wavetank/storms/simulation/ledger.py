@@ -75,6 +75,9 @@ class SimulatedClearing:
         self._inbox: list[Entry | Asked] = []
         self._is_waiting = False
         """Whether a cycle is scheduled or being committed."""
+        self._is_committing = False
+        self._life = 0
+        """Counts what cycles are scheduled for: one that was scheduled before a restart does not run after it."""
         self._cursors: dict[str, Position] = {}
         self._gate_sent: bool | None = None
         schedule.at(schedule.now_ns, self._tick)
@@ -87,16 +90,16 @@ class SimulatedClearing:
         self._inbox.append(item)
         if not self._is_waiting and not self.is_down:
             self._is_waiting = True
-            self._schedule.at(self._schedule.now_ns + self._timing.gather_ns, self._cycle)
+            self._schedule.at(self._schedule.now_ns + self._timing.gather_ns, self._cycle, self._life)
 
     def kill(self) -> None:
-        """End the process; facts wait in their logs, requests are lost."""
-        assert not self.core.take_records(), "clearing is killed between two entries"
+        """End the process: facts wait in their logs, requests are lost; an entry under way still reaches the log."""
         self.is_down = True
         self._inbox = [item for item in self._inbox if isinstance(item, Entry)]
 
     def restart(self, settings: ClearingSettings, instruments: list[Instrument]) -> None:
         """Begin again from a snapshot, with the gate closed, and send the shard all that it is owed (PROTOCOL R10)."""
+        assert not self._is_committing, "an entry under way has reached the log before the process is back"
         data = dump(self.core.state)
         state = load(data, settings)
         assert state_hash(state) == state_hash(self.core.state), "INV-100: a restored ledger differs"
@@ -112,18 +115,18 @@ class SimulatedClearing:
         self.core.take_requests()
         self._gate_sent = None
         self._send([Request(seq, request) for seq, request in self.core.unanswered_requests()])
+        self._life += 1
         self._is_waiting = True
-        self._schedule.at(self._schedule.now_ns, self._cycle)
+        self._schedule.at(self._schedule.now_ns, self._cycle, self._life)
 
     def _tick(self) -> None:
         self._schedule.at(self._schedule.now_ns + self._timing.tick_ns, self._tick)
         if not self._is_waiting and not self.is_down:
             self._is_waiting = True
-            self._cycle()
+            self._cycle(self._life)
 
-    def _cycle(self) -> None:
-        if self.is_down:
-            self._is_waiting = False
+    def _cycle(self, life: int) -> None:
+        if self.is_down or life != self._life:
             return
         now_ns = self._schedule.now_ns
         core = self.core
@@ -149,6 +152,7 @@ class SimulatedClearing:
         records = core.take_records()
         # The same turn takes everything that must leave behind the commit.
         lines, requests = core.take_lines(), core.take_requests()
+        self._is_committing = True
         self._schedule.at(
             now_ns + (self._timing.commit_ns if records else 0), self._commit, now_ns, records, lines, requests, answers
         )
@@ -161,10 +165,13 @@ class SimulatedClearing:
         requests: list[tuple[int, Any]],
         answers: list[tuple[Callable[[Any], None], Any]],
     ) -> None:
+        self._is_committing = False
         if records:
             entry = self.journal.append(now_ns, records, self._cursors)
             assert entry.last_seq == self.core.last_seq, "the log and the core count the same events"
             self._committed(entry)
+        if self.is_down:
+            return
         # A line that freezes an account leaves before the request that relies on it.
         messages: list[FromClearing] = [*lines]
         messages += [Request(seq, request) for seq, request in sorted(requests, key=itemgetter(0))]
@@ -176,7 +183,6 @@ class SimulatedClearing:
             self._send(messages)
         for answer, result in answers:
             answer(result)
-        self._is_waiting = False
-        if self._inbox and not self.is_down:
-            self._is_waiting = True
-            self._schedule.at(self._schedule.now_ns + self._timing.gather_ns, self._cycle)
+        self._is_waiting = bool(self._inbox)
+        if self._inbox:
+            self._schedule.at(self._schedule.now_ns + self._timing.gather_ns, self._cycle, self._life)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wavetank.client.errors import WavetankError
-from wavetank.client.events import CommandUnresolved, Started, StrategyEvent, Timer
+from wavetank.client.errors import OutcomeUnknown, VenueUnavailable, WavetankError
+from wavetank.client.events import CommandUnresolved, Disconnected, Reconnected, Started, StrategyEvent, Timer
 from wavetank.client.orders import PlaceOrder
 from wavetank.client.strategy import Strategy, StrategyCommand
 from wavetank.matching.core import commands as packed
@@ -46,37 +46,55 @@ class Distance:
     """From the commit to the arrival of market data."""
 
 
+class Door:
+    """An account's way into the shard; requests arrive in the order in which they were sent."""
+
+    def __init__(self, venue: SimulatedVenue, account_id: int, *, distance: Distance, dice: Dice) -> None:
+        """Open the door of an account.
+
+        Args:
+            venue: where.
+            account_id: whose.
+            distance: how far from the venue.
+            dice: for the random part of its delays.
+
+        """
+        self.account_id = account_id
+        self.distance = distance
+        self.dice = dice
+        self.commands_sent = 0
+        self._orders: Link[Batch] = Link(venue.schedule, distance.orders, dice.spawn("orders"), venue.take_batch)
+
+    def send(self, batch: Batch) -> None:
+        """Send a request."""
+        self.commands_sent += batch.count
+        self._orders.send(batch)
+
+    def send_intents(self, intents: Sequence[Intent]) -> None:
+        """Send what is wanted as one request, for whose answer nobody waits."""
+        commands = b"".join([_packed(intent, self.account_id) for intent in intents])
+        self.send(Batch(commands, len(intents), self.account_id))
+
+
 class AgentSeat:
     """An agent's."""
 
-    def __init__(
-        self,
-        venue: SimulatedVenue,
-        account_id: int,
-        agent: Agent,
-        *,
-        distance: Distance,
-        dice: Dice,
-        foresees: bool = False,
-    ) -> None:
+    def __init__(self, venue: SimulatedVenue, door: Door, agent: Agent, *, foresees: bool = False) -> None:
         """Seat an agent.
 
         Args:
             venue: where.
-            account_id: for which account it trades.
+            door: of the account for which it trades.
             agent: who.
-            distance: how far from the venue.
-            dice: for the random part of its delays.
             foresees: whether it knows the next index.
 
         """
-        self.account_id = account_id
         self.label: Label = agent.label
-        self.orders_sent = 0
+        self._door = door
         self._venue = venue
         self._agent = agent
-        self._view = SimulatedView(venue, account_id, delay_ns=distance.market_data_ns, foresees=foresees)
-        self._orders: Link[Batch] = Link(venue.schedule, distance.orders, dice, venue.take_batch)
+        delay_ns = door.distance.market_data_ns
+        self._view = SimulatedView(venue, door.account_id, delay_ns=delay_ns, foresees=foresees)
 
     def enter(self, at_ns: int) -> None:
         """Have the agent wake for the first time."""
@@ -88,17 +106,10 @@ class AgentSeat:
         self._view.now_ns = now_ns
         turn = self._agent.wake(self._view)
         if turn.intents:
-            self.send(turn.intents)
+            self._door.send_intents(turn.intents)
         if turn.wake_ns < NEVER_NS:
             assert turn.wake_ns > now_ns, f"a {self.label} agent looks again at {turn.wake_ns}, which is not later"
             schedule.at(turn.wake_ns, self._wake)
-
-    def send(self, intents: Sequence[Intent]) -> None:
-        """Send what is wanted as one request."""
-        account_id = self.account_id
-        commands = b"".join([_packed(intent, account_id) for intent in intents])
-        self.orders_sent += len(intents)
-        self._orders.send(Batch(commands, len(intents), account_id=account_id))
 
 
 def _packed(intent: Intent, account_id: int) -> bytes:
@@ -123,41 +134,36 @@ class StrategySeat:
     def __init__(
         self,
         venue: SimulatedVenue,
-        account_id: int,
+        door: Door,
         strategy: Strategy,
         instrument_ids: Sequence[int],
         *,
         label: Label,
-        distance: Distance,
-        dice: Dice,
         timer_ns: int = 100 * MILLISECOND_NS,
     ) -> None:
         """Seat a strategy.
 
         Args:
             venue: where.
-            account_id: for which account it trades.
+            door: of the account for which it trades.
             strategy: who.
             instrument_ids: whose market data it is told.
             label: why it trades.
-            distance: how far from the venue.
-            dice: for the random part of its delays.
             timer_ns: venue time between two `Timer` events.
 
         """
-        self.account_id = account_id
+        self.account_id = door.account_id
         self.label = label
         self.instrument_ids = frozenset(instrument_ids)
-        self.orders_sent = 0
+        self._door = door
         self._venue = venue
         self._strategy = strategy
         self._timer_ns = timer_ns
         self._translate = venue.translator
         self._client_ids: dict[int, bytes] = {}
         """Client order id by order id, of orders that may still trade."""
+        dice, distance, schedule = door.dice, door.distance, venue.schedule
         self._prefix = dice.spawn("order ids").below(2**64).to_bytes(8, "big")
-        schedule = venue.schedule
-        self._orders: Link[Batch] = Link(schedule, distance.orders, dice.spawn("orders"), venue.take_batch)
         self._own: Link[list[StrategyEvent]] = Link(schedule, distance.answers, dice.spawn("answers"), self._handle)
         self._market: Link[list[StrategyEvent]] = Link(
             schedule, Delay(distance.market_data_ns), dice.spawn("market"), self._handle
@@ -229,6 +235,25 @@ class StrategySeat:
             case _:
                 return None
 
+    def tell_disconnected(self) -> None:
+        """Tell the strategy that its session has ended."""
+        now_ns = self._venue.schedule.now_ns
+        self._own.send([Disconnected(event_time_ns=now_ns, stream="session", cause="the venue ended the stream")])
+
+    def tell_returned(self) -> None:
+        """Tell the strategy that its session is back, and which orders it has in the books."""
+        orders = self._venue.shard.engine.open_orders(self.account_id)
+        self._client_ids = {order.order_id: order.client_order_id for order in orders}
+        self._own.send(
+            [
+                Reconnected(
+                    event_time_ns=self._venue.schedule.now_ns,
+                    stream="session",
+                    open_orders=tuple(self._translate.order(order) for order in orders),
+                )
+            ]
+        )
+
     def send_own(self, events: list[StrategyEvent]) -> None:
         """Send own events on their way."""
         self._own.send(events)
@@ -250,10 +275,14 @@ class StrategySeat:
                 sent.append(command)
             except WavetankError as error:
                 self._own.send([CommandUnresolved(event_time_ns=now_ns, command=command, error=error)])
-        self.orders_sent += len(sent)
         if sent:
-            answer = partial(self._answered, sent, now_ns)
-            self._orders.send(Batch(b"".join(records), len(sent), answer, account_id=self.account_id))
+            answer, lose = partial(self._answered, sent, now_ns), partial(self._lost, sent)
+            self._door.send(Batch(b"".join(records), len(sent), self.account_id, answer, lose))
+
+    def _lost(self, commands: list[StrategyCommand], maybe_done: bool) -> None:  # noqa: FBT001 - as `Batch.lose`.
+        now_ns = self._venue.schedule.now_ns
+        error = OutcomeUnknown("no answer came") if maybe_done else VenueUnavailable("the shard cannot be reached")
+        self._own.send([CommandUnresolved(event_time_ns=now_ns, command=command, error=error) for command in commands])
 
     def _answered(self, commands: list[StrategyCommand], sent_ns: int, results: bytes, seq: int) -> None:
         now_ns = self._venue.schedule.now_ns

@@ -30,6 +30,7 @@ from wavetank.v1 import credit_pb2, log_pb2
 
 _SCALED = {kind_of(OpenInterestScaled)}
 SECOND_NS = 1_000_000_000
+_END_OF_TIME_NS = 2**63 - 1
 
 
 @dataclass(slots=True)
@@ -38,9 +39,16 @@ class Batch:
 
     commands: bytes
     count: int
+    account_id: int = 0
     answer: Callable[[bytes, int], None] | None = None
     """Gets the results, one record per command, and the seq that covers them."""
-    account_id: int = 0
+    lose: Callable[[bool], None] | None = None
+    """Told that no answer comes, and whether the commands may have been carried out all the same."""
+
+    def lost(self, *, maybe_done: bool) -> None:
+        """Tell who waits that no answer comes."""
+        if self.lose is not None:
+            self.lose(maybe_done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,11 @@ class SimulatedShard:
     def take(self, item: Input) -> None:
         """Take an input that has arrived."""
         if self.is_down:
+            if isinstance(item, Batch):
+                item.lost(maybe_done=False)
+            elif isinstance(item, Entry):
+                # A log waits for its reader.
+                self._inbox.append(item)
             return
         if isinstance(item, Batch) and self._ordering is not None:
             self._ordering.add(item, item.commands, self._schedule.now_ns)
@@ -148,21 +161,24 @@ class SimulatedShard:
         self.engine.list_instrument(instrument)
 
     def kill(self) -> None:
-        """End the process; what was on its way to it is lost, and what was not committed never was."""
-        assert not self._is_busy, "a shard is killed between two entries"
+        """End the process: who waits for an answer gets none; an entry that is under way still reaches the log."""
         self.is_down = True
-        self._inbox.clear()
+        waiting = [item for item in self._inbox if isinstance(item, Batch)]
         if self._ordering is not None:
-            self._ordering.due(2**63 - 1)
+            waiting += self._ordering.due(_END_OF_TIME_NS)
+        self._inbox = [item for item in self._inbox if isinstance(item, Entry)]
+        for batch in waiting:
+            batch.lost(maybe_done=True)
 
     def restart(self) -> None:
         """Begin again from a snapshot: closed, and without the orders that were to end with their sessions."""
+        assert not self._is_busy, "an entry under way has reached the log before the process is back"
         never_stopped = self.engine.state_hash()
         self.engine = Engine.restore(self.engine.snapshot(), self._settings)
         assert self.engine.state_hash() == never_stopped, "MTCH-090: a restored shard differs"
         self.journal.open_epoch(self._schedule.now_ns)
         self.is_down = False
-        self._inbox.append([Gate(is_open=False)])
+        self._inbox.insert(0, [Gate(is_open=False)])
         self.take(Batch(packed.cancel_disconnected(), 1))
 
     # The loop
@@ -291,7 +307,7 @@ class SimulatedShard:
     def _reorder(self, ordering: OrderingSettings) -> None:
         """Let what waited under the old policy go first, and follow the new one."""
         if self._ordering is not None:
-            self._inbox.extend(self._ordering.due(2**63 - 1))
+            self._inbox.extend(self._ordering.due(_END_OF_TIME_NS))
         policy: OrderingPolicy[Batch] = ordering_policy(ordering)
         self._ordering = policy
 
@@ -301,7 +317,9 @@ class SimulatedShard:
         assert entry.last_seq + 1 == self.engine.next_seq, "the log and the engine count the same events"
         self._is_busy = False
         for batch, results in answers:
-            if batch.answer is not None:
+            if self.is_down:
+                batch.lost(maybe_done=True)
+            elif batch.answer is not None:
                 batch.answer(results, entry.last_seq)
         self._committed(entry)
         if self._inbox and not self.is_down:

@@ -7,6 +7,7 @@ a test sends both ways side by side.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from wavetank.client import errors
@@ -232,37 +233,55 @@ class Translator:
     def cancelled(
         self, seq: int, now_ns: int, event: matching_events.OrderCancelled, known: KnownOrder | None
     ) -> OrderCancelled:
-        """Return the end of an order; `known` is what the shard remembers of it."""
-        instrument = self.by_id[event.instrument_id]
-        return OrderCancelled(
-            seq=seq,
-            event_time_ns=now_ns,
-            order=Order(
+        """Return the end of an order; `known` is what the shard remembers of it, None if it had no client order id."""
+        if known is None:
+            known = KnownOrder(
                 order_id=event.order_id,
                 client_order_id=event.client_order_id,
                 account_id=event.account_id,
-                instrument=instrument.symbol,
-                side=Side(event.side),
-                order_type=OrderType(known.order_type if known else TypeNumber.LIMIT),
-                time_in_force=TimeInForce(known.time_in_force if known else TimeNumber.GTC),
-                post_only=bool(event.flags & OrderFlag.POST_ONLY),
-                reduce_only=bool(event.flags & OrderFlag.REDUCE_ONLY),
-                price=instrument.price(event.price_ticks),
-                remaining_size=instrument.size(event.remaining_lots),
-                filled_size=instrument.size(known.filled_lots) if known else _NONE,
-                filled_value=dollars(known.filled_value_micros) if known else _NONE,
+                instrument_id=event.instrument_id,
+                side=event.side,
+                order_type=TypeNumber.LIMIT,
+                time_in_force=TimeNumber.GTC,
+                flags=event.flags,
+                price_ticks=event.price_ticks,
+                remaining_lots=event.remaining_lots,
+                filled_lots=0,
+                filled_value_micros=0,
                 state=OrderState.CANCELLED,
-                cancel_reason=CancelReason(event.reason),
-                accepted_time_ns=known.accepted_time_ns if known else 0,
-                post_only_slide=bool(event.flags & OrderFlag.POST_ONLY_SLIDE),
-                display_size=None,
-                expire_time_ns=known.expire_time_ns if known else 0,
-                self_trade_prevention=SelfTradePrevention(known.self_trade_prevention if known else 0),
-                trigger=None,
-                quote=bool(event.flags & OrderFlag.QUOTE),
-                cancel_on_disconnect=bool(event.flags & OrderFlag.CANCEL_ON_DISCONNECT),
-                refusal_reason=event.refusal,
-            ),
+                accepted_time_ns=0,
+                cancel_reason=event.reason,
+            )
+        order = replace(self.order(known), refusal_reason=event.refusal)
+        return OrderCancelled(seq=seq, event_time_ns=now_ns, order=order)
+
+    def order(self, known: KnownOrder) -> Order:
+        """Return an order as the shard knows it."""
+        instrument = self.by_id[known.instrument_id]
+        flags = known.flags
+        return Order(
+            order_id=known.order_id,
+            client_order_id=known.client_order_id,
+            account_id=known.account_id,
+            instrument=instrument.symbol,
+            side=Side(known.side),
+            order_type=OrderType(known.order_type),
+            time_in_force=TimeInForce(known.time_in_force),
+            post_only=bool(flags & OrderFlag.POST_ONLY),
+            reduce_only=bool(flags & OrderFlag.REDUCE_ONLY),
+            price=instrument.price(known.price_ticks),
+            remaining_size=instrument.size(known.remaining_lots),
+            filled_size=instrument.size(known.filled_lots),
+            filled_value=dollars(known.filled_value_micros),
+            state=OrderState(known.state),
+            cancel_reason=CancelReason(known.cancel_reason),
+            accepted_time_ns=known.accepted_time_ns,
+            post_only_slide=bool(flags & OrderFlag.POST_ONLY_SLIDE),
+            display_size=instrument.size(known.display_lots) if known.display_lots else None,
+            expire_time_ns=known.expire_time_ns,
+            self_trade_prevention=SelfTradePrevention(known.self_trade_prevention),
+            quote=bool(flags & OrderFlag.QUOTE),
+            cancel_on_disconnect=bool(flags & OrderFlag.CANCEL_ON_DISCONNECT),
         )
 
     def transfer_booked(self, seq: int, now_ns: int, event: clearing_events.FillBooked) -> FillBooked:

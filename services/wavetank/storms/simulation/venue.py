@@ -7,18 +7,19 @@ the same seed gives the same bytes in every log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import state_hash
 from wavetank.client.events import StrategyEvent
+from wavetank.client.strategy import Strategy
 from wavetank.matching.core.engine import Engine
-from wavetank.matching.core.ordering import OrderingSettings
+from wavetank.matching.core.ordering import Ordering, OrderingSettings
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events import matching as matching_events
@@ -35,7 +36,7 @@ from wavetank.storms.simulation.ledger import Asked, ClearingTiming, SimulatedCl
 from wavetank.storms.simulation.link import Delay, Link
 from wavetank.storms.simulation.prices import SimulatedOracle
 from wavetank.storms.simulation.schedule import Schedule
-from wavetank.storms.simulation.seats import AgentSeat, Distance, StrategySeat
+from wavetank.storms.simulation.seats import AgentSeat, Distance, Door, StrategySeat
 from wavetank.storms.simulation.shard import Batch, Input, Move, Reorder, ShardTiming, SimulatedShard
 from wavetank.storms.simulation.tape import Tape
 from wavetank.storms.simulation.translation import Translator
@@ -49,6 +50,7 @@ _FILL_OR_HEALTH = {kind_of(clearing_events.FillBooked), kind_of(clearing_events.
 _ENGINE = EngineSettings(credit_ttl_ns=60 * SECOND_NS, track_levels=False, expected_orders=10_000)
 _INSIDE = Delay(MILLISECOND_NS // 2, MILLISECOND_NS // 4)
 
+Service = Literal["matching", "clearing", "oracle"]
 Observer = Callable[[Entry], None]
 """Is told of each entry of any log when it is committed."""
 
@@ -73,6 +75,7 @@ class VenueSettings:
     oracle: OracleSettings = field(default_factory=OracleSettings)
     fund_micros: int = 1_000_000 * 1_000_000
     start_ns: int = 1_700_000_000 * SECOND_NS
+    ordering: OrderingSettings = field(default_factory=OrderingSettings)
     delays: NetworkDelays = field(default_factory=NetworkDelays)
     shard_timing: ShardTiming = field(default_factory=ShardTiming)
     clearing_timing: ClearingTiming = field(default_factory=ClearingTiming)
@@ -111,7 +114,8 @@ class SimulatedVenue:
         self.invariants = Invariants(self)
         self.refusals: list[tuple[int, str, Refused]] = []
         """What was asked and refused: venue time, by whom, why."""
-        self._agents: dict[int, AgentSeat] = {}
+        self.doors: dict[int, Door] = {}
+        """By account."""
         self._strategies: dict[int, StrategySeat] = {}
         self._foresight = {source.symbol: source for source in foresight}
         journals = {
@@ -132,6 +136,8 @@ class SimulatedVenue:
         )
         for instrument in settings.instruments:
             self.shard.list_instrument(instrument)
+        if settings.ordering.policy is not Ordering.ARRIVAL:
+            self.shard.take(Reorder(settings.ordering))
         self._to_shard: Link[Input] = self._link("lines", settings.delays.lines, self.shard.take)
         self.clearing = SimulatedClearing(
             schedule,
@@ -167,37 +173,23 @@ class SimulatedVenue:
         account = self.clearing.core.bank.open_account(name, deposit_micros, **terms)
         return account.account_id
 
-    def seat_agent(
-        self, account_id: int, agent: Agent, *, distance: Distance, foresees: bool = False, enter_ns: int = 0
-    ) -> AgentSeat:
-        """Seat an agent for an account; it enters at a venue time, at once if that is past."""
-        dice = self.dice.spawn(f"seat {account_id}")
-        seat = AgentSeat(self, account_id, agent, distance=distance, dice=dice, foresees=foresees)
-        self._agents[account_id] = seat
-        seat.enter(enter_ns)
-        return seat
+    def open_door(self, account_id: int, distance: Distance) -> Door:
+        """Let an account send orders from a distance."""
+        dice = self.dice.spawn(f"door {account_id}")
+        door = self.doors[account_id] = Door(self, account_id, distance=distance, dice=dice)
+        return door
+
+    def seat_agent(self, account_id: int, agent: Agent, *, foresees: bool = False, enter_ns: int = 0) -> None:
+        """Seat an agent behind an account's door; it enters at a venue time, at once if that is past."""
+        AgentSeat(self, self.doors[account_id], agent, foresees=foresees).enter(enter_ns)
 
     def seat_strategy(
-        self,
-        account_id: int,
-        strategy: Any,  # noqa: ANN401 - a `Strategy`.
-        instrument_ids: Sequence[int],
-        *,
-        label: Label,
-        distance: Distance,
-        enter_ns: int = 0,
-    ) -> StrategySeat:
-        """Seat a strategy for an account."""
-        dice = self.dice.spawn(f"seat {account_id}")
-        seat = StrategySeat(self, account_id, strategy, instrument_ids, label=label, distance=distance, dice=dice)
+        self, account_id: int, strategy: Strategy, instrument_ids: Sequence[int], *, label: Label, enter_ns: int = 0
+    ) -> None:
+        """Seat a strategy behind an account's door."""
+        seat = StrategySeat(self, self.doors[account_id], strategy, instrument_ids, label=label)
         self._strategies[account_id] = seat
         seat.enter(enter_ns)
-        return seat
-
-    @property
-    def seats(self) -> Mapping[int, AgentSeat | StrategySeat]:
-        """Everybody who takes part, by account."""
-        return self._agents | self._strategies
 
     # What is asked
 
@@ -228,6 +220,32 @@ class SimulatedVenue:
     def reorder(self, ordering: OrderingSettings) -> None:
         """Follow another ordering policy from here on (MTCH-060)."""
         self.shard.take(Reorder(ordering))
+
+    def kill(self, service: Service) -> None:
+        """Kill a service: it takes nothing, and what it was about to say is lost."""
+        match service:
+            case "matching":
+                self.shard.kill()
+                for seat in self._strategies.values():
+                    seat.tell_disconnected()
+            case "clearing":
+                self.clearing.kill()
+            case "oracle":
+                self.oracle.kill()
+
+    def restart(self, service: Service) -> None:
+        """Bring a killed service back from its snapshot; nothing trades before clearing says so (LIQ-110)."""
+        match service:
+            case "matching":
+                self.shard.restart()
+                if not self.clearing.is_down:
+                    self.clearing.welcome()
+                for seat in self._strategies.values():
+                    seat.tell_returned()
+            case "clearing":
+                self.clearing.restart(self.settings.clearing, list(self.settings.instruments))
+            case "oracle":
+                self.oracle.restart()
 
     # Time
 

@@ -1,0 +1,1 @@
+"""From a page to a venue: what a scenario says, put on stage in a simulation."""

@@ -1,0 +1,255 @@
+"""The market of a scenario as settings of the cores.
+
+Kept true: what a page does not say is as in the shipped venue; what it says in dollars and units is exact in ticks and
+lots, or refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+from wavetank.clearing.core.collateral_terms import CollateralTerms
+from wavetank.clearing.core.margin_modes import Correlation
+from wavetank.clearing.core.settings import STAGE_ORDERS, ClearingSettings
+from wavetank.clearing.core.valuation import HealthLimits
+from wavetank.matching.core.ordering import OrderingSettings
+from wavetank.matching.core.settings import EngineSettings
+from wavetank.model.instrument import Instrument, default_instruments
+from wavetank.model.margin import MarginTier
+from wavetank.oracle.adapters.sources.synthetic import Shock
+from wavetank.oracle.core.funding import FundingTerms
+from wavetank.oracle.core.settings import OracleSettings, SourceTerms
+from wavetank.runtime.price_formats import load_path
+from wavetank.storms.scenario.document import Scenario
+from wavetank.storms.scenario.market import InstrumentTerms
+from wavetank.storms.scenario.terms import given
+from wavetank.storms.simulation.link import Delay
+from wavetank.storms.simulation.venue import NetworkDelays, VenueSettings
+from wavetank.storms.staging.prices import PathPlan
+
+START_NS = 1_700_000_000 * 10**9
+"""When a scenario without files begins; any moment would do, as long as it is the same one."""
+
+_E6 = 10**6
+_SHIPPED_PRICES = {"BTC": Decimal(60_000), "ETH": Decimal(2_500), "SOL": Decimal(150)}
+_SHIPPED_VOLATILITY_E6 = {"BTC": 8_000, "ETH": 10_000, "SOL": 14_000}
+_LEAST_TICKS = 1_000
+"""UNIT-015."""
+
+
+class StagingRefused(ValueError):
+    """A page says something that no venue can do; the message names it and what is allowed."""
+
+
+def whole(value: Decimal, what: str) -> int:
+    """Return a number that must be whole.
+
+    Raises:
+        StagingRefused: it is not.
+
+    """
+    if value != value.to_integral_value():
+        raise StagingRefused(f"{what} is {value}, which is no whole number of the venue's units")
+    return int(value)
+
+
+def lots_of(instrument: Instrument, size: Decimal) -> int:
+    """Return a size in lots, exactly."""
+    return whole(size.scaleb(instrument.size_decimals), f"a size of {size} {instrument.symbol} in lots")
+
+
+def ticks_of(instrument: Instrument, price: Decimal) -> int:
+    """Return a price in ticks, exactly."""
+    return whole(
+        price.scaleb(6 - instrument.size_decimals), f"a price of {price} dollars of {instrument.symbol} in ticks"
+    )
+
+
+def instruments_of(scenario: Scenario) -> tuple[Instrument, ...]:
+    """Return the instruments of a scenario, numbered in the order in which it names them.
+
+    Raises:
+        StagingRefused: a price is too low for its units (UNIT-015), or not exact in them.
+
+    """
+    shipped = {each.symbol: each for each in default_instruments()}
+    listed = []
+    for number, (symbol, terms) in enumerate(scenario.market.instruments.items(), start=1):
+        like = shipped.get(symbol, shipped["BTC"])
+        listed.append(_instrument(replace(like, instrument_id=number, symbol=symbol), terms))
+    return tuple(listed)
+
+
+def _instrument(like: Instrument, terms: InstrumentTerms) -> Instrument:
+    decimals = like.size_decimals if terms.size_decimals is None else terms.size_decimals
+    changes: dict[str, object] = {"size_decimals": decimals}
+    if terms.tiers:
+        changes["tiers"] = tuple(
+            MarginTier(tier.above, tier.leverage, 0 if tier.maintenance is None else tier.maintenance // _E6)
+            for tier in terms.tiers
+        )
+    for name, ratio in (
+        ("taker_fee_ppm", terms.taker_fee),
+        ("maker_fee_ppm", terms.maker_fee),
+        ("price_band_ppm", terms.price_band),
+    ):
+        if ratio is not None:
+            changes[name] = ratio // _E6
+    for name, size in (
+        ("max_order_lots", terms.max_order),
+        ("max_position_lots", terms.max_position),
+        ("open_interest_cap_lots", terms.open_interest_cap),
+    ):
+        if size is not None:
+            changes[name] = whole(size.scaleb(decimals), f"{name} of {like.symbol}")
+    as_written: dict[str, object] = {
+        "impact_notional_micros": terms.impact_notional,
+        "funding_interval_ns": terms.funding_interval,
+        "funding_cap_e12": terms.funding_cap,
+        "withholds_gains": terms.withholds_gains,
+        "scaling_begins_micros": terms.scaling_begins,
+        "scaling_full_micros": terms.scaling_full,
+    }
+    changes |= {name: value for name, value in as_written.items() if value is not None}
+    instrument = replace(like, **changes)  # type: ignore[arg-type] # Names and types are those of the fields above.
+    price = terms.price or _SHIPPED_PRICES.get(like.symbol)
+    if price is not None and price.scaleb(6 - decimals) < _LEAST_TICKS:
+        raise StagingRefused(
+            f"{like.symbol} at {price} dollars is {price.scaleb(6 - decimals)} ticks; at least {_LEAST_TICKS} are "
+            f"needed (UNIT-015): with size_decimals below {decimals}, or per thousand units"
+        )
+    return instrument
+
+
+def start_ns_of(scenario: Scenario) -> int:
+    """Return when a scenario begins: where its files do, or at a moment that is always the same."""
+    begins = []
+    for terms in scenario.market.instruments.values():
+        if terms.begin is not None:
+            begins.append(terms.begin)
+        elif terms.file:
+            begins.append(load_path(Path(terms.file)).first_ns)
+    return max(begins, default=START_NS)
+
+
+def path_plans(scenario: Scenario) -> list[PathPlan]:
+    """Return what the true prices are made of.
+
+    Raises:
+        StagingRefused: an instrument has neither a price nor a file.
+
+    """
+    plans = []
+    for symbol, terms in scenario.market.instruments.items():
+        price = terms.price or _SHIPPED_PRICES.get(symbol)
+        if price is None and not terms.file:
+            raise StagingRefused(f"market.instruments.{symbol} has neither a price nor a file")
+        volatility = terms.volatility
+        plans.append(
+            PathPlan(
+                symbol=symbol,
+                start_price_micros=0 if price is None else whole(price.scaleb(6), f"the price of {symbol}"),
+                volatility_e6=_SHIPPED_VOLATILITY_E6.get(symbol, 20_000) if volatility is None else volatility // _E6,
+                file=Path(terms.file) if terms.file else None,
+                sources={
+                    source.name: SourceTerms(weight=source.weight, limit_ns=source.limit) for source in terms.sources
+                },
+            )
+        )
+    return plans
+
+
+def shocks_of(scenario: Scenario) -> list[Shock]:
+    """Return the moves of the timeline as the walks take them."""
+    shocks = []
+    for step in scenario.timeline:
+        if step.move is None:
+            continue
+        for turn in range(step.repeat):
+            move = step.move
+            shocks.append(
+                Shock(
+                    after_ns=step.at + turn * step.every,
+                    move_e12=move.by,
+                    over_ns=max(1, move.over),
+                    hold_ns=move.hold,
+                    recovered_e12=move.recovered,
+                    recover_over_ns=move.recover_over,
+                    symbols=frozenset(move.instruments),
+                )
+            )
+    return shocks
+
+
+def venue_settings(scenario: Scenario) -> VenueSettings:
+    """Return the settings of the simulated venue of a scenario.
+
+    Raises:
+        StagingRefused: the page says what no venue can do.
+        SettingsRefused: clearing's settings contradict a rule.
+
+    """
+    terms = scenario.venue
+    sources = {plan.symbol: plan.sources for plan in path_plans(scenario)}
+    funding = FundingTerms()
+    if terms.funding.interest is not None:
+        funding = replace(funding, interest_e12=terms.funding.interest)
+    if terms.funding.clamp is not None:
+        funding = replace(funding, clamp_e12=terms.funding.clamp)
+    return VenueSettings(
+        instruments=instruments_of(scenario),
+        clearing=_clearing(scenario),
+        engine=EngineSettings(
+            **{"credit_ttl_ns": 60 * 10**9, "track_levels": False, "expected_orders": 10_000}
+            | given(terms.matching, EngineSettings)
+        ),
+        oracle=OracleSettings(sources=sources, funding=funding, **given(terms.oracle, OracleSettings)),
+        fund_micros=terms.fund,
+        start_ns=start_ns_of(scenario),
+        delays=NetworkDelays(
+            log=Delay(terms.log_delay, terms.log_jitter), lines=Delay(terms.log_delay, terms.log_jitter)
+        ),
+        ordering=OrderingSettings(**given(terms.ordering, OrderingSettings)),
+    )
+
+
+def _clearing(scenario: Scenario) -> ClearingSettings:
+    terms = scenario.venue
+    usual = ClearingSettings()
+    limits = {
+        name: Fraction(value)
+        for name, value in (
+            ("warn", terms.warn_health),
+            ("reduce_only", terms.reduce_only_health),
+            ("backstop", terms.backstop_health),
+        )
+        if value is not None
+    }
+    correlations = dict(usual.correlations)
+    groups = dict(usual.groups_ppm)
+    collateral: dict[str, CollateralTerms] = {}
+    for symbol, instrument in scenario.market.instruments.items():
+        if instrument.correlation_group or instrument.correlation is not None:
+            known = correlations.get(symbol, Correlation("", 0))
+            correlations[symbol] = Correlation(
+                instrument.correlation_group or known.group,
+                known.correlation_ppm if instrument.correlation is None else instrument.correlation // _E6,
+            )
+            groups.setdefault(correlations[symbol].group, 0)
+        if instrument.collateral_weight is not None:
+            cap = {} if instrument.collateral_cap is None else {"cap_micros": instrument.collateral_cap}
+            collateral[symbol] = CollateralTerms(weight_ppm=instrument.collateral_weight // _E6, **cap)
+    if terms.group_correlation is not None:
+        groups = dict.fromkeys(groups, terms.group_correlation // _E6)
+    return replace(
+        usual,
+        health=replace(usual.health, **limits) if limits else HealthLimits(),
+        stage_order=STAGE_ORDERS[1] if terms.insurance_before_backstop else STAGE_ORDERS[0],
+        correlations={symbol: each for symbol, each in correlations.items() if symbol in scenario.market.instruments},
+        groups_ppm=groups,
+        collateral=collateral,
+        **given(terms.clearing, ClearingSettings),
+    )
