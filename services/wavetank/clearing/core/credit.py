@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from wavetank.clearing.core.account import Account
+    from wavetank.clearing.core.limits import LineGroupLimit, LinePositionLimit
     from wavetank.clearing.core.state import State
     from wavetank.model.orders import LineStatus
 
@@ -77,6 +78,16 @@ class Line(NamedTuple):
     """What an isolated account may trade; 0 for everything."""
     limits: LineLimits = NO_LIMITS
     """What the account may come to (MRGN-070)."""
+
+    @property
+    def position_limits(self) -> tuple[LinePositionLimit, ...]:
+        """Those of instruments."""
+        return self.limits.positions
+
+    @property
+    def group_limits(self) -> tuple[LineGroupLimit, ...]:
+        """Those of correlation groups."""
+        return self.limits.groups
 
 
 class Standing(NamedTuple):

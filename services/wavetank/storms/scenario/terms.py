@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from wavetank.storms.scenario.quantities import Amount, Duration, Money, Ratio
 
@@ -127,3 +127,54 @@ def required(settings: type[Any]) -> list[str]:
         for field in fields(settings)
         if field.default is MISSING and field.default_factory is MISSING
     ]
+
+
+def counted(settings: type[Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as their dataclass counts them, from what a scenario says; what it does not know stays as said.
+
+    `mean: 3k` becomes `mean_micros: 3000000000` where the dataclass has such a field; lists of dataclasses are counted
+    item by item. What is unknown is refused by whoever makes the settings, who knows what is allowed.
+
+    Args:
+        settings: the dataclass.
+        said: fields as written.
+
+    Raises:
+        ValueError: a quantity has another shape; the message names the field.
+
+    """
+    by_name = {written_name(field.name): field.name for field in fields(settings)}
+    inner = _inner(settings)
+    found: dict[str, Any] = {}
+    for written, value in said.items():
+        name = by_name.get(written, written)
+        if name in inner and isinstance(value, list | tuple):
+            found[name] = tuple(counted(inner[name], each) if isinstance(each, Mapping) else each for each in value)
+        else:
+            found[name] = _counted(name, written, value)
+    return found
+
+
+def _counted(name: str, written: str, value: Any) -> Any:  # noqa: ANN401 - a field's.
+    for suffix, (kind, divisor) in _SUFFIXES.items():
+        # A page may also say it in the dataclass's own words.
+        if name.endswith(suffix) and name != written:
+            try:
+                number: int = TypeAdapter(kind).validate_python(value)
+            except ValidationError as error:
+                raise ValueError(f"{written}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+            return number // divisor
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _inner(settings: type[Any]) -> dict[str, type[Any]]:
+    """Return the dataclasses that fields hold tuples of."""
+    found: dict[str, type[Any]] = {}
+    for field in fields(settings):
+        pending = [_hint(settings, field)]
+        while pending:
+            hint = pending.pop()
+            if is_dataclass(hint) and isinstance(hint, type):
+                found[field.name] = hint
+            pending.extend(get_args(hint))
+    return found

@@ -21,7 +21,7 @@ from wavetank.storms.simulation.journal import Entry
 if TYPE_CHECKING:
     from wavetank.storms.simulation.venue import SimulatedVenue
 
-_MOVING = {kind_of(matching_events.Traded), kind_of(matching_events.PositionTransferred)}
+_TRANSFERRED = {kind_of(matching_events.PositionTransferred)}
 _FUNDINGS = {kind_of(clearing_events.FundingBooked), kind_of(clearing_events.FundingTickBooked)}
 
 
@@ -51,19 +51,17 @@ class Invariants:
 
         """
         touched: set[tuple[int, int]] = set()
-        for seq, event in entry.picked(_MOVING):
-            if isinstance(event, matching_events.Traded):
-                lots = event.size_lots if event.taker_side == Side.BUY else -event.size_lots
-                legs = ((event.account_id, lots), (event.maker_account_id, -lots))
-            else:
-                assert isinstance(event, matching_events.PositionTransferred), "no other event moves lots"
-                lots = event.giver_delta_lots
-                legs = ((event.account_id, lots), (event.receiver_account_id, -lots))
-            for account_id, delta in legs:
-                key = account_id, event.instrument_id
-                self._lots[key] = self._lots.get(key, 0) + delta
-                self._moves.append((seq, account_id, event.instrument_id, delta))
-                touched.add(key)
+        for seq, trade in entry.trades:
+            lots = trade.size_lots if trade.taker_side == Side.BUY else -trade.size_lots
+            self._move(seq, trade.instrument_id, trade.account_id, trade.maker_account_id, lots)
+            touched.add((trade.account_id, trade.instrument_id))
+            touched.add((trade.maker_account_id, trade.instrument_id))
+        for seq, event in entry.picked(_TRANSFERRED):
+            assert isinstance(event, matching_events.PositionTransferred), "that is its kind"
+            number, receiver_id = event.instrument_id, event.receiver_account_id
+            self._move(seq, number, event.account_id, receiver_id, event.giver_delta_lots)
+            touched.add((event.account_id, number))
+            touched.add((receiver_id, number))
         engine = self._venue.shard.engine
         for account_id, instrument_id in touched:
             held, logged = engine.position(account_id, instrument_id), self._lots[account_id, instrument_id]
@@ -77,6 +75,14 @@ class Invariants:
             bid, _, ask, _ = engine.bbo(instrument_id)
             if bid and ask and bid >= ask:
                 raise InvariantBroken(f"MTCH-010: instrument {instrument_id} is bid at {bid} and asked at {ask}")
+
+    def _move(self, seq: int, instrument_id: int, account_id: int, other_id: int, lots: int) -> None:
+        """Count lots for one account, and against the other."""
+        held = self._lots
+        held[account_id, instrument_id] = held.get((account_id, instrument_id), 0) + lots
+        held[other_id, instrument_id] = held.get((other_id, instrument_id), 0) - lots
+        self._moves.append((seq, account_id, instrument_id, lots))
+        self._moves.append((seq, other_id, instrument_id, -lots))
 
     def clearing(self, entry: Entry) -> None:
         """Check clearing's state as an entry of its log is committed.

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from wavetank.model.record import RECORD_BYTES, Event, decode, decode_all, kinds
+from wavetank.model.events.matching import Traded
+from wavetank.model.record import RECORD_BYTES, Event, decode, decode_all, kind_of, kinds
 from wavetank.runtime.log_entry import LogEntry, Position, checksum_of, encode_entry
 from wavetank.runtime.recovering import cursor_messages
 from wavetank.v1 import log_pb2
+
+_TRADED = {kind_of(Traded)}
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class Entry:
     position: Position
     _events: list[Event] | None = None
     _kinds: list[int] | None = None
+    _trades: list[tuple[int, Traded]] | None = None
 
     @property
     def last_seq(self) -> int:
@@ -46,6 +50,13 @@ class Entry:
         for at, kind in enumerate(self.kinds):
             if kind in wanted:
                 yield self.first_seq + at, decode(self.records, at * RECORD_BYTES)
+
+    @property
+    def trades(self) -> list[tuple[int, Traded]]:
+        """Its trades, each with its seq; read once."""
+        if self._trades is None:
+            self._trades = cast("list[tuple[int, Traded]]", list(self.picked(_TRADED)))
+        return self._trades
 
     @property
     def events(self) -> list[Event]:

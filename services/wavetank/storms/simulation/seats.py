@@ -160,20 +160,19 @@ class StrategySeat:
         self._strategy = strategy
         self._timer_ns = timer_ns
         self._translate = venue.translator
+        self._has_begun = False
         self._client_ids: dict[int, bytes] = {}
         """Client order id by order id, of orders that may still trade."""
         dice, distance, schedule = door.dice, door.distance, venue.schedule
         self._prefix = dice.spawn("order ids").below(2**64).to_bytes(8, "big")
         self._own: Link[list[StrategyEvent]] = Link(schedule, distance.answers, dice.spawn("answers"), self._handle)
-        self._market: Link[list[StrategyEvent]] = Link(
-            schedule, Delay(distance.market_data_ns), dice.spawn("market"), self._handle
-        )
 
     def enter(self, at_ns: int) -> None:
         """Have the strategy begin."""
         self._venue.schedule.at(at_ns, self._start)
 
     def _start(self) -> None:
+        self._has_begun = True
         translate, engine = self._translate, self._venue.shard.engine
         instruments = [translate.by_id[each] for each in sorted(self.instrument_ids)]
         self._handle(
@@ -200,9 +199,10 @@ class StrategySeat:
 
     # What the venue tells
 
-    def tell_market(self, events: list[StrategyEvent]) -> None:
-        """Send public events on their way."""
-        self._market.send(events)
+    def hear(self, events: list[StrategyEvent]) -> None:
+        """Let the strategy hear public events, which have arrived."""
+        if self._has_begun:
+            self._handle(events)
 
     def tell_traded(self, seq: int, now_ns: int, trade: matching_events.Traded) -> list[StrategyEvent]:
         """Return the own fills of a trade."""

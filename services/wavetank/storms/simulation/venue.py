@@ -7,7 +7,7 @@ the same seed gives the same bytes in every log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal
@@ -44,7 +44,7 @@ from wavetank.storms.simulation.translation import Translator
 SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000
 
-_TRADED_OR_CANCELLED = {kind_of(matching_events.Traded), kind_of(matching_events.OrderCancelled)}
+_CANCELLED = kind_of(matching_events.OrderCancelled)
 _FILL_OR_HEALTH = {kind_of(clearing_events.FillBooked), kind_of(clearing_events.HealthBandChanged)}
 
 _ENGINE = EngineSettings(credit_ttl_ns=60 * SECOND_NS, track_levels=False, expected_orders=10_000)
@@ -117,6 +117,8 @@ class SimulatedVenue:
         self.doors: dict[int, Door] = {}
         """By account."""
         self._strategies: dict[int, StrategySeat] = {}
+        self._at_distance: dict[int, list[StrategySeat]] = {}
+        """Strategies by the delay of their market data."""
         self._foresight = {source.symbol: source for source in foresight}
         journals = {
             log: Journal(log, schedule.now_ns, None if keep is None else keep(log))
@@ -189,6 +191,7 @@ class SimulatedVenue:
         """Seat a strategy behind an account's door."""
         seat = StrategySeat(self, self.doors[account_id], strategy, instrument_ids, label=label)
         self._strategies[account_id] = seat
+        self._at_distance.setdefault(self.doors[account_id].distance.market_data_ns, []).append(seat)
         seat.enter(enter_ns)
 
     # What is asked
@@ -305,16 +308,17 @@ class SimulatedVenue:
     def _tell_owners(self, entry: Entry) -> None:
         now_ns, strategies = self.schedule.now_ns, self._strategies
         own: dict[int, list[StrategyEvent]] = {}
-        for seq, event in entry.picked(_TRADED_OR_CANCELLED):
-            if isinstance(event, matching_events.Traded):
-                self.tape.note_trade(now_ns, event)
-                for account_id in dict.fromkeys((event.account_id, event.maker_account_id)):
-                    if account_id in strategies:
-                        own.setdefault(account_id, []).extend(strategies[account_id].tell_traded(seq, now_ns, event))
-            elif event.account_id in strategies:
-                told = strategies[event.account_id].tell_own(seq, now_ns, event)
+        for seq, trade in entry.trades:
+            self.tape.note_trade(now_ns, trade)
+            for account_id in dict.fromkeys((trade.account_id, trade.maker_account_id)):
+                if account_id in strategies:
+                    own.setdefault(account_id, []).extend(strategies[account_id].tell_traded(seq, now_ns, trade))
+        for at, (kind, account_id) in enumerate(heads(entry.records)):
+            if kind == _CANCELLED and account_id in strategies:
+                event = decode(entry.records, at * RECORD_BYTES)
+                told = strategies[account_id].tell_own(entry.first_seq + at, now_ns, event)
                 if told is not None:
-                    own.setdefault(event.account_id, []).append(told)
+                    own.setdefault(account_id, []).append(told)
         for account_id in sorted(own):
             strategies[account_id].send_own(own[account_id])
 
@@ -324,10 +328,17 @@ class SimulatedVenue:
             instrument_id: self.translator.best_bid_offer(seq, now_ns, instrument_id, top)
             for instrument_id, top in changed
         }
-        for seat in self._strategies.values():
-            events: list[StrategyEvent] = [tops[each] for each in tops if each in seat.instrument_ids]
-            if events:
-                seat.tell_market(events)
+        self._tell_market(tops)
+
+    def _tell_market(self, events: Mapping[int, StrategyEvent]) -> None:
+        """Send public events, by instrument, to all who follow it; those at one distance hear them together."""
+        for delay_ns, seats in self._at_distance.items():
+            self.schedule.at(self.schedule.now_ns + delay_ns, self._market_arrived, events, seats)
+
+    @staticmethod
+    def _market_arrived(events: Mapping[int, StrategyEvent], seats: Sequence[StrategySeat]) -> None:
+        for seat in seats:
+            seat.hear([event for number, event in events.items() if number in seat.instrument_ids])
 
     def _clearing_committed(self, entry: Entry) -> None:
         self.invariants.clearing(entry)
@@ -363,9 +374,6 @@ class SimulatedVenue:
                 )
                 for instrument_id, prices in noted
             }
-            for seat in self._strategies.values():
-                events: list[StrategyEvent] = [told[each] for each in told if each in seat.instrument_ids]
-                if events:
-                    seat.tell_market(events)
+            self._tell_market(told)
         for observer in self.observers:
             observer(entry)

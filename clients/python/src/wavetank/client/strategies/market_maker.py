@@ -252,11 +252,12 @@ class MarketMaker:
         wanted: dict[Slot, Quote] = {}
         for side in (Side.BUY, Side.SELL):
             room = self._room(side, is_reducing=is_reducing)
+            limit = self._resting_limit(side)
             for level in range(self._settings.levels):
                 if self._is_pulled and level < self._settings.pulled_levels:
                     continue
                 size = self._instrument.round_size(min(self._size(side, level), room))
-                price = self._price(reservation, side, level)
+                price = self._price(reservation, side, level, limit)
                 if size <= 0 or price is None or size * price < self._instrument.min_notional:
                     continue
                 room -= size
@@ -274,7 +275,19 @@ class MarketMaker:
         share = max(0.0, 1.0 - settings.asymmetry * adding)
         return settings.size * Decimal(repr(share * settings.level_size_factor**level))
 
-    def _price(self, reservation: float, side: Side, level: int) -> Decimal | None:
+    def _resting_limit(self, side: Side) -> Decimal | None:
+        """Return the best price at which a quote still rests: one step inside the other side, None if that is empty."""
+        book, instrument = self._book, self._instrument
+        assert instrument is not None, "quotes are wanted only after `Started`"
+        if book is None:
+            return None
+        if side is Side.BUY:
+            return (
+                None if book.ask_price is None else instrument.round_price(book.ask_price - instrument.tick, up=False)
+            )
+        return None if book.bid_price is None else instrument.round_price(book.bid_price + instrument.tick, up=True)
+
+    def _price(self, reservation: float, side: Side, level: int, limit: Decimal | None) -> Decimal | None:
         settings, instrument = self._settings, self._instrument
         assert instrument is not None, "quotes are wanted only after `Started`"
         distance_bps = settings.half_spread_bps + level * settings.level_spacing_bps
@@ -282,13 +295,9 @@ class MarketMaker:
             distance_bps *= settings.pulled_spread_factor
         raw = Decimal(repr(reservation * (1.0 - side.sign * distance_bps / _BPS)))
         price = instrument.round_price(raw, up=side is Side.SELL)
-        # A post-only order that would trade is refused; one step inside the other side it rests.
-        if self._book is not None and side is Side.BUY and self._book.ask_price is not None:
-            limit = instrument.round_price(self._book.ask_price - instrument.tick, up=False)
-            price = min(price, limit)
-        elif self._book is not None and side is Side.SELL and self._book.bid_price is not None:
-            limit = instrument.round_price(self._book.bid_price + instrument.tick, up=True)
-            price = max(price, limit)
+        if limit is not None:
+            # A post-only order that would trade is refused.
+            price = min(price, limit) if side is Side.BUY else max(price, limit)
         return price if price > 0 else None
 
 

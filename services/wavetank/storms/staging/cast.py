@@ -1,0 +1,183 @@
+"""The cast of a scenario: an account for everybody, and who sits behind it.
+
+Kept true: accounts are opened in the order in which the page names them, so the same page gives everybody the same
+account; what a role's settings say is checked before time runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from wavetank.clearing.core.margin_modes import MarginMode
+from wavetank.client.strategies import (
+    Directional,
+    DirectionalSettings,
+    MarketMaker,
+    MarketMakerSettings,
+    TakerFlow,
+    TakerSettings,
+)
+from wavetank.client.strategy import Ensemble, Strategy
+from wavetank.model.ids import BACKSTOP_VAULT_ID, FEE_ACCOUNT_ID, INSURANCE_FUND_ID
+from wavetank.model.instrument import Instrument
+from wavetank.storms.agents.agent import Label
+from wavetank.storms.agents.casting import AGENT_KINDS, CastingRefused, make_agent
+from wavetank.storms.dice import Dice
+from wavetank.storms.measure.record import Member
+from wavetank.storms.scenario.document import DistanceTerms, Role
+from wavetank.storms.scenario.quantities import Money
+from wavetank.storms.scenario.terms import counted
+from wavetank.storms.simulation.link import Delay
+from wavetank.storms.simulation.seats import Distance
+from wavetank.storms.simulation.venue import SimulatedVenue
+from wavetank.storms.staging.market import StagingRefused, lots_of
+
+VENUE_MEMBERS = (
+    Member(account_id=FEE_ACCOUNT_ID, name="fees", role="fees", label=None),
+    Member(account_id=INSURANCE_FUND_ID, name="fund", role="fund", label=None),
+    Member(account_id=BACKSTOP_VAULT_ID, name="vault", role="vault", label=Label.VAULT),
+)
+"""The venue's own accounts that figures are told of."""
+
+STRATEGIES: Mapping[str, tuple[type[Any], Callable[..., Strategy], Label]] = {
+    "market_maker": (MarketMakerSettings, MarketMaker, Label.MAKER),
+    "taker_flow": (TakerSettings, TakerFlow, Label.NOISE),
+    "directional": (DirectionalSettings, Directional, Label.WHALE),
+}
+"""The SDK's strategies by the word of a page: one for each instrument, together as one account."""
+
+_IN_DOLLARS = {
+    "market_maker": ("size", "max_position"),
+    "taker_flow": ("mean_size", "max_position"),
+    "directional": (),
+}
+"""Settings in units of the base asset, which a page says in dollars: a crowd trades instruments of unlike prices."""
+
+
+def distance_of(terms: DistanceTerms) -> Distance:
+    """Return a distance as a seat takes it."""
+    return Distance(
+        orders=Delay(terms.orders, terms.orders_jitter),
+        answers=Delay(terms.answers, terms.answers_jitter),
+        market_data_ns=terms.market_data,
+    )
+
+
+class Casting:
+    """Opens accounts and seats those who trade by themselves."""
+
+    def __init__(self, venue: SimulatedVenue, start_prices: Mapping[str, Decimal]) -> None:
+        """Cast for a venue.
+
+        Args:
+            venue: before its time runs.
+            start_prices: dollars per unit by symbol.
+
+        """
+        self._venue = venue
+        self._prices = start_prices
+        self.members: dict[int, Member] = {member.account_id: member for member in VENUE_MEMBERS}
+        self.accounts: dict[str, list[int]] = {}
+        """By role, and by the name of one of a crowd."""
+
+    def cast(self, role: Role) -> None:
+        """Open the accounts of a role, and seat who trades by itself.
+
+        Raises:
+            StagingRefused: a kind, a setting or an instrument is not known.
+
+        """
+        for number in range(1, role.count + 1):
+            name = role.name if role.count == 1 else f"{role.name}.{number}"
+            account_id = self._open(name, role)
+            self.accounts.setdefault(role.name, []).append(account_id)
+            if role.count > 1:
+                self.accounts[name] = [account_id]
+            try:
+                label = self._seat(account_id, name, role)
+            except (CastingRefused, ValueError) as fault:
+                raise StagingRefused(f"cast.{role.name}: {fault}") from fault
+            self.members[account_id] = Member(
+                account_id=account_id, name=name, role=role.name, label=label, is_bot=role.is_bot
+            )
+
+    def _open(self, name: str, role: Role) -> int:
+        venue = self._venue
+        account_id = venue.open_account(name, role.deposit)
+        core = venue.clearing.core
+        for symbol, size in role.collateral.items():
+            instrument = self._instrument(symbol)
+            core.collateral.deposit(account_id, instrument.instrument_id, lots_of(instrument, Decimal(size)))
+        if role.margin_mode != "gross":
+            core.bank.set_margin_mode(account_id, MarginMode[role.margin_mode.upper()])
+        if role.leverage:
+            for instrument in venue.instruments.values():
+                leverage = min(role.leverage, instrument.max_leverage)
+                core.leverages.change(account_id, instrument.instrument_id, leverage)
+        venue.open_door(account_id, distance_of(role.distance))
+        return account_id
+
+    def _instrument(self, symbol: str) -> Instrument:
+        for instrument in self._venue.instruments.values():
+            if instrument.symbol == symbol:
+                return instrument
+        raise StagingRefused(f"no instrument is called {symbol!r}")
+
+    def _seat(self, account_id: int, name: str, role: Role) -> Label | None:
+        venue = self._venue
+        enter_ns = venue.schedule.now_ns + role.enters
+        instruments = [self._instrument(symbol) for symbol in role.instruments] or list(venue.instruments.values())
+        dice = venue.dice.spawn(f"agent {name}")
+        if role.kind == "account":
+            if role.settings:
+                raise ValueError("an account has no settings, for it acts by the timeline alone")
+            return None
+        if role.kind in STRATEGIES:
+            strategy, label = self._strategy(role, instruments, dice)
+            numbers = [instrument.instrument_id for instrument in instruments]
+            venue.seat_strategy(account_id, strategy, numbers, label=label, enter_ns=enter_ns)
+            return label
+        if role.kind not in AGENT_KINDS:
+            known = ", ".join(["account", *sorted(STRATEGIES), *sorted(AGENT_KINDS)])
+            raise ValueError(f"nobody is of kind {role.kind!r}; there are: {known}")
+        settings = counted(AGENT_KINDS[role.kind].settings, role.settings)
+        fields = AGENT_KINDS[role.kind].settings.__dataclass_fields__
+        symbols = tuple(instrument.symbol for instrument in instruments)
+        if "instruments" in fields:
+            settings.setdefault("instruments", symbols)
+        elif "instrument" in fields and len(symbols) == 1:
+            settings.setdefault("instrument", symbols[0])
+        agent = make_agent(role.kind, settings, venue.instruments.values(), dice)
+        venue.seat_agent(account_id, agent, foresees=role.sees_next_index, enter_ns=enter_ns)
+        return agent.label
+
+    def _strategy(self, role: Role, instruments: Sequence[Instrument], dice: Dice) -> tuple[Strategy, Label]:
+        settings_class, make, label = STRATEGIES[role.kind]
+        strategies = []
+        for instrument in instruments:
+            said = counted(settings_class, role.settings)
+            for name in _IN_DOLLARS[role.kind]:
+                if name in said:
+                    dollars = Decimal(TypeAdapter(Money).validate_python(said[name])).scaleb(-6)
+                    units = dollars / self._prices[instrument.symbol]
+                    said[name] = units.quantize(Decimal(1).scaleb(-instrument.size_decimals))
+            try:
+                settings = TypeAdapter(checked_dataclass(settings_class)).validate_python(
+                    said | {"instrument": instrument.symbol}
+                )
+            except ValidationError as error:
+                raise ValueError(_first_of(error.errors())) from None
+            if role.kind == "taker_flow":
+                make = partial(TakerFlow, seed=dice.spawn(instrument.symbol).below(2**63))
+            strategies.append(make(settings))
+        return Ensemble(strategies), label
+
+
+def _first_of(errors: Iterable[Mapping[str, Any]]) -> str:
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in errors)
