@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from wavetank.storms.dice import Dice
 from wavetank.storms.simulation.link import Delay, Link
 from wavetank.storms.simulation.schedule import Schedule
 
 
 def _sent(delay: Delay, seed: int, count: int = 200) -> list[tuple[int, int]]:
-    schedule, arrived = Schedule(0), []
+    schedule = Schedule(0)
+    arrived: list[Any] = []
     link: Link[int] = Link(schedule, delay, Dice(seed), lambda number: arrived.append((schedule.now_ns, number)))
     for number in range(count):
         schedule.at(number * 10, link.send, number)
@@ -35,7 +38,8 @@ def test_the_seed_decides_the_delays() -> None:
 
 
 def test_over_a_cut_link_messages_are_lost() -> None:
-    schedule, arrived = Schedule(0), []
+    schedule = Schedule(0)
+    arrived: list[Any] = []
     link: Link[str] = Link(schedule, Delay(5), Dice(1), arrived.append)
     link.send("before")
     link.is_cut = True

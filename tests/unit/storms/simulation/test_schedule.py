@@ -6,7 +6,8 @@ from wavetank.storms.simulation.schedule import Schedule
 
 
 def test_happenings_come_in_order_of_time_and_those_of_one_time_in_order_of_scheduling() -> None:
-    schedule, seen = Schedule(100), []
+    schedule = Schedule(100)
+    seen: list[object] = []
 
     def note(name: str) -> None:
         seen.append((schedule.now_ns, name))
@@ -22,7 +23,8 @@ def test_happenings_come_in_order_of_time_and_those_of_one_time_in_order_of_sche
 
 
 def test_what_is_scheduled_for_the_past_happens_now_and_behind_what_was_to_happen_now() -> None:
-    schedule, seen = Schedule(100), []
+    schedule = Schedule(100)
+    seen: list[object] = []
 
     def first() -> None:
         schedule.at(50, seen.append, "late")
@@ -35,7 +37,8 @@ def test_what_is_scheduled_for_the_past_happens_now_and_behind_what_was_to_happe
 
 
 def test_a_happening_at_the_very_end_still_happens() -> None:
-    schedule, seen = Schedule(0), []
+    schedule = Schedule(0)
+    seen: list[object] = []
     schedule.at(10, seen.append, 1)
     schedule.at(11, seen.append, 2)
     schedule.run_until(10)
