@@ -32,6 +32,8 @@ class Label(StrEnum):
     WHALE = "whale"
     WALL = "wall"
     LIQUIDATOR = "liquidator"
+    BACKSTOP = "backstop"
+    """Quotes wide around the mark and stays, whatever happens."""
     VAULT = "vault"
     """The venue's own backstop vault."""
     LIQUIDATED = "liquidated"
