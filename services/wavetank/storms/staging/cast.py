@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from wavetank.clearing.core.margin_modes import MarginMode
@@ -51,6 +51,8 @@ STRATEGIES: Mapping[str, tuple[type[Any], Callable[..., Strategy], Label]] = {
     "directional": (DirectionalSettings, Directional, Label.WHALE),
 }
 """The SDK's strategies by the word of a page: one for each instrument, together as one account."""
+
+_STRICT = ConfigDict(extra="forbid")
 
 _IN_DOLLARS = {
     "market_maker": ("size", "max_position"),
@@ -168,16 +170,15 @@ class Casting:
                     units = dollars / self._prices[instrument.symbol]
                     said[name] = units.quantize(Decimal(1).scaleb(-instrument.size_decimals))
             try:
-                settings = TypeAdapter(checked_dataclass(settings_class)).validate_python(
-                    said | {"instrument": instrument.symbol}
-                )
+                checked = checked_dataclass(settings_class, config=_STRICT, frozen=True, kw_only=True)
+                settings = checked(**said, instrument=instrument.symbol)
             except ValidationError as error:
-                raise ValueError(_first_of(error.errors())) from None
+                raise ValueError(_words_of(error.errors())) from None
             if role.kind == "taker_flow":
                 make = partial(TakerFlow, seed=dice.spawn(instrument.symbol).below(2**63))
             strategies.append(make(settings))
         return Ensemble(strategies), label
 
 
-def _first_of(errors: Iterable[Mapping[str, Any]]) -> str:
+def _words_of(errors: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in errors)
