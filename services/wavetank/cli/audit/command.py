@@ -6,6 +6,7 @@ committed. Exit code 0 says that every invariant holds, 1 that one is broken, 2 
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from wavetank.cli.audit.reading import LogsTrimmed, LogUnreadable
 from wavetank.cli.audit.report import AuditReport, print_report
-from wavetank.cli.audit.run import OnProgress, audit_directory, audit_url
+from wavetank.cli.audit.run import OnProgress, audit_directory, audit_folder, audit_url
 from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.cli.options import DIRECTORY, AsJson, Directory
 from wavetank.cli.run_directory import RunDirectory
@@ -31,22 +32,31 @@ def audit(
     redis_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Redis that holds the logs, instead of the venue's own.")
     ] = None,
+    logs: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of log files, as a simulated storm keeps them.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rebuild ledger and books from the logs alone, check every invariant, and compare the services' state.
 
     Ends with 0 if all hold, 1 if one is broken, 2 if the logs cannot be read:
     also when the beginning of one was trimmed, for a retention was set.
-    The venue may run or have been ended; `--redis-url` reads logs without it.
+    The venue may run or have been ended; `--redis-url` reads logs without it,
+    `--logs` those that `wavetank storm run --logs` kept.
 
     Examples:
       wavetank audit
       wavetank audit --dir crash --json
+      wavetank audit --logs day/logs
     """
     try:
         report = _with_progress(
             lambda show: (
-                audit_directory(RunDirectory(directory), show) if redis_url is None else audit_url(redis_url, show)
+                audit_folder(logs, show)
+                if logs is not None
+                else audit_directory(RunDirectory(directory), show)
+                if redis_url is None
+                else audit_url(redis_url, show)
             )
         )
     except LogsTrimmed as fault:
@@ -85,6 +95,6 @@ def _with_progress(run: Callable[[OnProgress], AuditReport]) -> AuditReport:
 
         def show(done: int, total: int) -> None:
             if done % _SHOW_EVERY == 0 or done == total:
-                progress.update(task, completed=done, total=total)
+                progress.update(task, completed=done, total=total or None)
 
         return run(show)

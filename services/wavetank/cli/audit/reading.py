@@ -9,12 +9,14 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol
 
 import redis
 
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.runtime.log_entry import FIELD, EntryKind, LogCorrupt, LogEntry, decode_entry, id_key, log_key
+from wavetank.runtime.log_files import read_log_file
 
 BATCH = 256
 REMEMBERED_ENTRIES = 65_536
@@ -49,6 +51,36 @@ class ListedSource:
     def next_entry(self) -> tuple[str, bytes] | None:
         """Return the next entry's id and bytes."""
         return next(self._entries, None)
+
+
+class FileSource:
+    """A log in a file, as a simulated venue writes it."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Read the log `name` of a folder from its beginning; the file is opened with the first entry."""
+        self.name = name
+        self._entries = read_log_file(folder, name)
+
+    def next_entry(self) -> tuple[str, bytes] | None:
+        """Return the next entry's id and bytes.
+
+        Raises:
+            LogUnreadable: the file cannot be read, or was cut.
+
+        """
+        try:
+            data = next(self._entries, None)
+        except (OSError, LogCorrupt) as fault:
+            raise LogUnreadable(str(fault)) from fault
+        return None if data is None else (id_of(data), data)
+
+
+def id_of(data: bytes) -> str:
+    """Return the id under which an entry stands in a stream; one that is damaged has none."""
+    try:
+        return decode_entry(data).entry_id
+    except LogCorrupt:
+        return "0-0"
 
 
 class RedisSource:

@@ -1,6 +1,7 @@
 """An audit of one venue from end to end, for the command and for whoever else wants the report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import redis
 from redis.exceptions import RedisError
@@ -8,10 +9,18 @@ from redis.exceptions import RedisError
 from wavetank.cli.audit.agreement import Agreement, Services
 from wavetank.cli.audit.auditor import CLEARING, MATCHING_PREFIX, ORACLE, Auditor
 from wavetank.cli.audit.findings import Findings
-from wavetank.cli.audit.reading import LogsTrimmed, LogUnreadable, RedisSource, existing_logs
+from wavetank.cli.audit.reading import (
+    FileSource,
+    LogSource,
+    LogsTrimmed,
+    LogUnreadable,
+    RedisSource,
+    existing_logs,
+)
 from wavetank.cli.audit.report import AuditReport, make_report
 from wavetank.cli.logs import open_logs
 from wavetank.cli.run_directory import RunDirectory
+from wavetank.runtime.log_files import log_names
 
 REDIS_SECONDS = 10.0
 
@@ -65,6 +74,63 @@ def audit_url(redis_url: str, on_progress: OnProgress | None = None) -> AuditRep
         return audit_logs(client, None, on_progress)
 
 
+def audit_folder(folder: Path, on_progress: OnProgress | None = None) -> AuditReport:
+    """Audit logs that were written into files, as a simulated venue writes them.
+
+    Args:
+        folder: holds `clearing.log`, `oracle.log`, and one for each shard.
+        on_progress: told how many entries were read.
+
+    Raises:
+        LogUnreadable: a log is missing or cut.
+
+    """
+    names = log_names(folder) if folder.is_dir() else []
+    return audit_sources([FileSource(folder, name) for name in wanted_logs(names, str(folder))], on_progress)
+
+
+def audit_sources(sources: Sequence[LogSource], on_progress: OnProgress | None = None) -> AuditReport:
+    """Audit logs from beginning to end, wherever they come from; clearing's is read first.
+
+    Raises:
+        LogUnreadable: a log cannot be read.
+
+    """
+    read = 0
+
+    def on_entry(_log: str) -> None:
+        nonlocal read
+        read += 1
+        if on_progress is not None:
+            on_progress(read, 0)
+
+    auditor = Auditor(list(sources), Findings(), on_entry=on_entry)
+    auditor.read_all({})
+    auditor.findings.note("no service runs, so their state was not compared")
+    auditor.finish()
+    return make_report(auditor)
+
+
+def wanted_logs(names: Sequence[str], where: str) -> list[str]:
+    """Return the names of a venue's logs in the order in which they are audited.
+
+    Args:
+        names: of the logs that there are.
+        where: what holds them, for the refusal.
+
+    Raises:
+        LogUnreadable: one is missing.
+
+    """
+    missing = {CLEARING, ORACLE} - set(names)
+    shards = [name for name in names if name.startswith(MATCHING_PREFIX)]
+    if missing or not shards:
+        wanted = sorted(missing | (set() if shards else {f"{MATCHING_PREFIX}0"}))
+        raise LogUnreadable(f"{where} holds no log of {', '.join(wanted)}; a venue begins them all when it starts")
+    # Clearing's end first: whatever it has counted by then stands in the logs whose ends are looked at after it.
+    return [CLEARING, *shards, ORACLE]
+
+
 def audit_logs(
     client: "redis.Redis", services: Services | None = None, on_progress: OnProgress | None = None
 ) -> AuditReport:
@@ -86,14 +152,7 @@ def audit_logs(
 
 
 def _audit(client: "redis.Redis", services: Services | None, on_progress: OnProgress | None) -> AuditReport:
-    names = existing_logs(client)
-    missing = {CLEARING, ORACLE} - set(names)
-    shards = [name for name in names if name.startswith(MATCHING_PREFIX)]
-    if missing or not shards:
-        wanted = sorted(missing | (set() if shards else {f"{MATCHING_PREFIX}0"}))
-        raise LogUnreadable(f"this Redis holds no log of {', '.join(wanted)}; a venue begins them all when it starts")
-    # Clearing's end first: whatever it has counted by then stands in the logs whose ends are looked at after it.
-    sources = [RedisSource(client, name) for name in (CLEARING, *shards, ORACLE)]
+    sources = [RedisSource(client, name) for name in wanted_logs(existing_logs(client), "this Redis")]
     # Said before anything is read: with a large log that takes minutes.
     trimmed = [source.trimmed_to for source in sources if source.trimmed_to]
     if trimmed:

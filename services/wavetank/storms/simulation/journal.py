@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from wavetank.model.events.matching import Traded
 from wavetank.model.record import RECORD_BYTES, Event, decode, decode_all, kind_of, kinds
@@ -137,28 +136,3 @@ class Journal:
         self._position = Position(f"{self.epoch}-{first_seq}", self.last_seq, checksum_of(data))
         self._keep(data)
         return Entry(self.log, first_seq, now_ns, records, self._position)
-
-
-class LogFiles:
-    """A folder with one file per log, `<name>.log`: each entry behind its length in four bytes, little-endian."""
-
-    def __init__(self, folder: Path) -> None:
-        """Write into a folder, which is made if need be; what logs it holds are begun anew."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._files: dict[str, BinaryIO] = {}
-
-    def keep(self, log: str) -> Keep:
-        """Return what keeps the entries of a log."""
-        file = self._files[log] = (self._folder / f"{log}.log").open("wb")
-
-        def write(data: bytes) -> None:
-            file.write(len(data).to_bytes(4, "little"))
-            file.write(data)
-
-        return write
-
-    def close(self) -> None:
-        """Close every file."""
-        for file in self._files.values():
-            file.close()

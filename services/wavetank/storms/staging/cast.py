@@ -170,7 +170,7 @@ class Casting:
                     units = dollars / self._prices[instrument.symbol]
                     said[name] = units.quantize(Decimal(1).scaleb(-instrument.size_decimals))
             try:
-                checked = checked_dataclass(settings_class, config=_STRICT, frozen=True, kw_only=True)
+                checked: Any = checked_dataclass(settings_class, config=_STRICT, frozen=True, kw_only=True)
                 settings = checked(**said, instrument=instrument.symbol)
             except ValidationError as error:
                 raise ValueError(_words_of(error.errors())) from None

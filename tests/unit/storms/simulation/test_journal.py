@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wavetank.model.events.clearing import Deposited, VenueGateMoved
 from wavetank.model.record import encode_all, kind_of
 from wavetank.runtime.log_entry import EntryKind, Position, decode_entry
-from wavetank.storms.simulation.journal import Journal, LogFiles
+from wavetank.storms.simulation.journal import Journal
 from wavetank.v1 import log_pb2
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GATE = VenueGateMoved(instrument_id=0, account_id=0, is_open=1)
 DEPOSIT = Deposited(instrument_id=0, account_id=1000, amount_micros=5, cash_after_micros=5)
@@ -46,17 +41,3 @@ def test_a_journal_that_nobody_reads_counts_alike() -> None:
         journal.append(1, encode_all([GATE, GATE]), {})
         assert journal.append(2, encode_all([DEPOSIT]), {}).first_seq == 3
     assert read.last_seq == unread.last_seq == 3
-
-
-def test_log_files_hold_each_entry_behind_its_length(tmp_path: Path) -> None:
-    files = LogFiles(tmp_path / "logs")
-    journal = Journal("clearing", 0, files.keep("clearing"))
-    journal.append(1, encode_all([GATE]), {})
-    files.close()
-    data = (tmp_path / "logs" / "clearing.log").read_bytes()
-    sizes = []
-    while data:
-        size = int.from_bytes(data[:4], "little")
-        sizes.append(decode_entry(data[4 : 4 + size]).count)
-        data = data[4 + size :]
-    assert sizes == [0, 1]

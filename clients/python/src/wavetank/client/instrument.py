@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Context, Decimal, Inexact, InvalidOperation, Rounded
 from enum import IntEnum
+from functools import lru_cache
 from typing import Self, TypeAlias, cast
 
 from wavetank.client.errors import (
@@ -80,8 +81,9 @@ def decimal_of(value: Number, what: str = "a value") -> Decimal:
     return number
 
 
+@lru_cache(maxsize=65_536)
 def scaled(value: int, exponent: int) -> Decimal:
-    """Return value × 10^exponent, exactly."""
+    """Return value × 10^exponent, exactly; the prices and sizes of a market come again and again."""
     return _EXACT.scaleb(Decimal(value), exponent)
 
 
