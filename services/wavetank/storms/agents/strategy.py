@@ -241,9 +241,10 @@ class AgentStrategy:
             self._follow(order)
 
     def _wake(self, now_ns: int) -> list[StrategyCommand]:
-        self._view.now_ns = max(self._view.now_ns, now_ns)
-        if not self._by_symbol or self._view.now_ns < self._wake_ns:
+        # An agent wakes later than it woke last, so its time never steps back, though that of a venue may.
+        if not self._by_symbol or now_ns < self._wake_ns:
             return []
+        self._view.now_ns = now_ns
         turn = self._agent.wake(self._view)
         self._wake_ns = turn.wake_ns
         return [self._command(intent) for intent in turn.intents]

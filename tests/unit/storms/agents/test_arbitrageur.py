@@ -35,6 +35,10 @@ def test_it_takes_quotes_that_are_stale_by_more_than_its_costs(index_ticks: int,
 def test_it_takes_nothing_on_a_stale_index_or_none() -> None:
     assert arbitrageur().wake(sol_market().tell(1_000_000, 1_020_000, stale=True)).intents == []
     assert arbitrageur().wake(sol_market().tell(1_000_000, 0)).intents == []
+    # Nor does it know then whether the book has caught up.
+    held = sol_market().hold(500).quote(1_000_000, 1_000_200)
+    assert len(arbitrageur().wake(held).intents) == 1
+    assert arbitrageur().wake(held.tell(1_000_000, stale=True)).intents == []
     assert arbitrageur().wake(ScriptedView().quote(999_900, 1_000_100)).intents == []
 
 

@@ -1,6 +1,7 @@
 """Noise takers: arrivals at their rate, sizes with their mean, a crowd that leans and keeps its bound."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import fmean
 
 from tests.unit.storms.agents.scripted_view import (
@@ -109,6 +110,13 @@ def test_a_position_stays_within_its_bound_whatever_arrives() -> None:
     assert (min(reached), max(reached)) == (-10_001, 10_001)
 
 
+def test_what_rests_already_counts_towards_the_bound() -> None:
+    settings = NoiseSettings(instruments=("SOL",), max_position_micros=10_000 * DOLLAR)
+    view = sol_market()
+    view.resting[SOL.instrument_id, Side.BUY] = 10_001
+    assert {order.side for order in orders_of(settings, view, 300)} == {Side.SELL}
+
+
 def test_some_rest_behind_the_best_and_lose_patience() -> None:
     settings = NoiseSettings(
         instruments=("SOL",),
@@ -158,6 +166,15 @@ def test_a_market_that_goes_another_way_meets_the_same_crowd() -> None:
     assert [(time_ns, intent.side) for time_ns, intent in other] == [
         (time_ns, intent.side) for time_ns, intent in one[100:]
     ]
+
+
+def test_a_crowd_that_rests_more_often_is_the_same_crowd() -> None:
+    takes = NoiseSettings(instruments=("SOL",), lean_ppm=0, max_position_micros=WIDE)
+    rests = replace(takes, passive_ppm=500_000, passive_ns=3_600 * SECOND_NS)
+    one = [(order.side, order.size_lots) for order in orders_of(takes, sol_market(), 200)]
+    other = [(order.side, order.size_lots) for order in orders_of(rests, sol_market(), 200)]
+    # Some looks of the other are for what has lost patience.
+    assert one[:150] == other[:150]
 
 
 def test_a_crowd_that_could_not_look_does_not_come_all_at_once() -> None:

@@ -182,6 +182,10 @@ def test_own_orders_rest_by_side_until_they_are_filled_or_cancelled() -> None:
     gone = order(2, ClientSide.BUY, "3", OrderState.CANCELLED)
     cancelled = OrderCancelled(seq=3, event_time_ns=SECOND_NS, order=gone)
     assert shown(*two, cancelled).resting_lots(SOL_ID, Side.BUY) == 200
+    filled = AgentStrategy(Puppet())
+    for event in (started(), *two, fill(1, ClientSide.BUY, "2", "0")):
+        filled.on_event(event)
+    assert set(filled._view.resting) == {2, 3}, "what is filled is forgotten"
     # A fill of an order that never rested leaves nothing.
     assert shown(fill(9, ClientSide.BUY, "1", "1")).resting_lots(SOL_ID, Side.BUY) == 0
 

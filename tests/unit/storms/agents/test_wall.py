@@ -101,6 +101,13 @@ def test_it_is_pulled_for_good_when_the_price_comes_near(settings: WallSettings,
     assert view.resting == {}
 
 
+def test_a_wall_that_stands_where_it_is_pulled_is_pulled_at_its_next_look() -> None:
+    # 1 % of the mid is exactly its distance.
+    wall, view = wall_of(replace(BIDS, pull_ppm=10_000)), sol_market()
+    wake(wall, view)
+    assert wake(wall, view) == Turn([cancel(Side.BUY)], NEVER_NS)
+
+
 def test_it_is_pulled_at_its_time_counted_from_when_it_entered() -> None:
     wall, view = wall_of(replace(BIDS, pull_after_ns=2 * SECOND_NS + 500)), sol_market()
     wakes = [wake(wall, view).wake_ns for _ in range(3)]

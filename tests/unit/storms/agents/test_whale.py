@@ -86,6 +86,19 @@ def test_a_later_target_takes_the_place_of_an_earlier_one() -> None:
     assert view.position_lots(SOL.instrument_id) == -1_000
 
 
+def test_each_target_is_counted_at_the_price_of_its_own_beginning() -> None:
+    whale = whale_of(
+        Target(instrument="SOL", after_ns=0, micros=1_000 * DOLLAR),
+        Target(instrument="SOL", after_ns=10 * SECOND_NS, micros=3_000 * DOLLAR),
+    )
+    view = sol_market()
+    work(whale, view)
+    assert view.position_lots(SOL.instrument_id) == 999
+    work(whale, view.quote(949_900, 950_100).tell(950_000))
+    # $3,000 at $95.01.
+    assert view.position_lots(SOL.instrument_id) == 3_157
+
+
 def test_a_slice_takes_its_share_of_what_is_shown() -> None:
     view = sol_market().quote(999_900, 1_000_100, 5_000)
     whale = whale_of(Target(instrument="SOL", after_ns=0, lots=2_500), participation_ppm=200_000)
