@@ -1,31 +1,30 @@
-"""Correlated synthetic prices from a seed, with scripted shocks on top.
+"""Correlated synthetic prices from a seed: walks with jumps, regimes and bursts, and scripted shocks on top.
 
-They exist so that a venue needs no data: a random walk per instrument, steps correlated, and moves that happen when a
-script says so. Kept true: the same seed and settings give the same prices on every machine, however often they are
-asked for; randomness is rounded to whole millionths at the door, and all that follows is integers.
+They exist so that a venue needs no data: a random walk per instrument, steps correlated, and moves that happen at
+random or when a script says so. Kept true: the same seed and settings give the same prices on every machine, in
+whatever order and however often they are asked for; randomness is rounded to whole millionths at the door, and all that
+follows is integers. Jumps, regimes and bursts have draws of their own: without them a walk is what it always was.
 
-A walk is a product of its steps, so a price needs all those before it: asking far behind the start takes about two
-seconds per million steps and instrument, once.
+A walk is a product of its steps, so a price needs all those before it: asking far behind the start takes about a second
+per million steps of three instruments, once. Asking for a time some thousand steps before the newest walks anew.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isqrt
 
-import numpy as np
-
+from wavetank.oracle.adapters.sources.bursts import Burst
+from wavetank.oracle.adapters.sources.jumps import Jumps
+from wavetank.oracle.adapters.sources.regimes import Regime
+from wavetank.oracle.adapters.sources.walks import BLOCK_STEPS, Block, MarketTerms, Walk, WalkDrawing
 from wavetank.oracle.core.rounding import divide_half_even
 from wavetank.oracle.core.settings import SourceTerms
 
-ONE_E6 = 1_000_000
-ONE_E12 = 1_000_000_000_000
-HOUR_NS = 3_600_000_000_000
-BLOCK_STEPS = 1_024
+__all__ = ["Burst", "Jumps", "Regime", "Shock", "SyntheticMarket", "SyntheticSource", "Walk"]
 
-_NARROWEST = 1_000
-"""A walk ends at a thousandth, or a thousandfold, of its start: further away it means nothing."""
+ONE_E12 = 1_000_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +58,10 @@ class Shock:
         return ONE_E12 + self.move_e12 + back_e12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """How one instrument moves."""
-
-    symbol: str
-    start_price_micros: int
-    volatility_e6: int
-    """Standard deviation of an hour, in millionths of the price."""
-
-
 class SyntheticMarket:
     """The walks of several instruments, drawn together."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a market is named by all that decides it, each with its default.
         self,
         *,
         seed: int,
@@ -81,6 +70,9 @@ class SyntheticMarket:
         step_ns: int,
         start_ns: int,
         shocks: Sequence[Shock] = (),
+        jumps: Sequence[Jumps] = (),
+        regimes: Sequence[Regime] = (),
+        bursts: Sequence[Burst] = (),
     ) -> None:
         """Make the market; prices are drawn when they are asked for.
 
@@ -91,74 +83,68 @@ class SyntheticMarket:
             step_ns: venue time between two prices.
             start_ns: venue time of the first.
             shocks: scripted moves; those that overlap multiply.
+            jumps: kinds of jumps; all of them arrive.
+            regimes: the market begins in the first; empty for one that never changes.
+            bursts: kinds of bursts; the factors of those that overlap multiply.
 
         Raises:
-            ValueError: no set of walks has such correlations.
+            ValueError: no set of walks has such correlations, or the message says what is too large, and what is
+                allowed.
 
         """
         self.walks = tuple(walks)
         self.step_ns = step_ns
         self.start_ns = start_ns
-        self.shocks = tuple(shocks)
-        self._generator = np.random.Generator(np.random.PCG64(seed))
-        self._mixture_e6 = _mixture([walk.symbol for walk in walks], correlations_e6)
-        # Steps are independent, so that their deviation is the hour's times the root of the share of an hour.
-        root_e6 = isqrt(step_ns * ONE_E12 // HOUR_NS)
-        self._deviations_e12 = [walk.volatility_e6 * root_e6 for walk in walks]
-        self._prices = [walk.start_price_micros for walk in walks]
-        self._step = 0
-        self._block: list[list[int]] = []
-        self._used = 0
+        self._terms = MarketTerms(
+            seed=seed,
+            walks=self.walks,
+            correlations_e6=correlations_e6,
+            step_ns=step_ns,
+            jumps=tuple(jumps),
+            regimes=tuple(regimes) or (Regime(name="only", mean_ns=step_ns),),
+            bursts=tuple(bursts),
+        )
+        self._positions = {walk.symbol: position for position, walk in enumerate(self.walks)}
+        self._shocks = [
+            [shock for shock in shocks if not shock.symbols or walk.symbol in shock.symbols] for walk in self.walks
+        ]
+        self._begin()
 
     def price_micros(self, symbol: str, now_ns: int) -> tuple[int, int] | None:
         """Return time and price of the newest step not later than `now_ns`; None before the start.
 
         Args:
             symbol: one of the walks'.
-            now_ns: venue time; a time before an earlier one's gives that one's step.
+            now_ns: venue time; going on from the time of the call before is cheap, going far back is not.
 
         """
         if now_ns < self.start_ns:
             return None
-        wanted = (now_ns - self.start_ns) // self.step_ns
-        while self._step < wanted:
-            self._walk()
-        position = next(index for index, walk in enumerate(self.walks) if walk.symbol == symbol)
-        elapsed_ns = self._step * self.step_ns
-        price = self._prices[position]
-        for shock in self.shocks:
-            if not shock.symbols or symbol in shock.symbols:
-                price = divide_half_even(price * shock.factor_e12(elapsed_ns), ONE_E12)
+        step = (now_ns - self.start_ns) // self.step_ns
+        elapsed_ns = step * self.step_ns
+        position = self._positions[symbol]
+        price = self._block_of(step).prices[position][step % BLOCK_STEPS]
+        for shock in self._shocks[position]:
+            price = divide_half_even(price * shock.factor_e12(elapsed_ns), ONE_E12)
         return self.start_ns + elapsed_ns, max(1, price)
 
-    def _walk(self) -> None:
-        if self._used == len(self._block):
-            normals = np.rint(self._generator.standard_normal((BLOCK_STEPS, len(self.walks))) * ONE_E6)
-            self._block = normals.astype(np.int64).tolist()
-            self._used = 0
-        draws_e6 = self._block[self._used]
-        self._used += 1
-        self._step += 1
-        for position, walk in enumerate(self.walks):
-            mixed_e12 = sum(share * draw for share, draw in zip(self._mixture_e6[position], draws_e6, strict=True))
-            move_e12 = divide_half_even(self._deviations_e12[position] * mixed_e12, ONE_E12)
-            price = divide_half_even(self._prices[position] * (ONE_E12 + move_e12), ONE_E12)
-            start = walk.start_price_micros
-            self._prices[position] = max(start // _NARROWEST, 1, min(start * _NARROWEST, price))
+    def regime_by(self, now_ns: int) -> str:
+        """Return the name of the regime of the step that `now_ns` falls into; of the first before the start."""
+        step = max(0, now_ns - self.start_ns) // self.step_ns
+        return self._terms.regimes[int(self._block_of(step).regimes[step % BLOCK_STEPS])].name
 
+    def _begin(self) -> None:
+        self._drawing = WalkDrawing(self._terms)
+        # The newest two, so that instruments may be asked for at times that lie a little apart.
+        self._blocks: deque[Block] = deque(maxlen=2)
 
-def _mixture(symbols: Sequence[str], correlations_e6: Mapping[tuple[str, str], int]) -> list[list[int]]:
-    """Return how much of each independent draw enters each walk, in millionths: Cholesky's triangle."""
-    matrix = np.eye(len(symbols))
-    for row, one in enumerate(symbols):
-        for column, other in enumerate(symbols[:row]):
-            shared = correlations_e6.get((one, other), correlations_e6.get((other, one), 0)) / ONE_E6
-            matrix[row, column] = matrix[column, row] = shared
-    try:
-        triangle = np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        raise ValueError(f"no walks of {', '.join(symbols)} have these correlations: {correlations_e6}") from None
-    return [[int(share) for share in row] for row in np.rint(triangle * ONE_E6)]
+    def _block_of(self, step: int) -> Block:
+        wanted = step // BLOCK_STEPS
+        if self._blocks and wanted < self._blocks[0].number:
+            self._begin()
+        while not self._blocks or self._blocks[-1].number < wanted:
+            self._blocks.append(self._drawing.next_block())
+        return self._blocks[wanted - self._blocks[-1].number - 1]
 
 
 @dataclass(frozen=True, slots=True)
