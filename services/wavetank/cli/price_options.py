@@ -8,17 +8,22 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.model.instrument import default_instruments
 from wavetank.runtime.price_files import (
+    BarPath,
     PriceFile,
     PriceFileInvalid,
     check_window,
     choose_files,
     common_range,
-    load_path,
+    load_file,
     replay_window,
+    source_settings,
 )
 
 PUSH = "push"
@@ -29,6 +34,10 @@ SYNTHETIC_MARKET = {"BTC": ("60000", "0.008"), "ETH": ("2500", "0.010"), "SOL": 
 _UNNAMED_MARKET = ("100", "0.010")
 
 Settings = dict[str, dict[str, str]]
+
+Bars = Annotated[
+    BarPath, typer.Option(help="Points of a bar: open, both extremes in some order and close; or its close alone.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,7 @@ def price_choice(
     start_ns: int | None = None,
     until_ns: int | None = None,
     allow_holes: bool = False,
+    bars: BarPath = BarPath.NEARER_FIRST,
 ) -> PriceChoice:
     """Return what the options mean.
 
@@ -59,6 +69,7 @@ def price_choice(
         start_ns: venue time to begin at; None for the worst hour of the files.
         until_ns: venue time at which replay ends; None for the end of the window, or of the files.
         allow_holes: whether files may lack prices inside the window.
+        bars: which points a bar becomes.
 
     Raises:
         CommandFailed: a file is missing, has a fault, or does not cover the window.
@@ -78,12 +89,11 @@ def price_choice(
     if named:
         try:
             files = choose_files(named, symbols)
-            first_ns, last_ns = _window(files, start_ns, until_ns, allow_holes=allow_holes)
+            first_ns, last_ns = _window(files, start_ns, until_ns, allow_holes=allow_holes, bars=bars)
         except PriceFileInvalid as error:
             raise CommandFailed(str(error), code=ExitCode.USAGE) from error
         for file in files:
-            source = {"kind": "file", "path": str(file.path.resolve()), "role": file.role.value}
-            sources.setdefault(file.symbol, []).append(dict(source))
+            sources.setdefault(file.symbol, []).append(source_settings(file, bars=bars))
         oracle = {"REPLAY_UNTIL_NS": str(last_ns), "ALLOW_HOLES": str(allow_holes).lower()}
     elif seed is not None and not sources:
         sources = {symbol: [_synthetic(symbol, seed)] for symbol in symbols}
@@ -152,9 +162,9 @@ def _synthetic(symbol: str, seed: int) -> dict[str, str | int]:
 
 
 def _window(
-    files: Sequence[PriceFile], start_ns: int | None, until_ns: int | None, *, allow_holes: bool
+    files: Sequence[PriceFile], start_ns: int | None, until_ns: int | None, *, allow_holes: bool, bars: BarPath
 ) -> tuple[int, int]:
-    paths = [load_path(file.path) for file in files]
+    paths = [load_file(file, bars=bars) for file in files]
     if start_ns is None:
         from_ns, to_ns = replay_window(paths)
     else:

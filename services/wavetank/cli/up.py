@@ -23,12 +23,13 @@ from rich.table import Table
 from wavetank.cli.children import last_lines
 from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.cli.options import DIRECTORY, AsJson, Directory, instant, parsed_by
-from wavetank.cli.price_options import merged, price_choice, setting_choice
+from wavetank.cli.price_options import Bars, merged, price_choice, setting_choice
 from wavetank.cli.run_directory import RunDirectory, VenueFile
 from wavetank.cli.screen import notices, print_json, results
 from wavetank.cli.supervisor import ChildState, Notice
 from wavetank.cli.times import show_instant
 from wavetank.cli.venue import START_SECONDS, VenuePlan, VenueProcess
+from wavetank.runtime.price_files import BarPath
 from wavetank.runtime.settings import Durability, LogLevel
 
 app = typer.Typer(add_completion=False)
@@ -93,6 +94,7 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option.
     allow_holes: Annotated[
         bool, typer.Option("--allow-holes", help="Files may lack prices for a time; they are stale then.")
     ] = False,
+    bars: Bars = BarPath.NEARER_FIRST,
     seed: Annotated[int | None, typer.Option(help="Seed of the synthetic path.")] = None,
     instruments: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Instruments to list (JSON); else BTC, ETH and SOL.")
@@ -130,6 +132,7 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option.
         start_ns=start,
         until_ns=until,
         allow_holes=allow_holes,
+        bars=bars,
     )
     plan = VenuePlan(
         directory=directory,

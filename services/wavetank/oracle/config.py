@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from wavetank.oracle.core.funding import ONE_E12, FundingTerms
 from wavetank.oracle.core.settings import OracleSettings, SourceTerms
 from wavetank.runtime.clock import VenueClock
+from wavetank.runtime.price_formats import BarPath
 from wavetank.runtime.settings import ServiceSettings, environment
 
 LONGEST_NAME = 16
@@ -29,6 +30,10 @@ Name = Annotated[str, Field(max_length=LONGEST_NAME, pattern=r"^[!-~]*$")]
 Fraction = Annotated[Decimal, Field(ge=0, le=1, decimal_places=12)]
 PositiveMs = Annotated[int, Field(ge=1, le=86_400_000)]
 LongMs = Annotated[int, Field(ge=0, le=366 * 86_400_000)]
+Correlation = Annotated[Decimal, Field(gt=-1, lt=1, decimal_places=6)]
+Logarithm = Annotated[Decimal, Field(ge=-3, le=3, decimal_places=6)]
+Factor = Annotated[Decimal, Field(ge=0, le=100, decimal_places=6)]
+SpanMs = Annotated[int, Field(ge=1, le=366 * 86_400_000)]
 
 
 class _Part(BaseModel):
@@ -41,6 +46,12 @@ class FileSource(_Part):
     kind: Literal["file"]
     path: Path
     role: Literal["index", "perp"] = "index"
+    symbol: Name = ""
+    """Of the series, in a file that holds several instruments; empty for the instrument's own."""
+    source: Name = ""
+    """Of the series, in a file that holds several sources; empty where there is one."""
+    bars: BarPath = BarPath.NEARER_FIRST
+    """Which points a bar becomes."""
     weight: Weight = 1
     name: Name = ""
     """Empty for the kind and its number, such as `file-1`."""
@@ -54,6 +65,8 @@ class SyntheticSource(_Part):
     """Dollars per unit."""
     volatility: Annotated[Decimal, Field(ge=0, le=1, decimal_places=6)] = Decimal("0.01")
     """Standard deviation of an hour, as a share of the price."""
+    drift: Annotated[Decimal, Field(ge=-1, le=1, decimal_places=6)] = Decimal(0)
+    """Mean move of an hour, as a share of the price."""
     seed: Annotated[int, Field(ge=0)] = 1
     role: Literal["index"] = "index"
     weight: Weight = 1
@@ -85,15 +98,73 @@ class ShockScript(_Part):
     """Empty for all."""
 
 
+class JumpScript(_Part):
+    """Jumps that arrive at random."""
+
+    per_hour: Annotated[Decimal, Field(ge=0, le=3_600, decimal_places=6)]
+    """Mean number in an hour; of each instrument, unless they jump together."""
+    mean: Logarithm = Decimal(0)
+    """Mean of a jump's logarithm: -0.02 is about -2 %."""
+    deviation: Annotated[Decimal, Field(ge=0, le=1, decimal_places=6)] = Decimal("0.01")
+    """Standard deviation of a jump's logarithm."""
+    common: bool = False
+    """Whether the instruments jump at one time and by one factor."""
+    symbols: tuple[str, ...] = ()
+    """Empty for all of the market."""
+
+
+class RegimeScript(_Part):
+    """How the market is for a while."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+    mean_ms: SpanMs
+    """Mean time until another regime follows."""
+    volatility: Factor = Decimal(1)
+    """Factor of every deviation."""
+    drift: Annotated[Decimal, Field(ge=-1, le=1, decimal_places=6)] = Decimal(0)
+    """Of an hour, added to every instrument's, as a share of the price."""
+    correlation: Annotated[Decimal, Field(ge=-10, le=10, decimal_places=6)] = Decimal(1)
+    """Factor of every correlation."""
+    intensity: Factor = Decimal(1)
+    """Factor of the number of jumps."""
+    next: dict[str, Annotated[int, Field(ge=1, le=1_000_000)]] = {}
+    """Weights of the regimes that may follow; empty for all others alike."""
+
+
+class BurstScript(_Part):
+    """Short spans of large moves."""
+
+    length_ms: SpanMs = 200
+    every_ms: SpanMs = 30_000
+    """Time from begin to begin, or its mean."""
+    arrivals: Literal["periodic", "random"] = "periodic"
+    after_ms: LongMs = 0
+    """Behind the start of the venue's clock: when the first one begins, or random ones may."""
+    volatility: Factor = Decimal(10)
+    """Factor of every deviation."""
+    intensity: Factor = Decimal(10)
+    """Factor of the number of jumps."""
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Self:
+        if self.length_ms > self.every_ms:
+            raise ValueError(f"length_ms is {self.length_ms}; up to every_ms, {self.every_ms}, is allowed")
+        return self
+
+
 class SyntheticMarketSettings(_Part):
     """What the synthetic sources have in common."""
 
     step_ms: PositiveMs = 1_000
-    correlation: Annotated[Decimal, Field(gt=-1, lt=1, decimal_places=6)] = Decimal("0.8")
+    correlation: Correlation = Decimal("0.8")
     """Of every pair that `correlations` does not name."""
-    correlations: dict[str, Annotated[Decimal, Field(gt=-1, lt=1, decimal_places=6)]] = {}
+    correlations: dict[str, Correlation] = {}
     """By pair, for instance `{"BTC,ETH": "0.9"}`."""
     shocks: tuple[ShockScript, ...] = ()
+    jumps: Annotated[tuple[JumpScript, ...], Field(max_length=16)] = ()
+    regimes: Annotated[tuple[RegimeScript, ...], Field(max_length=16)] = ()
+    """The market begins in the first."""
+    bursts: Annotated[tuple[BurstScript, ...], Field(max_length=16)] = ()
 
 
 def _default_sources() -> dict[str, tuple[Source, ...]]:

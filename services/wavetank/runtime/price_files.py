@@ -15,13 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from wavetank.model.reason import Reason
-from wavetank.runtime.price_formats import MINUTE_NS, SECOND_NS, PriceFileInvalid, PricePath, load_path, time_ns_of
+from wavetank.runtime.price_cells import time_ns_of
+from wavetank.runtime.price_formats import BarPath, load_path, named_series
+from wavetank.runtime.price_lobster import recording_of
+from wavetank.runtime.price_path import MINUTE_NS, ONLY, SECOND_NS, PriceFileInvalid, PricePath, Series
 
 HOUR_NS = 60 * MINUTE_NS
 BEFORE_WORST_HOUR_NS = HOUR_NS // 2
 AFTER_WORST_HOUR_NS = HOUR_NS
 
 __all__ = [
+    "BarPath",
     "FileRole",
     "HoleInWindow",
     "NoCommonTime",
@@ -33,8 +37,10 @@ __all__ = [
     "check_window",
     "choose_files",
     "common_range",
+    "load_file",
     "load_path",
     "replay_window",
+    "source_settings",
     "time_ns_of",
     "worst_hour",
 ]
@@ -42,7 +48,9 @@ __all__ = [
 # What may follow a symbol in a file's name: a quote currency, a word of the trade, or no letter.
 _AFTER_SYMBOL = re.compile(r"(?:USDT|USDC|USD|PERP)?(?:[^A-Z0-9]|$)", re.IGNORECASE)
 _PREFIXES = re.compile(r"^(spot|usdm|cm)_", re.IGNORECASE)
-_SUFFIXES = (".csv", ".csv.gz", ".gz")
+_SUFFIXES = (".csv", ".csv.gz", ".gz", ".parquet")
+_PERP = "perp"
+"""Name of a source in a table that is an external perpetual."""
 
 
 class FileRole(StrEnum):
@@ -79,18 +87,37 @@ class NoCommonTime(PriceFileInvalid):
 
 @dataclass(frozen=True, slots=True)
 class PriceFile:
-    """A file chosen for an instrument."""
+    """A file, or one series of it, chosen for an instrument."""
 
     symbol: str
     path: Path
     role: FileRole = FileRole.INDEX
+    series: Series = ONLY
+
+
+def load_file(file: PriceFile, *, bars: BarPath = BarPath.NEARER_FIRST) -> PricePath:
+    """Read the prices of a file that was chosen.
+
+    Raises:
+        PriceFileInvalid: the class says what is wrong.
+
+    """
+    return load_path(file.path, series=file.series, bars=bars)
+
+
+def source_settings(file: PriceFile, *, bars: BarPath = BarPath.NEARER_FIRST) -> dict[str, str | int]:
+    """Return what the oracle is told of a file, as an item of its `SOURCES`."""
+    settings: dict[str, str | int] = {"kind": "file", "path": str(file.path.resolve()), "role": file.role.value}
+    settings |= {name: value for name, value in file.series._asdict().items() if value}
+    return settings if bars is BarPath.NEARER_FIRST else {**settings, "bars": bars.value}
 
 
 def choose_files(arguments: Iterable[str], symbols: Sequence[str]) -> list[PriceFile]:
     """Return which file belongs to which instrument.
 
     A file belongs to the instrument its name begins with, behind `spot_` (index) or `usdm_` (external perpetual) if it
-    is a capture. Of a directory, files of other instruments and of inverse contracts (`cm_`) are left out.
+    is a capture; of a table that names instruments each series belongs to its own, as an external perpetual if its
+    source is named `perp`. Of a directory, files of other instruments and of inverse contracts (`cm_`) are left out.
 
     Args:
         arguments: paths of files or directories, or `SYMBOL=PATH`.
@@ -100,47 +127,64 @@ def choose_files(arguments: Iterable[str], symbols: Sequence[str]) -> list[Price
         PriceFileInvalid: a file does not exist, belongs to no instrument, or to one that has a file already.
 
     """
-    chosen: dict[tuple[str, FileRole], PriceFile] = {}
+    chosen: dict[tuple[str, FileRole], list[PriceFile]] = {}
     for argument in arguments:
-        symbol, separator, named = argument.partition("=")
-        path = Path(named if separator else argument)
-        if path.is_dir():
-            found = [file for file in _in_directory(path, symbols) if not separator or file.symbol == symbol]
-            if not found:
-                raise UnknownSymbol(path, 0, "no file of an instrument is here", f"instruments: {', '.join(symbols)}")
-        elif separator and symbol not in symbols:
-            raise UnknownSymbol(path, 0, f"instrument {symbol} is unknown", f"instruments: {', '.join(symbols)}")
-        else:
-            found = [_of_path(path, symbols, symbol if separator else None)]
-        for file in found:
-            known = chosen.setdefault((file.symbol, file.role), file)
-            if known != file:
-                message = f"is the second {file.role} file of {file.symbol}, after {known.path}"
+        for file in _named_by(argument, symbols):
+            known = chosen.setdefault((file.symbol, file.role), [])
+            if any(other.path != file.path for other in known):
+                message = f"is the second {file.role} file of {file.symbol}, after {known[0].path}"
                 raise UnknownSymbol(file.path, 0, message, "one is allowed; name the one that is meant")
-    if not any(file.role is FileRole.INDEX for file in chosen.values()):
+            if file not in known:
+                known.append(file)
+    indexed = {symbol for symbol, role in chosen if role is FileRole.INDEX}
+    if not indexed:
         raise UnknownSymbol(Path(), 0, "no file gives an index", "a file of spot prices or of bars is needed")
-    indexed = {file.symbol for file in chosen.values() if file.role is FileRole.INDEX}
-    return [chosen[key] for key in sorted(chosen) if key[0] in indexed]
+    return [file for key in sorted(chosen) if key[0] in indexed for file in chosen[key]]
 
 
-def _in_directory(path: Path, symbols: Sequence[str]) -> list[PriceFile]:
-    found = []
-    for file in sorted(path.iterdir()):
-        if file.name.lower().endswith(_SUFFIXES) and not file.name.lower().startswith("cm_"):
-            symbol = symbol_of(file.name, symbols)
-            if symbol is not None:
-                found.append(PriceFile(symbol, file, _role(file.name)))
+def _named_by(argument: str, symbols: Sequence[str]) -> list[PriceFile]:
+    """Return what one argument names."""
+    symbol, separator, named = argument.partition("=")
+    path = Path(named if separator else argument)
+    listed = f"instruments: {', '.join(symbols)}"
+    if path.is_dir():
+        found = [file for file in _in_directory(path, symbols) if not separator or file.symbol == symbol]
+        if not found:
+            raise UnknownSymbol(path, 0, "no file of an instrument is here", listed)
+        return found
+    if separator and symbol not in symbols:
+        raise UnknownSymbol(path, 0, f"instrument {symbol} is unknown", listed)
+    if not path.is_file():
+        raise UnknownSymbol(path, 0, "no such file or directory", "a file, a directory or SYMBOL=PATH is allowed")
+    found = _of_file(path, symbols, symbol if separator else None)
+    if not found:
+        refused = "its name begins with no instrument, and it names none"
+        raise UnknownSymbol(path, 0, refused, f"use SYMBOL=PATH with one of {', '.join(symbols)}")
     return found
 
 
-def _of_path(path: Path, symbols: Sequence[str], symbol: str | None) -> PriceFile:
-    if not path.is_file():
-        raise UnknownSymbol(path, 0, "no such file or directory", "a file, a directory or SYMBOL=PATH is allowed")
-    known = symbol or symbol_of(path.name, symbols)
-    if known is None:
-        listed = ", ".join(symbols)
-        raise UnknownSymbol(path, 0, "its name begins with no instrument", f"use SYMBOL=PATH with one of {listed}")
-    return PriceFile(known, path, _role(path.name))
+def _in_directory(path: Path, symbols: Sequence[str]) -> list[PriceFile]:
+    found: list[PriceFile] = []
+    for file in sorted(path.iterdir()):
+        if file.name.lower().endswith(_SUFFIXES) and not file.name.lower().startswith("cm_"):
+            # A recording of LOBSTER is two files, and both name it.
+            found.extend(item for item in _of_file(file, symbols, None) if item not in found)
+    return found
+
+
+def _of_file(path: Path, symbols: Sequence[str], symbol: str | None) -> list[PriceFile]:
+    """Return the series of a file that belong to instruments, or to one that was named."""
+    recording = recording_of(path)
+    if recording is not None:
+        path = recording.book
+    by_name = symbol or symbol_of(path.name, symbols)
+    found = []
+    for series in named_series(path) or [ONLY]:
+        owner = symbol_of(series.symbol, [symbol] if symbol else symbols) if series.symbol else by_name
+        if owner is not None:
+            role = FileRole.PERP if series.source.lower() == _PERP else _role(path.name)
+            found.append(PriceFile(owner, path, role, series))
+    return found
 
 
 def _role(name: str) -> FileRole:

@@ -7,6 +7,7 @@ import pytest
 
 from wavetank.cli.failure import CommandFailed
 from wavetank.cli.price_options import merged, price_choice, setting_choice
+from wavetank.runtime.price_files import BarPath
 
 HOUR_NS = 3_600_000_000_000
 MINUTE_NS = 60_000_000_000
@@ -43,6 +44,23 @@ def test_an_instrument_without_a_file_is_not_listed(prices: Path) -> None:
     assert json.loads(choice.settings["clearing"]["INSTRUMENTS"]) == ["SOL"]
     sources = json.loads(choice.settings["oracle"]["SOURCES"])
     assert sources == {"SOL": [{"kind": "file", "path": str(prices), "role": "index"}]}
+
+
+def test_a_table_prices_every_instrument_it_names_by_all_its_sources(tmp_path: Path) -> None:
+    path = tmp_path / "day.csv"
+    rows = [
+        f"{FIRST_NS + minute * MINUTE_NS},{price},{symbol},{source}"
+        for symbol, source, price in (("BTC", "a", 60_000), ("BTC", "b", 60_001), ("ETH", "a", 2_500))
+        for minute in range(60)
+    ]
+    path.write_text("\n".join(["time_ns,price,symbol,source", *rows]) + "\n")
+    choice = price_choice(prices=[str(path)], bars=BarPath.CLOSE)
+    made = {"kind": "file", "path": str(path), "role": "index", "bars": "close"}
+    assert json.loads(choice.settings["oracle"]["SOURCES"]) == {
+        "BTC": [{**made, "symbol": "BTC", "source": "a"}, {**made, "symbol": "BTC", "source": "b"}],
+        "ETH": [{**made, "symbol": "ETH", "source": "a"}],
+    }
+    assert json.loads(choice.settings["clearing"]["INSTRUMENTS"]) == ["BTC", "ETH"]
 
 
 def test_a_start_and_an_end_choose_the_window(prices: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.tree import ROOT
 from wavetank.oracle.adapters.sources.listed import build_sources, terms_of
-from wavetank.oracle.adapters.sources.synthetic import Shock, SyntheticMarket, Walk
+from wavetank.oracle.adapters.sources.synthetic import Burst, Jumps, Regime, Shock, SyntheticMarket, Walk
 from wavetank.oracle.config import OracleServiceSettings
 from wavetank.oracle.core.settings import SourceRole
 from wavetank.runtime.clock import VenueClock
@@ -139,6 +140,47 @@ def test_a_file_is_replayed_at_its_own_times(tmp_path: Path) -> None:
     assert source.newest_by(START - 1) is None
 
 
+def test_a_series_of_a_table_and_a_path_through_bars_are_chosen(tmp_path: Path) -> None:
+    table = tmp_path / "day.csv"
+    table.write_text(
+        "time_ns,price_micros,symbol,source\n"
+        + "".join(
+            f"{START + step * SECOND},{price + step},{symbol},{source}\n"
+            for symbol, source, price in (("BTC", "a", 100), ("BTC", "b", 200), ("XBT", "a", 300))
+            for step in range(60)
+        )
+    )
+    listed = settings(
+        {
+            "BTC": [
+                {"kind": "file", "path": str(table), "source": "a"},
+                {"kind": "file", "path": str(table), "source": "b", "name": "other"},
+                {"kind": "file", "path": str(table), "symbol": "XBT"},
+                {"kind": "file", "path": bars(tmp_path), "bars": "high_first"},
+                {"kind": "file", "path": bars(tmp_path), "bars": "low_first"},
+            ]
+        },
+        replay_until_ns=START + 30 * SECOND,
+    )
+    sources = build_sources(listed, clock())
+    assert [source.name for source in sources] == ["file-1", "other", "file-3", "file-4", "file-5"]
+    assert [source.newest_by(START + 15 * SECOND) for source in sources[:3]] == [
+        (START + 15 * SECOND, price + 15) for price in (100, 200, 300)
+    ]
+    # After a quarter of its minute the bar of 100, 999, 98, 100.5 is at its high, or its low.
+    assert [source.newest_by(START + 15 * SECOND) for source in sources[3:]] == [
+        (START + 15 * SECOND, 999_000_000),
+        (START + 15 * SECOND, 98_000_000),
+    ]
+
+
+def test_a_series_that_is_not_in_the_table_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "day.csv"
+    table.write_text(f"time_ns,price_micros,symbol\n{START},1,ETH\n{START + SECOND},1,ETH\n")
+    with pytest.raises(SettingsInvalid, match=r"day.csv: holds no series named BTC; name one of ETH \(INSTRUMENT_UNK"):
+        build_sources(settings({"BTC": [{"kind": "file", "path": str(table)}]}), clock())
+
+
 def test_files_must_cover_the_window_and_all_faults_are_said_at_once(tmp_path: Path) -> None:
     sources = {
         "BTC": [{"kind": "file", "path": bars(tmp_path)}],
@@ -178,6 +220,140 @@ def test_an_external_perpetual_and_pushed_prices_have_their_terms(tmp_path: Path
 def test_the_default_is_a_synthetic_market_of_three() -> None:
     listed = OracleServiceSettings(internal_key="k")
     assert [source.symbol for source in build_sources(listed, clock())] == ["BTC", "ETH", "SOL"]
+
+
+MARKET: dict[str, object] = {
+    "step_ms": 100,
+    "correlation": "0.9",
+    "jumps": [
+        {"per_hour": "30", "mean": "-0.01", "deviation": "0.02", "common": True},
+        {"per_hour": "600", "symbols": ["ETH"]},
+    ],
+    "regimes": [
+        {"name": "calm", "mean_ms": 60_000, "next": {"storm": 1}},
+        {
+            "name": "storm",
+            "mean_ms": 10_000,
+            "volatility": "5",
+            "drift": "-0.5",
+            "correlation": "1.1",
+            "intensity": "4",
+        },
+    ],
+    "bursts": [
+        {},
+        {"length_ms": 500, "every_ms": 9_000, "arrivals": "random", "after_ms": 3_000, "volatility": 3, "intensity": 2},
+    ],
+}
+
+
+def test_what_the_settings_say_of_a_market_is_the_market() -> None:
+    sources = {
+        "BTC": [{"kind": "synthetic", "start_price": "60000", "volatility": "0.01", "drift": "0.2", "seed": 7}],
+        "ETH": [{"kind": "synthetic", "start_price": "2500", "volatility": "0.01", "seed": 7}],
+    }
+    told = build_sources(settings(sources, synthetic=MARKET), clock())
+    made = SyntheticMarket(
+        seed=7,
+        walks=[
+            Walk(symbol="BTC", start_price_micros=60_000_000_000, volatility_e6=10_000, drift_e6=200_000),
+            Walk(symbol="ETH", start_price_micros=2_500_000_000, volatility_e6=10_000),
+        ],
+        correlations_e6={("BTC", "ETH"): 900_000},
+        step_ns=SECOND // 10,
+        start_ns=START,
+        jumps=[
+            Jumps(per_hour_e6=30_000_000, mean_e6=-10_000, deviation_e6=20_000, are_common=True),
+            Jumps(per_hour_e6=600_000_000, mean_e6=0, deviation_e6=10_000, symbols=frozenset({"ETH"})),
+        ],
+        regimes=[
+            Regime(name="calm", mean_ns=60 * SECOND, next_weights={"storm": 1}),
+            Regime(
+                name="storm",
+                mean_ns=10 * SECOND,
+                volatility_factor_e6=5_000_000,
+                drift_e6=-500_000,
+                correlation_factor_e6=1_100_000,
+                intensity_factor_e6=4_000_000,
+            ),
+        ],
+        bursts=[
+            Burst(length_ns=SECOND // 5, every_ns=30 * SECOND),
+            Burst(
+                length_ns=SECOND // 2,
+                every_ns=9 * SECOND,
+                is_random=True,
+                after_ns=3 * SECOND,
+                volatility_factor_e6=3_000_000,
+                intensity_factor_e6=2_000_000,
+            ),
+        ],
+    )
+    for second in range(0, 900, 13):
+        for source in told:
+            now_ns = START + second * SECOND
+            assert source.newest_by(now_ns) == made.price_micros(source.symbol, now_ns)
+
+
+def test_the_examples_of_the_documentation_are_settings() -> None:
+    page = (ROOT / "services/wavetank/oracle/README.md").read_text(encoding="utf-8")
+    sources, market_settings = (json.loads(part.partition("```")[0]) for part in page.split("```json\n")[1:3])
+    listed = settings(sources)
+    assert [name for _, name, _ in listed.named_sources()] == ["file-1", "file-2", "synthetic-1"]
+    told = OracleServiceSettings.model_validate({"internal_key": "k", "synthetic": market_settings})
+    assert len(build_sources(told, clock())) == 3
+    assert (len(told.synthetic.regimes), len(told.synthetic.jumps), len(told.synthetic.bursts)) == (3, 2, 1)
+
+
+def test_jumps_of_an_instrument_belong_to_the_market_of_its_seed() -> None:
+    sources = {
+        symbol: [{"kind": "synthetic", "start_price": "100", "volatility": "0", "seed": seed}]
+        for symbol, seed in (("BTC", 1), ("ETH", 2))
+    }
+    jumps = [{"per_hour": "3600", "symbols": ["ETH"]}]
+    bitcoin, ether = build_sources(settings(sources, synthetic={"jumps": jumps}), clock())
+    later = START + 60 * SECOND
+    assert bitcoin.newest_by(later) == (later, 100_000_000)
+    assert ether.newest_by(later) != (later, 100_000_000)
+
+
+@pytest.mark.parametrize(
+    ("market_settings", "message"),
+    [
+        ({"jumps": [{"per_hour": "1", "symbols": ["BCT"]}]}, r"jumps\[0\].symbols has BCT; BTC, ETH, SOL are allowed"),
+        ({"regimes": [{"name": "calm", "mean_ms": 1}]}, "at least a step"),
+        ({"regimes": [{"name": "calm", "mean_ms": 60_000, "correlation": "2"}]}, "times 2.0 in regime calm"),
+        ({"regimes": [{"name": "calm", "mean_ms": 60_000, "next": {"storm": 1}}]}, "other regimes"),
+    ],
+)
+def test_markets_that_cannot_be_are_refused_before_anything_starts(
+    market_settings: dict[str, object], message: str
+) -> None:
+    listed = OracleServiceSettings.model_validate({"internal_key": "k", "synthetic": market_settings})
+    with pytest.raises(SettingsInvalid, match=message):
+        build_sources(listed, clock())
+
+
+@pytest.mark.parametrize(
+    "market_settings",
+    [
+        {"jumps": [{"per_hour": "-1"}]},
+        {"jumps": [{"per_hour": "3601"}]},
+        {"jumps": [{"per_hour": "1", "mean": "4"}]},
+        {"jumps": [{"per_hour": "1"}] * 17},
+        {"regimes": [{"name": "Two words", "mean_ms": 1_000}]},
+        {"regimes": [{"name": "calm", "mean_ms": 0}]},
+        {"regimes": [{"name": "calm", "mean_ms": 1_000, "next": {"storm": 0}}]},
+        {"bursts": [{"length_ms": 30_001}]},
+        {"bursts": [{"arrivals": "sometimes"}]},
+        {"bursts": [{"volatility": "101"}]},
+        {"step_ms": 0},
+        {"steps": 1},
+    ],
+)
+def test_wrong_settings_of_a_market_are_refused(market_settings: object) -> None:
+    with pytest.raises(ValueError, match="synthetic"):
+        OracleServiceSettings.model_validate({"internal_key": "k", "synthetic": market_settings})
 
 
 @pytest.mark.parametrize(

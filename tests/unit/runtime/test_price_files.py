@@ -8,6 +8,7 @@ import pytest
 from wavetank.model.reason import Reason
 from wavetank.runtime.price_files import (
     HOUR_NS,
+    BarPath,
     FileRole,
     HoleInWindow,
     NoCommonTime,
@@ -17,12 +18,14 @@ from wavetank.runtime.price_files import (
     check_window,
     choose_files,
     common_range,
+    load_file,
     load_path,
     replay_window,
+    source_settings,
     symbol_of,
     worst_hour,
 )
-from wavetank.runtime.price_formats import MINUTE_NS, PriceFormat, PricePath
+from wavetank.runtime.price_path import MINUTE_NS, PriceFormat, PricePath, Series
 
 SYMBOLS = ("BTC", "ETH", "SOL")
 T0 = 500_000 * HOUR_NS
@@ -39,6 +42,62 @@ def minutes(prices: list[int], first_minute: int = 0, missing: range = range(0))
         cadence_ns=MINUTE_NS,
         longest_gap_ns=MINUTE_NS,
     )
+
+
+TABLE = "time_ns,price_micros,symbol,source\n" + "".join(
+    f"{T0 + step},{price + step},{symbol},{source}\n"
+    for symbol, source, price in (
+        ("BTCUSDT", "one", 100),
+        ("BTCUSDT", "two", 200),
+        ("BTCUSDT", "perp", 300),
+        ("ETH", "one", 400),
+        ("DOGE", "one", 500),
+    )
+    for step in (0, 1)
+)
+
+
+def test_the_series_of_a_table_belong_to_the_instruments_they_name(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text(TABLE)
+    files = choose_files([str(path)], SYMBOLS)
+    assert files == [
+        PriceFile("BTC", path, FileRole.INDEX, Series("BTCUSDT", "one")),
+        PriceFile("BTC", path, FileRole.INDEX, Series("BTCUSDT", "two")),
+        PriceFile("BTC", path, FileRole.PERP, Series("BTCUSDT", "perp")),
+        PriceFile("ETH", path, FileRole.INDEX, Series("ETH", "one")),
+    ]
+    assert [int(load_file(file).prices_micros[0]) for file in files] == [100, 200, 300, 400]
+    assert choose_files([f"ETH={path}"], SYMBOLS) == [files[3]]
+    assert choose_files([str(tmp_path)], SYMBOLS) == files
+    with pytest.raises(UnknownSymbol, match="names none"):
+        choose_files([str(path)], ("SOL",))
+    # A second file of an instrument is refused, whatever its series are named.
+    other = tmp_path / "ETHUSDT.csv"
+    other.write_text(TABLE)
+    with pytest.raises(UnknownSymbol, match="is the second index file of ETH"):
+        choose_files([f"ETH={path}", f"ETH={other}"], SYMBOLS)
+
+
+def test_a_recording_of_lobster_is_one_file_under_either_name(tmp_path: Path) -> None:
+    names = [f"BTC_2012-06-21_34200000_57600000_{kind}_1.csv" for kind in ("message", "orderbook")]
+    for name in names:
+        (tmp_path / name).write_text("")
+    expected = [PriceFile("BTC", tmp_path / names[1])]
+    assert choose_files([str(tmp_path)], SYMBOLS) == expected
+    assert choose_files([str(tmp_path / name) for name in names], SYMBOLS) == expected
+
+
+def test_what_the_oracle_is_told_of_a_file_names_what_is_not_the_default() -> None:
+    file = PriceFile("BTC", Path("/made.parquet"), FileRole.PERP, Series("BTCUSDT", "perp"))
+    assert source_settings(file, bars=BarPath.LOW_FIRST) == {
+        "kind": "file",
+        "path": "/made.parquet",
+        "role": "perp",
+        "symbol": "BTCUSDT",
+        "source": "perp",
+        "bars": "low_first",
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,17 @@
 """Files of prices are read exactly, and a bad one is refused with line, what was found and what is allowed."""
 
 import gzip
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from wavetank.model.reason import Reason
-from wavetank.runtime.price_formats import (
+from wavetank.runtime import price_formats
+from wavetank.runtime.price_cells import time_ns_of
+from wavetank.runtime.price_formats import BarPath, load_path, points_of_bar
+from wavetank.runtime.price_path import (
     SECOND_NS,
     BarInconsistent,
     NotAPriceFile,
@@ -16,9 +21,7 @@ from wavetank.runtime.price_formats import (
     TimesOutOfOrder,
     TimesRepeated,
     WrongColumns,
-    load_path,
-    points_of_bar,
-    time_ns_of,
+    cut_path,
 )
 
 BARS = "timestamp,open,high,low,close,volume\n"
@@ -60,6 +63,34 @@ def test_bars_are_spread_over_their_length(tmp_path: Path) -> None:
     assert (prices.first_ns, prices.end_ns, prices.cadence_ns) == (T0, T0 + 900 * SECOND_NS, 75 * SECOND_NS)
     assert prices.limit_ns == 150 * SECOND_NS
     assert prices.holes == ()
+
+
+@pytest.mark.parametrize(
+    ("bars", "expected"),
+    [
+        # Open 100, high 101, low 90, close 95; then 95, 99, 94, 98. Sixty seconds long, in four steps.
+        (BarPath.NEARER_FIRST, [(0, 100), (15, 101), (30, 90), (45, 95), (60, 95), (75, 94), (90, 99), (105, 98)]),
+        (BarPath.LOW_FIRST, [(0, 100), (15, 90), (30, 101), (45, 95), (60, 95), (75, 94), (90, 99), (105, 98)]),
+        (BarPath.HIGH_FIRST, [(0, 100), (15, 101), (30, 90), (45, 95), (60, 95), (75, 99), (90, 94), (105, 98)]),
+        # A close is known when its bar ends.
+        (BarPath.CLOSE, [(60, 95), (120, 98)]),
+    ],
+)
+def test_a_bar_becomes_the_path_that_is_chosen(tmp_path: Path, bars: BarPath, expected: list[tuple[int, int]]) -> None:
+    seconds = T0 // SECOND_NS
+    path = written(tmp_path, BARS + f"{seconds},100,101,90,95,1\n{seconds + 60},95,99,94,98,1\n")
+    prices = load_path(path, bars=bars)
+    assert prices.times_ns.tolist() == [T0 + second * SECOND_NS for second, _ in expected]
+    assert prices.prices_micros.tolist() == [price * 1_000_000 for _, price in expected]
+    assert prices.end_ns == T0 + (180 if bars is BarPath.CLOSE else 120) * SECOND_NS
+    assert prices.holes == ()
+
+
+def test_missing_closes_are_a_hole_too(tmp_path: Path) -> None:
+    rows = [f"{T0 // SECOND_NS + 60 * minute},1,1,1,1,1" for minute in (0, 1, 2, 6, 7)]
+    prices = load_path(written(tmp_path, BARS + "\n".join(rows) + "\n"), bars=BarPath.CLOSE)
+    # The close of minute 2 holds from 3 to 4; the next one is known at 7.
+    assert prices.holes == ((T0 + 240 * SECOND_NS, T0 + 420 * SECOND_NS),)
 
 
 def test_missing_bars_are_a_hole(tmp_path: Path) -> None:
@@ -175,3 +206,52 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     for path in (cut, binary, tmp_path / "missing.csv", tmp_path):
         with pytest.raises(NotAPriceFile):
             load_path(path)
+
+
+def test_a_file_with_too_many_rows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(price_formats, "MOST_ROWS", 2)
+    ticks = written(tmp_path, TICKS + "1743699900,1\n1743699901,1\n1743699902,1\n")
+    with pytest.raises(NotAPriceFile, match="more than 2 rows") as caught:
+        load_path(ticks)
+    assert caught.value.line == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "hour", "low", "lowest_close"),
+    [
+        # 03:35: open 52,674.66, high 52,806.67, low 50,931.30, close 51,573.99.
+        ("BTCUSDT_1m_2021", "2021-04-18T03:00", 50_931_300_000, 51_573_990_000),
+        # 15:09: open 3,105.82, high 3,167.08, low 3,005.00, close 3,038.17.
+        ("ETHUSDT_1m_2021", "2021-09-07T15:00", 3_005_000_000, 3_038_170_000),
+    ],
+)
+def test_the_low_of_a_real_crash_is_reached_by_every_path_but_the_closes(
+    market_data: Path, name: str, hour: str, low: int, lowest_close: int
+) -> None:
+    path = market_data / "price_paths" / f"{name}.csv.gz"
+    from_ns = time_ns_of(hour)
+    lowest = {
+        bars: int(cut_path(load_path(path, bars=bars), from_ns, from_ns + 3_600 * SECOND_NS).prices_micros.min())
+        for bars in BarPath
+    }
+    assert lowest == {
+        BarPath.NEARER_FIRST: low,
+        BarPath.LOW_FIRST: low,
+        BarPath.HIGH_FIRST: low,
+        BarPath.CLOSE: lowest_close,
+    }
+
+
+@pytest.mark.parametrize("name", ["spot_btcusdt", "spot_ethusdt", "usdm_btcusdt", "usdm_ethusdt"])
+def test_real_captures_keep_what_happens_within_a_second(market_data: Path, name: str) -> None:
+    path = market_data / "binance_l2_2024-08-08" / f"{name}_20240808.gz"
+    lines = [line for line in gzip.decompress(path.read_bytes()).decode().splitlines() if "@bookTicker" in line]
+    prices = load_path(path)
+    # Every quote is there: of the spot market all, of perpetuals those of different milliseconds.
+    events = {time[1] for time in (re.search(r'"E":(\d+)', line) for line in lines) if time}
+    assert len(prices.times_ns) == len(events or lines)
+    # Six minutes with more than forty quotes in a second of the mean; a lag of 250 ms is told from none.
+    assert len(prices.times_ns) / ((prices.end_ns - prices.first_ns) / SECOND_NS) > 40
+    now = prices.times_ns[len(prices.times_ns) // 2 :]
+    lagged = np.searchsorted(prices.times_ns, now - SECOND_NS // 4, side="right") - 1
+    assert (prices.prices_micros[lagged] != prices.prices_micros[len(prices.times_ns) // 2 :]).mean() > 0.2

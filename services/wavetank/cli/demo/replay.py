@@ -33,10 +33,11 @@ from wavetank.runtime.price_files import (
     check_window,
     choose_files,
     common_range,
-    load_path,
+    load_file,
     replay_window,
+    source_settings,
 )
-from wavetank.runtime.price_formats import PriceFormat
+from wavetank.runtime.price_path import PriceFormat
 
 WALL_SECONDS = 62.0
 """How long the window lasts on the wall."""
@@ -82,7 +83,7 @@ def read_recordings(arguments: Sequence[str]) -> list[Recording]:
     named = [part for argument in arguments for part in argument.split(",") if part]
     symbols = [instrument.symbol for instrument in default_instruments()]
     try:
-        return [Recording(file, load_path(file.path)) for file in choose_files(named, symbols)]
+        return [Recording(file, load_file(file)) for file in choose_files(named, symbols)]
     except PriceFileInvalid as error:
         raise refused(error) from error
 
@@ -135,7 +136,11 @@ def replay_plan(
     publish_ms = max(1, min(1_000, speed_milli // 10))
     interval_ns = funding_interval_ns(speed_milli)
     lag_ns = round(schedule.lag * SECOND_NS) * speed_milli // MILLI
-    indexed = [recording for recording in recordings if recording.file.role is FileRole.INDEX]
+    # Of several sources of one instrument the first stands for it; all of them make its index.
+    first = {
+        recording.file.symbol: recording for recording in reversed(recordings) if recording.file.role is FileRole.INDEX
+    }
+    indexed = [recording for recording in recordings if recording is first.get(recording.file.symbol)]
     span = f"{show_instant(window.from_ns)[:-4]} to {show_instant(window.to_ns)[:-4]}"
     return DemoPlan(
         title=f"recorded prices, {span}",
@@ -204,14 +209,15 @@ def _is_thinned(recording: Recording, *, allow_holes: bool) -> bool:
     return recording.prices.format is PriceFormat.CAPTURE and not allow_holes
 
 
-def _sources(recordings: Sequence[Recording], directory: Path, *, allow_holes: bool) -> dict[str, list[dict[str, str]]]:
-    sources: dict[str, list[dict[str, str]]] = {}
+def _sources(
+    recordings: Sequence[Recording], directory: Path, *, allow_holes: bool
+) -> dict[str, list[dict[str, str | int]]]:
+    sources: dict[str, list[dict[str, str | int]]] = {}
     for recording in recordings:
-        thinned = _is_thinned(recording, allow_holes=allow_holes)
-        path = thinned_path(recording, directory) if thinned else recording.file.path
-        sources.setdefault(recording.file.symbol, []).append(
-            {"kind": "file", "path": str(path.resolve()), "role": recording.file.role.value}
-        )
+        file = recording.file
+        if _is_thinned(recording, allow_holes=allow_holes):
+            file = PriceFile(file.symbol, thinned_path(recording, directory), file.role)
+        sources.setdefault(file.symbol, []).append(source_settings(file))
     return sources
 
 

@@ -7,14 +7,31 @@ from decimal import Decimal
 from pathlib import Path
 
 from wavetank.oracle.adapters.sources.recorded import RecordedSource
-from wavetank.oracle.adapters.sources.synthetic import Shock, SyntheticMarket, SyntheticSource, Walk
-from wavetank.oracle.config import MS, FileSource, OracleServiceSettings, ShockScript
+from wavetank.oracle.adapters.sources.synthetic import (
+    Burst,
+    Jumps,
+    Regime,
+    Shock,
+    SyntheticMarket,
+    SyntheticSource,
+    Walk,
+)
+from wavetank.oracle.config import (
+    MS,
+    BurstScript,
+    FileSource,
+    JumpScript,
+    OracleServiceSettings,
+    RegimeScript,
+    ShockScript,
+)
 from wavetank.oracle.config import SyntheticSource as SyntheticSettings
 from wavetank.oracle.core.settings import SourceRole, SourceTerms
 from wavetank.oracle.ports import PriceSource
 from wavetank.runtime.clock import VenueClock
-from wavetank.runtime.price_files import check_window, load_path
-from wavetank.runtime.price_formats import PriceFileInvalid, PricePath
+from wavetank.runtime.price_files import check_window
+from wavetank.runtime.price_formats import BarPath, load_paths, one_series
+from wavetank.runtime.price_path import PriceFileInvalid, PricePath, Series
 from wavetank.runtime.settings import SettingsInvalid
 
 ONE_E6 = 1_000_000
@@ -53,7 +70,7 @@ def terms_of(sources: Iterable[PriceSource]) -> dict[str, dict[str, SourceTerms]
 
 def _recorded(settings: OracleServiceSettings, clock: VenueClock, faults: list[str]) -> list[PriceSource]:
     sources: list[PriceSource] = []
-    paths: dict[Path, PricePath] = {}
+    read: dict[tuple[Path, BarPath], dict[Series, PricePath]] = {}
     for symbol, name, source in settings.named_sources():
         if not isinstance(source, FileSource):
             continue
@@ -63,16 +80,18 @@ def _recorded(settings: OracleServiceSettings, clock: VenueClock, faults: list[s
             )
             continue
         try:
-            prices = paths.get(source.path) or load_path(source.path)
+            key = source.path, source.bars
+            if key not in read:
+                read[key] = load_paths(source.path, bars=source.bars)
+            prices = one_series(source.path, read[key], Series(source.symbol or symbol, source.source))
             until_ns = settings.replay_until_ns or prices.end_ns
             check_window(prices, clock.start_ns, until_ns, allow_holes=settings.allow_holes)
         except PriceFileInvalid as fault:
             faults.append(f"{fault} ({fault.reason.name})")
             continue
-        paths[source.path] = prices
         limit_ns = max(settings.source_limit_ms * MS, prices.limit_ns)
         terms = SourceTerms(role=_ROLES[source.role], weight=source.weight, limit_ns=limit_ns)
-        sources.append(RecordedSource(symbol, name, terms, prices))
+        sources.append(RecordedSource(symbol, name, terms, prices.cursor()))
     return sources
 
 
@@ -81,6 +100,11 @@ def _synthetic(settings: OracleServiceSettings, clock: VenueClock, faults: list[
     for symbol, name, source in settings.named_sources():
         if isinstance(source, SyntheticSettings):
             by_seed.setdefault(source.seed, []).append((symbol, name, source))
+    for number, script in enumerate(settings.synthetic.jumps):
+        unknown = sorted(set(script.symbols) - set(settings.sources))
+        if unknown:
+            listed = ", ".join(settings.sources)
+            faults.append(f"synthetic.jumps[{number}].symbols has {', '.join(unknown)}; {listed} are allowed")
     step_ns = settings.synthetic.step_ms * MS
     limit_ns = max(settings.source_limit_ms * MS, 2 * step_ns)
     # Without a start of its own a venue's clock is the wall's, and the walks begin on this day.
@@ -96,13 +120,17 @@ def _synthetic(settings: OracleServiceSettings, clock: VenueClock, faults: list[
                         symbol=symbol,
                         start_price_micros=int(source.start_price * ONE_E6),
                         volatility_e6=int(source.volatility * ONE_E6),
+                        drift_e6=int(source.drift * ONE_E6),
                     )
                     for symbol, _, source in members
                 ],
                 correlations_e6=_correlations_e6(settings, symbols),
                 step_ns=step_ns,
                 start_ns=start_ns,
-                shocks=[_shock(shock) for shock in settings.synthetic.shocks],
+                shocks=[_shock(script) for script in settings.synthetic.shocks],
+                jumps=[_jumps(script, symbols) for script in settings.synthetic.jumps],
+                regimes=[_regime(script) for script in settings.synthetic.regimes],
+                bursts=[_burst(script) for script in settings.synthetic.bursts],
             )
         except ValueError as fault:
             faults.append(str(fault))
@@ -133,4 +161,40 @@ def _shock(script: ShockScript) -> Shock:
         recovered_e12=int(script.recovered * ONE_E12),
         recover_over_ns=script.recover_over_ms * MS,
         symbols=frozenset(script.symbols),
+    )
+
+
+def _jumps(script: JumpScript, symbols: list[str]) -> Jumps:
+    # Sources of different seeds are markets of their own; each has its share of the instruments that jump.
+    own = frozenset(script.symbols) & frozenset(symbols)
+    per_hour = script.per_hour if own or not script.symbols else Decimal(0)
+    return Jumps(
+        per_hour_e6=int(per_hour * ONE_E6),
+        mean_e6=int(script.mean * ONE_E6),
+        deviation_e6=int(script.deviation * ONE_E6),
+        are_common=script.common,
+        symbols=own,
+    )
+
+
+def _regime(script: RegimeScript) -> Regime:
+    return Regime(
+        name=script.name,
+        mean_ns=script.mean_ms * MS,
+        volatility_factor_e6=int(script.volatility * ONE_E6),
+        drift_e6=int(script.drift * ONE_E6),
+        correlation_factor_e6=int(script.correlation * ONE_E6),
+        intensity_factor_e6=int(script.intensity * ONE_E6),
+        next_weights=script.next,
+    )
+
+
+def _burst(script: BurstScript) -> Burst:
+    return Burst(
+        length_ns=script.length_ms * MS,
+        every_ns=script.every_ms * MS,
+        is_random=script.arrivals == "random",
+        after_ns=script.after_ms * MS,
+        volatility_factor_e6=int(script.volatility * ONE_E6),
+        intensity_factor_e6=int(script.intensity * ONE_E6),
     )

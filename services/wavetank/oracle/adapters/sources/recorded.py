@@ -1,7 +1,7 @@
-"""A source that replays a file of prices at the times that the file gives.
+"""A source that replays recorded prices at the times that they have.
 
-It exists so that a venue lives through a real day again. The file is read and checked as a whole before anything
-starts; where it has a hole that was allowed, the newest price grows old, and the core says that the source is stale.
+It exists so that a venue lives through a real day again. A file is read and checked as a whole before anything starts;
+where it has a hole that was allowed, the newest price grows old, and the core says that the source is stale.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wavetank.oracle.core.settings import SourceTerms
-from wavetank.runtime.price_formats import PricePath
+from wavetank.runtime.price_cursor import PriceCursor
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedSource:
-    """The prices of a file."""
+    """Prices of two arrays, those of a file or others."""
 
     symbol: str
     name: str
     terms: SourceTerms
-    prices: PricePath
+    prices: PriceCursor
 
     def newest_by(self, now_ns: int) -> tuple[int, int] | None:
         """Return time and price of the newest point not later than `now_ns`, or None before the first."""
