@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "deposit": Entry("wavetank.cli.deposit", USE, "Give an account play money."),
     "keys": Entry("wavetank.cli.keys", USE, "Make, list and revoke API keys."),
     "fault": Entry("wavetank.cli.fault", USE, "Break the oracle, and mend it."),
+    "prices": Entry("wavetank.cli.prices", USE, "Look at files of prices, and write them as tables."),
     "instrument": Entry("wavetank.cli.instrument", USE, "Halt an instrument, or open it by an auction."),
     "escalations": Entry("wavetank.cli.escalations", USE, "Decide where the rules let a person decide."),
     "operator": Entry("wavetank.cli.operator", USE, "Change margins and funding, pause withdrawals, top up the fund."),
