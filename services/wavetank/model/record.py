@@ -10,6 +10,7 @@ Kept true: a kind is never reused, a layout never changes under the same kind, a
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import fields
 from operator import attrgetter
@@ -27,6 +28,7 @@ RECORD_VERSION = 1
 E = TypeVar("E")
 
 _HEADER = "<HHiq"
+_FORMAT = re.compile(r"\d+s|[a-zA-Z]")
 _HEAD_STRUCT = struct.Struct(f"<H2x4xq{RECORD_BYTES - 16}x")
 
 
@@ -43,7 +45,7 @@ class Event(Protocol):
 
 
 class _Codec:
-    __slots__ = ("cls", "kind", "pack", "take", "text_fields")
+    __slots__ = ("cls", "formats", "kind", "pack", "take", "text_fields")
 
     def __init__(self, cls: type[Any], kind: int, layout: str) -> None:
         body = struct.Struct(_HEADER + layout)
@@ -53,6 +55,7 @@ class _Codec:
         self.cls = cls
         self.kind = kind
         names = [field.name for field in fields(cls)]
+        self.formats = dict(zip(names, ("i", "q", *_FORMAT.findall(layout)), strict=True))
         self.pack = struct.Struct(f"{_HEADER}{layout}{RECORD_BYTES - body.size}x")
         self.take = attrgetter(*names)
         self.text_fields = tuple(index for index, field in enumerate(fields(cls)) if field.type in {"bytes", bytes})
@@ -88,6 +91,27 @@ def record(kind: int, layout: str) -> Callable[[type[E]], type[E]]:
 def kind_of(cls: type[Any]) -> int:
     """Return the record kind of an event class."""
     return _CODEC_BY_CLASS[cls].kind
+
+
+def fields_struct(cls: type[Any], *names: str) -> struct.Struct:
+    """Return the struct that reads some fields of a class's records, for who reads many records and few fields.
+
+    Args:
+        cls: an event class.
+        names: its fields, in the order in which they stand there; bytes keep their padding.
+
+    Raises:
+        ValueError: there is no such field, or the order is another.
+
+    """
+    formats = _CODEC_BY_CLASS[cls].formats
+    if [name for name in formats if name in names] != list(names):
+        message = f"{cls.__name__} has the fields {', '.join(formats)}, not {', '.join(names)} in this order"
+        raise ValueError(message)
+    # Without alignment a field that is passed over is as many bytes of padding.
+    parts = [form if name in names else f"{struct.calcsize(f'<{form}')}x" for name, form in formats.items()]
+    body = f"<4x{''.join(parts)}"
+    return struct.Struct(f"{body}{RECORD_BYTES - struct.calcsize(body)}x")
 
 
 def encode(event: Event) -> bytes:

@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wavetank.model.events import clearing, matching, oracle
-from wavetank.model.record import RECORD_BYTES, Event, decode, decode_all, encode, encode_all, kind_of, kinds, record
+from wavetank.model.record import (
+    RECORD_BYTES,
+    Event,
+    decode,
+    decode_all,
+    encode,
+    encode_all,
+    fields_struct,
+    kind_of,
+    kinds,
+    record,
+)
 
 EVENT_CLASSES = sorted(
     {
@@ -75,3 +86,19 @@ def test_a_kind_is_given_once_and_a_layout_must_fit() -> None:
         record(111, "B")(matching.CreditApplied)
     with pytest.raises(ValueError, match="a record has 128"):
         record(199, "120s")(matching.CreditApplied)
+
+
+@pytest.mark.parametrize("cls", EVENT_CLASSES, ids=lambda cls: cls.__name__)
+def test_any_field_can_be_read_alone(cls: type) -> None:
+    names = [field.name for field in fields(cls)]
+    event = cls(**{name: b"text" if fields(cls)[at].type in {"bytes", bytes} else at for at, name in enumerate(names)})
+    for name in names:
+        (value,) = fields_struct(cls, name).unpack(encode(event))
+        assert (value.rstrip(b"\0") if isinstance(value, bytes) else value) == getattr(event, name)
+
+
+def test_fields_are_read_in_their_own_order() -> None:
+    with pytest.raises(ValueError, match="not amount_micros, account_id in this order"):
+        fields_struct(clearing.Deposited, "amount_micros", "account_id")
+    with pytest.raises(ValueError, match="not cash in this order"):
+        fields_struct(clearing.Deposited, "cash")

@@ -3,7 +3,7 @@
 Kept true: the file needs no network (scripts and styles stand in it), and every name that came from outside is escaped.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from bokeh.embed import components
@@ -13,6 +13,7 @@ from wavetank.cli.amounts import show_dollars, show_price, show_size
 from wavetank.cli.demo.cases import Case, Step
 from wavetank.cli.demo.outcome import Outcome
 from wavetank.cli.demo.plots import every_figure
+from wavetank.cli.page_parts import Cell, section, table
 from wavetank.cli.times import show_duration, show_instant
 
 _MICROS = 1_000_000
@@ -33,9 +34,6 @@ th{background:#f6f7f8}td.n,th.n{text-align:right;white-space:nowrap}
 .stage{border-radius:4px;background:#fdecea;padding:0 .35rem}
 """
 
-Cell = str | tuple[str, str]
-"""Escaped text, or text with a class."""
-
 
 def report_page(outcome: Outcome) -> str:
     """Return the whole page."""
@@ -54,42 +52,18 @@ def report_page(outcome: Outcome) -> str:
             f"</head><body><h1>{title}</h1>",
             _lead(outcome),
             _cards(outcome),
-            _section("Prices", prices),
-            _section("What the oracle did to clearing", plots["lag"], _faults(outcome)),
-            _section("Liquidations, stage by stage", plots["health"], _cases(outcome)),
-            _section("Auto-deleveraging", _ranking(outcome)),
-            _section("Insurance fund and vault", plots["fund"], _fund(outcome)),
-            _section("Profit", plots["split"], _accounts(outcome), plots["profit"]),
-            _section("Latency", plots["latency"], _latencies(outcome)),
-            _section("Audit", _audit(outcome)),
+            section("Prices", prices),
+            section("What the oracle did to clearing", plots["lag"], _faults(outcome)),
+            section("Liquidations, stage by stage", plots["health"], _cases(outcome)),
+            section("Auto-deleveraging", _ranking(outcome)),
+            section("Insurance fund and vault", plots["fund"], _fund(outcome)),
+            section("Profit", plots["split"], _accounts(outcome), plots["profit"]),
+            section("Latency", plots["latency"], _latencies(outcome)),
+            section("Audit", _audit(outcome)),
             script,
             "</body></html>",
         )
     )
-
-
-def _section(title: str, *parts: str) -> str:
-    return f"<h2>{escape(title)}</h2>" + "".join(parts)
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: int) -> str:
-    """Return a table whose last `numbers` columns are numbers."""
-    first_number = len(headings) - numbers
-    head = "".join(
-        f'<th class="n">{escape(heading)}</th>' if column >= first_number else f"<th>{escape(heading)}</th>"
-        for column, heading in enumerate(headings)
-    )
-    body = "".join(
-        "<tr>" + "".join(_cell(cell, is_number=column >= first_number) for column, cell in enumerate(row)) + "</tr>"
-        for row in rows
-    )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _cell(cell: Cell, *, is_number: bool) -> str:
-    text, extra = cell if isinstance(cell, tuple) else (cell, "")
-    classes = " ".join(part for part in ("n" if is_number else "", extra) if part)
-    return f'<td class="{classes}">{escape(text)}</td>' if classes else f"<td>{escape(text)}</td>"
 
 
 def _money(micros: int) -> Cell:
@@ -149,7 +123,7 @@ def _faults(outcome: Outcome) -> str:
             show_instant(fault.from_ns)[11:],
             show_instant(fault.to_ns)[11:] if fault.to_ns else "",
         ]
-    ticks = _table(
+    ticks = table(
         ("funding tick", "instrument", "paid", "time", "rate %"),
         (
             (
@@ -163,7 +137,7 @@ def _faults(outcome: Outcome) -> str:
         ),
         1,
     )
-    return _table(("fault", "instruments", "from", "to"), seen.values(), 0) + ticks
+    return table(("fault", "instruments", "from", "to"), seen.values(), 0) + ticks
 
 
 def _cases(outcome: Outcome) -> str:
@@ -183,14 +157,14 @@ def _case(outcome: Outcome, case: Case) -> str:
         f"{f' after {length} of venue time' if length else ''}, "
         f"equity ${case.equity_micros / _MICROS:,.2f} → ${case.equity_after_micros / _MICROS:,.2f}.</p>"
     )
-    steps = _table(
+    steps = table(
         ("time", "stage", "because", "health", "asked", "limit", "done", "equity $", "reserve $"),
         (_step(outcome, step) for step in case.steps),
         6,
     )
     if not case.cash:
         return lead + steps
-    cash = _table(
+    cash = table(
         ("time", "cash moved because", "from", "to", "dollars"),
         (
             (
@@ -247,7 +221,7 @@ def _ranking(outcome: Outcome) -> str:
         )
     note = '<p class="note">Score: mark over entry times notional over equity (LIQ-080, policy hyperliquid).</p>'
     headings = ("for", "instrument", "account", "rank", "score", "position", "could give", "gave", "cost $ to it")
-    return note + _table(headings, rows, 6)
+    return note + table(headings, rows, 6)
 
 
 def _fund(outcome: Outcome) -> str:
@@ -258,7 +232,7 @@ def _fund(outcome: Outcome) -> str:
         ("paid into liquidations", show_dollars(fund.paid_micros)),
         ("after", show_dollars(fund.after_micros)),
     ]
-    return _table(("insurance fund", "dollars"), rows, 1)
+    return table(("insurance fund", "dollars"), rows, 1)
 
 
 def _accounts(outcome: Outcome) -> str:
@@ -300,7 +274,7 @@ def _accounts(outcome: Outcome) -> str:
         "total",
         "residual",
     )
-    return note + _table(headings, rows, 9)
+    return note + table(headings, rows, 9)
 
 
 def _latencies(outcome: Outcome) -> str:
@@ -319,7 +293,7 @@ def _latencies(outcome: Outcome) -> str:
         '<p class="note">Milliseconds of wall time, on one machine that runs venue, bots and screen at once; '
         "<code>wavetank bench wire</code> measures the venue by itself.</p>"
     )
-    return note + _table(("stage", "measured by", "count", "p50 ms", "p99 ms", "longest ms"), rows, 4)
+    return note + table(("stage", "measured by", "count", "p50 ms", "p99 ms", "longest ms"), rows, 4)
 
 
 def _audit(outcome: Outcome) -> str:
@@ -335,4 +309,4 @@ def _audit(outcome: Outcome) -> str:
     )
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in audit.notes)
     verdict = f'<p class="{"ok" if audit.ok else "bad"}">{escape(audit.verdict)}</p>'
-    return _table(("rule", "what was checked", "checks", "offences"), rows, 2) + offences + notes + verdict
+    return table(("rule", "what was checked", "checks", "offences"), rows, 2) + offences + notes + verdict

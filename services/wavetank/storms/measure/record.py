@@ -134,6 +134,17 @@ class DeleveragingSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VaultPeak:
+    """The worst that had become of the backstop vault by a time."""
+
+    time_ns: int
+    loss_micros: int
+    """Largest so far: what it was given less its equity at mark."""
+    committed_micros: int
+    """Most so far that it was given: by its owner, and as the rest of accounts that it took over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """Something that began and ended: a fault, a disturbance, a halt, a restart, an escalation."""
 
@@ -174,8 +185,11 @@ class RunRecord:
     books: dict[int, BookTrack] = field(default_factory=dict)
     accounts: dict[int, AccountTrack] = field(default_factory=dict)
     trades: list[TradeSeen] = field(default_factory=list)
+    """A sample, in order: liquidations' trades and others, each kind thinned evenly. Figures count every trade."""
     liquidations: list[LiquidationSeen] = field(default_factory=list)
     deleveragings: list[DeleveragingSeen] = field(default_factory=list)
+    vault_peaks: list[VaultPeak] = field(default_factory=list)
+    """A row whenever it had become worse, or more was committed."""
     spans: list[Span] = field(default_factory=list)
     contagion: dict[tuple[str, str], int] = field(default_factory=dict)
     """Micro-dollars force-sold of the second symbol while the first one's move was what hurt most."""

@@ -6,10 +6,11 @@ from them.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from wavetank.storms.scenario.market import Market, Symbol, VenueTerms
 from wavetank.storms.scenario.quantities import Duration, Money
@@ -113,6 +114,21 @@ class Scenario(Terms):
     """Conditions that must hold in every variant."""
     variants: dict[Name, Variant] = Field(default_factory=dict)
     tags: tuple[str, ...] = ()
+
+    _written: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """What the page says, in its own words; a variant is the same page with some of them changed."""
+        return deepcopy(self._written)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keeps_its_words(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - a page.
+        scenario = handler(data)
+        if isinstance(data, dict):
+            scenario._written = deepcopy(data)  # noqa: SLF001 - it is one of these.
+        return scenario
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -17,11 +17,15 @@ Symbol = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9
 SourceName = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[!-~]+$")]
 
 ClearingTerms = terms_of(
-    ClearingSettings, leave_out=frozenset({"health", "stage_order", "correlations", "groups_ppm", "collateral", "fees"})
+    ClearingSettings,
+    leave_out=frozenset({"health", "stage_order", "correlations", "groups_ppm", "collateral", "fees"}),
+    module=__name__,
 )
-EngineTerms = terms_of(EngineSettings, leave_out=frozenset({"max_instruments", "track_levels", "expected_orders"}))
-OracleTerms = terms_of(OracleSettings, leave_out=frozenset({"sources", "push", "funding"}))
-OrderingTerms = terms_of(OrderingSettings)
+EngineTerms = terms_of(
+    EngineSettings, leave_out=frozenset({"max_instruments", "track_levels", "expected_orders"}), module=__name__
+)
+OracleTerms = terms_of(OracleSettings, leave_out=frozenset({"sources", "push", "funding"}), module=__name__)
+OrderingTerms = terms_of(OrderingSettings, module=__name__)
 
 
 class SourceTerms(Terms):

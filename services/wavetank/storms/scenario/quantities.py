@@ -5,6 +5,9 @@ Kept true: a quantity is exact, or it is refused with an example of what is mean
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
@@ -12,39 +15,84 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from wavetank.cli.amounts import dollars_to_micros, ratio_e12
 from wavetank.cli.times import duration_ns, instant_ns
+from wavetank.storms.scenario.faults import shown
+
+_LONGEST = 40
+_FAR_EXPONENT = re.compile(r"\de[-+]?\d{3,}", re.IGNORECASE)
+_LARGEST = 2**63 - 1
+"""The venue counts in 64 bits."""
 
 
 def _text(value: object) -> str:
     # YAML reads `60` and `0.05` as numbers; a float prints as the shortest text that means it.
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"{value!r} is no quantity")  # noqa: TRY004 - pydantic shows it with line and field.
-    return str(value)
+        raise ValueError(f"{shown(value)} is no quantity")  # noqa: TRY004 - pydantic shows it with line and field.
+    text = str(value)
+    if len(text) > _LONGEST or _FAR_EXPONENT.search(text):
+        # `1e999999999` is short to write and has no end when it is counted.
+        raise ValueError(f"{shown(text)} is no quantity; write at most {_LONGEST} characters, and numbers in full")
+    return text
+
+
+def _counted(count: Callable[[str], int], value: object) -> int:
+    try:
+        number = count(_text(value))
+    except ArithmeticError:
+        # Infinity, and what is as good as that.
+        raise ValueError(f"{shown(value)} is no quantity") from None
+    if abs(number) > _LARGEST:
+        raise ValueError(f"{shown(value)} is more than a venue can count; at most 2^63 of its smallest unit")
+    return number
 
 
 def _duration(value: object) -> int:
-    return duration_ns(_text(value))
+    return _counted(duration_ns, value)
 
 
 def _instant(value: object) -> int:
-    return instant_ns(str(value))
+    return _counted(instant_ns, value)
 
 
 def _ratio(value: object) -> int:
-    return ratio_e12(_text(value))
+    return _counted(ratio_e12, value)
 
 
 def _money(value: object) -> int:
-    return dollars_to_micros(_text(value))
+    return _counted(dollars_to_micros, value)
 
 
 def _decimal(value: object) -> Decimal:
     try:
         number = Decimal(_text(value).replace(",", "").replace("_", ""))
     except InvalidOperation:
-        raise ValueError(f"{value!r} is no number; write for instance 4000000 or 0.0095") from None
+        raise ValueError(f"{shown(value)} is no number; write for instance 4000000 or 0.0095") from None
     if not number.is_finite():
-        raise ValueError(f"{value!r} is not finite")
+        raise ValueError(f"{shown(value)} is not finite")
     return number
+
+
+def write_duration(length_ns: int) -> str:
+    """Return a duration as a page writes it, exactly: in the largest unit that it is a whole number of."""
+    units = (("h", 3_600 * 10**9), ("m", 60 * 10**9), ("s", 10**9), ("ms", 10**6), ("us", 10**3), ("ns", 1))
+    name, worth = next(unit for unit in units if length_ns % unit[1] == 0)
+    return f"{length_ns // worth}{name}" if length_ns else "0s"
+
+
+def write_money(amount_micros: int) -> str:
+    """Return micro-dollars as a page writes them, exactly."""
+    return f"{Decimal(amount_micros).scaleb(-6).normalize():f}"
+
+
+def write_ratio(ratio: int) -> str:
+    """Return parts per 10^12 as a page writes them, exactly: `-8%`."""
+    return f"{Decimal(ratio).scaleb(-10).normalize():f}%"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a quantity is written; it marks the types below, so that a default is told in the words of a page."""
+
+    write: Callable[[int], str]
 
 
 def _shown(pattern: str, examples: list[str], what: str) -> WithJsonSchema:
@@ -57,6 +105,7 @@ Duration = Annotated[
     int,
     BeforeValidator(_duration),
     Field(ge=0),
+    Written(write_duration),
     _shown(r"^([0-9]+(\.[0-9]+)?\s*(ns|us|ms|s|sec|m|min|h|d)?\s*)+$", ["30s", "250ms", "1h30m"], "Venue time."),
 ]
 """Venue time, in nanoseconds."""
@@ -64,9 +113,19 @@ Instant = Annotated[
     int, BeforeValidator(_instant), _shown(r"^[0-9]{4}-", ["2025-04-06T18:00"], "A moment, UTC without a zone.")
 ]
 """Nanoseconds since 1970."""
-Ratio = Annotated[int, BeforeValidator(_ratio), _shown(_NUMBER + r"\s*(%|bp)?$", ["-8%", "25bp", "0.05"], "A share.")]
+Ratio = Annotated[
+    int,
+    BeforeValidator(_ratio),
+    Written(write_ratio),
+    _shown(_NUMBER + r"\s*(%|bp)?$", ["-8%", "25bp", "0.05"], "A share."),
+]
 """Parts per 10^12."""
-Money = Annotated[int, BeforeValidator(_money), _shown(_NUMBER + r"[kKmM]?$", ["10000", "5M", "250k"], "Dollars.")]
+Money = Annotated[
+    int,
+    BeforeValidator(_money),
+    Written(write_money),
+    _shown(_NUMBER + r"[kKmM]?$", ["10000", "5M", "250k"], "Dollars."),
+]
 """Micro-dollars."""
 Amount = Annotated[
     Decimal, BeforeValidator(_decimal), _shown(_NUMBER + "$", ["4000000", "0.0095"], "An exact decimal number.")

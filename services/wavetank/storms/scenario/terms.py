@@ -33,7 +33,7 @@ _SUFFIXES: dict[str, tuple[Any, int]] = {
 class Terms(BaseModel):
     """Terms of something; what is not written stays as it is by default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 def written_name(name: str) -> str:
@@ -44,22 +44,25 @@ def written_name(name: str) -> str:
     return name
 
 
-def terms_of(settings: type[Any], *, leave_out: frozenset[str] = frozenset()) -> type[Terms]:
+def terms_of(settings: type[Any], *, leave_out: frozenset[str] = frozenset(), module: str = "") -> type[Terms]:
     """Return a model whose optional fields are those of a settings dataclass that a scenario can write.
 
     Args:
         settings: the dataclass; its integers say their unit by their suffix.
         leave_out: fields that a scenario says elsewhere.
+        module: which keeps the model under its name, `ClearingTerms` for `ClearingSettings`.
 
     """
     wanted: dict[str, Any] = {}
     for field in fields(settings):
         if field.name in leave_out:
             continue
-        kind = _kind(field.name, _hint(settings, field))
+        kind = kind_of(field.name, _hint(settings, field))
         if kind is not None:
             wanted[written_name(field.name)] = (kind | None, None)
-    return create_model(f"{settings.__name__.removesuffix('Settings')}Terms", __base__=Terms, **wanted)
+    name = f"{settings.__name__.removesuffix('Settings')}Terms"
+    # Where it is kept under this name, so that a page can travel to another process.
+    return create_model(name, __base__=Terms, __module__=module or __name__, **wanted)
 
 
 def _hint(settings: type[Any], field: Field[Any]) -> Any:  # noqa: ANN401 - a type.
@@ -72,7 +75,14 @@ def _hint(settings: type[Any], field: Field[Any]) -> Any:  # noqa: ANN401 - a ty
         return None
 
 
-def _kind(name: str, hint: Any) -> Any:  # noqa: ANN401 - a type, as `typing` has it.
+def kind_of(name: str, hint: Any) -> Any:  # noqa: ANN401 - a type, as `typing` has it.
+    """Return the type of a field as a page writes it, or None if a page cannot write such a thing.
+
+    Args:
+        name: of the field, its unit last.
+        hint: type of the field.
+
+    """
     for suffix, (kind, _) in _SUFFIXES.items():
         if name.endswith(suffix) and hint is int:
             return kind

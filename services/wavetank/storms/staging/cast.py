@@ -31,6 +31,7 @@ from wavetank.storms.agents.casting import AGENT_KINDS, CastingRefused, make_age
 from wavetank.storms.dice import Dice
 from wavetank.storms.measure.record import Member
 from wavetank.storms.scenario.document import DistanceTerms, Role
+from wavetank.storms.scenario.kinds import IN_DOLLARS
 from wavetank.storms.scenario.quantities import Money
 from wavetank.storms.scenario.terms import counted
 from wavetank.storms.simulation.link import Delay
@@ -53,13 +54,6 @@ STRATEGIES: Mapping[str, tuple[type[Any], Callable[..., Strategy], Label]] = {
 """The SDK's strategies by the word of a page: one for each instrument, together as one account."""
 
 _STRICT = ConfigDict(extra="forbid")
-
-_IN_DOLLARS = {
-    "market_maker": ("size", "max_position"),
-    "taker_flow": ("mean_size", "max_position"),
-    "directional": (),
-}
-"""Settings in units of the base asset, which a page says in dollars: a crowd trades instruments of unlike prices."""
 
 
 def distance_of(terms: DistanceTerms) -> Distance:
@@ -164,7 +158,7 @@ class Casting:
         strategies = []
         for instrument in instruments:
             said = counted(settings_class, role.settings)
-            for name in _IN_DOLLARS[role.kind]:
+            for name in sorted(IN_DOLLARS.get(settings_class, ())):
                 if name in said:
                     dollars = Decimal(TypeAdapter(Money).validate_python(said[name])).scaleb(-6)
                     units = dollars / self._prices[instrument.symbol]

@@ -14,7 +14,8 @@ from typing import Protocol
 from wavetank.oracle.adapters.sources.synthetic import Shock, SyntheticMarket, Walk
 from wavetank.oracle.core.rounding import divide_half_even
 from wavetank.oracle.core.settings import SourceTerms
-from wavetank.runtime.price_formats import PricePath, load_path
+from wavetank.runtime.price_formats import load_path
+from wavetank.runtime.price_path import PricePath
 
 ONE_E12 = 10**12
 

@@ -1,0 +1,156 @@
+"""The results of a scenario: every variant, every seed, and how the figures of the seeds lie.
+
+It exists because a thousand runs are not kept whole: of each its figures, its assertions and its state hash stay, which
+is what tables, the document and a comparison are made of. Kept true: results read back from a document are equal to
+those that were written.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from wavetank.storms.measure.record import Asserted, Figure, RunRecord
+from wavetank.storms.report.figures import in_order, is_number
+
+_PERCENT = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedResult:
+    """What a run came to."""
+
+    seed: int
+    state_hash: str
+    """Lower-case hex."""
+    ok: bool
+    figures: dict[str, Figure]
+    asserted: tuple[Asserted, ...] = ()
+    harm: bool | None = None
+    expected_harm: bool | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantiles:
+    """How a figure lies over seeds; each is a value that some seed had."""
+
+    p5: int | float
+    p50: int | float
+    p95: int | float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantResult:
+    """A variant over its seeds."""
+
+    seeds: tuple[SeedResult, ...]
+    distribution: dict[str, Quantiles] = field(default_factory=dict)
+    """Of each figure that is a number in some seed."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every seed is as the scenario says."""
+        return all(each.ok for each in self.seeds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """A scenario's results."""
+
+    scenario: str
+    title: str
+    mode: str
+    """`sim` or `live`."""
+    variants: dict[str, VariantResult]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every variant is as the scenario says."""
+        return all(each.ok for each in self.variants.values())
+
+    @property
+    def most_seeds(self) -> int:
+        """The number of seeds of the variant that has the most."""
+        return max((len(each.seeds) for each in self.variants.values()), default=0)
+
+
+def seed_result(record: RunRecord) -> SeedResult:
+    """Return what stays of a run."""
+    return SeedResult(
+        seed=record.seed,
+        state_hash=record.state_hash.lower(),
+        ok=record.ok,
+        figures=dict(record.figures),
+        asserted=tuple(record.asserted),
+        harm=record.harm,
+        expected_harm=record.expected_harm,
+        failure=record.failure,
+    )
+
+
+def results_of(records: Iterable[RunRecord]) -> Results:
+    """Return the results of runs of one scenario, variants in the order in which they first appear, seeds ascending.
+
+    Raises:
+        ValueError: there is no run, or they are of several scenarios or modes.
+
+    """
+    runs = list(records)
+    kinds = {(run.scenario, run.mode) for run in runs}
+    if len(kinds) != 1:
+        found = ", ".join(sorted(f"{scenario} ({mode})" for scenario, mode in kinds)) or "none"
+        raise ValueError(f"results are of one scenario in one mode; the runs are of {found}")
+    grouped: dict[str, list[SeedResult]] = {}
+    for run in runs:
+        grouped.setdefault(run.variant, []).append(seed_result(run))
+    return gathered(scenario=runs[0].scenario, title=runs[0].title, mode=runs[0].mode, seeds=grouped)
+
+
+def gathered(*, scenario: str, title: str, mode: str, seeds: dict[str, list[SeedResult]]) -> Results:
+    """Return results from what stayed of the runs of each variant, seeds ascending."""
+    variants = {}
+    for name, each in seeds.items():
+        ordered = tuple(sorted(each, key=lambda result: result.seed))
+        variants[name] = VariantResult(seeds=ordered, distribution=distribution_of(ordered))
+    return Results(scenario=scenario, title=title, mode=mode, variants=variants)
+
+
+def nearest_rank(ordered: Sequence[int | float], percent: int) -> int | float:
+    """Return a percentile: the smallest value that at least `percent` of all values do not exceed.
+
+    Args:
+        ordered: the values, ascending, at least one.
+        percent: above 0, at most 100.
+
+    """
+    assert ordered
+    assert 0 < percent <= _PERCENT
+    return ordered[-(-len(ordered) * percent // _PERCENT) - 1]
+
+
+def distribution_of(seeds: Sequence[SeedResult]) -> dict[str, Quantiles]:
+    """Return the quantiles of every figure that is a number in some seed; seeds without a value do not count."""
+    names = in_order(list(dict.fromkeys(name for each in seeds for name in each.figures)))
+    quantiles = {}
+    for name in names:
+        ordered = sorted(value for each in seeds if is_number(value := each.figures.get(name)))
+        if ordered:
+            quantiles[name] = Quantiles(
+                p5=nearest_rank(ordered, 5), p50=nearest_rank(ordered, 50), p95=nearest_rank(ordered, 95)
+            )
+    return quantiles
+
+
+def repeat_command(results: Results, variant: str, seed: int) -> str:
+    """Return the command that repeats one run."""
+    parts = ["wavetank", "storm", "run", results.scenario, f"--{results.mode}"]
+    if variant:
+        parts += ["--variant", variant]
+    return shlex.join([*parts, "--set", f"seed={seed}"])
+
+
+def variant_name(variant: str) -> str:
+    """Return what a variant is called where it is shown; a scenario without variants has one without a name."""
+    return variant or "as written"
