@@ -7,16 +7,14 @@ from difflib import get_close_matches
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from wavetank.storms.measure import venue_figures as _venue_figures
+from wavetank.cli.amounts import dollars_to_micros
+from wavetank.storms.measure import venue_figures  # noqa: F401 - its figures register themselves.
 from wavetank.storms.measure.catalogue import INSTRUMENT, PERSON, VENUE, WITH_ARGUMENTS, Unit
 from wavetank.storms.measure.people import Person, people, together
 from wavetank.storms.measure.record import Figure, Member, RunRecord
-from wavetank.cli.amounts import dollars_to_micros
 
 if TYPE_CHECKING:
     from wavetank.storms.measure.recorder import Recorder
-
-assert _venue_figures.VENUE is VENUE, "the figures register themselves"
 _LEAST_IS_WORST = frozenset({"depth.min"})
 
 
@@ -164,7 +162,7 @@ def _reaches(loss_micros: int, whole_micros: int, limit: str) -> bool:
 
 @WITH_ARGUMENTS.of("refused", Unit.COUNT)
 def refused(record: RunRecord, arguments: Mapping[str, str]) -> Figure:
-    """`(reason: OPEN_INTEREST_CAP, who: attacker)`, either or both: how often that was refused; who is a role or name."""
+    """`(reason: OPEN_INTEREST_CAP, who: attacker)`, either or both: how often it was refused; who is a role or name."""
     _only("refused", arguments, ("reason", "who"))
     parts = [f"{key}: {arguments[key].strip()}" for key in ("reason", "who") if key in arguments]
     return record.figures.get(f"refused({', '.join(parts)})", 0)

@@ -239,7 +239,7 @@ def volume(person: Person) -> Figure:
 
 @PERSON.of("picked_off_share", Unit.SHARE)
 def picked_off_share(person: Person) -> Figure:
-    """Share of its maker fills with `s × (f(t + h) − p) × lots < −|fee|`; s is +1 for a buy, f the true index, h 1 s."""
+    """Share of maker fills with `s × (f(t + h) − p) × lots < −|fee|`; s is +1 for a buy, f the true index, h 1 s."""
     judged = person.against()
     return quotient(judged.picked_off, judged.judged)
 

@@ -218,9 +218,7 @@ class Quotes:
             if self._incoming_id == taker_order:
                 self._incoming = None
             self._remove(taker_order)
-        self._trades.add(
-            now_ns, instrument_id, price, lots, taker, maker, fee, self._mid_doubled, side == _BUY, flags
-        )
+        self._trades.add(now_ns, instrument_id, price, lots, taker, maker, fee, self._mid_doubled, side == _BUY, flags)
 
     def _sampled(self, _now_ns: int, records: bytes, offset: int) -> None:
         self.settle()

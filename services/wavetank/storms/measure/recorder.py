@@ -42,9 +42,7 @@ _FILL = fields_struct(
     "role",
     "flags",
 )
-_MARK = fields_struct(
-    matching_events.MarkApplied, "instrument_id", "mark_price_ticks", "index_price_ticks", "stale"
-)
+_MARK = fields_struct(matching_events.MarkApplied, "instrument_id", "mark_price_ticks", "index_price_ticks", "stale")
 _FILLED, _MARKED = kind_of(clearing_events.FillBooked), kind_of(matching_events.MarkApplied)
 
 
@@ -134,9 +132,7 @@ class Recorder:
         self.liquidations = Liquidations(self.accounts, symbols)
         self.standing = Standing(self.accounts)
         self.desk = Desk(symbols)
-        self._sampler = Sampler(
-            self.accounts, interval_ns=settings.sample_interval_ns, most_rows=settings.most_rows
-        )
+        self._sampler = Sampler(self.accounts, interval_ns=settings.sample_interval_ns, most_rows=settings.most_rows)
         self._quoters = frozenset(
             key for key, member in self.members.items() if member.is_bot or member.label is Label.MAKER
         )

@@ -83,7 +83,7 @@ class TradeColumns:
         """Return how many there were."""
         return len(self._rows) // _ROW.size
 
-    def add(
+    def add(  # noqa: PLR0913, PLR0917 - a row has this many columns, and one is added for each trade.
         self,
         time_ns: int,
         instrument_id: int,

@@ -116,7 +116,7 @@ def vault_end_equity(run: Recorder) -> Figure:
 
 @VENUE.of("vault.loss", Unit.MONEY)
 def vault_loss(run: Recorder) -> Figure:
-    """Largest `committed − equity` at any mark; committed is what its owner gave and the rest of accounts taken over."""
+    """Largest `committed − equity` at any mark; committed: what its owner gave and what accounts taken over had."""
     peaks = run.standing.vault_peaks
     return peaks[-1].loss_micros if peaks else 0
 
@@ -198,7 +198,7 @@ def escalations_count(run: Recorder) -> Figure:
 
 @VENUE.of("time_to_escalate", Unit.DURATION)
 def time_to_escalate(run: Recorder) -> Figure:
-    """From the first liquidation, or the first stale price told to clearing, to the first question; none without one."""
+    """From the first liquidation, or the first stale price told to clearing, to the first question, if there is one."""
     return run.desk.time_to_escalate_ns
 
 
@@ -274,7 +274,7 @@ def spread_median(run: Recorder, instrument_id: int) -> Figure:
 
 @INSTRUMENT.of("depth.min", Unit.MONEY)
 def depth_min(run: Recorder, instrument_id: int) -> Figure:
-    """Least value of the thinner side in the depth band at any sample since both were there first, at its best price."""
+    """Least value, at its best price, of the thinner side in the depth band, at samples since both were there first."""
     track = run.books.get(instrument_id)
     if track is None:
         return None
