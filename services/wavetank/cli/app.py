@@ -40,6 +40,7 @@ COMMANDS: dict[str, Entry] = {
     "instrument": Entry("wavetank.cli.instrument", USE, "Halt an instrument, or open it by an auction."),
     "escalations": Entry("wavetank.cli.escalations", USE, "Decide where the rules let a person decide."),
     "operator": Entry("wavetank.cli.operator", USE, "Change margins and funding, pause withdrawals, top up the fund."),
+    "storm": Entry("wavetank.storms.command", PROVE, "Live through a venue's worst days, simulated a thousand times."),
     "audit": Entry("wavetank.cli.audit.command", PROVE, "Rebuild ledger and books from the logs, and compare."),
     "bench": Entry("wavetank.cli.bench", PROVE, "Measure order to acknowledgement beside a bare echo."),
 }

@@ -203,6 +203,11 @@ class RunRecord:
     failure: str = ""
     """What broke the run: an invariant, an error; empty when nothing did."""
 
+    def drop_series(self) -> None:
+        """Forget what only plots need; the figures stay."""
+        self.prices, self.books, self.accounts = {}, {}, {}
+        self.trades, self.contagion = [], {}
+
     @property
     def ok(self) -> bool:
         """Whether everything held that the scenario asserts, and the harm is as the variant expects it."""

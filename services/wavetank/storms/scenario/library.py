@@ -67,6 +67,18 @@ def find(name_or_path: str, *, known: Collection[str] | None = None) -> Scenario
     return _shipped(matching[0], known)
 
 
+def text_of(name_or_path: str) -> str:
+    """Return the text of a page that `find` finds.
+
+    Raises:
+        ScenarioUnknown: there is neither a shipped scenario of that name nor a file.
+
+    """
+    if "/" in name_or_path or name_or_path.endswith(_SUFFIXES):
+        return Path(name_or_path).read_text(encoding="utf-8")
+    return (SHELF / f"{find(name_or_path).name}.yaml").read_text(encoding="utf-8")
+
+
 def _shipped(name: str, known: Collection[str] | None) -> Scenario:
     with as_file(SHELF / f"{name}.yaml") as path:
         return read_scenario(path, known=known)

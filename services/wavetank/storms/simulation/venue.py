@@ -112,8 +112,8 @@ class SimulatedVenue:
         self.tape = Tape(list(self.instruments))
         self.observers: list[Observer] = []
         self.invariants = Invariants(self)
-        self.refusals: list[tuple[int, str, Refused]] = []
-        """What was asked and refused: venue time, by whom, why."""
+        self.refusals: list[tuple[int, int, Refused]] = []
+        """What was asked and refused: venue time, for which account (0 for the operator), why."""
         self.doors: dict[int, Door] = {}
         """By account."""
         self._strategies: dict[int, StrategySeat] = {}
@@ -198,7 +198,7 @@ class SimulatedVenue:
 
     def ask_clearing(
         self,
-        who: str,
+        account_id: int,
         call: Callable[[Clearing, int], Any],
         answer: Callable[[Any], None] | None = None,
     ) -> None:
@@ -206,7 +206,7 @@ class SimulatedVenue:
 
         def answered(result: Any) -> None:  # noqa: ANN401 - what the call returned.
             if isinstance(result, Refused):
-                self.refusals.append((self.schedule.now_ns, who, result))
+                self.refusals.append((self.schedule.now_ns, account_id, result))
             if answer is not None:
                 answer(result)
 

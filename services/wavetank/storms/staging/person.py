@@ -49,6 +49,4 @@ class StandIn:
 
     def _decide(self, escalation_id: int, decision: Decision) -> None:
         # One that has ended meanwhile is refused, and the refusal noted: so it would be live.
-        self._venue.ask_clearing(
-            "person", lambda core, now_ns: core.decide(now_ns, escalation_id, decision, self._author)
-        )
+        self._venue.ask_clearing(0, lambda core, now_ns: core.decide(now_ns, escalation_id, decision, self._author))

@@ -227,7 +227,7 @@ class Director:
 
         def ask() -> None:
             for account_id in accounts:
-                self._venue.ask_clearing(said.who, partial(call, account_id))
+                self._venue.ask_clearing(account_id, partial(call, account_id))
 
         return ask
 
@@ -257,7 +257,7 @@ class Director:
             self._faults.setdefault(said.name, []).extend(sorted(ids))
         else:
             refused = Refused(decided.reason, 0, 0, decided.message)
-            self._venue.refusals.append((self._venue.schedule.now_ns, "timeline", refused))
+            self._venue.refusals.append((self._venue.schedule.now_ns, 0, refused))
 
     def _mend(self, said: steps.Mend) -> None:
         ids = [number for name in said.names for number in self._faults.pop(name, [])]
@@ -295,7 +295,7 @@ class Director:
                 call = partial(_change_parameters, said, self._stage.instrument(said.instrument).instrument_id)
             case _:
                 raise StagingRefused(f"{type(said).__name__} is not known yet")
-        return lambda: self._venue.ask_clearing("operator", call)
+        return lambda: self._venue.ask_clearing(0, call)
 
 
 def _through(instrument: Instrument, index_ticks: int, side: Side, slippage_e12: int) -> int:

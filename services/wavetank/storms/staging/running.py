@@ -1,0 +1,127 @@
+"""One simulated run of a scenario, from the page to the record.
+
+Kept true: a run is a function of page and seed; what breaks it, an invariant or an error, is part of its record and
+not the end of the program, so that a thousand seeds can be looked at together.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from wavetank.matching.core.credit import LedgersDisagree
+from wavetank.model.invariant import InvariantBroken
+from wavetank.runtime.log_files import LogFiles
+from wavetank.storms.measure.figures import Figures
+from wavetank.storms.measure.record import Asserted, Listed, RunRecord
+from wavetank.storms.measure.recorder import Recorder, RunFacts
+from wavetank.storms.scenario.conditions import parse
+from wavetank.storms.scenario.document import Scenario
+from wavetank.storms.scenario.judging import judge
+from wavetank.storms.simulation.venue import SimulatedVenue
+from wavetank.storms.staging.stage import stage
+
+SLICES = 100
+"""Parts of a run between which progress is told."""
+
+Progress = Callable[[float], None]
+"""Told which share of a run is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """One run that is wanted."""
+
+    scenario: Scenario
+    """With its variant and all overrides applied; its seed is the run's."""
+    variant: str = ""
+    expected_harm: bool | None = None
+    logs: Path | None = None
+    """Folder that keeps the run's logs; None keeps none."""
+    keeps_series: bool = True
+    """Whether the record keeps what plots are made of; of many seeds one is enough."""
+
+
+def run_simulated(plan: RunPlan, on_progress: Progress | None = None) -> RunRecord:
+    """Run a plan in a simulation and return its record.
+
+    Args:
+        plan: what to run.
+        on_progress: told how far it is.
+
+    Raises:
+        StagingRefused: the page says what no venue can do.
+        SettingsRefused: settings contradict a rule.
+        PriceFileInvalid: a file cannot be read.
+
+    """
+    if plan.logs is None:
+        return _run(plan, None, on_progress)
+    with closing(LogFiles(plan.logs)) as files:
+        return _run(plan, files, on_progress)
+
+
+def _run(plan: RunPlan, files: LogFiles | None, on_progress: Progress | None) -> RunRecord:
+    scenario = plan.scenario
+    began = time.perf_counter()
+    venue, members = stage(scenario, seed=scenario.seed, keep=None if files is None else files.keep)
+    began_ns = venue.schedule.now_ns
+    recorder = Recorder(
+        members=members,
+        listed={
+            number: Listed(instrument_id=number, symbol=each.symbol, size_decimals=each.size_decimals)
+            for number, each in venue.instruments.items()
+        },
+        began_ns=began_ns,
+    )
+    venue.observers.append(recorder.take)
+    failure = _let_time_run(venue, scenario.duration, on_progress)
+    for _, account_id, refused in venue.refusals:
+        recorder.note_refusal(account_id, refused.reason)
+    facts = RunFacts(
+        scenario=scenario.name,
+        title=scenario.title,
+        variant=plan.variant,
+        seed=scenario.seed,
+        mode="sim",
+        state_hash="" if failure else venue.state_hash,
+        wall_seconds=time.perf_counter() - began,
+    )
+    record = recorder.finish(facts, ended_ns=venue.schedule.now_ns)
+    record.failure = failure
+    judge_record(record, scenario, plan.expected_harm)
+    if not plan.keeps_series:
+        record.drop_series()
+    return record
+
+
+def _let_time_run(venue: SimulatedVenue, duration_ns: int, on_progress: Progress | None) -> str:
+    """Let the whole duration pass; return what broke the run, nothing if nothing did."""
+    began_ns = venue.schedule.now_ns
+    try:
+        for part in range(1, SLICES + 1):
+            venue.run_until(began_ns + duration_ns * part // SLICES)
+            if on_progress is not None:
+                on_progress(part / SLICES)
+    except (InvariantBroken, LedgersDisagree, AssertionError) as error:
+        behind_ns = venue.schedule.now_ns - began_ns
+        return f"{behind_ns / 1e9:.3f} s behind the beginning: {type(error).__name__}: {error}"
+    return ""
+
+
+def judge_record(
+    record: RunRecord,
+    scenario: Scenario,
+    expected_harm: bool | None,  # noqa: FBT001 - a word of the page.
+) -> None:
+    """Judge a record by the conditions of its scenario."""
+    figures = Figures(record)
+    for text in scenario.asserts:
+        verdict = judge(parse(text), figures)
+        record.asserted.append(Asserted(text=text, holds=verdict.holds, seen=verdict.seen))
+    if scenario.harm:
+        record.harm = judge(parse(scenario.harm), figures).holds
+        record.expected_harm = expected_harm
