@@ -108,6 +108,8 @@ class VenueTerms(Terms):
 
     fund: Money = 1_000_000_000_000
     """The insurance fund at the start."""
+    vault: Money = 0
+    """What the backstop vault has of its own at the start; without, it is worth what it takes over (LIQ-060)."""
     warn_health: Amount | None = None
     reduce_only_health: Amount | None = None
     backstop_health: Amount | None = None

@@ -23,6 +23,7 @@ from wavetank.matching.core.ordering import Ordering, OrderingSettings
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events import matching as matching_events
+from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.instrument import Instrument
 from wavetank.model.record import RECORD_BYTES, decode, heads, kind_of
 from wavetank.oracle.core.oracle import Oracle
@@ -74,6 +75,7 @@ class VenueSettings:
     engine: EngineSettings = _ENGINE
     oracle: OracleSettings = field(default_factory=OracleSettings)
     fund_micros: int = 1_000_000 * 1_000_000
+    vault_micros: int = 0
     start_ns: int = 1_700_000_000 * SECOND_NS
     ordering: OrderingSettings = field(default_factory=OrderingSettings)
     delays: NetworkDelays = field(default_factory=NetworkDelays)
@@ -127,6 +129,8 @@ class SimulatedVenue:
         engine = Engine(0, settings.engine)
         core = Clearing(settings.clearing, epoch=1)
         core.begin(schedule.now_ns, list(settings.instruments), settings.fund_micros)
+        if settings.vault_micros:
+            core.bank.deposit(BACKSTOP_VAULT_ID, settings.vault_micros)
         self.shard = SimulatedShard(
             schedule,
             engine,
