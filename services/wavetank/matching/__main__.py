@@ -9,12 +9,15 @@ import structlog
 
 from wavetank.matching.adapters import control, market_data, order_entry
 from wavetank.matching.adapters.clearing_stream import ClearingStream
+from wavetank.matching.adapters.disturbances import Disturbances
 from wavetank.matching.adapters.order_feed import OrderFeeds
 from wavetank.matching.adapters.publisher import MarketData
 from wavetank.matching.config import SECOND_NS, MatchingConfig
+from wavetank.matching.controls import Controls
 from wavetank.matching.metrics import StageMetrics
 from wavetank.matching.recovery import CLEARING_LOG, recover
 from wavetank.matching.service import MatchingService
+from wavetank.runtime.clock import VenueClock
 from wavetank.runtime.directory import DirectoryServicer, endpoints_of
 from wavetank.runtime.grpc_server import GrpcServer
 from wavetank.runtime.log_reader import LogReader
@@ -26,10 +29,42 @@ from wavetank.runtime.recovering import hand_on
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.registry import Registry
 from wavetank.runtime.snapshot_keeper import SnapshotKeeper
-from wavetank.v1 import matching_control_pb2_grpc
+from wavetank.v1 import matching_control_pb2_grpc, venue_control_pb2_grpc
 
 GATHER_MS = 2
 """Wall time in which news of other logs gather: an order in flight has the processor meanwhile."""
+
+
+def _disturb(
+    config: MatchingConfig,
+    controls: Controls,
+    disturbances: Disturbances,
+    orders: order_entry.OrderEntryServicer,
+    published: MarketData,
+) -> None:
+    """Let the doors of orders and market data be disturbed whenever faults are set, and by magic ids."""
+
+    def disturb() -> None:
+        orders.disturb()
+        published.disturb(disturbances)
+
+    controls.watch(disturb)
+    if controls.faults or config.magic_client_ids:
+        disturb()
+
+
+def _serve_controls(config: MatchingConfig, server: GrpcServer, service: MatchingService, clock: VenueClock) -> None:
+    """Add the doors of administrators."""
+    server.add(
+        matching_control_pb2_grpc.add_MatchingControlServiceServicer_to_server,
+        control.MatchingControlServicer(service, config.ordering_settings(), clock),
+        control.SERVICE,
+    )
+    server.add(
+        venue_control_pb2_grpc.add_VenueFaultServiceServicer_to_server,
+        control.VenueFaultServicer(service),
+        control.FAULT_SERVICE,
+    )
 
 
 async def main(config: MatchingConfig, process: Process) -> None:
@@ -55,7 +90,12 @@ async def main(config: MatchingConfig, process: Process) -> None:
         # A price that comes before its instrument is passed over, so the shard of a new venue waits for the listings.
         await registry.listed()
         recovery = await recover(
-            config.redis_url, config.shard, config.engine_settings(), registry.instruments.values(), log.position
+            config.redis_url,
+            config.shard,
+            config.engine_settings(),
+            registry.instruments.values(),
+            log.position,
+            config.ordering_settings(),
         )
         engine = recovery.engine
         clock.advance_to(max(log.last_now_ns, engine.now_ns))
@@ -76,7 +116,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
             sample_interval_ns=config.sample_interval_ns(),
             answer_timeout_seconds=config.answer_timeout_ms / 1_000,
             metrics=metrics,
-            ordering=config.ordering_settings(),
+            controls=recovery.controls,
         )
         client = redis_client(config.redis_url)
         snapshots = SnapshotKeeper(client, log, retention_ns=config.log_retention_s * SECOND_NS)
@@ -96,6 +136,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
             max_message_bytes=config.max_message_bytes,
             metrics=RpcMetrics("matching"),
         )
+        disturbances = Disturbances(recovery.controls, clock, service.submit, knows_magic_ids=config.magic_client_ids)
         orders = order_entry.OrderEntryServicer(
             service,
             feeds,
@@ -104,7 +145,9 @@ async def main(config: MatchingConfig, process: Process) -> None:
             max_message_bytes=config.max_message_bytes,
             rate_limit=TokenBuckets(rate_per_second=config.commands_per_second, burst=config.commands_burst),
             metrics=metrics,
+            disturbances=disturbances,
         )
+        _disturb(config, recovery.controls, disturbances, orders, published)
         service.tell(feeds, with_answers=True)
         service.tell(orders, with_answers=True)
         server.add(order_entry.add_to_server, orders, order_entry.SERVICE)
@@ -113,11 +156,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
             market_data.MarketDataServicer(service, published, backlog=config.subscriber_backlog),
             "wavetank.v1.MarketDataService",
         )
-        server.add(
-            matching_control_pb2_grpc.add_MatchingControlServiceServicer_to_server,
-            control.MatchingControlServicer(service),
-            control.SERVICE,
-        )
+        _serve_controls(config, server, service, clock)
         stop_metrics = serve_metrics(config.metrics_port)
         stream = ClearingStream(
             service,

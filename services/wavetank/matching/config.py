@@ -42,8 +42,10 @@ class MatchingConfig(ServiceSettings):
     """Venue time, of the policies that gather blocks; never less than a millisecond of wall time."""
     ordering_taker_delay_ns: Annotated[int, Field(ge=0)] = 3_000_000
     """Venue time that takers wait under `taker_delay`."""
-    ordering_seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
+    ordering_seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Of `random`."""
+    magic_client_ids: bool = False
+    """Whether client order ids may ask for an outcome, such as `~reject:1` (MTCH-065); for tests of bots alone."""
     snapshot_every_events: Annotated[int, Field(ge=100)] = 1_000_000
     """Events between two snapshots, and so about how many a restart applies, which takes it a second or two. At full
     load five times as many snapshots would cost a tenth of what the shard can carry."""

@@ -1,4 +1,4 @@
-"""What waits for a cycle of the service: facts, messages of clearing, questions, and commands of its own."""
+"""What waits for a cycle of the service: facts, messages of clearing, questions, changes, and commands of its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from wavetank.matching.controls import Made
     from wavetank.matching.core.engine import Engine
     from wavetank.runtime.log_entry import LogEntry
     from wavetank.v1 import credit_pb2, matching_control_pb2
@@ -36,6 +37,15 @@ class Move:
     """An instrument's next state, as an administrator asks for it (MTCH-050)."""
 
     request: matching_control_pb2.SetInstrumentStateRequest
+    answer: asyncio.Future[Any]
+
+
+@dataclass(slots=True)
+class Change:
+    """A change of what stands around the engine, as an administrator asks for it (MTCH-060, MTCH-065)."""
+
+    make: Callable[[int], Made[Any]]
+    """Gets venue time; raises VenueError where nothing is to be changed."""
     answer: asyncio.Future[Any]
 
 

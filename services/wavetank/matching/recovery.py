@@ -6,10 +6,12 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from wavetank.matching.controls import Controls
 from wavetank.matching.core.engine import Engine
+from wavetank.matching.core.ordering import OrderingSettings
 from wavetank.runtime.log_entry import Position
 from wavetank.runtime.log_pages import read_pages
-from wavetank.runtime.recovering import Cursors, cursors_of, split_cursors
+from wavetank.runtime.recovering import Cursors, cursors_of, split_cursors, standing_requests
 from wavetank.runtime.redis_connection import redis_client
 from wavetank.runtime.snapshots import SnapshotStore
 from wavetank.v1 import log_pb2
@@ -36,8 +38,10 @@ class Recovery:
     tail_seconds = 0.0
     """Wall time that the entries behind it took."""
 
-    def __init__(self, shard: int, settings: EngineSettings, snapshot: bytes | None) -> None:
-        """Begin with a snapshot's bytes, or with an empty engine.
+    def __init__(
+        self, shard: int, settings: EngineSettings, snapshot: bytes | None, ordering: OrderingSettings | None = None
+    ) -> None:
+        """Begin with a snapshot's bytes, or with an empty engine; ordered as given until somebody set it otherwise.
 
         Raises:
             ValueError: the snapshot is damaged, or of another version or shard.
@@ -45,6 +49,7 @@ class Recovery:
         """
         self._cursors = {ORACLE_LOG: Position.START, CLEARING_LOG: Position.START}
         self._last_inputs = b""
+        self.controls = Controls(shard, ordering or OrderingSettings())
         if snapshot is None:
             self.engine = Engine(shard, settings)
             return
@@ -52,6 +57,7 @@ class Recovery:
         cursors, state = split_cursors(memoryview(snapshot))
         self._cursors |= cursors
         self.engine = Engine.restore(state, settings)
+        self.controls.restore(standing_requests(snapshot))
 
     @property
     def cursors(self) -> Cursors:
@@ -73,12 +79,18 @@ class Recovery:
         """
         if entry.count:
             self.engine.replay(entry.records, entry.first_seq, entry.now_ns)
+            self.controls.replay(self.engine.drain_notes())
             # Each entry records all cursors, so only those of the last are read.
             self._last_inputs = entry.inputs
 
 
 async def recover(
-    redis_url: str, shard: int, settings: EngineSettings, instruments: Iterable[Instrument], end: Position
+    redis_url: str,
+    shard: int,
+    settings: EngineSettings,
+    instruments: Iterable[Instrument],
+    end: Position,
+    ordering: OrderingSettings | None = None,
 ) -> Recovery:
     """Return the engine as of an entry of the shard's log: the last snapshot, and the entries after it.
 
@@ -88,6 +100,7 @@ async def recover(
         settings: those that the log was written under.
         instruments: what clearing has listed by now.
         end: last entry of the log.
+        ordering: what the settings say of it, for a shard of which nobody said otherwise.
 
     Raises:
         LogGap, LogTrimmed, LogCorrupt: the log cannot be read.
@@ -102,7 +115,7 @@ async def recover(
         snapshot = await SnapshotStore(client, log).load_latest()
     finally:
         await client.aclose()
-    recovery = Recovery(shard, settings, snapshot.data if snapshot is not None else None)
+    recovery = Recovery(shard, settings, snapshot.data if snapshot is not None else None, ordering)
     recovery.list_instruments(instruments)
     after = snapshot.position if snapshot is not None else Position.START
     # Of a large shard it is as large as the engine, and no longer needed.

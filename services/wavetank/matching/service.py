@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,7 +24,7 @@ from wavetank.matching.core import commands as packed
 from wavetank.matching.core.commands import RESULT_BYTES
 from wavetank.matching.core.credit import LedgersDisagree
 from wavetank.matching.core.ordering import Ordering, ordering_policy
-from wavetank.matching.inbox import Fact, FromClearing, Move, OwnBatch, Question
+from wavetank.matching.inbox import Change, Fact, FromClearing, Move, OwnBatch, Question
 from wavetank.matching.ports import BatchStage, Committed
 from wavetank.matching.wire import credit_line, request_command
 from wavetank.model.events.clearing import (
@@ -38,13 +38,15 @@ from wavetank.model.instrument import Instrument, Listings
 from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import InstrumentState
 from wavetank.model.reason import Reason
-from wavetank.model.record import RECORD_BYTES, decode, kind_of, kinds
+from wavetank.model.record import RECORD_BYTES, decode, encode_all, kind_of, kinds
 from wavetank.runtime.errors import VenueError
 from wavetank.runtime.recovering import cursor_messages, with_cursors
 from wavetank.v1 import credit_pb2, log_pb2
 
 if TYPE_CHECKING:
+    from wavetank.matching.controls import Controls, Made
     from wavetank.matching.core.engine import Engine
+    from wavetank.matching.core.entry_faults import EntryFault
     from wavetank.matching.core.ordering import OrderingPolicy, OrderingSettings
     from wavetank.matching.metrics import StageMetrics
     from wavetank.matching.ports import Batch, CommitSink, LogPort, SnapshotPort
@@ -68,7 +70,7 @@ _LISTING_KINDS = {kind_of(cls) for cls in (InstrumentListed, MarginScalingListed
 
 _END_OF_TIME_NS = 2**63 - 1
 # Named once, for a union written in the loop is made anew with each order.
-_INPUTS = (Fact, FromClearing, Move)
+_INPUTS = (Fact, FromClearing, Move, Change)
 
 
 def _raising(error: VenueError) -> Callable[[Engine], Any]:
@@ -91,7 +93,7 @@ class MatchingService:
         sample_interval_ns: int,
         answer_timeout_seconds: float,
         metrics: StageMetrics,
-        ordering: OrderingSettings | None = None,
+        controls: Controls,
     ) -> None:
         """Run an engine whose state is that of the log's end.
 
@@ -103,7 +105,7 @@ class MatchingService:
             sample_interval_ns: venue time between two samples of the books.
             answer_timeout_seconds: wall seconds that a caller is kept waiting.
             metrics: where the time goes.
-            ordering: which requests wait for their turn, and how long (MTCH-060); None for first come, first served.
+            controls: which requests wait for their turn, and how long (MTCH-060), and the venue faults (MTCH-065).
 
         """
         self._engine = engine
@@ -114,11 +116,13 @@ class MatchingService:
         self._next_sample_ns = 0
         self._answer_timeout_seconds = answer_timeout_seconds
         self._metrics = metrics
-        self._inbox: deque[Batch | Fact | FromClearing | Move | Question] = deque()
-        # By arrival nobody waits, so nobody is held.
-        self._ordering: OrderingPolicy[Batch] | None = (
-            None if ordering is None or ordering.policy is Ordering.ARRIVAL else ordering_policy(ordering)
-        )
+        self.controls = controls
+        self._inbox: deque[Batch | Change | Fact | FromClearing | Move | Question] = deque()
+        self._ordering: OrderingPolicy[Batch] | None = None
+        """Holds requests until their turn; by arrival nobody waits, so nobody is held."""
+        self._is_reordered = False
+        """Whether some may be answered in another order than they came in."""
+        self._order_by(controls.ordering)
         self._loop = asyncio.get_running_loop()
         self._is_running = False
         self._is_busy = False
@@ -243,6 +247,60 @@ class MatchingService:
                 Reason.LOG_UNAVAILABLE, "the log did not answer in time; whether the instrument moved is seen in it"
             ) from error
 
+    async def set_ordering(self, ordering: OrderingSettings) -> tuple[tuple[OrderingSettings, OrderingSettings], int]:
+        """Follow another policy; return the one before, the one now, and the seq that covers it (MTCH-060).
+
+        What waits goes first, by the old one.
+
+        Raises:
+            VenueError: LOG_UNAVAILABLE when nothing can be committed.
+
+        """
+
+        def make(_: int) -> Made[tuple[OrderingSettings, OrderingSettings]]:
+            made = self.controls.set_ordering(ordering)
+            if made.events:
+                if self._ordering is not None:
+                    self._inbox.extend(self._ordering.due(_END_OF_TIME_NS))
+                self._order_by(ordering)
+            return made
+
+        return await self._change(make)
+
+    async def set_fault(self, fault: EntryFault) -> tuple[EntryFault, int]:
+        """Set a venue fault, its start counted from now on; return it and the seq that covers it (MTCH-065).
+
+        Raises:
+            VenueError: TOO_MANY_FAULTS; LOG_UNAVAILABLE when nothing can be committed.
+
+        """
+        return await self._change(lambda now_ns: self.controls.set_fault(fault, now_ns, self._engine.next_seq))
+
+    async def clear_faults(self, fault_ids: Sequence[int]) -> tuple[list[int], int]:
+        """End venue faults, all if none is named; return which, and the seq that covers it.
+
+        Raises:
+            VenueError: FAULT_UNKNOWN; LOG_UNAVAILABLE when nothing can be committed.
+
+        """
+        return await self._change(lambda now_ns: self.controls.clear_faults(fault_ids, now_ns))
+
+    async def _change(self, make: Callable[[int], Made[Answer]]) -> tuple[Answer, int]:
+        future: asyncio.Future[tuple[Answer, int]] = self._loop.create_future()
+        self._inbox.append(Change(make, future))
+        self._turn()
+        try:
+            return await asyncio.wait_for(future, self._answer_timeout_seconds)
+        except TimeoutError as error:
+            raise VenueError(
+                Reason.LOG_UNAVAILABLE, "the log did not answer in time; whether it was changed is seen in it"
+            ) from error
+
+    def _order_by(self, ordering: OrderingSettings) -> None:
+        is_by_arrival = ordering.policy is Ordering.ARRIVAL
+        self._ordering = None if is_by_arrival else ordering_policy(ordering)
+        self._is_reordered = self._is_reordered or not is_by_arrival
+
     # The loop
 
     async def run(self) -> None:
@@ -365,7 +423,7 @@ class MatchingService:
             # Batches are answered in the order in which they came, but for those whose time was up.
             if self._in_flight and self._in_flight[0] is batch:
                 self._in_flight.popleft()
-            elif self._ordering is not None and batch in self._in_flight:
+            elif self._is_reordered and batch in self._in_flight:
                 self._in_flight.remove(batch)
         # Answers are on their way before market data is encoded.
         for sink in self._answering_sinks:
@@ -418,6 +476,8 @@ class MatchingService:
                     self._count(item, now_ns)
                 elif isinstance(item, Move):
                     questions.append(self._move(item, now_ns))
+                elif isinstance(item, Change):
+                    questions.append(self._carry_out(item, now_ns))
                 else:
                     self._obey(item.message, now_ns)
             elif item.stage is BatchStage.WAITING:
@@ -535,6 +595,18 @@ class MatchingService:
             self._harvest()
         return Question(lambda _: (previous, self._log.last_seq), item.answer)
 
+    def _carry_out(self, item: Change, now_ns: int) -> Question:
+        """Make a change; return what answers it behind the commit."""
+        try:
+            made = item.make(now_ns)
+        except VenueError as refused:
+            return Question(_raising(refused), item.answer)
+        if made.events:
+            self._engine.note(now_ns, encode_all(made.events))
+            self._recorded.append(made.recorded)
+            self._harvest()
+        return Question(lambda _: (made.answer, self._log.last_seq), item.answer)
+
     def _obey(self, message: credit_pb2.ConnectResponse, now_ns: int) -> None:
         engine = self._engine
         kind = message.WhichOneof("message")
@@ -572,7 +644,7 @@ class MatchingService:
         return inputs.SerializeToString() + self._cursor_bytes
 
     def _state(self) -> bytes:
-        return with_cursors(self._engine.snapshot(), self._cursors)
+        return with_cursors(self._engine.snapshot(), self._cursors, self.controls.standing(self._engine.now_ns))
 
     def _start_snapshot(self) -> None:
         if self._snapshots is not None:

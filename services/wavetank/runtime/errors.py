@@ -81,6 +81,7 @@ STATUS_CODES: Mapping[Reason, grpc.StatusCode] = {
     Reason.NOT_READY: _UNAVAILABLE,
     Reason.NAME_TAKEN: _EXISTS,
     Reason.KEY_NOT_FOUND: _NOT_FOUND,
+    Reason.VENUE_OVERLOADED: _UNAVAILABLE,
     Reason.PRICE_OFF_GRID: _INVALID,
     Reason.PRICE_OUT_OF_RANGE: _INVALID,
     Reason.SIZE_OUT_OF_RANGE: _INVALID,

@@ -34,9 +34,16 @@ def cursors_of(messages: Iterable[log_pb2.Cursor]) -> Cursors:
     return {message.log: Position(message.entry_id, message.seq, message.checksum) for message in messages}
 
 
-def with_cursors(state: bytes, cursors: Cursors) -> bytes:
-    """Return a snapshot's bytes: cursors, then the state as of them."""
-    head = log_pb2.Inputs(cursors=cursor_messages(cursors)).SerializeToString()
+def with_cursors(state: bytes, cursors: Cursors, standing: Iterable[log_pb2.RecordedRequest] = ()) -> bytes:
+    """Return a snapshot's bytes: cursors, then the state as of them.
+
+    Args:
+        state: of the core.
+        cursors: how far other logs have been counted in it.
+        standing: requests that are still in force and stand nowhere in the state.
+
+    """
+    head = log_pb2.Inputs(cursors=cursor_messages(cursors), requests=standing).SerializeToString()
     return len(head).to_bytes(_LENGTH_BYTES, "little") + head + state
 
 
@@ -44,6 +51,12 @@ def split_cursors(data: _Data) -> tuple[Cursors, _Data]:
     """Return the two parts of what `with_cursors` wrote; of a view, the state as a view."""
     end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
     return cursors_of(log_pb2.Inputs.FromString(bytes(data[_LENGTH_BYTES:end])).cursors), data[end:]
+
+
+def standing_requests(data: bytes | memoryview) -> list[log_pb2.RecordedRequest]:
+    """Return the requests that were in force when `with_cursors` wrote a snapshot."""
+    end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+    return list(log_pb2.Inputs.FromString(bytes(data[_LENGTH_BYTES:end])).requests)
 
 
 async def entries_up_to(reader: LogReader, end: Position) -> AsyncIterator[LogEntry]:

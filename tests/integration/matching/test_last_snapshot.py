@@ -34,6 +34,7 @@ async def test_the_last_state_is_saved_when_its_snapshot_was_due_while_another_w
         sample_interval_ns=1_000 * SECOND,
         answer_timeout_seconds=5.0,
         metrics=StageMetrics(CollectorRegistry()),
+        controls=recovery.controls,
     )
     keeper = SnapshotKeeper(redis_db, log)
     # Due with each cycle, so that every one comes while that of the first is being written.

@@ -185,7 +185,7 @@ async def running(
 ) -> AsyncIterator[Shard]:
     """Yield a service that recovered from a log and runs, with a clock that stands still unless told otherwise."""
     log = log or MemoryLog()
-    recovery = Recovery(0, EngineSettings(), snapshot)
+    recovery = Recovery(0, EngineSettings(), snapshot, ordering)
     recovery.list_instruments([INSTRUMENT])
     for entry in log.entries:
         recovery.apply(entry)
@@ -197,7 +197,7 @@ async def running(
         sample_interval_ns=1_000 * SECOND,
         answer_timeout_seconds=answer_timeout_seconds,
         metrics=StageMetrics(CollectorRegistry()),
-        ordering=ordering,
+        controls=recovery.controls,
     )
     tasks = [asyncio.create_task(service.run()), asyncio.create_task(service.expire())]
     shard = Shard(service, log, recovery.engine, tasks[0])

@@ -2,7 +2,7 @@
 
 from wavetank.cli.amounts import show_dollars
 from wavetank.cli.sentences.words import Speaker, Tellers, named, own_id, show_rate
-from wavetank.cli.times import show_instant
+from wavetank.cli.times import show_duration, show_instant
 from wavetank.model.events.matching import (
     AuctionUncrossed,
     BookSampled,
@@ -16,11 +16,14 @@ from wavetank.model.events.matching import (
     OrderActivated,
     OrderAmended,
     OrderCancelled,
+    OrderingChanged,
     OrderRejected,
     OrderTriggered,
     PositionTransferred,
     RequestAnswered,
     Traded,
+    VenueFaultBegan,
+    VenueFaultEnded,
 )
 from wavetank.model.orders import (
     CancelReason,
@@ -36,6 +39,7 @@ from wavetank.model.orders import (
 )
 from wavetank.model.reason import Reason
 from wavetank.model.record import kind_of
+from wavetank.model.venue_faults import Jitter, VenueFaultKind
 
 TELLERS = Tellers()
 
@@ -252,3 +256,32 @@ def _uncrossed(say: Speaker, event: AuctionUncrossed) -> str:
         f"auction of {say.symbol(number)}: {say.size(number, event.matched_lots)} at "
         f"{say.price(number, event.price_ticks)}, {say.size(number, event.surplus_lots)} {left} left over"
     )
+
+
+_POLICIES = ("", "by arrival", "cancels first", "takers wait", "at random", "takers first, cancels last")
+
+
+@TELLERS.of(OrderingChanged)
+def _ordered(_say: Speaker, event: OrderingChanged) -> str:
+    length = f", in blocks of {show_duration(event.block_interval_ns)}" if event.policy in {2, 4, 5} else ""
+    wait = f" {show_duration(event.taker_delay_ns)}" if event.policy == 3 else ""  # noqa: PLR2004 - TAKER_DELAY.
+    return f"requests run {named(event.policy, _POLICIES)}{wait}{length} from here on"
+
+
+@TELLERS.of(VenueFaultBegan)
+def _venue_fault_began(say: Speaker, event: VenueFaultBegan) -> str:
+    whom = say.account(event.account_id) if event.account_id else "all clients"
+    late = f" by {show_duration(event.delay_ns)}" if event.delay_ns else ""
+    if event.jitter_ns:
+        late += f" and {named(event.jitter, Jitter)} jitter of {show_duration(event.jitter_ns)}"
+    chance = f", {event.probability_ppm / 10_000:g} % of the time" if event.probability_ppm < 1_000_000 else ""  # noqa: PLR2004
+    length = f" for {show_duration(event.duration_ns)}" if event.duration_ns else ""
+    return (
+        f"venue fault {event.fault_id}: {named(event.kind, VenueFaultKind)}{late} for {whom}{chance}, "
+        f"from {show_instant(event.start_ns)}{length}"
+    )
+
+
+@TELLERS.of(VenueFaultEnded)
+def _venue_fault_ended(_say: Speaker, event: VenueFaultEnded) -> str:
+    return f"venue fault {event.fault_id} was cleared by hand"

@@ -36,6 +36,7 @@ from wavetank.v1 import order_entry_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from wavetank.matching.adapters.disturbances import Disturbances
     from wavetank.matching.adapters.order_feed import OrderFeeds
     from wavetank.matching.core.engine import Engine
     from wavetank.matching.core.queries import KnownOrder, OrderCheck
@@ -75,8 +76,9 @@ class OrderEntryServicer:
         max_message_bytes: int,
         rate_limit: TokenBuckets,
         metrics: StageMetrics,
+        disturbances: Disturbances,
     ) -> None:
-        """Serve for `service`."""
+        """Serve for `service`, through the disturbances once `disturb` was called."""
         self._service = service
         self._feeds = feeds
         self._registry = registry
@@ -88,10 +90,22 @@ class OrderEntryServicer:
         self._unflushed: list[OrderSession] = []
         self._numbers = itertools.count(1)
         self._stopping = False
+        self._all_disturbances = disturbances
+        self._disturbances: Disturbances | None = None
+        """None while the door is as it should be: an order asks this one question."""
+
+    def disturb(self) -> None:
+        """Let what comes pass through the disturbances until they are quiet."""
+        self._disturbances = self._all_disturbances
+
+    def _calm(self) -> None:
+        if self._all_disturbances.is_quiet:
+            self._disturbances = None
 
     def stop(self) -> None:
         """End all sessions behind what is in flight, and open no more."""
         self._stopping = True
+        self._all_disturbances.release()
         for session in list(self._sessions.values()):
             session.close(VenueError(Reason.NOT_READY, "the shard is stopping; open a new session in a moment"))
 
@@ -169,6 +183,7 @@ class OrderEntryServicer:
                 reader.cancel()
             self._sessions.pop(session.number, None)
             session.end()
+            self._all_disturbances.forget(session)
             self._feeds.leave(account_id, session)
 
     def _opened(self, first: Request, account_id: int, context: Context) -> OrderSession:
@@ -219,8 +234,12 @@ class OrderEntryServicer:
             self._admit(session.account_id, request)
             if request.count == 0:
                 session.answer(request, b"", self._service.last_seq)
-            else:
+            elif self._disturbances is None:
                 self._service.submit(SessionBatch(session, request))
+                return
+            else:
+                self._disturbances.take(SessionBatch(session, request))
+                self._calm()
                 return
         except VenueError as error:
             session.refuse(request.request_id, error)
@@ -251,6 +270,10 @@ class OrderEntryServicer:
         if request.count == 0:
             return unary_answer(request, b"", self._service.last_seq)
         batch = UnaryBatch(request, account_id)
+        if self._disturbances is not None:
+            disturbances = self._disturbances
+            self._calm()
+            return await disturbances.carry_out(batch, account_id)
         self._service.submit(batch)
         return await batch.answer
 

@@ -31,6 +31,7 @@ from wavetank.v1 import market_data_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wavetank.matching.adapters.disturbances import Disturbances
     from wavetank.matching.adapters.subscriber import Subscriber
     from wavetank.matching.core.engine import Engine
     from wavetank.matching.ports import Committed, LevelUpdate
@@ -77,6 +78,12 @@ class MarketData:
         self._status: dict[int, pb.InstrumentStatus] = {}
         self._prices: dict[int, PricePublished] = {}
         self._end: VenueError | None = None
+        self._disturbances: Disturbances | None = None
+        """None while no venue fault is set."""
+
+    def disturb(self, disturbances: Disturbances) -> None:
+        """Tell subscribers through the disturbances from now on."""
+        self._disturbances = disturbances
 
     def stop(self) -> None:
         """End all subscriptions behind what waits, and begin no more."""
@@ -100,8 +107,13 @@ class MarketData:
         if self._subscribers:
             updates += self._states(engine, cycle, added)
             if updates:
+                if self._disturbances is not None and self._disturbances.tells_all_at_once:
+                    self._disturbances = None
                 for subscriber in self._subscribers:
-                    subscriber.take(cycle.last_seq, updates, added)
+                    if self._disturbances is None:
+                        subscriber.take(cycle.last_seq, updates, added)
+                    else:
+                        self._disturbances.tell(subscriber, cycle.last_seq, updates, added)
         for channel, since in list(self._unread_since.items()):
             if cycle.last_seq - since > HELD_UPDATES:
                 self._silence(channel)
@@ -232,6 +244,8 @@ class MarketData:
         if subscriber not in self._subscribers:
             return
         self._subscribers.remove(subscriber)
+        if self._disturbances is not None:
+            self._disturbances.leave(subscriber)
         self._readers.subtract(subscriber.channels)
         for channel in subscriber.channels & HISTORY:
             if not self._readers[channel]:

@@ -27,6 +27,7 @@ _SENTENCES: dict[int, str] = {
     Reason.NOTIONAL_TOO_SMALL: "the order is worth {was} micro-dollars; at least {allowed} is needed",
     Reason.OUTSIDE_PRICE_BAND: "price {was} ticks is outside the band, which ends at {allowed} ticks",
     Reason.NO_REFERENCE_PRICE: "the instrument has no mark price yet",
+    Reason.VENUE_OVERLOADED: "the venue is overloaded and did nothing of this; try again in a moment",
     Reason.PRICE_STALE: "the mark price is stale; only orders that reduce risk are taken",
     Reason.POST_ONLY_WOULD_CROSS: "price {was} ticks would trade at once; the other side's best is {allowed} ticks",
     Reason.FILL_OR_KILL_UNFILLED: "{was} lots were to be filled at once; {allowed} lots are there within the limit",

@@ -92,12 +92,26 @@ class SessionBatch:
 
     def done(self, results: bytes, last_seq: int) -> None:
         """Take the packed results, after the commit."""
+        self.note(results)
+        self.answer(results, last_seq)
+
+    def note(self, results: bytes) -> None:
+        """Let the session know what it placed; also when the client was told that the outcome is unknown."""
         if self.session.cancels:
-            # Also when the client was told that the outcome is unknown.
             self.session.placed(self.request, results)
+
+    def answer(self, results: bytes, last_seq: int) -> None:
+        """Answer the client."""
         if not self._is_answered:
             self._is_answered = True
             self.session.answer(self.request, results, last_seq)
+
+    def forget(self) -> None:
+        """Let the client wait for ever: its answer is lost."""
+        if not self._is_answered:
+            self._is_answered = True
+            self.session.in_flight -= 1
+            self.session.flush()
 
     def lost(self) -> None:
         """Keep the client waiting no longer."""
@@ -256,6 +270,13 @@ class OrderSession:
         self._error = self._error or error
         self.is_closing = True
         self._writes.begin()
+
+    def cut(self, error: VenueError) -> None:
+        """End the stream at once, as a connection that breaks: what is in flight is not answered."""
+        self.is_closing = True
+        self._waiting.clear()
+        if not self.finished.done():
+            self.finished.set_exception(error)
 
     def _finish_if_idle(self) -> None:
         if not self.is_closing or self.in_flight > 0 or self.finished.done():

@@ -32,12 +32,16 @@ from wavetank.matching.core.records cimport (
     FEE_RATES_APPLIED,
     GATE_MOVED,
     MARK_APPLIED,
+    ORDERING_CHANGED,
+    RECORD_BYTES,
+    VENUE_FAULT_ENDED,
     BookSampled,
     ClientId,
     CreditApplied,
     FeeRatesApplied,
     GateMoved,
     MarkApplied,
+    Record,
 )
 from wavetank.matching.core.recovery cimport replay_records
 from wavetank.matching.core.requests cimport carry_out
@@ -205,6 +209,33 @@ cdef class Engine:
         enter(self.state, now_ns)
         move_instrument(self.state, at, state)
         fire_triggers(self.state)
+
+    def note(self, int64_t now_ns, bytes records):
+        """Write events of the service around the engine into its journal; they change nothing here.
+
+        Raises:
+            ValueError: these are no whole records of the kinds that are noted.
+
+        """
+        cdef const char* data = records
+        cdef Py_ssize_t offset
+        cdef Record* record
+        cdef Record* written
+        if len(records) % RECORD_BYTES:
+            raise ValueError(f"{len(records)} bytes are no whole number of records")
+        enter(self.state, now_ns)
+        for offset in range(0, len(records), RECORD_BYTES):
+            record = <Record*>(data + offset)
+            if not ORDERING_CHANGED <= record.kind <= VENUE_FAULT_ENDED:
+                raise ValueError(f"events of kind {record.kind} are not noted")
+            written = <Record*>self.state.journal.write(record.kind, record.instrument_id, record.account_id)
+            memcpy(written, record, RECORD_BYTES)
+
+    def drain_notes(self):
+        """Return, and forget, the noted events that were replayed since the last drain, as records."""
+        cdef bytes notes = b"".join(self.state.notes)
+        self.state.notes.clear()
+        return notes
 
     def apply_commands(self, int64_t now_ns, bytes commands, Py_ssize_t count):
         """Apply packed commands in order; return the events of this call.

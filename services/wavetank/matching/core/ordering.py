@@ -46,6 +46,11 @@ class Ordering(StrEnum):
     ADVERSARIAL = auto()
 
 
+def ordering_number(policy: Ordering) -> int:
+    """Return the number of a policy in the contract and in the log."""
+    return list(Ordering).index(policy) + 1
+
+
 def urgency_of(commands: bytes) -> Urgency:
     """Return what packed commands do to those who rest.
 
@@ -222,7 +227,7 @@ class OrderingSettings:
     taker_delay_ns: int = 3_000_000
     """Of `taker_delay`, venue time."""
     seed: int = 0
-    """Of `random`, 0 to 2^64 - 1."""
+    """Of `random`, 0 to 2^63 - 1."""
 
 
 def ordering_policy(settings: OrderingSettings) -> OrderingPolicy[Request]:

@@ -27,6 +27,10 @@ cdef enum RecordKind:
     AUCTION_UNCROSSED = 115
     ORDER_ACTIVATED = 116
     FEE_RATES_APPLIED = 120
+    # Events of the service around the engine: its ordering and its venue faults.
+    ORDERING_CHANGED = 121
+    VENUE_FAULT_BEGAN = 122
+    VENUE_FAULT_ENDED = 123
 
 cdef packed struct ClientId:
     int64_t low

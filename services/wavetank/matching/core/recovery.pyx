@@ -22,6 +22,7 @@ from wavetank.matching.core.records cimport (
     GATE_MOVED,
     INSTRUMENT_MOVED,
     MARK_APPLIED,
+    ORDERING_CHANGED,
     ORDER_ACCEPTED,
     ORDER_ACTIVATED,
     ORDER_AMENDED,
@@ -32,6 +33,7 @@ from wavetank.matching.core.records cimport (
     RECORD_BYTES,
     REQUEST_ANSWERED,
     TRADED,
+    VENUE_FAULT_ENDED,
     CreditApplied,
     DeadManMoved,
     FeeRatesApplied,
@@ -201,6 +203,8 @@ cdef bint _apply(Shard shard, Record* record, int64_t seq) except? -1:
         shard.set_dead_man(shard.accounts.ensure(record.account_id), (<DeadManMoved*>record).deadline_ns)
     elif kind == GATE_MOVED:
         shard.is_open = (<GateMoved*>record).is_open
+    elif ORDERING_CHANGED <= kind <= VENUE_FAULT_ENDED:
+        shard.notes.append((<char*>record)[:RECORD_BYTES])
     else:
         return kind == ORDER_REJECTED or kind == BOOK_SAMPLED or kind == AUCTION_UNCROSSED
     return True

@@ -112,6 +112,8 @@ cdef class Shard:
     cdef Triggers triggers
     # Order id, or group id, of what was accepted last and may still be in its own run; 0 for nothing.
     cdef int64_t running
+    # Noted events that were replayed and not drained yet.
+    cdef list notes
 
     cdef inline Book* book(self, int32_t index) noexcept:
         """Return a book; it stays where it is until another instrument is listed."""

@@ -61,6 +61,7 @@ cdef class Shard:
         self.accounts = Accounts(self.books)
         self.journal = Journal()
         self.timers = Timers()
+        self.notes = []
         self.triggers = Triggers()
 
     cdef int enter(self, int64_t now_ns, int64_t seq) except -1:

@@ -320,3 +320,50 @@ class FeeRatesApplied:
     taker_fee_ppm: int
     """`NO_OWN_RATE_PPM` where the instrument's applies; else the lower of the two does (FEE-010)."""
     maker_fee_ppm: int
+
+
+@record(121, "qqqB")
+@dataclass(frozen=True, slots=True)
+class OrderingChanged:
+    """Waiting requests run in another order from here on (MTCH-060)."""
+
+    instrument_id: int
+    account_id: int
+    block_interval_ns: int
+    taker_delay_ns: int
+    seed: int
+    policy: int
+    """Number of the policy in the contract."""
+
+
+@record(122, "qqqqqqqiBB")
+@dataclass(frozen=True, slots=True)
+class VenueFaultBegan:
+    """A venue fault was set; one event for each account that it names (MTCH-065)."""
+
+    instrument_id: int
+    account_id: int
+    """Whom it hits; 0 for all clients."""
+    fault_id: int
+    delay_ns: int
+    jitter_ns: int
+    start_ns: int
+    """Venue time from which it hits."""
+    duration_ns: int
+    ramp_ns: int
+    seed: int
+    probability_ppm: int
+    kind: int
+    """A `VenueFaultKind`."""
+    jitter: int
+    """A `Jitter`."""
+
+
+@record(123, "q")
+@dataclass(frozen=True, slots=True)
+class VenueFaultEnded:
+    """A venue fault was ended before its time."""
+
+    instrument_id: int
+    account_id: int
+    fault_id: int

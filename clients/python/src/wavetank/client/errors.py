@@ -128,6 +128,10 @@ class VenueUnavailable(WavetankError):
     """The venue cannot be reached, is starting or draining, or cannot write its log; nothing was acknowledged."""
 
 
+class VenueOverloaded(VenueUnavailable):
+    """The venue is overloaded and did nothing of the request; try again in a moment."""
+
+
 class OutcomeUnknown(VenueUnavailable):
     """A request was sent, and no answer came: it may have been carried out or not.
 
@@ -431,6 +435,7 @@ CLASS_OF_REASON: Final[dict[int, type[WavetankError]]] = {
     reason_pb2.REASON_NOT_READY: VenueUnavailable,
     reason_pb2.REASON_NAME_TAKEN: NameTaken,
     reason_pb2.REASON_KEY_NOT_FOUND: ApiKeyUnknown,
+    reason_pb2.REASON_VENUE_OVERLOADED: VenueOverloaded,
     reason_pb2.REASON_PRICE_OFF_GRID: PriceOffGrid,
     reason_pb2.REASON_PRICE_OUT_OF_RANGE: PriceOutOfRange,
     reason_pb2.REASON_SIZE_OUT_OF_RANGE: SizeOutOfRange,

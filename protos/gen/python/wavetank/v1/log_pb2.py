@@ -27,19 +27,20 @@ from wavetank.v1 import credit_pb2 as wavetank_dot_v1_dot_credit__pb2
 from wavetank.v1 import matching_control_pb2 as wavetank_dot_v1_dot_matching__control__pb2
 from wavetank.v1 import oracle_pb2 as wavetank_dot_v1_dot_oracle__pb2
 from wavetank.v1 import oracle_control_pb2 as wavetank_dot_v1_dot_oracle__control__pb2
+from wavetank.v1 import venue_control_pb2 as wavetank_dot_v1_dot_venue__control__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15wavetank/v1/log.proto\x12\x0bwavetank.v1\x1a\x19wavetank/v1/account.proto\x1a\x18wavetank/v1/credit.proto\x1a\"wavetank/v1/matching_control.proto\x1a\x18wavetank/v1/oracle.proto\x1a wavetank/v1/oracle_control.proto\"F\n\x06\x43ursor\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x10\n\x08\x65ntry_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x10\n\x08\x63hecksum\x18\x04 \x01(\x10\"\xd6\x04\n\x0fRecordedRequest\x12\x32\n\rcredit_update\x18\x01 \x01(\x0b\x32\x19.wavetank.v1.CreditUpdateH\x00\x12\x41\n\x15\x63\x61ncel_account_orders\x18\x02 \x01(\x0b\x32 .wavetank.v1.CancelAccountOrdersH\x00\x12:\n\x11liquidation_order\x18\x03 \x01(\x0b\x32\x1d.wavetank.v1.LiquidationOrderH\x00\x12:\n\x11transfer_position\x18\x04 \x01(\x0b\x32\x1d.wavetank.v1.TransferPositionH\x00\x12,\n\nvenue_gate\x18\x05 \x01(\x0b\x32\x16.wavetank.v1.VenueGateH\x00\x12\x30\n\x08withdraw\x18\x06 \x01(\x0b\x32\x1c.wavetank.v1.WithdrawRequestH\x00\x12\x35\n\x0bpush_prices\x18\x07 \x01(\x0b\x32\x1e.wavetank.v1.PushPricesRequestH\x00\x12\x31\n\tset_fault\x18\x08 \x01(\x0b\x32\x1c.wavetank.v1.SetFaultRequestH\x00\x12\x37\n\x0c\x63lear_faults\x18\t \x01(\x0b\x32\x1f.wavetank.v1.ClearFaultsRequestH\x00\x12\x46\n\x14set_instrument_state\x18\n \x01(\x0b\x32&.wavetank.v1.SetInstrumentStateRequestH\x00\x42\t\n\x07request\"n\n\x06Inputs\x12\x0e\n\x06now_ns\x18\x01 \x01(\x03\x12$\n\x07\x63ursors\x18\x02 \x03(\x0b\x32\x13.wavetank.v1.Cursor\x12.\n\x08requests\x18\x03 \x03(\x0b\x32\x1c.wavetank.v1.RecordedRequestb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15wavetank/v1/log.proto\x12\x0bwavetank.v1\x1a\x19wavetank/v1/account.proto\x1a\x18wavetank/v1/credit.proto\x1a\"wavetank/v1/matching_control.proto\x1a\x18wavetank/v1/oracle.proto\x1a wavetank/v1/oracle_control.proto\x1a\x1fwavetank/v1/venue_control.proto\"F\n\x06\x43ursor\x12\x0b\n\x03log\x18\x01 \x01(\t\x12\x10\n\x08\x65ntry_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x10\n\x08\x63hecksum\x18\x04 \x01(\x10\"\x91\x06\n\x0fRecordedRequest\x12\x32\n\rcredit_update\x18\x01 \x01(\x0b\x32\x19.wavetank.v1.CreditUpdateH\x00\x12\x41\n\x15\x63\x61ncel_account_orders\x18\x02 \x01(\x0b\x32 .wavetank.v1.CancelAccountOrdersH\x00\x12:\n\x11liquidation_order\x18\x03 \x01(\x0b\x32\x1d.wavetank.v1.LiquidationOrderH\x00\x12:\n\x11transfer_position\x18\x04 \x01(\x0b\x32\x1d.wavetank.v1.TransferPositionH\x00\x12,\n\nvenue_gate\x18\x05 \x01(\x0b\x32\x16.wavetank.v1.VenueGateH\x00\x12\x30\n\x08withdraw\x18\x06 \x01(\x0b\x32\x1c.wavetank.v1.WithdrawRequestH\x00\x12\x35\n\x0bpush_prices\x18\x07 \x01(\x0b\x32\x1e.wavetank.v1.PushPricesRequestH\x00\x12\x31\n\tset_fault\x18\x08 \x01(\x0b\x32\x1c.wavetank.v1.SetFaultRequestH\x00\x12\x37\n\x0c\x63lear_faults\x18\t \x01(\x0b\x32\x1f.wavetank.v1.ClearFaultsRequestH\x00\x12\x46\n\x14set_instrument_state\x18\n \x01(\x0b\x32&.wavetank.v1.SetInstrumentStateRequestH\x00\x12\x37\n\x0cset_ordering\x18\x0b \x01(\x0b\x32\x1f.wavetank.v1.SetOrderingRequestH\x00\x12<\n\x0fset_venue_fault\x18\x0c \x01(\x0b\x32!.wavetank.v1.SetVenueFaultRequestH\x00\x12\x42\n\x12\x63lear_venue_faults\x18\r \x01(\x0b\x32$.wavetank.v1.ClearVenueFaultsRequestH\x00\x42\t\n\x07request\"n\n\x06Inputs\x12\x0e\n\x06now_ns\x18\x01 \x01(\x03\x12$\n\x07\x63ursors\x18\x02 \x03(\x0b\x32\x13.wavetank.v1.Cursor\x12.\n\x08requests\x18\x03 \x03(\x0b\x32\x1c.wavetank.v1.RecordedRequestb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wavetank.v1.log_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CURSOR']._serialized_start=187
-  _globals['_CURSOR']._serialized_end=257
-  _globals['_RECORDEDREQUEST']._serialized_start=260
-  _globals['_RECORDEDREQUEST']._serialized_end=858
-  _globals['_INPUTS']._serialized_start=860
-  _globals['_INPUTS']._serialized_end=970
+  _globals['_CURSOR']._serialized_start=220
+  _globals['_CURSOR']._serialized_end=290
+  _globals['_RECORDEDREQUEST']._serialized_start=293
+  _globals['_RECORDEDREQUEST']._serialized_end=1078
+  _globals['_INPUTS']._serialized_start=1080
+  _globals['_INPUTS']._serialized_end=1190
 # @@protoc_insertion_point(module_scope)

@@ -12,6 +12,7 @@ from wavetank.v1 import credit_pb2 as _credit_pb2
 from wavetank.v1 import matching_control_pb2 as _matching_control_pb2
 from wavetank.v1 import oracle_control_pb2 as _oracle_control_pb2
 from wavetank.v1 import oracle_pb2 as _oracle_pb2
+from wavetank.v1 import venue_control_pb2 as _venue_control_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -73,6 +74,9 @@ class RecordedRequest(_message.Message):
     SET_FAULT_FIELD_NUMBER: _builtins.int
     CLEAR_FAULTS_FIELD_NUMBER: _builtins.int
     SET_INSTRUMENT_STATE_FIELD_NUMBER: _builtins.int
+    SET_ORDERING_FIELD_NUMBER: _builtins.int
+    SET_VENUE_FAULT_FIELD_NUMBER: _builtins.int
+    CLEAR_VENUE_FAULTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def credit_update(self) -> _credit_pb2.CreditUpdate:
         """A credit line."""
@@ -113,6 +117,18 @@ class RecordedRequest(_message.Message):
     def set_instrument_state(self) -> _matching_control_pb2.SetInstrumentStateRequest:
         """The state of an instrument."""
 
+    @_builtins.property
+    def set_ordering(self) -> _matching_control_pb2.SetOrderingRequest:
+        """The ordering of a shard's requests."""
+
+    @_builtins.property
+    def set_venue_fault(self) -> _venue_control_pb2.SetVenueFaultRequest:
+        """A venue fault, as set."""
+
+    @_builtins.property
+    def clear_venue_faults(self) -> _venue_control_pb2.ClearVenueFaultsRequest:
+        """The end of venue faults."""
+
     def __init__(
         self,
         *,
@@ -126,12 +142,15 @@ class RecordedRequest(_message.Message):
         set_fault: _oracle_control_pb2.SetFaultRequest | None = ...,
         clear_faults: _oracle_control_pb2.ClearFaultsRequest | None = ...,
         set_instrument_state: _matching_control_pb2.SetInstrumentStateRequest | None = ...,
+        set_ordering: _matching_control_pb2.SetOrderingRequest | None = ...,
+        set_venue_fault: _venue_control_pb2.SetVenueFaultRequest | None = ...,
+        clear_venue_faults: _venue_control_pb2.ClearVenueFaultsRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_account_orders", b"cancel_account_orders", "clear_faults", b"clear_faults", "credit_update", b"credit_update", "liquidation_order", b"liquidation_order", "push_prices", b"push_prices", "request", b"request", "set_fault", b"set_fault", "set_instrument_state", b"set_instrument_state", "transfer_position", b"transfer_position", "venue_gate", b"venue_gate", "withdraw", b"withdraw"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel_account_orders", b"cancel_account_orders", "clear_faults", b"clear_faults", "clear_venue_faults", b"clear_venue_faults", "credit_update", b"credit_update", "liquidation_order", b"liquidation_order", "push_prices", b"push_prices", "request", b"request", "set_fault", b"set_fault", "set_instrument_state", b"set_instrument_state", "set_ordering", b"set_ordering", "set_venue_fault", b"set_venue_fault", "transfer_position", b"transfer_position", "venue_gate", b"venue_gate", "withdraw", b"withdraw"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_account_orders", b"cancel_account_orders", "clear_faults", b"clear_faults", "credit_update", b"credit_update", "liquidation_order", b"liquidation_order", "push_prices", b"push_prices", "request", b"request", "set_fault", b"set_fault", "set_instrument_state", b"set_instrument_state", "transfer_position", b"transfer_position", "venue_gate", b"venue_gate", "withdraw", b"withdraw"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_account_orders", b"cancel_account_orders", "clear_faults", b"clear_faults", "clear_venue_faults", b"clear_venue_faults", "credit_update", b"credit_update", "liquidation_order", b"liquidation_order", "push_prices", b"push_prices", "request", b"request", "set_fault", b"set_fault", "set_instrument_state", b"set_instrument_state", "set_ordering", b"set_ordering", "set_venue_fault", b"set_venue_fault", "transfer_position", b"transfer_position", "venue_gate", b"venue_gate", "withdraw", b"withdraw"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["credit_update", "cancel_account_orders", "liquidation_order", "transfer_position", "venue_gate", "withdraw", "push_prices", "set_fault", "clear_faults", "set_instrument_state"]  # noqa: Y015
+    _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["credit_update", "cancel_account_orders", "liquidation_order", "transfer_position", "venue_gate", "withdraw", "push_prices", "set_fault", "clear_faults", "set_instrument_state", "set_ordering", "set_venue_fault", "clear_venue_faults"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_request) -> _WhichOneofReturnType_request | None: ...
 

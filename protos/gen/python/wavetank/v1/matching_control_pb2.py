@@ -25,17 +25,25 @@ _sym_db = _symbol_database.Default()
 from wavetank.v1 import instrument_pb2 as wavetank_dot_v1_dot_instrument__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"wavetank/v1/matching_control.proto\x12\x0bwavetank.v1\x1a\x1cwavetank/v1/instrument.proto\"_\n\x19SetInstrumentStateRequest\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.wavetank.v1.InstrumentState\"_\n\x1aSetInstrumentStateResponse\x12\x34\n\x0eprevious_state\x18\x01 \x01(\x0e\x32\x1c.wavetank.v1.InstrumentState\x12\x0b\n\x03seq\x18\x02 \x01(\x03\x32\x7f\n\x16MatchingControlService\x12\x65\n\x12SetInstrumentState\x12&.wavetank.v1.SetInstrumentStateRequest\x1a\'.wavetank.v1.SetInstrumentStateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"wavetank/v1/matching_control.proto\x12\x0bwavetank.v1\x1a\x1cwavetank/v1/instrument.proto\"_\n\x19SetInstrumentStateRequest\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.wavetank.v1.InstrumentState\"_\n\x1aSetInstrumentStateResponse\x12\x34\n\x0eprevious_state\x18\x01 \x01(\x0e\x32\x1c.wavetank.v1.InstrumentState\x12\x0b\n\x03seq\x18\x02 \x01(\x03\"x\n\x08Ordering\x12+\n\x06policy\x18\x01 \x01(\x0e\x32\x1b.wavetank.v1.OrderingPolicy\x12\x19\n\x11\x62lock_interval_ns\x18\x02 \x01(\x03\x12\x16\n\x0etaker_delay_ns\x18\x03 \x01(\x03\x12\x0c\n\x04seed\x18\x04 \x01(\x03\"=\n\x12SetOrderingRequest\x12\'\n\x08ordering\x18\x01 \x01(\x0b\x32\x15.wavetank.v1.Ordering\"t\n\x13SetOrderingResponse\x12\'\n\x08previous\x18\x01 \x01(\x0b\x32\x15.wavetank.v1.Ordering\x12\'\n\x08ordering\x18\x02 \x01(\x0b\x32\x15.wavetank.v1.Ordering\x12\x0b\n\x03seq\x18\x03 \x01(\x03*\xcf\x01\n\x0eOrderingPolicy\x12\x1f\n\x1bORDERING_POLICY_UNSPECIFIED\x10\x00\x12\x1b\n\x17ORDERING_POLICY_ARRIVAL\x10\x01\x12!\n\x1dORDERING_POLICY_CANCELS_FIRST\x10\x02\x12\x1f\n\x1bORDERING_POLICY_TAKER_DELAY\x10\x03\x12\x1a\n\x16ORDERING_POLICY_RANDOM\x10\x04\x12\x1f\n\x1bORDERING_POLICY_ADVERSARIAL\x10\x05\x32\xd1\x01\n\x16MatchingControlService\x12\x65\n\x12SetInstrumentState\x12&.wavetank.v1.SetInstrumentStateRequest\x1a\'.wavetank.v1.SetInstrumentStateResponse\x12P\n\x0bSetOrdering\x12\x1f.wavetank.v1.SetOrderingRequest\x1a .wavetank.v1.SetOrderingResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wavetank.v1.matching_control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ORDERINGPOLICY']._serialized_start=579
+  _globals['_ORDERINGPOLICY']._serialized_end=786
   _globals['_SETINSTRUMENTSTATEREQUEST']._serialized_start=81
   _globals['_SETINSTRUMENTSTATEREQUEST']._serialized_end=176
   _globals['_SETINSTRUMENTSTATERESPONSE']._serialized_start=178
   _globals['_SETINSTRUMENTSTATERESPONSE']._serialized_end=273
-  _globals['_MATCHINGCONTROLSERVICE']._serialized_start=275
-  _globals['_MATCHINGCONTROLSERVICE']._serialized_end=402
+  _globals['_ORDERING']._serialized_start=275
+  _globals['_ORDERING']._serialized_end=395
+  _globals['_SETORDERINGREQUEST']._serialized_start=397
+  _globals['_SETORDERINGREQUEST']._serialized_end=458
+  _globals['_SETORDERINGRESPONSE']._serialized_start=460
+  _globals['_SETORDERINGRESPONSE']._serialized_end=576
+  _globals['_MATCHINGCONTROLSERVICE']._serialized_start=789
+  _globals['_MATCHINGCONTROLSERVICE']._serialized_end=998
 # @@protoc_insertion_point(module_scope)

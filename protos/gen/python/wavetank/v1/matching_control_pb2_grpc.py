@@ -40,6 +40,11 @@ class MatchingControlServiceStub:
                 request_serializer=wavetank_dot_v1_dot_matching__control__pb2.SetInstrumentStateRequest.SerializeToString,
                 response_deserializer=wavetank_dot_v1_dot_matching__control__pb2.SetInstrumentStateResponse.FromString,
                 _registered_method=True)
+        self.SetOrdering = channel.unary_unary(
+                '/wavetank.v1.MatchingControlService/SetOrdering',
+                request_serializer=wavetank_dot_v1_dot_matching__control__pb2.SetOrderingRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_matching__control__pb2.SetOrderingResponse.FromString,
+                _registered_method=True)
 
 
 class MatchingControlServiceServicer:
@@ -53,6 +58,13 @@ class MatchingControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetOrdering(self, request, context):
+        """Lets waiting requests run in another order from now on; those that wait already go first, by the old one (MTCH-060).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MatchingControlServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_MatchingControlServiceServicer_to_server(servicer, server):
                     servicer.SetInstrumentState,
                     request_deserializer=wavetank_dot_v1_dot_matching__control__pb2.SetInstrumentStateRequest.FromString,
                     response_serializer=wavetank_dot_v1_dot_matching__control__pb2.SetInstrumentStateResponse.SerializeToString,
+            ),
+            'SetOrdering': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetOrdering,
+                    request_deserializer=wavetank_dot_v1_dot_matching__control__pb2.SetOrderingRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_matching__control__pb2.SetOrderingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class MatchingControlService:
             '/wavetank.v1.MatchingControlService/SetInstrumentState',
             wavetank_dot_v1_dot_matching__control__pb2.SetInstrumentStateRequest.SerializeToString,
             wavetank_dot_v1_dot_matching__control__pb2.SetInstrumentStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetOrdering(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.MatchingControlService/SetOrdering',
+            wavetank_dot_v1_dot_matching__control__pb2.SetOrderingRequest.SerializeToString,
+            wavetank_dot_v1_dot_matching__control__pb2.SetOrderingResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The name is taken."""
     REASON_KEY_NOT_FOUND: _Reason.ValueType  # 113
     """The key does not exist or was revoked before."""
+    REASON_VENUE_OVERLOADED: _Reason.ValueType  # 114
+    """The venue is overloaded and does nothing of the request; try again."""
     REASON_PRICE_OFF_GRID: _Reason.ValueType  # 200
     """The price is not on the instrument's grid (UNIT-030)."""
     REASON_PRICE_OUT_OF_RANGE: _Reason.ValueType  # 201
@@ -200,6 +202,8 @@ REASON_NAME_TAKEN: Reason.ValueType  # 112
 """The name is taken."""
 REASON_KEY_NOT_FOUND: Reason.ValueType  # 113
 """The key does not exist or was revoked before."""
+REASON_VENUE_OVERLOADED: Reason.ValueType  # 114
+"""The venue is overloaded and does nothing of the request; try again."""
 REASON_PRICE_OFF_GRID: Reason.ValueType  # 200
 """The price is not on the instrument's grid (UNIT-030)."""
 REASON_PRICE_OUT_OF_RANGE: Reason.ValueType  # 201
