@@ -26,6 +26,7 @@ from wavetank.client import (
 )
 from wavetank.client.account import Account
 from wavetank.client.admin import Admin
+from wavetank.client.doors import Doors
 from wavetank.client.escalations import Escalations
 from wavetank.client.liquidations import Liquidations
 from wavetank.client.market_data import MarketData
@@ -90,6 +91,7 @@ def test_subscriptions_and_pages(peer: ScriptedVenue) -> None:
         (Orders, blocking.BlockingOrders),
         (Account, blocking.BlockingAccount),
         (Admin, blocking.BlockingAdmin),
+        (Doors, blocking.BlockingDoors),
         (Escalations, blocking.BlockingEscalations),
         (Risk, blocking.BlockingRisk),
         (Liquidations, blocking.BlockingLiquidations),

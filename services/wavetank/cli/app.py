@@ -37,6 +37,8 @@ COMMANDS: dict[str, Entry] = {
     "keys": Entry("wavetank.cli.keys", USE, "Make, list and revoke API keys."),
     "fault": Entry("wavetank.cli.fault", USE, "Break the oracle, and mend it."),
     "prices": Entry("wavetank.cli.prices", USE, "Look at files of prices, and write them as tables."),
+    "disturb": Entry("wavetank.cli.disturb", USE, "Break the way between clients and the book, and mend it."),
+    "ordering": Entry("wavetank.cli.ordering", USE, "Decide who goes first when requests wait."),
     "instrument": Entry("wavetank.cli.instrument", USE, "Halt an instrument, or open it by an auction."),
     "escalations": Entry("wavetank.cli.escalations", USE, "Decide where the rules let a person decide."),
     "operator": Entry("wavetank.cli.operator", USE, "Change margins and funding, pause withdrawals, top up the fund."),

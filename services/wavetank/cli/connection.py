@@ -26,6 +26,7 @@ from wavetank.v1 import (
     oracle_control_pb2_grpc,
     order_entry_pb2_grpc,
     risk_pb2_grpc,
+    venue_control_pb2_grpc,
 )
 
 CALL_SECONDS = 10.0
@@ -38,7 +39,7 @@ HINTS = {
     "KEY_NOT_FOUND": "`wavetank keys list` shows the keys",
     "ESCALATION_UNKNOWN": "`wavetank escalations list` shows what can be decided",
     "DECISION_NOT_OFFERED": "`wavetank escalations show ID` shows what it offers",
-    "FAULT_UNKNOWN": "`wavetank fault list` shows the active faults",
+    "FAULT_UNKNOWN": "`wavetank fault list` and `wavetank disturb list` show the active faults",
     "UNAVAILABLE": "it may be starting again; `wavetank status` shows how the services are",
     "DEADLINE_EXCEEDED": "it may be starting again; `wavetank status` shows how the services are",
 }
@@ -88,6 +89,16 @@ class VenueConnection:
         self.escalations = escalation_pb2_grpc.EscalationServiceStub(self._channels["clearing"])
         self.risk = risk_pb2_grpc.RiskServiceStub(self._channels["clearing"])
         self.faults = oracle_control_pb2_grpc.OracleControlServiceStub(self._channels["oracle"])
+
+    @property
+    def doors(self) -> list[venue_control_pb2_grpc.VenueFaultServiceStub]:
+        """The venue faults of each shard, by its index."""
+        return [venue_control_pb2_grpc.VenueFaultServiceStub(shard) for shard in self._shards]
+
+    @property
+    def controls(self) -> list[matching_control_pb2_grpc.MatchingControlServiceStub]:
+        """The control of each shard, by its index."""
+        return [matching_control_pb2_grpc.MatchingControlServiceStub(shard) for shard in self._shards]
 
     def instrument(self, symbol: str) -> instrument_pb2.Instrument:
         """Return an instrument by its symbol, in capitals or not.

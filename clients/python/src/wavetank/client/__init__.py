@@ -24,6 +24,7 @@ from wavetank.client.blocking import BlockingEvents, BlockingSession, BlockingSu
 from wavetank.client.book import Book
 from wavetank.client.connection import Backoff
 from wavetank.client.directory import Directory, RunDirectory, VenueClock
+from wavetank.client.doors import Doors, Jitter, Ordering, OrderingPolicy, VenueFault, VenueFaultKind
 from wavetank.client.errors import (
     AccountFrozen,
     AccountReduceOnly,
@@ -104,6 +105,7 @@ from wavetank.client.errors import (
     TransferClipped,
     TransferRefused,
     TriggerPricePassed,
+    VenueOverloaded,
     VenueUnavailable,
     WavetankError,
     WithdrawalExceedsFreeMargin,
@@ -320,6 +322,7 @@ __all__ = [
     "Directory",
     "Disconnected",
     "DisplayOutOfRange",
+    "Doors",
     "Ensemble",
     "Escalation",
     "EscalationCard",
@@ -358,6 +361,7 @@ __all__ = [
     "InvalidRequest",
     "InvariantBroken",
     "IsolatedElsewhere",
+    "Jitter",
     "LatencyRecord",
     "LegRisk",
     "LeverageRefused",
@@ -415,6 +419,8 @@ __all__ = [
     "OrderUnknown",
     "OrderUpdate",
     "OrderUpdateKind",
+    "Ordering",
+    "OrderingPolicy",
     "Orders",
     "OrdersSnapshot",
     "OutcomeUnknown",
@@ -500,7 +506,10 @@ __all__ = [
     "Venue",
     "VenueClock",
     "VenueEvent",
+    "VenueFault",
+    "VenueFaultKind",
     "VenueMarginAt",
+    "VenueOverloaded",
     "VenueRisk",
     "VenueUnavailable",
     "WavetankError",

@@ -20,6 +20,7 @@ from wavetank.client.admin import Admin, Consumer
 from wavetank.client.book import Book
 from wavetank.client.connection import Backoff
 from wavetank.client.directory import Directory
+from wavetank.client.doors import Doors
 from wavetank.client.escalations import Escalations
 from wavetank.client.events import (
     AccountEvent,
@@ -283,6 +284,19 @@ class BlockingAccount:
         return BlockingEvents(self.loop, self.loop.run(_begun(self.inner, from_seq)))
 
 
+class BlockingDoors:
+    """`Doors`, waited for."""
+
+    def __init__(self, loop: _LoopThread, inner: Doors) -> None:
+        self.loop = loop
+        self.inner = inner
+
+    set_fault = _Blocking(Doors.set_fault)
+    clear_faults = _Blocking(Doors.clear_faults)
+    list_faults = _Blocking(Doors.list_faults)
+    set_ordering = _Blocking(Doors.set_ordering)
+
+
 class BlockingAdmin:
     """`Admin`, waited for."""
 
@@ -433,6 +447,7 @@ class Client:
         account: the key's own account; `account.of(id)` for another.
         market_data: subscriptions and books.
         admin: accounts, keys, the operator's controls, pushed prices, faults; needs scope `admin`.
+        doors: venue faults and the ordering of requests, on every shard; needs scope `admin`.
         escalations: what the venue asks a person, and the answer; needs scope `admin`.
         risk: what would be, of an account or of the venue.
         liquidations: the public feed of liquidations, auto-deleveraging and cascades.
@@ -472,6 +487,7 @@ class Client:
         self.account = BlockingAccount(self.loop, self.inner.account)
         self.market_data = BlockingMarketData(self.loop, self.inner.market_data)
         self.admin = BlockingAdmin(self.loop, self.inner.admin)
+        self.doors = BlockingDoors(self.loop, self.inner.doors)
         self.escalations = BlockingEscalations(self.loop, self.inner.escalations)
         self.risk = BlockingRisk(self.loop, self.inner.risk)
         self.liquidations = BlockingLiquidations(self.loop, self.inner.liquidations)

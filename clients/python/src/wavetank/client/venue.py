@@ -12,6 +12,7 @@ from wavetank.client.account import Account
 from wavetank.client.admin import Admin, Consumer
 from wavetank.client.connection import Backoff, Connection
 from wavetank.client.directory import Directory, RunDirectory
+from wavetank.client.doors import Doors
 from wavetank.client.escalations import Escalations
 from wavetank.client.events import Disconnected, Gap, Prices, Reconnected
 from wavetank.client.instrument import Instrument
@@ -72,6 +73,7 @@ class Venue:
         account: the key's own account; `account.of(id)` for another.
         market_data: subscriptions and books.
         admin: accounts, keys, the operator's controls, pushed prices, faults; needs scope `admin`.
+        doors: venue faults and the ordering of requests, on every shard; needs scope `admin`.
         escalations: what the venue asks a person, and the answer; needs scope `admin`.
         risk: what would be, of an account or of the venue.
         liquidations: the public feed of liquidations, auto-deleveraging and cascades.
@@ -83,6 +85,7 @@ class Venue:
         self.account = Account(connection)
         self.market_data = MarketData(connection)
         self.admin = Admin(connection)
+        self.doors = Doors(connection)
         self.escalations = Escalations(connection)
         self.risk = Risk(connection)
         self.liquidations = Liquidations(connection)
