@@ -27,6 +27,7 @@ RUN, LOOK, USE, PROVE = "Run a venue", "Look inside", "Use and break it", "Prove
 COMMANDS: dict[str, Entry] = {
     "up": Entry("wavetank.cli.up", RUN, "Start a venue here and keep it running; Ctrl-C ends it."),
     "down": Entry("wavetank.cli.down", RUN, "End the venue, what is in flight first."),
+    "restart": Entry("wavetank.cli.restart", RUN, "End one service and start it again, at once or after a time."),
     "demo": Entry("wavetank.cli.demo.command", RUN, "Watch five bots through a storm, and read the report."),
     "status": Entry("wavetank.cli.status", LOOK, "Services, instruments, prices, faults at a glance."),
     "log": Entry("wavetank.cli.log", LOOK, "Read what happened, in plain words: why was I filled?"),
@@ -41,7 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "ordering": Entry("wavetank.cli.ordering", USE, "Decide who goes first when requests wait."),
     "instrument": Entry("wavetank.cli.instrument", USE, "Halt an instrument, or open it by an auction."),
     "escalations": Entry("wavetank.cli.escalations", USE, "Decide where the rules let a person decide."),
-    "operator": Entry("wavetank.cli.operator", USE, "Change margins and funding, pause withdrawals, top up the fund."),
+    "operator": Entry("wavetank.cli.operator", USE, "Change margins and funding, pause withdrawals, fill the fund."),
     "storm": Entry("wavetank.storms.command", PROVE, "Live through a venue's worst days, simulated a thousand times."),
     "audit": Entry("wavetank.cli.audit.command", PROVE, "Rebuild ledger and books from the logs, and compare."),
     "bench": Entry("wavetank.cli.bench", PROVE, "Measure order to acknowledgement beside a bare echo."),

@@ -26,6 +26,7 @@ VENUE_NAME = "venue.json"
 _LOCK_NAME = "owner.lock"
 _KEYS_NAME = "keys.json"
 _SETTINGS_NAME = "settings.json"
+_RESTARTS_NAME = "restarts"
 _PRIVATE = 0o600
 _PRIVATE_DIRECTORY = 0o700
 
@@ -58,6 +59,17 @@ class VenueKeys:
 
     play_key: str
     internal_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """A restart that somebody asks for."""
+
+    name: str
+    down_seconds: float = 0.0
+    """Wall seconds between its end and its start."""
+    kill: bool = False
+    """End it as a crash would."""
 
 
 class RunDirectory:
@@ -197,6 +209,21 @@ class RunDirectory:
     def save_settings(self, settings: dict[str, Any]) -> None:
         """Remember what the venue was started with, for the next start."""
         _write_private(self.path / _SETTINGS_NAME, settings)
+
+    def ask_restart(self, restart: Restart) -> None:
+        """Ask the owner for a restart of one of its services; it looks for such wishes all the time."""
+        folder = self.path / _RESTARTS_NAME
+        folder.mkdir(mode=_PRIVATE_DIRECTORY, exist_ok=True)
+        _write_private(folder / f"{restart.name}.json", asdict(restart))
+
+    def take_restarts(self) -> list[Restart]:
+        """Return the restarts that were asked for, and forget them; one that cannot be read is nobody's."""
+        found = []
+        for path in sorted((self.path / _RESTARTS_NAME).glob("*.json")):
+            with contextlib.suppress(TypeError, ValueError, OSError):
+                found.append(Restart(**json.loads(path.read_text(encoding="utf-8"))))
+            path.unlink(missing_ok=True)
+        return found
 
     def forget(self) -> None:
         """Remove the venue's data, keys and settings; logs and reports stay."""

@@ -5,7 +5,8 @@ It exists so that `up`, `demo` and tests run a venue by the same code. Kept true
 - All children are started by one thread that lives as long as they do, for the kernel ends a child when the *thread*
   that started it ends. When the owner is killed, that thread is gone, and so are they.
 - Nobody is started behind the back of `stop`: once it was called, only endings happen.
-- A child that keeps dying is not restarted for ever: after a few times within a minute the supervisor gives up.
+- A child that keeps dying is not restarted for ever: after a few times within a minute the supervisor gives up. An end
+  that somebody asked for is no death.
 """
 
 import threading
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from wavetank.cli.children import Child, ChildFailed
+from wavetank.cli.run_directory import Restart
 
 
 class ChildState(StrEnum):
@@ -61,6 +63,8 @@ class _Watched:
     """Monotonic times of the recent deaths."""
     restart_at: float | None = None
     starts: int = 0
+    asked: Restart | None = None
+    """A restart that somebody asked for and that has not begun."""
 
 
 class Supervisor:
@@ -75,6 +79,7 @@ class Supervisor:
         observe: Callable[[Notice], None] | None = None,
         stop_timeout: float = 15.0,
         tick_seconds: float = 0.05,
+        asked: Callable[[], Sequence[Restart]] | None = None,
     ) -> None:
         """Describe what runs; nothing runs yet.
 
@@ -85,6 +90,7 @@ class Supervisor:
             observe: told of every change of state, in the supervisor's thread.
             stop_timeout: wall seconds that a child is given to end by itself.
             tick_seconds: how often children are looked at.
+            asked: returns, each time they are looked at, the restarts that were asked for elsewhere.
 
         """
         self._stages = [[_Watched(child) for child in stage] for stage in stages]
@@ -94,6 +100,7 @@ class Supervisor:
         self._observe = observe or (lambda _: None)
         self._stop_timeout = stop_timeout
         self._tick_seconds = tick_seconds
+        self._asked = asked or (lambda: ())
         self._stopping = threading.Event()
         self._changed = threading.Condition()
         self._up = False
@@ -161,6 +168,12 @@ class Supervisor:
         """Kill a child as a crash would (SIGKILL); it is restarted if the policy says so."""
         self._watched[name].child.kill()
 
+    def restart(self, asked: Restart) -> None:
+        """End a child and start it again, whatever the policy says; one that cannot come back is left alone."""
+        item = self._watched.get(asked.name)
+        if item is not None and item.child.can_restart:
+            item.asked = asked
+
     def kill_all(self) -> None:
         """Kill all children; for an owner who cannot wait."""
         self._stopping.set()
@@ -171,6 +184,8 @@ class Supervisor:
         try:
             self._start_stages()
             while not self._stopping.wait(self._tick_seconds):
+                for asked in self._asked():
+                    self.restart(asked)
                 for item in self._watched.values():
                     self._look_at(item)
         except ChildFailed as failure:
@@ -207,6 +222,9 @@ class Supervisor:
 
     def _look_at(self, item: _Watched) -> None:
         """Take the child's next step: notice its death, start it again, notice that it is ready."""
+        if item.asked is not None and item.restart_at is None:
+            self._end_as_asked(item, item.asked)
+            return
         now = time.monotonic()
         if item.restart_at is not None:
             if now >= item.restart_at:
@@ -220,6 +238,16 @@ class Supervisor:
             self._mourn(item, how, now)
         elif item.state is ChildState.STARTING and item.child.ready():
             self._move(item, ChildState.READY, "again")
+
+    def _end_as_asked(self, item: _Watched, asked: Restart) -> None:
+        item.asked = None
+        self._move(item, ChildState.STOPPING, "as asked")
+        if asked.kill:
+            item.child.kill()
+        else:
+            item.child.stop(self._stop_timeout)
+        item.restart_at = time.monotonic() + asked.down_seconds
+        self._move(item, ChildState.DIED, f"ended as asked; starting it again in {asked.down_seconds:.1f} s")
 
     def _mourn(self, item: _Watched, how: str, now: float) -> None:
         policy = self._policy

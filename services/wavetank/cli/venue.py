@@ -88,6 +88,7 @@ class VenueProcess:
             stop_order=(*self._shards, CLEARING, ORACLE),
             policy=plan.restarts or RestartPolicy(enabled=plan.restart),
             observe=self._noticed,
+            asked=self.directory.take_restarts,
         )
 
     @classmethod
@@ -113,6 +114,8 @@ class VenueProcess:
         with contextlib.ExitStack() as stack:
             stack.enter_context(venue._reserved)
             stack.enter_context(venue.directory.claim())
+            # Nobody waits any more for what a former owner was asked.
+            venue.directory.take_restarts()
             venue._remember()
             deadline = time.monotonic() + timeout
             try:

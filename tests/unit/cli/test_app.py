@@ -43,9 +43,9 @@ def test_every_command_teaches_with_an_example(name: str) -> None:
 
 
 def test_a_misspelt_command_gets_a_proposal() -> None:
-    code, page = run("stats")
+    code, page = run("demoo")
     assert code == 2
-    assert "Did you mean 'status'?" in page
+    assert "Did you mean 'demo'?" in page
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from tests.eventually import eventually
 from wavetank.cli.failure import CommandFailed, ExitCode
-from wavetank.cli.run_directory import RunDirectory, VenueFile
+from wavetank.cli.run_directory import Restart, RunDirectory, VenueFile
 
 VENUE = VenueFile(
     pid=os.getpid(),
@@ -109,3 +109,16 @@ def test_another_directory_has_other_keys(tmp_path: Path) -> None:
             keys.append(directory.keys())
     assert keys[0].play_key != keys[1].play_key
     assert keys[0].internal_key != keys[1].internal_key
+
+
+def test_restarts_that_are_asked_for_are_taken_once(directory: RunDirectory) -> None:
+    with directory.claim():
+        assert directory.take_restarts() == []
+        directory.ask_restart(Restart(name="oracle", down_seconds=2.5))
+        directory.ask_restart(Restart(name="clearing", kill=True))
+        # The later wish for the same service counts.
+        directory.ask_restart(Restart(name="oracle", down_seconds=1.0))
+        (directory.path / "restarts" / "junk.json").write_text('{"name": 1, "what": 2}')
+        taken = directory.take_restarts()
+        assert taken == [Restart(name="clearing", kill=True), Restart(name="oracle", down_seconds=1.0)]
+        assert directory.take_restarts() == []

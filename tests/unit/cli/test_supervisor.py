@@ -6,6 +6,7 @@ The children are tiny: what is supervised does not matter, when it lives and die
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from tests.eventually import eventually
 from wavetank.cli.children import ChildFailed, ServiceChild
-from wavetank.cli.run_directory import process_runs
+from wavetank.cli.run_directory import Restart, process_runs
 from wavetank.cli.supervisor import ChildState, Notice, RestartPolicy, Supervisor
 
 # Says that it is ready, and writes its name into a common file when it is asked to end.
@@ -71,10 +72,19 @@ def make(notices: list[Notice]) -> Iterator[Make]:
     made: list[Supervisor] = []
 
     def build(
-        *stages: list[ServiceChild], policy: RestartPolicy = POLICY, stop_order: tuple[str, ...] = ()
+        *stages: list[ServiceChild],
+        policy: RestartPolicy = POLICY,
+        stop_order: tuple[str, ...] = (),
+        asked: Callable[[], list[Restart]] | None = None,
     ) -> Supervisor:
         supervisor = Supervisor(
-            stages, stop_order=stop_order, policy=policy, observe=notices.append, stop_timeout=5.0, tick_seconds=0.01
+            stages,
+            stop_order=stop_order,
+            policy=policy,
+            observe=notices.append,
+            stop_timeout=5.0,
+            tick_seconds=0.01,
+            asked=asked,
         )
         made.append(supervisor)
         return supervisor
@@ -211,3 +221,42 @@ def test_nothing_outlives_an_owner_that_is_killed(tmp_path: Path) -> None:
     owner.send_signal(signal.SIGKILL)
     owner.communicate()
     eventually(lambda: not process_runs(child))
+
+
+def test_a_restart_on_request_ends_a_child_politely_and_is_no_death(make: Make, tmp_path: Path) -> None:
+    # One death within the window would be the last one.
+    supervisor = make([polite("a", tmp_path), polite("b", tmp_path)], policy=RestartPolicy(limit=0))
+    supervisor.start(timeout=20.0)
+    pid = supervisor.pids["a"]
+    for starts in (2, 3):
+        supervisor.restart(Restart(name="a"))
+        assert supervisor.wait_ready("a", 20.0, starts=starts)
+    assert supervisor.pids["a"] != pid
+    assert lines(tmp_path / "ended") == ["a", "a"]
+    assert supervisor.starts("b") == 1
+
+
+def test_a_restart_on_request_waits_as_long_as_asked_and_comes_without_a_policy(make: Make, tmp_path: Path) -> None:
+    asked = [Restart(name="a", down_seconds=0.5, kill=True), Restart(name="nobody")]
+    supervisor = make(
+        [polite("a", tmp_path)], policy=RestartPolicy(enabled=False), asked=lambda: [asked.pop()] if asked else []
+    )
+    supervisor.start(timeout=20.0)
+    eventually(lambda: supervisor.state("a") is ChildState.DIED)
+    assert "a" not in supervisor.pids
+    ended = time.monotonic()
+    assert supervisor.wait_ready("a", 20.0, starts=2)
+    assert time.monotonic() - ended > 0.3
+    # It was killed, so it could not say goodbye.
+    assert lines(tmp_path / "ended") == []
+
+
+def test_what_cannot_come_back_is_left_alone(make: Make, tmp_path: Path) -> None:
+    child = polite("a", tmp_path)
+    child.can_restart = False
+    supervisor = make([child])
+    supervisor.start(timeout=20.0)
+    pid = supervisor.pids["a"]
+    supervisor.restart(Restart(name="a"))
+    assert supervisor.pids["a"] == pid
+    assert supervisor.state("a") is ChildState.READY
