@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from wavetank.cli.amounts import AmountMalformed, dollars_to_micros, show_dollars
+from wavetank.cli.amounts import AmountMalformed, dollars_to_micros, show_dollars, show_price
 from wavetank.cli.connection import VenueConnection
 from wavetank.cli.limits import limit, limits
 from wavetank.cli.logs import CLEARING, Happening, entries, happenings, open_logs, read_names
@@ -27,12 +27,16 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 @app.callback()
 def operator() -> None:
-    """Change margins and funding, limit accounts, pause withdrawals, top up the fund; see who did so.
+    """Change margins and funding, limit accounts, pause withdrawals, fill or drain the fund; see who did so.
 
     Examples:
       wavetank operator margin BTC --tier 0:20 --tier 150m:10 --preview
       wavetank operator withdrawals pause --note "fund is low"
       wavetank operator top-up 500k --note "after the cascade"
+      wavetank operator drain --note "storm: no fund"
+      wavetank operator restore --note "storm is over"
+      wavetank operator slow 10s --note "storm: a slow engine"
+      wavetank operator settle SOL 140.5 --note "delisted"
       wavetank operator funding BTC 10m --note "a day of funding in four hours"
       wavetank operator limit BTC --size 20 --exposure 2m --note "one account is too large"
       wavetank operator limits
@@ -136,6 +140,124 @@ def top_up(
         print_json({"fund_micros": answer.cash_micros, "seq": answer.seq})
     else:
         results().print(f"[green]gave[/] {show_dollars(amount)}; the fund has {show_dollars(answer.cash_micros)} now")
+
+
+@app.command("drain")
+def drain(
+    note: Note,
+    amount: Annotated[
+        int, typer.Argument(parser=dollars, metavar="[DOLLARS]", help="How much; none for all.", show_default=False)
+    ] = 0,
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Take money out of the insurance fund, to the house, so that a storm meets an empty one.
+
+    Examples:
+      wavetank operator drain 400k --note "storm: a small fund"
+      wavetank operator drain --note "storm: no fund"
+    """
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        request = operator_pb2.DrainFundRequest(amount_micros=amount, note=note)
+        answer = connection.call(connection.operator.DrainFund, request)
+    _show_fund("took", answer, as_json=as_json)
+
+
+@app.command("restore")
+def restore(
+    note: Note,
+    amount: Annotated[
+        int, typer.Argument(parser=dollars, metavar="[DOLLARS]", help="How much; none for all.", show_default=False)
+    ] = 0,
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Put what was drained back into the insurance fund.
+
+    Examples:
+      wavetank operator restore --note "storm is over"
+    """
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        request = operator_pb2.RestoreFundRequest(amount_micros=amount, note=note)
+        answer = connection.call(connection.operator.RestoreFund, request)
+    _show_fund("put back", answer, as_json=as_json)
+
+
+def _show_fund(
+    verb: str, answer: operator_pb2.DrainFundResponse | operator_pb2.RestoreFundResponse, *, as_json: bool
+) -> None:
+    if as_json:
+        print_json({
+            "amount_micros": answer.amount_micros,
+            "fund_micros": answer.cash_micros,
+            "drained_micros": answer.drained_micros,
+            "seq": answer.seq,
+        })  # fmt: skip
+        return
+    aside = f", {show_dollars(answer.drained_micros)} are put aside" if answer.drained_micros else ""
+    results().print(
+        f"[green]{verb}[/] {show_dollars(answer.amount_micros)}; the fund has {show_dollars(answer.cash_micros)}"
+        f" now{aside}"
+    )
+
+
+@app.command("slow")
+def slow(
+    pace: Annotated[
+        int,
+        typer.Argument(parser=duration, metavar="TIME", help="Venue time between steps, at most a day; 0: none."),
+    ],
+    note: Note,
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Slow the liquidation engine: each step of an account waits for the one before it.
+
+    Examples:
+      wavetank operator slow 10s --note "storm: a slow engine"
+      wavetank operator slow 0 --note "storm is over"
+    """
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        request = operator_pb2.SlowLiquidationsRequest(pace_ns=pace, note=note)
+        answer = connection.call(connection.operator.SlowLiquidations, request)
+    if as_json:
+        print_json({"pace_ns": pace, "previous_pace_ns": answer.previous_pace_ns, "seq": answer.seq})
+        return
+    now = f"each step of a liquidation waits {show_duration(pace)}" if pace else "liquidations go on at once"
+    results().print(f"[green]{now}[/]; it was {show_duration(answer.previous_pace_ns)} before")
+
+
+@app.command("settle")
+def settle(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Which instrument.")],
+    price: Annotated[str, typer.Argument(metavar="PRICE", help="Dollars for one unit of the base asset.")],
+    note: Note,
+    directory: Directory = DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """End an instrument, for good: its orders are cancelled, every position is closed at the price.
+
+    Examples:
+      wavetank operator settle SOL 140.5 --note "delisted"
+    """
+    with VenueConnection(RunDirectory(directory).running()) as connection:
+        found = connection.instrument(symbol)
+        try:
+            ticks, rest = divmod(dollars_to_micros(price), 10**found.size_decimals)
+        except AmountMalformed as error:
+            raise typer.BadParameter(str(error), param_hint="PRICE") from error
+        if rest:
+            raise typer.BadParameter(f"{price} is finer than a tick of {found.symbol}", param_hint="PRICE")
+        request = operator_pb2.SettleInstrumentRequest(instrument_id=found.instrument_id, price_ticks=ticks, note=note)
+        answer = connection.call(connection.operator.SettleInstrument, request)
+    if as_json:
+        print_json({"instrument": found.symbol, "price_ticks": ticks, "seq": answer.seq})
+        return
+    results().print(
+        f"[green]{found.symbol}[/] ends at {show_price(ticks, found.size_decimals)}: its orders are cancelled and its"
+        " positions closed"
+    )
+    results().print("  see what it cost whom with [cyan]wavetank log[/]")
 
 
 @app.command("funding")

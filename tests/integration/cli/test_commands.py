@@ -454,3 +454,49 @@ def test_a_command_without_a_venue_says_how_to_start_one(tmp_path: Path) -> None
     result = CliRunner().invoke(app, ["status", "--dir", str(tmp_path / "none")])
     assert result.exit_code == 3
     assert "wavetank up" in result.stderr
+
+
+@pytest.mark.spec("MTCH-065")
+def test_doors_are_broken_listed_and_mended(venue: VenueProcess) -> None:
+    account = open_account(venue, "disturbed")
+    (fault,) = told(
+        venue, "disturb", "set", "delay", "--by", "20ms", "--jitter", "10ms", "--distribution", "exponential",
+        "--account", str(account), "--chance", "5%", "--for", "1h", "--seed", "7",
+    )  # fmt: skip
+    assert (fault["kind"], fault["delay_ns"], fault["jitter_kind"]) == ("delay", 20_000_000, "exponential")
+    assert (fault["accounts"], fault["probability_ppm"], fault["duration"]) == ([account], 50_000, "1h 00m")
+    assert fault in told(venue, "disturb", "list")
+    shown = run(venue, "disturb", "list").output
+    assert "requests arrive late, by 20ms and exponential 10ms" in " ".join(shown.split())
+    assert told(venue, "disturb", "clear", str(fault["fault_id"])) == {"ended": [fault["fault_id"]]}
+    assert fault not in told(venue, "disturb", "list")
+    assert run(venue, "disturb", "clear", str(fault["fault_id"])).exit_code != 0
+    assert "is given a time" in run(venue, "disturb", "set", "delay").output
+    story = " ".join(run(venue, "log", "--all").output.split())
+    assert f"venue fault {fault['fault_id']} was cleared by hand" in story
+
+
+@pytest.mark.spec("MTCH-060")
+def test_the_ordering_is_switched_and_told(venue: VenueProcess) -> None:
+    (switched,) = told(venue, "ordering", "taker-delay", "--delay", "1ms")
+    try:
+        assert switched["ordering"]["policy"] == "taker-delay"
+        assert switched["ordering"]["taker_delay_ns"] == 1_000_000
+        assert switched["previous"]["policy"] == "arrival"
+    finally:
+        output = " ".join(run(venue, "ordering", "arrival").output.split())
+    assert "ran by taker-delay and run by arrival: first come, first served" in output
+
+
+@pytest.mark.spec("LIQ-070", "LIQ-030")
+def test_the_fund_is_drained_and_liquidations_are_slowed_for_a_while(venue: VenueProcess) -> None:
+    drained = told(venue, "operator", "drain", "--note", "storm")
+    assert (drained["fund_micros"], drained["drained_micros"]) == (0, drained["amount_micros"])
+    restored = told(venue, "operator", "restore", "--note", "over")
+    assert (restored["amount_micros"], restored["drained_micros"]) == (drained["amount_micros"], 0)
+    assert restored["fund_micros"] == drained["amount_micros"]
+    slowed = told(venue, "operator", "slow", "10s", "--note", "storm")
+    assert (slowed["pace_ns"], slowed["previous_pace_ns"]) == (10_000_000_000, 0)
+    assert "it was 10.00s before" in " ".join(run(venue, "operator", "slow", "0", "--note", "over").output.split())
+    trail = [each["action"] for each in told(venue, "operator", "trail")]
+    assert trail[-4:] == ["drain_fund", "restore_fund", "slow_liquidations", "slow_liquidations"]

@@ -314,7 +314,7 @@ def test_collateral_does_not_leave_while_withdrawals_are_gated() -> None:
     scene, a, _ = venue()
     give(scene, a, WHOLE_BTC)
     number = held(scene, a, 10)
-    scene.state.withdrawals_are_paused = True
+    scene.state.steering.withdrawals_are_paused = True
     scene.credit_applied(a, number, 0)
     assert scene.last(CollateralRefused).reason == Reason.WITHDRAWALS_GATED
     with pytest.raises(Refused) as refusal:

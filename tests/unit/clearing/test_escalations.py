@@ -180,7 +180,7 @@ def test_a_low_fund_is_told_once_and_withdrawals_can_be_paused() -> None:
     assert len(scene.all(EscalationRaised)) == 1
     scene.core.decide(scene.now_ns, the_card(scene), Decision.PAUSE_WITHDRAWALS, ANN)
     scene.keep()
-    assert scene.state.withdrawals_are_paused
+    assert scene.state.steering.withdrawals_are_paused
     assert scene.last(OperatorActed).author == b"k-ann"
     scene.core.operator.top_up_fund(1, ANN)
     scene.mark(BTC, 1_000_002)

@@ -11,9 +11,11 @@ from wavetank.clearing.core.health import HealthBand
 from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.clearing.core.operator import Affected, Author
 from wavetank.clearing.core.refusal import Refused
+from wavetank.clearing.core.settings import SECOND_NS
 from wavetank.model.events.clearing import (
     Deposited,
     InstrumentListed,
+    LiquidationPaceSet,
     LiquidationStarted,
     MarginTierListed,
     OperatorActed,
@@ -21,8 +23,9 @@ from wavetank.model.events.clearing import (
     WithdrawalHeld,
     WithdrawalRefused,
 )
-from wavetank.model.ids import INSURANCE_FUND_ID
+from wavetank.model.ids import HOUSE_ACCOUNT_ID, INSURANCE_FUND_ID
 from wavetank.model.margin import MarginTier
+from wavetank.model.orders import CommandKind
 from wavetank.model.reason import Reason
 
 ANN = Author("k-ann", "stress")
@@ -197,3 +200,103 @@ def test_what_a_request_leads_to_happens_at_the_time_of_its_entry() -> None:
     scene.keep()
     assert scene.account(holder).liquidation is not None
     scene.assert_recoverable()
+
+
+@pytest.mark.spec("LIQ-070")
+def test_the_fund_is_drained_to_the_house_and_comes_back_exactly() -> None:
+    scene, _ = crowd()
+    before, house = scene.fund, scene.cash(HOUSE_ACCOUNT_ID)
+    assert scene.core.operator.drain_fund(400_000 * MICROS, ANN) == 400_000 * MICROS
+    said = scene.keep()
+    assert said[0] == OperatorActed(
+        0, INSURANCE_FUND_ID, b"k-ann", b"stress", 400_000 * MICROS, OperatorAction.DRAIN_FUND
+    )
+    # The fund begins with a million dollars.
+    assert (scene.fund, scene.cash(HOUSE_ACCOUNT_ID) - house) == (600_000 * MICROS, 400_000 * MICROS)
+    # All that is left, then all that was taken.
+    assert scene.core.operator.drain_fund(0, ANN) == 600_000 * MICROS
+    assert scene.fund == 0
+    scene.keep()
+    scene.assert_recoverable(cut=len(scene.log) - 1)
+    assert scene.core.operator.restore_fund(1, ANN) == 1
+    assert scene.core.operator.restore_fund(0, ANN) == 1_000_000 * MICROS - 1
+    scene.keep()
+    assert (scene.fund, scene.cash(HOUSE_ACCOUNT_ID), scene.state.steering.drained_micros) == (before, house, 0)
+    scene.assert_recoverable()
+
+
+@pytest.mark.spec("LIQ-070")
+def test_no_more_is_drained_than_is_there_nor_restored_than_was_drained() -> None:
+    scene, _ = crowd()
+    for call, amount, allowed in (
+        (scene.core.operator.drain_fund, 1_000_001 * MICROS, 1_000_000 * MICROS),
+        (scene.core.operator.drain_fund, -1, 1_000_000 * MICROS),
+        (scene.core.operator.restore_fund, 1, 0),
+        (scene.core.operator.restore_fund, 0, 0),
+    ):
+        with pytest.raises(Refused) as refused:
+            call(amount, ANN)
+        assert (refused.value.reason, refused.value.allowed) == (Reason.AMOUNT_OUT_OF_RANGE, allowed)
+    # What an order in flight may cost is not taken from under it.
+    scene.state.reserved[BTC] = 999_999 * MICROS
+    assert scene.core.operator.drain_fund(0, ANN) == MICROS
+    scene.state.reserved.clear()
+
+
+@pytest.mark.spec("LIQ-030")
+def test_a_pace_parts_the_steps_of_a_liquidation_and_its_end_lets_them_go_on() -> None:
+    # Long 4 BTC from 100,000 with 10,000: at 98,500 equity is 4,000, the margin 4,925.
+    scene = Scene()
+    a, maker = scene.open(10_000), scene.open(10_000_000)
+    scene.mark(BTC, 1_000_000)
+    scene.trade(BTC, a, maker, 400_000, 1_000_000)
+    assert scene.core.operator.slow_liquidations(5 * SECOND_NS, ANN) == 0
+    acted, paced = scene.keep()
+    assert acted == OperatorActed(0, 0, b"k-ann", b"stress", 5 * SECOND_NS, OperatorAction.SLOW_LIQUIDATIONS)
+    assert paced == LiquidationPaceSet(0, 0, 5 * SECOND_NS)
+    scene.mark(BTC, 985_000)
+    began_ns = scene.now_ns
+    scene.cancelled(a)
+    # Its orders are cancelled; the order that closes 20 % waits until five seconds after that step.
+    assert scene.requests(a) == []
+    scene.assert_recoverable(cut=len(scene.log) - 2)
+    while scene.now_ns < began_ns + 4 * SECOND_NS:
+        scene.pass_time(1)
+        assert scene.requests(a) == []
+    scene.pass_time(1)
+    seq, order = scene.request(a)
+    assert order.size_lots == 80_000
+    # The next one would wait as long; without a pace it goes on with the next tick.
+    scene.shard(scene.answered(seq, order))
+    scene.mark(BTC, 984_900)
+    scene.pass_time(1)
+    assert scene.requests(a) == []
+    assert scene.core.operator.slow_liquidations(0, ANN) == 5 * SECOND_NS
+    scene.keep()
+    scene.pass_time(0)
+    assert scene.request(a)[1].command == CommandKind.LIQUIDATE
+    scene.assert_recoverable()
+
+
+@pytest.mark.spec("LIQ-030")
+def test_who_recovers_meanwhile_is_let_go_at_once() -> None:
+    scene = Scene()
+    a, maker = scene.open(10_000), scene.open(10_000_000)
+    scene.mark(BTC, 1_000_000)
+    scene.trade(BTC, a, maker, 400_000, 1_000_000)
+    scene.core.operator.slow_liquidations(60 * SECOND_NS, ANN)
+    scene.mark(BTC, 985_000)
+    scene.mark(BTC, 1_000_000)
+    scene.cancelled(a)
+    assert scene.account(a).liquidation is None
+
+
+@pytest.mark.spec("LIQ-030")
+def test_a_pace_is_at_most_a_day_and_the_same_changes_nothing() -> None:
+    scene, _ = crowd()
+    for pace_ns in (-1, 86_400 * SECOND_NS + 1):
+        with pytest.raises(Refused) as refused:
+            scene.core.operator.slow_liquidations(pace_ns, ANN)
+        assert refused.value.reason == Reason.MALFORMED
+    assert scene.core.operator.slow_liquidations(0, ANN) == 0
+    assert scene.keep() == []

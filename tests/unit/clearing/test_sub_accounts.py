@@ -169,7 +169,7 @@ def test_the_gate_is_for_what_leaves_the_venue() -> None:
     scene = Scene()
     parent = scene.open(1_000)
     child = sub_account(scene, parent)
-    scene.state.withdrawals_are_paused = True
+    scene.state.steering.withdrawals_are_paused = True
     scene.state.gated_until_ns = scene.now_ns + 10**12
     transfer(scene, parent, child, 100)
     assert scene.cash(child) == 100 * MICROS

@@ -8,6 +8,7 @@ import grpc
 
 from wavetank.clearing.core.limits import GroupLimit, PositionLimit
 from wavetank.clearing.core.operator import Author
+from wavetank.model.ids import INSURANCE_FUND_ID
 from wavetank.model.margin import MarginTier
 from wavetank.model.reason import Reason
 from wavetank.runtime.errors import VenueError
@@ -104,6 +105,56 @@ class OperatorServicer(operator_pb2_grpc.OperatorServiceServicer):
         cash_micros, seq = await self._service.request(top_up)
         return operator_pb2.TopUpFundResponse(cash_micros=cash_micros, seq=seq)
 
+    async def DrainFund(  # noqa: N802 - the contract's name.
+        self, request: operator_pb2.DrainFundRequest, _context: Context
+    ) -> operator_pb2.DrainFundResponse:
+        """Take money out of the insurance fund."""
+        author = author_of(request.note)
+
+        def drain(core: Clearing, _now_ns: int) -> operator_pb2.DrainFundResponse:
+            amount = core.operator.drain_fund(request.amount_micros, author)
+            return operator_pb2.DrainFundResponse(amount_micros=amount, **_fund_of(core))
+
+        answer: operator_pb2.DrainFundResponse = await self._service.request(drain)
+        return answer
+
+    async def RestoreFund(  # noqa: N802 - the contract's name.
+        self, request: operator_pb2.RestoreFundRequest, _context: Context
+    ) -> operator_pb2.RestoreFundResponse:
+        """Put what was drained back into the insurance fund."""
+        author = author_of(request.note)
+
+        def restore(core: Clearing, _now_ns: int) -> operator_pb2.RestoreFundResponse:
+            amount = core.operator.restore_fund(request.amount_micros, author)
+            return operator_pb2.RestoreFundResponse(amount_micros=amount, **_fund_of(core))
+
+        answer: operator_pb2.RestoreFundResponse = await self._service.request(restore)
+        return answer
+
+    async def SlowLiquidations(  # noqa: N802 - the contract's name.
+        self, request: operator_pb2.SlowLiquidationsRequest, _context: Context
+    ) -> operator_pb2.SlowLiquidationsResponse:
+        """Let each step of a liquidation wait for the one before it."""
+        author = author_of(request.note)
+
+        def slow(core: Clearing, _now_ns: int) -> tuple[int, int]:
+            return core.operator.slow_liquidations(request.pace_ns, author), core.last_seq
+
+        previous_ns, seq = await self._service.request(slow)
+        return operator_pb2.SlowLiquidationsResponse(previous_pace_ns=previous_ns, seq=seq)
+
+    async def SettleInstrument(  # noqa: N802 - the contract's name.
+        self, request: operator_pb2.SettleInstrumentRequest, _context: Context
+    ) -> operator_pb2.SettleInstrumentResponse:
+        """End an instrument at a price."""
+        author = author_of(request.note)
+
+        def settle(core: Clearing, _now_ns: int) -> int:
+            core.operator.settle_instrument(request.instrument_id, request.price_ticks, author)
+            return core.last_seq
+
+        return operator_pb2.SettleInstrumentResponse(seq=await self._service.request(settle))
+
     async def SetFundingInterval(  # noqa: N802 - the contract's name.
         self, request: operator_pb2.SetFundingIntervalRequest, _context: Context
     ) -> operator_pb2.SetFundingIntervalResponse:
@@ -150,6 +201,14 @@ class OperatorServicer(operator_pb2_grpc.OperatorServiceServicer):
         require(principal(), Scope.ADMIN)
         answer: operator_pb2.ListLimitsResponse = await self._service.ask(_limits_message)
         return answer
+
+
+def _fund_of(core: Clearing) -> dict[str, int]:
+    return {
+        "cash_micros": core.state.accounts[INSURANCE_FUND_ID].cash_micros,
+        "drained_micros": core.state.steering.drained_micros,
+        "seq": core.last_seq,
+    }
 
 
 def _limits_message(core: Clearing) -> operator_pb2.ListLimitsResponse:

@@ -166,6 +166,8 @@ class Liquidation:
     """The escalation whose decision it waits for, or 0."""
     stress_ppm: int | None = None
     """Stress when inputs were frozen; None before (MRGN-030)."""
+    stepped_ns: int = 0
+    """Venue time of its last step."""
 
 
 class Account:

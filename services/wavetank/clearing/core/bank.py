@@ -229,7 +229,7 @@ class Bank:
         if now_ns < self._state.gated_until_ns:
             message = "withdrawals are gated after a deficit; try again later"
             raise Refused(Reason.WITHDRAWALS_GATED, now_ns, self._state.gated_until_ns, message)
-        if self._state.withdrawals_are_paused:
+        if self._state.steering.withdrawals_are_paused:
             message = "the operator has paused withdrawals; try again later"
             raise Refused(Reason.WITHDRAWALS_GATED, 1, 0, message)
 
@@ -368,7 +368,7 @@ class Bank:
         state = self._state
         leaves = withdrawal.receiver_account_id == 0
         gated = account.liquidation is not None or (
-            leaves and (now_ns < state.gated_until_ns or state.withdrawals_are_paused)
+            leaves and (now_ns < state.gated_until_ns or state.steering.withdrawals_are_paused)
         )
         free = free_margin_micros(self._state, account)
         # A receiver that is being reset would hand it on to the house.

@@ -141,7 +141,11 @@ class Booking:
                 _Fact(seq, events.FillRole.TRANSFER, int(OrderFlag.LIQUIDATION)),
             )
         liquidation = giver.liquidation
-        if liquidation is not None and liquidation.stage == LiquidationStage.DELEVERAGE:
+        if (
+            liquidation is not None
+            and liquidation.stage == LiquidationStage.DELEVERAGE
+            and fact.request_seq in liquidation.pending
+        ):
             mark = liquidation.marks[fact.instrument_id]
             self._emit(
                 events.Deleveraged(

@@ -23,6 +23,7 @@ from wavetank.clearing.core.offset_terms import changed_terms
 from wavetank.clearing.core.open_interest import changed_share
 from wavetank.clearing.core.operator import Operator
 from wavetank.clearing.core.play import Play
+from wavetank.clearing.core.settlement import Settlements
 from wavetank.clearing.core.shares import Shares
 from wavetank.clearing.core.state import State
 from wavetank.clearing.core.vault import dispose
@@ -73,7 +74,8 @@ class Clearing:
         self.bank = Bank(self.state, self._emit, self.lines, self.shares)
         self.leverages = Leverages(self.state, self._emit, self.bank)
         self.collateral = self.bank.collateral
-        self.operator = Operator(self.state, self._emit, self.bank, self._review_holders)
+        self.settlements = Settlements(self.state, self._emit)
+        self.operator = Operator(self.state, self._emit, self.bank, self._review_holders, self.settlements)
         self.play = Play(self.state, self._emit, self.bank, self._mark_for_review)
         self.escalations = Escalations(self.state, self._emit, self.operator, self._resume)
         self._shard = 0
@@ -137,6 +139,8 @@ class Clearing:
     def unanswered_requests(self) -> list[tuple[int, events.MatchingRequested]]:
         """Return every request without a counted answer, in order, to be sent again (PROTOCOL 4)."""
         pending = dict(self.state.vault_pending)
+        for settling in self.state.steering.settlements.values():
+            pending.update(settling.pending)
         for account in self.state.liquidated.values():
             if account.liquidation is not None:
                 pending.update(account.liquidation.pending)
@@ -257,6 +261,9 @@ class Clearing:
         if self._to_review:
             # What was asked for since the last fact may have changed how an account stands.
             self._review_touched()
+        if self.state.steering.liquidation_pace_ns is not None:
+            self._to_review.update(self.waterfall.go_on(self._now_ns))
+            self._review_touched()
         self.waterfall.end_cascades(self._now_ns)
         dispose(self.state, self._now_ns, self._emit)
 
@@ -283,7 +290,10 @@ class Clearing:
         if account is None:
             return
         liquidation = account.liquidation
-        if liquidation is not None and fact.request_seq in liquidation.pending:
+        settling = self.state.steering.settlements.get(fact.instrument_id)
+        if settling is not None and fact.request_seq in settling.pending:
+            liquidation_id = 0
+        elif liquidation is not None and fact.request_seq in liquidation.pending:
             liquidation_id = liquidation.liquidation_id
         elif fact.request_seq in self.state.vault_pending or (
             account.play is not None and fact.request_seq in account.play.pending
@@ -304,6 +314,8 @@ class Clearing:
                 reason=fact.reason,
             )
         )
+        if settling is not None:
+            self.settlements.go_on(fact.instrument_id)
         if liquidation_id:
             self.waterfall.answered(account, self._now_ns)
             self._to_review.add(account.account_id)

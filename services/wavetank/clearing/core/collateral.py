@@ -210,7 +210,9 @@ class CollateralCounter:
         hold = account.hold
         assert hold is not None, "lots are held for a withdrawal"
         state = self._state
-        gated = now_ns < state.gated_until_ns or state.withdrawals_are_paused or account.liquidation is not None
+        gated = (
+            now_ns < state.gated_until_ns or state.steering.withdrawals_are_paused or account.liquidation is not None
+        )
         there, held = self._lots(account, hold.asset_id), account.collateral.get(hold.asset_id)
         # Part of it may have been sold, and other lots have come: on those credit rests.
         if not gated and held is not None and held.held_lots == hold.lots:

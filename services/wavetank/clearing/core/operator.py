@@ -15,8 +15,16 @@ from wavetank.clearing.core.health import HealthBand
 from wavetank.clearing.core.limits import EVERY_CLIENT
 from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.valuation import health_band
-from wavetank.model.events.clearing import GroupLimitSet, OperatorActed, OperatorAction, PositionLimitSet
-from wavetank.model.ids import INSURANCE_FUND_ID
+from wavetank.model.events.clearing import (
+    CashCause,
+    CashTransferred,
+    GroupLimitSet,
+    LiquidationPaceSet,
+    OperatorActed,
+    OperatorAction,
+    PositionLimitSet,
+)
+from wavetank.model.ids import HOUSE_ACCOUNT_ID, INSURANCE_FUND_ID
 from wavetank.model.margin import MarginTable
 from wavetank.model.reason import Reason
 
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 
     from wavetank.clearing.core.bank import Bank
     from wavetank.clearing.core.limits import GroupLimit, PositionLimit
+    from wavetank.clearing.core.settlement import Settlements
     from wavetank.clearing.core.state import State
     from wavetank.model.instrument import Instrument
     from wavetank.model.margin import MarginTier
@@ -34,6 +43,7 @@ MAX_NOTE_BYTES = 64
 MAX_LEVERAGE = 1_000
 SHORTEST_INTERVAL_NS = 1_000_000_000
 LONGEST_INTERVAL_NS = 86_400 * 1_000_000_000
+LONGEST_PACE_NS = 86_400 * 1_000_000_000
 LARGEST_LIMIT_LOTS = 2**40
 LARGEST_LIMIT_MICROS = 2**62
 
@@ -82,7 +92,14 @@ class MarginChange:
 class Operator:
     """Moves the controls."""
 
-    def __init__(self, state: State, emit: Callable[[Event], int], bank: Bank, review: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        state: State,
+        emit: Callable[[Event], int],
+        bank: Bank,
+        review: Callable[[int], None],
+        settlements: Settlements,
+    ) -> None:
         """Move the controls of `state` through `emit`.
 
         Args:
@@ -90,12 +107,14 @@ class Operator:
             emit: applies an event and returns its seq.
             bank: takes the fund's deposits.
             review: looks at all holders of an instrument.
+            settlements: ends instruments.
 
         """
         self._state = state
         self._emit = emit
         self._bank = bank
         self._review = review
+        self._settlements = settlements
 
     def preview_margin(self, instrument_id: int, tiers: Sequence[MarginTier]) -> MarginChange:
         """Return what new margin tiers would do to those who hold the instrument, and change nothing.
@@ -160,6 +179,95 @@ class Operator:
         self._bank.check_deposit(INSURANCE_FUND_ID, amount_micros)
         self._act(OperatorAction.TOP_UP_FUND, author, note, account_id=INSURANCE_FUND_ID, figure=amount_micros)
         return self._bank.deposit(INSURANCE_FUND_ID, amount_micros).cash_micros
+
+    def drain_fund(self, amount_micros: int, author: Author) -> int:
+        """Take money out of the insurance fund, to the house, and return how much (LIQ-070).
+
+        Args:
+            amount_micros: 0 takes all that is not reserved for orders in flight.
+            author: who, and why.
+
+        Raises:
+            Refused: AMOUNT_OUT_OF_RANGE: the fund has not so much to give; MALFORMED.
+
+        """
+        fund = self._state.accounts[INSURANCE_FUND_ID]
+        available = max(0, fund.cash_micros - self._state.reserved_micros)
+        return self._move_fund(amount_micros, available, OperatorAction.DRAIN_FUND, author)
+
+    def restore_fund(self, amount_micros: int, author: Author) -> int:
+        """Put what was drained back into the insurance fund, and return how much (LIQ-070).
+
+        Args:
+            amount_micros: 0 puts back all of it.
+            author: who, and why.
+
+        Raises:
+            Refused: AMOUNT_OUT_OF_RANGE: not so much was drained; MALFORMED.
+
+        """
+        return self._move_fund(amount_micros, self._state.steering.drained_micros, OperatorAction.RESTORE_FUND, author)
+
+    def _move_fund(self, amount_micros: int, available: int, action: OperatorAction, author: Author) -> int:
+        note = checked_note(author)
+        amount = amount_micros or available
+        if not 1 <= amount <= available:
+            verb = "taken out of the fund" if action == OperatorAction.DRAIN_FUND else "put back"
+            message = f"{available} micro-dollars can be {verb}, not {amount_micros}"
+            raise Refused(Reason.AMOUNT_OUT_OF_RANGE, amount_micros, available, message)
+        self._act(action, author, note, account_id=INSURANCE_FUND_ID, figure=amount)
+        fund, house = self._state.accounts[INSURANCE_FUND_ID], self._state.accounts[HOUSE_ACCOUNT_ID]
+        is_drain = action == OperatorAction.DRAIN_FUND
+        payer, receiver = (fund, house) if is_drain else (house, fund)
+        self._emit(
+            CashTransferred(
+                instrument_id=0,
+                account_id=payer.account_id,
+                receiver_account_id=receiver.account_id,
+                amount_micros=amount,
+                liquidation_id=0,
+                payer_cash_after_micros=payer.cash_micros - amount,
+                receiver_cash_after_micros=receiver.cash_micros + amount,
+                cause=int(CashCause.FUND_DRAINED if is_drain else CashCause.FUND_RESTORED),
+            )
+        )
+        return amount
+
+    def slow_liquidations(self, pace_ns: int, author: Author) -> int:
+        """Let each step of a liquidation wait for the one before it; the pace there is changes nothing (LIQ-030).
+
+        Args:
+            pace_ns: venue time, at most a day; 0 is at once.
+            author: who, and why.
+
+        Returns:
+            The pace before, in nanoseconds.
+
+        Raises:
+            Refused: MALFORMED.
+
+        """
+        note = checked_note(author)
+        if not 0 <= pace_ns <= LONGEST_PACE_NS:
+            message = f"a pace of {pace_ns} ns; 0 to {LONGEST_PACE_NS} is allowed"
+            raise Refused(Reason.MALFORMED, pace_ns, LONGEST_PACE_NS, message)
+        before = self._state.steering.liquidation_pace_ns or 0
+        if pace_ns != before:
+            self._act(OperatorAction.SLOW_LIQUIDATIONS, author, note, figure=pace_ns)
+            self._emit(LiquidationPaceSet(instrument_id=0, account_id=0, pace_ns=pace_ns))
+        return before
+
+    def settle_instrument(self, instrument_id: int, price_ticks: int, author: Author) -> None:
+        """End an instrument: its orders are cancelled and every position is closed at a price, for good (MTCH-050).
+
+        Raises:
+            Refused: INSTRUMENT_UNKNOWN, INSTRUMENT_STATE, PRICE_OUT_OF_RANGE, MALFORMED.
+
+        """
+        note = checked_note(author)
+        self._settlements.check(instrument_id, price_ticks)
+        self._act(OperatorAction.SETTLE_INSTRUMENT, author, note, instrument_id=instrument_id, figure=price_ticks)
+        self._settlements.begin(instrument_id, price_ticks)
 
     def set_funding_interval(self, instrument_id: int, interval_ns: int, author: Author) -> int:
         """Set the time between two funding payments; that which it has changes nothing (FUND-020).

@@ -21,7 +21,7 @@ from wavetank.clearing.core.health import AccountKind, LiquidationStage
 from wavetank.clearing.core.limits import GroupLimit, PositionLimit
 from wavetank.clearing.core.margin_modes import Correlation, MarginMode, OffsetTerms, StressRamp
 from wavetank.clearing.core.state import State
-from wavetank.clearing.core.venue_facts import ApiKey, Escalation, Mark, WaterfallTerms
+from wavetank.clearing.core.venue_facts import ApiKey, Escalation, Mark, Settling, WaterfallTerms
 from wavetank.model.events.clearing import (
     Decision,
     EscalationKind,
@@ -125,6 +125,7 @@ def _liquidation_in(fields: dict[str, Any]) -> Liquidation:
         cascade_id=fields["cascade_id"],
         generation=fields["generation"],
         stress_ppm=fields["stress_ppm"],
+        stepped_ns=fields.get("stepped_ns", 0),
     )
 
 
@@ -208,7 +209,7 @@ def dump(state: State) -> bytes:
         "next_account_id": state.next_account_id,
         "gated_until_ns": state.gated_until_ns,
         "escalations": [asdict(escalation) for _, escalation in sorted(state.escalations.items())],
-        "withdrawals_are_paused": state.withdrawals_are_paused,
+        "withdrawals_are_paused": state.steering.withdrawals_are_paused,
         "venue_is_open": state.venue_is_open,
         "fund_payments": {str(key): value for key, value in state.fund_payments.items()},
         "vault_pending": {str(key): _hex(event) for key, event in state.vault_pending.items()},
@@ -227,6 +228,15 @@ def dump(state: State) -> bytes:
         content["limits"] = {
             "positions": [[*key, *limit] for *key, limit in state.limits.standing_positions()],
             "groups": [[*key, *limit] for *key, limit in state.limits.standing_groups()],
+        }
+    if state.steering.liquidation_pace_ns is not None:
+        content["liquidation_pace_ns"] = state.steering.liquidation_pace_ns
+    if state.steering.drained_micros:
+        content["drained_micros"] = state.steering.drained_micros
+    if state.steering.settlements:
+        content["settlements"] = {
+            str(key): [settling.price_ticks, {str(seq): _hex(event) for seq, event in settling.pending.items()}]
+            for key, settling in state.steering.settlements.items()
         }
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
@@ -280,7 +290,7 @@ def load(data: bytes, settings: ClearingSettings) -> State:
     state.next_account_id = content["next_account_id"]
     state.gated_until_ns = content["gated_until_ns"]
     state.escalations = {fields["escalation_id"]: _escalation_in(fields) for fields in content["escalations"]}
-    state.withdrawals_are_paused = content["withdrawals_are_paused"]
+    state.steering.withdrawals_are_paused = content["withdrawals_are_paused"]
     state.venue_is_open = content["venue_is_open"]
     state.fund_payments = {
         int(key): [(time_ns, amount) for time_ns, amount in value] for key, value in content["fund_payments"].items()
@@ -299,5 +309,10 @@ def load(data: bytes, settings: ClearingSettings) -> State:
         state.limits.set_position(instrument_id, account_id, PositionLimit(*figures))
     for group, account_id, *figures in limits["groups"]:
         state.limits.set_group(group, account_id, GroupLimit(*figures))
+    state.steering.liquidation_pace_ns = content.get("liquidation_pace_ns")
+    state.steering.drained_micros = content.get("drained_micros", 0)
+    for key, (price_ticks, pending) in content.get("settlements", {}).items():
+        requests = {int(seq): _request(text) for seq, text in sorted(pending.items())}
+        state.steering.settlements[int(key)] = Settling(price_ticks, requests)
     state.check_invariants()
     return state

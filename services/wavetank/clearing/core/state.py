@@ -26,7 +26,7 @@ from wavetank.clearing.core.margin_modes import (
     account_margins,
 )
 from wavetank.clearing.core.valuation import LegValue, Valuation
-from wavetank.clearing.core.venue_facts import ApiKey, CollateralBook, Escalation, Mark, WaterfallTerms
+from wavetank.clearing.core.venue_facts import ApiKey, CollateralBook, Escalation, Mark, Steering, WaterfallTerms
 from wavetank.model.events import clearing as events
 from wavetank.model.events.matching import BookSampled
 from wavetank.model.ids import (
@@ -92,8 +92,8 @@ class State:
         self.gated_until_ns = 0
         self.escalations: dict[int, Escalation] = {}
         """By id: those that are open, and those decided whose matter is not over."""
-        self.withdrawals_are_paused = False
-        """By the operator."""
+        self.steering = Steering()
+        """What the operator set."""
         self.venue_is_open = False
         self.fund_payments: dict[int, list[tuple[int, int]]] = {}
         """What the fund paid lately: by instrument, (venue time, amount)."""

@@ -80,3 +80,25 @@ class ApiKey:
     account_id: int
     secret_sha256: bytes
     scopes: int
+
+
+@dataclass(slots=True)
+class Steering:
+    """What the operator set while the venue runs, beside listings and limits."""
+
+    withdrawals_are_paused: bool = False
+    liquidation_pace_ns: int | None = None
+    """Venue time that each step of a liquidation waits for the one before it; None if nobody ever set it."""
+    drained_micros: int = 0
+    """What was taken out of the insurance fund and has not been put back."""
+    settlements: dict[int, Settling] = field(default_factory=dict)
+    """By instrument, those that are being settled."""
+
+
+@dataclass(slots=True)
+class Settling:
+    """An instrument that is being settled (MTCH-050)."""
+
+    price_ticks: int
+    pending: dict[int, events.MatchingRequested] = field(default_factory=dict)
+    """Requests sent and not yet answered, by id."""

@@ -25,6 +25,7 @@ from wavetank.cli.audit.play import Play
 from wavetank.cli.audit.rates import MarginRates
 from wavetank.cli.audit.reading import CheckedLog, LogSource
 from wavetank.cli.audit.shares import Shares
+from wavetank.cli.audit.steering import Steering
 from wavetank.cli.audit.withdrawals import Withdrawals
 from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events.matching import BookSampled, MarkApplied, OrderAccepted, RequestAnswered
@@ -74,6 +75,7 @@ class Auditor:
         self._escalations = Escalations(findings)
         self._margin_rates = MarginRates(findings, self.ledger, self.liquidations.cases)
         self._limits = AccountLimits(findings, self.ledger)
+        self._steering = Steering(findings, self.ledger)
         self._withdrawals = Withdrawals(findings, self.ledger, self.liquidations.cases)
         bookings = {int(name.removeprefix(MATCHING_PREFIX)): shard.bookings for name, shard in self.shards.items()}
         self._play = Play(findings, self.ledger)
@@ -220,6 +222,7 @@ class Auditor:
         self._margin_rates.before(event)
         self._collateral.before(now_ns, event)
         self._limits.before(event)
+        self._steering.before(now_ns, event)
         self.ledger.apply(event)
         self._shares.apply(event)
         self._fees.apply(now_ns, event)

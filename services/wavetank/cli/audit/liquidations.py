@@ -331,8 +331,9 @@ class Liquidations:
 
     def _requested(self, event: events.MatchingRequested) -> None:
         self.requests[self._seq] = event
-        if event.liquidation_id == 0 and event.account_id != BACKSTOP_VAULT_ID:
-            # Of a twin or a reset; `play` judges it.
+        is_transfer = event.command == CommandKind.TRANSFER
+        if event.liquidation_id == 0 and (is_transfer or event.account_id != BACKSTOP_VAULT_ID):
+            # Of a twin or a reset, which `play` judges, or of a settlement, which `steering` does.
             return
         aim = self._disposal
         case = None
@@ -469,7 +470,7 @@ class Liquidations:
             case.owed = 0
 
     def _paid(self, event: events.CashTransferred) -> None:
-        if event.cause in {CashCause.OWNER_TRANSFER, CashCause.PLAY}:
+        if event.cause in _OF_NO_LIQUIDATION:
             return
         payer, receiver = self._account(event.account_id), self._account(event.receiver_account_id)
         if payer.kind == VAULT_KIND:
@@ -573,6 +574,10 @@ class Liquidations:
 
 _ASK_OTHERS = {BACKSTOP, INSURANCE, DELEVERAGE, SOCIALISE}
 _WAITS = {StepCause.PRICE_STALE, StepCause.UNFILLED}
+_OF_NO_LIQUIDATION = {
+    *(CashCause.OWNER_TRANSFER, CashCause.PLAY),
+    *(CashCause.FUND_DRAINED, CashCause.FUND_RESTORED),
+}
 _BY_THE_ACCOUNT = {CashCause.LIQUIDATION_FEE, CashCause.FUND_REPAYMENT, CashCause.BACKSTOP}
 _OF_A_DEFICIT = {CashCause.DEFICIT_FUND, CashCause.DEFICIT_SOCIALISED, CashCause.DEFICIT_DEBT}
 _OTHER_PARTY: dict[int, int] = {

@@ -97,7 +97,8 @@ class Play:
 
     def _requested(self, event: events.MatchingRequested) -> None:
         play = self._under_way.get(event.account_id)
-        if event.liquidation_id or play is None:
+        if event.liquidation_id or play is None or event.price_ticks:
+            # One with a price settles an instrument; `steering` judges it.
             return
         play.pending.add(self._seq)
         if event.command == CommandKind.CANCEL_ACCOUNT:

@@ -50,6 +50,7 @@ from wavetank.model.events.clearing import (
     LineStatusChanged,
     LiquidationEnded,
     LiquidationOutcome,
+    LiquidationPaceSet,
     LiquidationStarted,
     LiquidationStepped,
     LiquidationTested,
@@ -67,6 +68,8 @@ from wavetank.model.events.clearing import (
     PlayBegan,
     PlayEnded,
     PositionLimitSet,
+    SettlementBegan,
+    SettlementEnded,
     ShardOpened,
     ShareConfirmed,
     ShareHeld,
@@ -460,8 +463,32 @@ def _operator(say: Speaker, event: OperatorActed) -> str:
         OperatorAction.SET_POSITION_LIMIT: f"limited {whom} in {say.symbol(event.instrument_id)}",
         OperatorAction.SET_GROUP_LIMIT: f"limited {whom} in a correlation group",
         OperatorAction.TOP_UP_FUND: f"gave the insurance fund {show_dollars(event.figure)}",
+        OperatorAction.DRAIN_FUND: f"took {show_dollars(event.figure)} out of the insurance fund",
+        OperatorAction.RESTORE_FUND: f"put {show_dollars(event.figure)} back into the insurance fund",
+        OperatorAction.SLOW_LIQUIDATIONS: f"let steps of liquidations be {show_duration(event.figure)} apart",
+        OperatorAction.SETTLE_INSTRUMENT: (
+            f"settled {say.symbol(event.instrument_id)} at {say.price(event.instrument_id, event.figure)}"
+        ),
     }[OperatorAction(event.action)]
     return f"key {event.author.decode(errors='replace')} {what}: {event.note.decode(errors='replace')}"
+
+
+@TELLERS.of(LiquidationPaceSet)
+def _paced(_say: Speaker, event: LiquidationPaceSet) -> str:
+    if not event.pace_ns:
+        return "liquidations go on at once from here on"
+    return f"each step of a liquidation waits {show_duration(event.pace_ns)} for the one before it from here on"
+
+
+@TELLERS.of(SettlementBegan)
+def _settlement_began(say: Speaker, event: SettlementBegan) -> str:
+    where = say.symbol(event.instrument_id)
+    return f"{where} ends: every position in it is closed at {say.price(event.instrument_id, event.price_ticks)}"
+
+
+@TELLERS.of(SettlementEnded)
+def _settlement_ended(say: Speaker, event: SettlementEnded) -> str:
+    return f"nobody holds {say.symbol(event.instrument_id)} any more: it is settled"
 
 
 def _limited(say: Speaker, account_id: int) -> str:

@@ -33,6 +33,10 @@ class CashCause(IntEnum):
     """Account to account, as their owner or an admin asked (MRGN-060)."""
     PLAY = 9
     """House to account, or back: what a twin begins with, or one that is reset (PLAY-020, PLAY-030)."""
+    FUND_DRAINED = 10
+    """Fund to house, as an operator asked (LIQ-070)."""
+    FUND_RESTORED = 11
+    """House to fund: what was drained comes back (LIQ-070)."""
 
 
 class FillRole(IntEnum):
@@ -747,6 +751,14 @@ class OperatorAction(IntEnum):
     """The limit follows (MRGN-070)."""
     SET_GROUP_LIMIT = 7
     """The limit follows (MRGN-070)."""
+    DRAIN_FUND = 8
+    """The transfer to the house follows (LIQ-070)."""
+    RESTORE_FUND = 9
+    """The transfer from the house follows (LIQ-070)."""
+    SLOW_LIQUIDATIONS = 10
+    """The pace follows (LIQ-030)."""
+    SETTLE_INSTRUMENT = 11
+    """The settlement follows (MTCH-050)."""
 
 
 @record(250, "16s64sqB")
@@ -762,8 +774,8 @@ class OperatorActed:
     note: bytes
     """Why, in the person's words."""
     figure: int
-    """By action: the deposit in micro-dollars, the new funding interval in nanoseconds, the largest position in lots,
-    the largest gross notional in micro-dollars, or 0."""
+    """By action: the deposit or the transfer in micro-dollars, the new funding interval or pace in nanoseconds, the
+    largest position in lots, the largest gross notional in micro-dollars, the settlement price in ticks, or 0."""
     action: int
 
 
@@ -1071,3 +1083,34 @@ class GroupLimitSet:
     net_micros: int
     """0 is no limit; where both are, the limit that stood here is lifted."""
     gross_micros: int
+
+
+@record(292, "q")
+@dataclass(frozen=True, slots=True)
+class LiquidationPaceSet:
+    """Each step of a liquidation waits for the one before it from here on (LIQ-030)."""
+
+    instrument_id: int
+    account_id: int
+    pace_ns: int
+    """Venue time; 0 is at once."""
+
+
+@record(293, "q")
+@dataclass(frozen=True, slots=True)
+class SettlementBegan:
+    """An instrument ends: its listing as settled follows, and every position in it is closed at a price (MTCH-050)."""
+
+    instrument_id: int
+    account_id: int
+    price_ticks: int
+
+
+@record(294, "q")
+@dataclass(frozen=True, slots=True)
+class SettlementEnded:
+    """Nobody holds the instrument any more (MTCH-050)."""
+
+    instrument_id: int
+    account_id: int
+    price_ticks: int

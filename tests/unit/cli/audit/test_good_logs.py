@@ -35,10 +35,11 @@ def test_a_day_that_ends_in_a_debt_passes() -> None:
     assert [offence.expected for offence in findings.offences] == []
     unchecked = {rule.id for rule in Rule if not findings.checks[rule]}
     # Nothing was withdrawn or transferred, no funding came due, no order was reduce-only but liquidations, no service
-    # ran; nothing waited, belonged to a group or was auctioned; nobody chose a leverage, was limited or had collateral.
+    # ran; nothing waited, belonged to a group or was auctioned; nobody chose a leverage, was limited or had collateral,
+    # and no operator slowed liquidations or drained the fund.
     assert unchecked == {
         *("INV-040", "MTCH-030", "LIQ-110", "MRGN-020", "MRGN-060", "MRGN-070", "MRGN-080"),
-        *("STATE", "ORD-010", "ORD-040", "MTCH-050"),
+        *("STATE", "ORD-010", "ORD-040", "MTCH-050", "LIQ-030", "LIQ-070"),
     }
 
 

@@ -20,7 +20,7 @@ from wavetank.matching.core import commands
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.matching.wire import credit_line
-from wavetank.model.events.clearing import MatchingRequested, OpenInterestScaled
+from wavetank.model.events.clearing import InstrumentListed, MatchingRequested, OpenInterestScaled
 from wavetank.model.events.oracle import EVERYBODY, ConsumerBit, FundingTicked, PricePublished
 from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
@@ -173,6 +173,26 @@ class Venue:
         self.clearing.operator.set_funding_interval(1, interval_ns, Author("ab12", "faster"))
         self._commit_clearing()
 
+    def slow(self, pace_ns: int) -> None:
+        """Set the pace of liquidations."""
+        self.clearing.operator.slow_liquidations(pace_ns, Author("ab12", "slowly"))
+        self._commit_clearing()
+
+    def drain(self, amount: int) -> None:
+        """Take money out of the fund."""
+        self.clearing.operator.drain_fund(amount, Author("ab12", "dry"))
+        self._commit_clearing()
+
+    def restore(self, amount: int) -> None:
+        """Put money back into the fund."""
+        self.clearing.operator.restore_fund(amount, Author("ab12", "over"))
+        self._commit_clearing()
+
+    def settle(self, price: int) -> None:
+        """Settle BTC at a price."""
+        self.clearing.operator.settle_instrument(1, price, Author("ab12", "delisted"))
+        self._commit_clearing()
+
     def limit_position(self, account_id: int, size_lots: int, exposure_micros: int) -> None:
         """Limit what an account, or every client, may come to in BTC."""
         limit = PositionLimit(size_lots, exposure_micros)
@@ -231,6 +251,8 @@ class Venue:
                 if isinstance(event, OpenInterestScaled):
                     (listed,) = self.engine.instruments()
                     self.engine.list_instrument(replace(listed, scaled_ppm=event.scaled_ppm))
+                if isinstance(event, InstrumentListed) and event.state != self.engine.instrument_state(1):
+                    self.engine.set_instrument_state(self.now, 1, event.state)
             for line in self.clearing.take_lines():
                 self.engine.apply_credit(self.now, credit_line(line_message(line)))
             self.engine.set_gate(self.now, self.clearing.state.venue_is_open)

@@ -381,6 +381,55 @@ class Admin:
         request = operator_pb2.TopUpFundRequest(amount_micros=micros(amount), note=note)
         return dollars((await self._connection.change(self._operator.TopUpFund, request)).cash_micros)
 
+    async def drain_fund(self, amount: Number = 0, *, note: str) -> Decimal:
+        """Take money out of the insurance fund, to the house, and return how much, in dollars.
+
+        Args:
+            amount: dollars; 0 is all that no liquidation has reserved.
+            note: why, 1 to 64 bytes; it stands in the log beside the key.
+
+        Raises:
+            AmountRefused: the fund has not so much to give.
+        """
+        request = operator_pb2.DrainFundRequest(amount_micros=micros(amount) if amount else 0, note=note)
+        return dollars((await self._connection.change(self._operator.DrainFund, request)).amount_micros)
+
+    async def restore_fund(self, amount: Number = 0, *, note: str) -> Decimal:
+        """Put what was drained back into the insurance fund, and return how much, in dollars; 0 is all of it.
+
+        Raises:
+            AmountRefused: not so much was drained.
+        """
+        request = operator_pb2.RestoreFundRequest(amount_micros=micros(amount) if amount else 0, note=note)
+        return dollars((await self._connection.change(self._operator.RestoreFund, request)).amount_micros)
+
+    async def slow_liquidations(self, pace: timedelta, *, note: str) -> timedelta:
+        """Let each step of a liquidation wait so much venue time for the one before it; return the pace before."""
+        request = operator_pb2.SlowLiquidationsRequest(pace_ns=_nanoseconds(pace), note=note)
+        before_ns = (await self._connection.change(self._operator.SlowLiquidations, request)).previous_pace_ns
+        return timedelta(microseconds=before_ns // 1_000)
+
+    async def settle_instrument(self, symbol: str, price: Number, *, note: str) -> int:
+        """End an instrument, for good: its orders are cancelled, every position is closed at a price.
+
+        Args:
+            symbol: which instrument.
+            price: dollars, a whole number of ticks.
+            note: why, 1 to 64 bytes; it stands in the log beside the key.
+
+        Returns:
+            Seq of clearing's log that covers its beginning.
+
+        Raises:
+            InstrumentStateForbids: it is settled already.
+            PriceOutOfRange: there is no such price, or a position would be worth too much at it.
+        """
+        listed = self._connection.wire.named(symbol)
+        request = operator_pb2.SettleInstrumentRequest(
+            instrument_id=listed.instrument_id, price_ticks=listed.price_ticks(price, on_grid=False), note=note
+        )
+        return (await self._connection.change(self._operator.SettleInstrument, request)).seq
+
     # --- Prices and faults -------------------------------------------------------------------------------------------
 
     async def push_prices(self, prices: Mapping[str, Number], *, source: str = "push", price_time_ns: int = 0) -> int:

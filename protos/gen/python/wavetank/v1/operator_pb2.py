@@ -26,7 +26,7 @@ from wavetank.v1 import account_pb2 as wavetank_dot_v1_dot_account__pb2
 from wavetank.v1 import instrument_pb2 as wavetank_dot_v1_dot_instrument__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1awavetank/v1/operator.proto\x12\x0bwavetank.v1\x1a\x19wavetank/v1/account.proto\x1a\x1cwavetank/v1/instrument.proto\"z\n\x13\x43hangeMarginRequest\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12-\n\x0cmargin_tiers\x18\x02 \x03(\x0b\x32\x17.wavetank.v1.MarginTier\x12\x0f\n\x07preview\x18\x03 \x01(\x08\x12\x0c\n\x04note\x18\x04 \x01(\t\"\xe6\x01\n\x0f\x41\x66\x66\x65\x63tedAccount\x12\x12\n\naccount_id\x18\x01 \x01(\x03\x12\x15\n\requity_micros\x18\x02 \x01(\x03\x12!\n\x19maintenance_margin_micros\x18\x03 \x01(\x03\x12%\n\x1dnew_maintenance_margin_micros\x18\x04 \x01(\x03\x12,\n\x0bhealth_band\x18\x05 \x01(\x0e\x32\x17.wavetank.v1.HealthBand\x12\x30\n\x0fnew_health_band\x18\x06 \x01(\x0e\x32\x17.wavetank.v1.HealthBand\"\xc3\x01\n\x14\x43hangeMarginResponse\x12\x36\n\x15previous_margin_tiers\x18\x01 \x03(\x0b\x32\x17.wavetank.v1.MarginTier\x12\x37\n\x11\x61\x66\x66\x65\x63ted_accounts\x18\x02 \x03(\x0b\x32\x1c.wavetank.v1.AffectedAccount\x12\x16\n\x0e\x61\x66\x66\x65\x63ted_count\x18\x03 \x01(\x05\x12\x15\n\rfalling_count\x18\x04 \x01(\x05\x12\x0b\n\x03seq\x18\x05 \x01(\x03\"7\n\x17PauseWithdrawalsRequest\x12\x0e\n\x06paused\x18\x01 \x01(\x08\x12\x0c\n\x04note\x18\x02 \x01(\t\"\'\n\x18PauseWithdrawalsResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\"7\n\x10TopUpFundRequest\x12\x15\n\ramount_micros\x18\x01 \x01(\x03\x12\x0c\n\x04note\x18\x02 \x01(\t\"5\n\x11TopUpFundResponse\x12\x13\n\x0b\x63\x61sh_micros\x18\x01 \x01(\x03\x12\x0b\n\x03seq\x18\x02 \x01(\x03\"]\n\x19SetFundingIntervalRequest\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x1b\n\x13\x66unding_interval_ns\x18\x02 \x01(\x03\x12\x0c\n\x04note\x18\x03 \x01(\t\"G\n\x1aSetFundingIntervalResponse\x12\x1c\n\x14previous_interval_ns\x18\x01 \x01(\x03\x12\x0b\n\x03seq\x18\x02 \x01(\x03\"~\n\x17SetPositionLimitRequest\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x12\n\naccount_id\x18\x02 \x01(\x03\x12\x11\n\tsize_lots\x18\x03 \x01(\x03\x12\x17\n\x0f\x65xposure_micros\x18\x04 \x01(\x03\x12\x0c\n\x04note\x18\x05 \x01(\t\"\'\n\x18SetPositionLimitResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\"q\n\x14SetGroupLimitRequest\x12\r\n\x05group\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\x03\x12\x12\n\nnet_micros\x18\x03 \x01(\x03\x12\x14\n\x0cgross_micros\x18\x04 \x01(\x03\x12\x0c\n\x04note\x18\x05 \x01(\t\"$\n\x15SetGroupLimitResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\"\x13\n\x11ListLimitsRequest\"n\n\x15StandingPositionLimit\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x12\n\naccount_id\x18\x02 \x01(\x03\x12\x11\n\tsize_lots\x18\x03 \x01(\x03\x12\x17\n\x0f\x65xposure_micros\x18\x04 \x01(\x03\"a\n\x12StandingGroupLimit\x12\r\n\x05group\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\x03\x12\x12\n\nnet_micros\x18\x03 \x01(\x03\x12\x14\n\x0cgross_micros\x18\x04 \x01(\x03\"\xa5\x01\n\x12ListLimitsResponse\x12;\n\x0fposition_limits\x18\x01 \x03(\x0b\x32\".wavetank.v1.StandingPositionLimit\x12\x35\n\x0cgroup_limits\x18\x02 \x03(\x0b\x32\x1f.wavetank.v1.StandingGroupLimit\x12\x0e\n\x06groups\x18\x03 \x03(\t\x12\x0b\n\x03seq\x18\x04 \x01(\x03\x32\x82\x05\n\x0fOperatorService\x12S\n\x0c\x43hangeMargin\x12 .wavetank.v1.ChangeMarginRequest\x1a!.wavetank.v1.ChangeMarginResponse\x12_\n\x10PauseWithdrawals\x12$.wavetank.v1.PauseWithdrawalsRequest\x1a%.wavetank.v1.PauseWithdrawalsResponse\x12J\n\tTopUpFund\x12\x1d.wavetank.v1.TopUpFundRequest\x1a\x1e.wavetank.v1.TopUpFundResponse\x12\x65\n\x12SetFundingInterval\x12&.wavetank.v1.SetFundingIntervalRequest\x1a\'.wavetank.v1.SetFundingIntervalResponse\x12_\n\x10SetPositionLimit\x12$.wavetank.v1.SetPositionLimitRequest\x1a%.wavetank.v1.SetPositionLimitResponse\x12V\n\rSetGroupLimit\x12!.wavetank.v1.SetGroupLimitRequest\x1a\".wavetank.v1.SetGroupLimitResponse\x12M\n\nListLimits\x12\x1e.wavetank.v1.ListLimitsRequest\x1a\x1f.wavetank.v1.ListLimitsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1awavetank/v1/operator.proto\x12\x0bwavetank.v1\x1a\x19wavetank/v1/account.proto\x1a\x1cwavetank/v1/instrument.proto\"z\n\x13\x43hangeMarginRequest\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12-\n\x0cmargin_tiers\x18\x02 \x03(\x0b\x32\x17.wavetank.v1.MarginTier\x12\x0f\n\x07preview\x18\x03 \x01(\x08\x12\x0c\n\x04note\x18\x04 \x01(\t\"\xe6\x01\n\x0f\x41\x66\x66\x65\x63tedAccount\x12\x12\n\naccount_id\x18\x01 \x01(\x03\x12\x15\n\requity_micros\x18\x02 \x01(\x03\x12!\n\x19maintenance_margin_micros\x18\x03 \x01(\x03\x12%\n\x1dnew_maintenance_margin_micros\x18\x04 \x01(\x03\x12,\n\x0bhealth_band\x18\x05 \x01(\x0e\x32\x17.wavetank.v1.HealthBand\x12\x30\n\x0fnew_health_band\x18\x06 \x01(\x0e\x32\x17.wavetank.v1.HealthBand\"\xc3\x01\n\x14\x43hangeMarginResponse\x12\x36\n\x15previous_margin_tiers\x18\x01 \x03(\x0b\x32\x17.wavetank.v1.MarginTier\x12\x37\n\x11\x61\x66\x66\x65\x63ted_accounts\x18\x02 \x03(\x0b\x32\x1c.wavetank.v1.AffectedAccount\x12\x16\n\x0e\x61\x66\x66\x65\x63ted_count\x18\x03 \x01(\x05\x12\x15\n\rfalling_count\x18\x04 \x01(\x05\x12\x0b\n\x03seq\x18\x05 \x01(\x03\"7\n\x17PauseWithdrawalsRequest\x12\x0e\n\x06paused\x18\x01 \x01(\x08\x12\x0c\n\x04note\x18\x02 \x01(\t\"\'\n\x18PauseWithdrawalsResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\"7\n\x10TopUpFundRequest\x12\x15\n\ramount_micros\x18\x01 \x01(\x03\x12\x0c\n\x04note\x18\x02 \x01(\t\"5\n\x11TopUpFundResponse\x12\x13\n\x0b\x63\x61sh_micros\x18\x01 \x01(\x03\x12\x0b\n\x03seq\x18\x02 \x01(\x03\"7\n\x10\x44rainFundRequest\x12\x15\n\ramount_micros\x18\x01 \x01(\x03\x12\x0c\n\x04note\x18\x02 \x01(\t\"d\n\x11\x44rainFundResponse\x12\x15\n\ramount_micros\x18\x01 \x01(\x03\x12\x13\n\x0b\x63\x61sh_micros\x18\x02 \x01(\x03\x12\x16\n\x0e\x64rained_micros\x18\x03 \x01(\x03\x12\x0b\n\x03seq\x18\x04 \x01(\x03\"9\n\x12RestoreFundRequest\x12\x15\n\ramount_micros\x18\x01 \x01(\x03\x12\x0c\n\x04note\x18\x02 \x01(\t\"f\n\x13RestoreFundResponse\x12\x15\n\ramount_micros\x18\x01 \x01(\x03\x12\x13\n\x0b\x63\x61sh_micros\x18\x02 \x01(\x03\x12\x16\n\x0e\x64rained_micros\x18\x03 \x01(\x03\x12\x0b\n\x03seq\x18\x04 \x01(\x03\"8\n\x17SlowLiquidationsRequest\x12\x0f\n\x07pace_ns\x18\x01 \x01(\x03\x12\x0c\n\x04note\x18\x02 \x01(\t\"A\n\x18SlowLiquidationsResponse\x12\x18\n\x10previous_pace_ns\x18\x01 \x01(\x03\x12\x0b\n\x03seq\x18\x02 \x01(\x03\"S\n\x17SettleInstrumentRequest\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x13\n\x0bprice_ticks\x18\x02 \x01(\x03\x12\x0c\n\x04note\x18\x03 \x01(\t\"\'\n\x18SettleInstrumentResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\"]\n\x19SetFundingIntervalRequest\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x1b\n\x13\x66unding_interval_ns\x18\x02 \x01(\x03\x12\x0c\n\x04note\x18\x03 \x01(\t\"G\n\x1aSetFundingIntervalResponse\x12\x1c\n\x14previous_interval_ns\x18\x01 \x01(\x03\x12\x0b\n\x03seq\x18\x02 \x01(\x03\"~\n\x17SetPositionLimitRequest\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x12\n\naccount_id\x18\x02 \x01(\x03\x12\x11\n\tsize_lots\x18\x03 \x01(\x03\x12\x17\n\x0f\x65xposure_micros\x18\x04 \x01(\x03\x12\x0c\n\x04note\x18\x05 \x01(\t\"\'\n\x18SetPositionLimitResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\"q\n\x14SetGroupLimitRequest\x12\r\n\x05group\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\x03\x12\x12\n\nnet_micros\x18\x03 \x01(\x03\x12\x14\n\x0cgross_micros\x18\x04 \x01(\x03\x12\x0c\n\x04note\x18\x05 \x01(\t\"$\n\x15SetGroupLimitResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\"\x13\n\x11ListLimitsRequest\"n\n\x15StandingPositionLimit\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x12\n\naccount_id\x18\x02 \x01(\x03\x12\x11\n\tsize_lots\x18\x03 \x01(\x03\x12\x17\n\x0f\x65xposure_micros\x18\x04 \x01(\x03\"a\n\x12StandingGroupLimit\x12\r\n\x05group\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\x03\x12\x12\n\nnet_micros\x18\x03 \x01(\x03\x12\x14\n\x0cgross_micros\x18\x04 \x01(\x03\"\xa5\x01\n\x12ListLimitsResponse\x12;\n\x0fposition_limits\x18\x01 \x03(\x0b\x32\".wavetank.v1.StandingPositionLimit\x12\x35\n\x0cgroup_limits\x18\x02 \x03(\x0b\x32\x1f.wavetank.v1.StandingGroupLimit\x12\x0e\n\x06groups\x18\x03 \x03(\t\x12\x0b\n\x03seq\x18\x04 \x01(\x03\x32\xe2\x07\n\x0fOperatorService\x12S\n\x0c\x43hangeMargin\x12 .wavetank.v1.ChangeMarginRequest\x1a!.wavetank.v1.ChangeMarginResponse\x12_\n\x10PauseWithdrawals\x12$.wavetank.v1.PauseWithdrawalsRequest\x1a%.wavetank.v1.PauseWithdrawalsResponse\x12J\n\tTopUpFund\x12\x1d.wavetank.v1.TopUpFundRequest\x1a\x1e.wavetank.v1.TopUpFundResponse\x12J\n\tDrainFund\x12\x1d.wavetank.v1.DrainFundRequest\x1a\x1e.wavetank.v1.DrainFundResponse\x12P\n\x0bRestoreFund\x12\x1f.wavetank.v1.RestoreFundRequest\x1a .wavetank.v1.RestoreFundResponse\x12_\n\x10SlowLiquidations\x12$.wavetank.v1.SlowLiquidationsRequest\x1a%.wavetank.v1.SlowLiquidationsResponse\x12_\n\x10SettleInstrument\x12$.wavetank.v1.SettleInstrumentRequest\x1a%.wavetank.v1.SettleInstrumentResponse\x12\x65\n\x12SetFundingInterval\x12&.wavetank.v1.SetFundingIntervalRequest\x1a\'.wavetank.v1.SetFundingIntervalResponse\x12_\n\x10SetPositionLimit\x12$.wavetank.v1.SetPositionLimitRequest\x1a%.wavetank.v1.SetPositionLimitResponse\x12V\n\rSetGroupLimit\x12!.wavetank.v1.SetGroupLimitRequest\x1a\".wavetank.v1.SetGroupLimitResponse\x12M\n\nListLimits\x12\x1e.wavetank.v1.ListLimitsRequest\x1a\x1f.wavetank.v1.ListLimitsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,26 +47,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOPUPFUNDREQUEST']._serialized_end=808
   _globals['_TOPUPFUNDRESPONSE']._serialized_start=810
   _globals['_TOPUPFUNDRESPONSE']._serialized_end=863
-  _globals['_SETFUNDINGINTERVALREQUEST']._serialized_start=865
-  _globals['_SETFUNDINGINTERVALREQUEST']._serialized_end=958
-  _globals['_SETFUNDINGINTERVALRESPONSE']._serialized_start=960
-  _globals['_SETFUNDINGINTERVALRESPONSE']._serialized_end=1031
-  _globals['_SETPOSITIONLIMITREQUEST']._serialized_start=1033
-  _globals['_SETPOSITIONLIMITREQUEST']._serialized_end=1159
-  _globals['_SETPOSITIONLIMITRESPONSE']._serialized_start=1161
-  _globals['_SETPOSITIONLIMITRESPONSE']._serialized_end=1200
-  _globals['_SETGROUPLIMITREQUEST']._serialized_start=1202
-  _globals['_SETGROUPLIMITREQUEST']._serialized_end=1315
-  _globals['_SETGROUPLIMITRESPONSE']._serialized_start=1317
-  _globals['_SETGROUPLIMITRESPONSE']._serialized_end=1353
-  _globals['_LISTLIMITSREQUEST']._serialized_start=1355
-  _globals['_LISTLIMITSREQUEST']._serialized_end=1374
-  _globals['_STANDINGPOSITIONLIMIT']._serialized_start=1376
-  _globals['_STANDINGPOSITIONLIMIT']._serialized_end=1486
-  _globals['_STANDINGGROUPLIMIT']._serialized_start=1488
-  _globals['_STANDINGGROUPLIMIT']._serialized_end=1585
-  _globals['_LISTLIMITSRESPONSE']._serialized_start=1588
-  _globals['_LISTLIMITSRESPONSE']._serialized_end=1753
-  _globals['_OPERATORSERVICE']._serialized_start=1756
-  _globals['_OPERATORSERVICE']._serialized_end=2398
+  _globals['_DRAINFUNDREQUEST']._serialized_start=865
+  _globals['_DRAINFUNDREQUEST']._serialized_end=920
+  _globals['_DRAINFUNDRESPONSE']._serialized_start=922
+  _globals['_DRAINFUNDRESPONSE']._serialized_end=1022
+  _globals['_RESTOREFUNDREQUEST']._serialized_start=1024
+  _globals['_RESTOREFUNDREQUEST']._serialized_end=1081
+  _globals['_RESTOREFUNDRESPONSE']._serialized_start=1083
+  _globals['_RESTOREFUNDRESPONSE']._serialized_end=1185
+  _globals['_SLOWLIQUIDATIONSREQUEST']._serialized_start=1187
+  _globals['_SLOWLIQUIDATIONSREQUEST']._serialized_end=1243
+  _globals['_SLOWLIQUIDATIONSRESPONSE']._serialized_start=1245
+  _globals['_SLOWLIQUIDATIONSRESPONSE']._serialized_end=1310
+  _globals['_SETTLEINSTRUMENTREQUEST']._serialized_start=1312
+  _globals['_SETTLEINSTRUMENTREQUEST']._serialized_end=1395
+  _globals['_SETTLEINSTRUMENTRESPONSE']._serialized_start=1397
+  _globals['_SETTLEINSTRUMENTRESPONSE']._serialized_end=1436
+  _globals['_SETFUNDINGINTERVALREQUEST']._serialized_start=1438
+  _globals['_SETFUNDINGINTERVALREQUEST']._serialized_end=1531
+  _globals['_SETFUNDINGINTERVALRESPONSE']._serialized_start=1533
+  _globals['_SETFUNDINGINTERVALRESPONSE']._serialized_end=1604
+  _globals['_SETPOSITIONLIMITREQUEST']._serialized_start=1606
+  _globals['_SETPOSITIONLIMITREQUEST']._serialized_end=1732
+  _globals['_SETPOSITIONLIMITRESPONSE']._serialized_start=1734
+  _globals['_SETPOSITIONLIMITRESPONSE']._serialized_end=1773
+  _globals['_SETGROUPLIMITREQUEST']._serialized_start=1775
+  _globals['_SETGROUPLIMITREQUEST']._serialized_end=1888
+  _globals['_SETGROUPLIMITRESPONSE']._serialized_start=1890
+  _globals['_SETGROUPLIMITRESPONSE']._serialized_end=1926
+  _globals['_LISTLIMITSREQUEST']._serialized_start=1928
+  _globals['_LISTLIMITSREQUEST']._serialized_end=1947
+  _globals['_STANDINGPOSITIONLIMIT']._serialized_start=1949
+  _globals['_STANDINGPOSITIONLIMIT']._serialized_end=2059
+  _globals['_STANDINGGROUPLIMIT']._serialized_start=2061
+  _globals['_STANDINGGROUPLIMIT']._serialized_end=2158
+  _globals['_LISTLIMITSRESPONSE']._serialized_start=2161
+  _globals['_LISTLIMITSRESPONSE']._serialized_end=2326
+  _globals['_OPERATORSERVICE']._serialized_start=2329
+  _globals['_OPERATORSERVICE']._serialized_end=3323
 # @@protoc_insertion_point(module_scope)

@@ -241,6 +241,230 @@ class TopUpFundResponse(_message.Message):
 Global___TopUpFundResponse: _TypeAlias = TopUpFundResponse  # noqa: Y015
 
 @_typing.final
+class DrainFundRequest(_message.Message):
+    """Asks for money to be taken out of the fund."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    amount_micros: _builtins.int
+    """Amount, in micro-dollars; at most what the fund has and has not reserved. 0 is all of that."""
+    note: _builtins.str
+    """Why, 1 to 64 bytes."""
+    def __init__(
+        self,
+        *,
+        amount_micros: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainFundRequest: _TypeAlias = DrainFundRequest  # noqa: Y015
+
+@_typing.final
+class DrainFundResponse(_message.Message):
+    """The fund has it no more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    CASH_MICROS_FIELD_NUMBER: _builtins.int
+    DRAINED_MICROS_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    amount_micros: _builtins.int
+    """What was taken, in micro-dollars."""
+    cash_micros: _builtins.int
+    """What the fund has now, in micro-dollars."""
+    drained_micros: _builtins.int
+    """What is put aside now, in micro-dollars."""
+    seq: _builtins.int
+    """Position in clearing's log that covers it."""
+    def __init__(
+        self,
+        *,
+        amount_micros: _builtins.int = ...,
+        cash_micros: _builtins.int = ...,
+        drained_micros: _builtins.int = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "cash_micros", b"cash_micros", "drained_micros", b"drained_micros", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainFundResponse: _TypeAlias = DrainFundResponse  # noqa: Y015
+
+@_typing.final
+class RestoreFundRequest(_message.Message):
+    """Asks for what was drained to be put back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    amount_micros: _builtins.int
+    """Amount, in micro-dollars; at most what is put aside. 0 is all of that."""
+    note: _builtins.str
+    """Why, 1 to 64 bytes."""
+    def __init__(
+        self,
+        *,
+        amount_micros: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreFundRequest: _TypeAlias = RestoreFundRequest  # noqa: Y015
+
+@_typing.final
+class RestoreFundResponse(_message.Message):
+    """The fund has it again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMOUNT_MICROS_FIELD_NUMBER: _builtins.int
+    CASH_MICROS_FIELD_NUMBER: _builtins.int
+    DRAINED_MICROS_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    amount_micros: _builtins.int
+    """What was put back, in micro-dollars."""
+    cash_micros: _builtins.int
+    """What the fund has now, in micro-dollars."""
+    drained_micros: _builtins.int
+    """What is still put aside, in micro-dollars."""
+    seq: _builtins.int
+    """Position in clearing's log that covers it."""
+    def __init__(
+        self,
+        *,
+        amount_micros: _builtins.int = ...,
+        cash_micros: _builtins.int = ...,
+        drained_micros: _builtins.int = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "cash_micros", b"cash_micros", "drained_micros", b"drained_micros", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreFundResponse: _TypeAlias = RestoreFundResponse  # noqa: Y015
+
+@_typing.final
+class SlowLiquidationsRequest(_message.Message):
+    """Asks for a pace of liquidations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PACE_NS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    pace_ns: _builtins.int
+    """Venue time that each step of an account waits for the one before it, at most a day; 0 is at once, as usual."""
+    note: _builtins.str
+    """Why, 1 to 64 bytes."""
+    def __init__(
+        self,
+        *,
+        pace_ns: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "pace_ns", b"pace_ns"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SlowLiquidationsRequest: _TypeAlias = SlowLiquidationsRequest  # noqa: Y015
+
+@_typing.final
+class SlowLiquidationsResponse(_message.Message):
+    """The pace is set; the one it had changes nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREVIOUS_PACE_NS_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    previous_pace_ns: _builtins.int
+    """Pace before."""
+    seq: _builtins.int
+    """Position in clearing's log that covers it."""
+    def __init__(
+        self,
+        *,
+        previous_pace_ns: _builtins.int = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["previous_pace_ns", b"previous_pace_ns", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SlowLiquidationsResponse: _TypeAlias = SlowLiquidationsResponse  # noqa: Y015
+
+@_typing.final
+class SettleInstrumentRequest(_message.Message):
+    """Asks for the end of an instrument."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
+    PRICE_TICKS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    instrument_id: _builtins.int
+    """Instrument."""
+    price_ticks: _builtins.int
+    """Price at which every position is closed, in ticks."""
+    note: _builtins.str
+    """Why, 1 to 64 bytes."""
+    def __init__(
+        self,
+        *,
+        instrument_id: _builtins.int = ...,
+        price_ticks: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instrument_id", b"instrument_id", "note", b"note", "price_ticks", b"price_ticks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleInstrumentRequest: _TypeAlias = SettleInstrumentRequest  # noqa: Y015
+
+@_typing.final
+class SettleInstrumentResponse(_message.Message):
+    """Its orders are being cancelled and its positions closed; clearing's log tells when none is left."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQ_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Position in clearing's log that covers it."""
+    def __init__(
+        self,
+        *,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleInstrumentResponse: _TypeAlias = SettleInstrumentResponse  # noqa: Y015
+
+@_typing.final
 class SetFundingIntervalRequest(_message.Message):
     """Asks for a funding interval."""
 

@@ -50,6 +50,26 @@ class OperatorServiceStub:
                 request_serializer=wavetank_dot_v1_dot_operator__pb2.TopUpFundRequest.SerializeToString,
                 response_deserializer=wavetank_dot_v1_dot_operator__pb2.TopUpFundResponse.FromString,
                 _registered_method=True)
+        self.DrainFund = channel.unary_unary(
+                '/wavetank.v1.OperatorService/DrainFund',
+                request_serializer=wavetank_dot_v1_dot_operator__pb2.DrainFundRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_operator__pb2.DrainFundResponse.FromString,
+                _registered_method=True)
+        self.RestoreFund = channel.unary_unary(
+                '/wavetank.v1.OperatorService/RestoreFund',
+                request_serializer=wavetank_dot_v1_dot_operator__pb2.RestoreFundRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_operator__pb2.RestoreFundResponse.FromString,
+                _registered_method=True)
+        self.SlowLiquidations = channel.unary_unary(
+                '/wavetank.v1.OperatorService/SlowLiquidations',
+                request_serializer=wavetank_dot_v1_dot_operator__pb2.SlowLiquidationsRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_operator__pb2.SlowLiquidationsResponse.FromString,
+                _registered_method=True)
+        self.SettleInstrument = channel.unary_unary(
+                '/wavetank.v1.OperatorService/SettleInstrument',
+                request_serializer=wavetank_dot_v1_dot_operator__pb2.SettleInstrumentRequest.SerializeToString,
+                response_deserializer=wavetank_dot_v1_dot_operator__pb2.SettleInstrumentResponse.FromString,
+                _registered_method=True)
         self.SetFundingInterval = channel.unary_unary(
                 '/wavetank.v1.OperatorService/SetFundingInterval',
                 request_serializer=wavetank_dot_v1_dot_operator__pb2.SetFundingIntervalRequest.SerializeToString,
@@ -92,6 +112,34 @@ class OperatorServiceServicer:
 
     def TopUpFund(self, request, context):
         """Gives the insurance fund play money.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DrainFund(self, request, context):
+        """Takes money out of the insurance fund and puts it aside, so that a storm meets an empty fund (LIQ-070).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreFund(self, request, context):
+        """Puts what was drained back into the insurance fund.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SlowLiquidations(self, request, context):
+        """Slows the liquidation engine: each step of an account waits for the one before it (LIQ-030).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SettleInstrument(self, request, context):
+        """Ends an instrument: every position is closed at one price, for good (MTCH-050).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,6 +190,26 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.TopUpFund,
                     request_deserializer=wavetank_dot_v1_dot_operator__pb2.TopUpFundRequest.FromString,
                     response_serializer=wavetank_dot_v1_dot_operator__pb2.TopUpFundResponse.SerializeToString,
+            ),
+            'DrainFund': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainFund,
+                    request_deserializer=wavetank_dot_v1_dot_operator__pb2.DrainFundRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_operator__pb2.DrainFundResponse.SerializeToString,
+            ),
+            'RestoreFund': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreFund,
+                    request_deserializer=wavetank_dot_v1_dot_operator__pb2.RestoreFundRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_operator__pb2.RestoreFundResponse.SerializeToString,
+            ),
+            'SlowLiquidations': grpc.unary_unary_rpc_method_handler(
+                    servicer.SlowLiquidations,
+                    request_deserializer=wavetank_dot_v1_dot_operator__pb2.SlowLiquidationsRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_operator__pb2.SlowLiquidationsResponse.SerializeToString,
+            ),
+            'SettleInstrument': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettleInstrument,
+                    request_deserializer=wavetank_dot_v1_dot_operator__pb2.SettleInstrumentRequest.FromString,
+                    response_serializer=wavetank_dot_v1_dot_operator__pb2.SettleInstrumentResponse.SerializeToString,
             ),
             'SetFundingInterval': grpc.unary_unary_rpc_method_handler(
                     servicer.SetFundingInterval,
@@ -246,6 +314,114 @@ class OperatorService:
             '/wavetank.v1.OperatorService/TopUpFund',
             wavetank_dot_v1_dot_operator__pb2.TopUpFundRequest.SerializeToString,
             wavetank_dot_v1_dot_operator__pb2.TopUpFundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainFund(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.OperatorService/DrainFund',
+            wavetank_dot_v1_dot_operator__pb2.DrainFundRequest.SerializeToString,
+            wavetank_dot_v1_dot_operator__pb2.DrainFundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreFund(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.OperatorService/RestoreFund',
+            wavetank_dot_v1_dot_operator__pb2.RestoreFundRequest.SerializeToString,
+            wavetank_dot_v1_dot_operator__pb2.RestoreFundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SlowLiquidations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.OperatorService/SlowLiquidations',
+            wavetank_dot_v1_dot_operator__pb2.SlowLiquidationsRequest.SerializeToString,
+            wavetank_dot_v1_dot_operator__pb2.SlowLiquidationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettleInstrument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wavetank.v1.OperatorService/SettleInstrument',
+            wavetank_dot_v1_dot_operator__pb2.SettleInstrumentRequest.SerializeToString,
+            wavetank_dot_v1_dot_operator__pb2.SettleInstrumentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,14 @@ class OperatorServiceStub:
     """Pays nobody out from now on, or again (LIQ-110)."""
     TopUpFund: _grpc.UnaryUnaryMultiCallable[_operator_pb2.TopUpFundRequest, _operator_pb2.TopUpFundResponse]
     """Gives the insurance fund play money."""
+    DrainFund: _grpc.UnaryUnaryMultiCallable[_operator_pb2.DrainFundRequest, _operator_pb2.DrainFundResponse]
+    """Takes money out of the insurance fund and puts it aside, so that a storm meets an empty fund (LIQ-070)."""
+    RestoreFund: _grpc.UnaryUnaryMultiCallable[_operator_pb2.RestoreFundRequest, _operator_pb2.RestoreFundResponse]
+    """Puts what was drained back into the insurance fund."""
+    SlowLiquidations: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SlowLiquidationsRequest, _operator_pb2.SlowLiquidationsResponse]
+    """Slows the liquidation engine: each step of an account waits for the one before it (LIQ-030)."""
+    SettleInstrument: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SettleInstrumentRequest, _operator_pb2.SettleInstrumentResponse]
+    """Ends an instrument: every position is closed at one price, for good (MTCH-050)."""
     SetFundingInterval: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SetFundingIntervalRequest, _operator_pb2.SetFundingIntervalResponse]
     """Sets the time between two funding payments of an instrument, from now on (FUND-020)."""
     SetPositionLimit: _grpc.UnaryUnaryMultiCallable[_operator_pb2.SetPositionLimitRequest, _operator_pb2.SetPositionLimitResponse]
@@ -59,6 +67,14 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """Pays nobody out from now on, or again (LIQ-110)."""
     TopUpFund: _aio.UnaryUnaryMultiCallable[_operator_pb2.TopUpFundRequest, _operator_pb2.TopUpFundResponse]  # type: ignore[assignment]
     """Gives the insurance fund play money."""
+    DrainFund: _aio.UnaryUnaryMultiCallable[_operator_pb2.DrainFundRequest, _operator_pb2.DrainFundResponse]  # type: ignore[assignment]
+    """Takes money out of the insurance fund and puts it aside, so that a storm meets an empty fund (LIQ-070)."""
+    RestoreFund: _aio.UnaryUnaryMultiCallable[_operator_pb2.RestoreFundRequest, _operator_pb2.RestoreFundResponse]  # type: ignore[assignment]
+    """Puts what was drained back into the insurance fund."""
+    SlowLiquidations: _aio.UnaryUnaryMultiCallable[_operator_pb2.SlowLiquidationsRequest, _operator_pb2.SlowLiquidationsResponse]  # type: ignore[assignment]
+    """Slows the liquidation engine: each step of an account waits for the one before it (LIQ-030)."""
+    SettleInstrument: _aio.UnaryUnaryMultiCallable[_operator_pb2.SettleInstrumentRequest, _operator_pb2.SettleInstrumentResponse]  # type: ignore[assignment]
+    """Ends an instrument: every position is closed at one price, for good (MTCH-050)."""
     SetFundingInterval: _aio.UnaryUnaryMultiCallable[_operator_pb2.SetFundingIntervalRequest, _operator_pb2.SetFundingIntervalResponse]  # type: ignore[assignment]
     """Sets the time between two funding payments of an instrument, from now on (FUND-020)."""
     SetPositionLimit: _aio.UnaryUnaryMultiCallable[_operator_pb2.SetPositionLimitRequest, _operator_pb2.SetPositionLimitResponse]  # type: ignore[assignment]
@@ -94,6 +110,38 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_pb2.TopUpFundResponse, _abc.Awaitable[_operator_pb2.TopUpFundResponse]]:
         """Gives the insurance fund play money."""
+
+    @_abc_1.abstractmethod
+    def DrainFund(
+        self,
+        request: _operator_pb2.DrainFundRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.DrainFundResponse, _abc.Awaitable[_operator_pb2.DrainFundResponse]]:
+        """Takes money out of the insurance fund and puts it aside, so that a storm meets an empty fund (LIQ-070)."""
+
+    @_abc_1.abstractmethod
+    def RestoreFund(
+        self,
+        request: _operator_pb2.RestoreFundRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.RestoreFundResponse, _abc.Awaitable[_operator_pb2.RestoreFundResponse]]:
+        """Puts what was drained back into the insurance fund."""
+
+    @_abc_1.abstractmethod
+    def SlowLiquidations(
+        self,
+        request: _operator_pb2.SlowLiquidationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.SlowLiquidationsResponse, _abc.Awaitable[_operator_pb2.SlowLiquidationsResponse]]:
+        """Slows the liquidation engine: each step of an account waits for the one before it (LIQ-030)."""
+
+    @_abc_1.abstractmethod
+    def SettleInstrument(
+        self,
+        request: _operator_pb2.SettleInstrumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_pb2.SettleInstrumentResponse, _abc.Awaitable[_operator_pb2.SettleInstrumentResponse]]:
+        """Ends an instrument: every position is closed at one price, for good (MTCH-050)."""
 
     @_abc_1.abstractmethod
     def SetFundingInterval(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from wavetank.clearing.core.account import Liquidation
 from wavetank.clearing.core.applied.registry import applies
 from wavetank.clearing.core.health import HealthBand, LiquidationStage
-from wavetank.clearing.core.venue_facts import Escalation, WaterfallTerms
+from wavetank.clearing.core.settlement import is_of_settlement
+from wavetank.clearing.core.venue_facts import Escalation, Settling, WaterfallTerms
 from wavetank.model.events import clearing as events
 from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.invariant import InvariantBroken
@@ -61,6 +62,7 @@ def _(state: State, event: events.LiquidationStepped, _seq: int, now_ns: int) ->
     if liquidation is None:
         return
     liquidation.stage = LiquidationStage(event.stage)
+    liquidation.stepped_ns = now_ns
     instrument_id = event.instrument_id
     if event.cause == events.StepCause.LARGE_POSITION_FIRST_SLICE:
         until_ns = now_ns + state.settings.partial_cooldown_ns
@@ -76,7 +78,9 @@ def _(state: State, event: events.LiquidationStepped, _seq: int, now_ns: int) ->
 @applies(events.MatchingRequested)
 def _(state: State, event: events.MatchingRequested, seq: int, now_ns: int) -> None:
     play = state.known_account(event.account_id).play
-    if play is not None and event.liquidation_id == 0:
+    if is_of_settlement(event):
+        state.steering.settlements[event.instrument_id].pending[seq] = event
+    elif play is not None and event.liquidation_id == 0:
         play.pending[seq] = event
     elif event.liquidation_id == 0:
         state.vault_pending[seq] = event
@@ -90,6 +94,9 @@ def _(state: State, event: events.MatchingRequested, seq: int, now_ns: int) -> N
 
 @applies(events.MatchingAnswered)
 def _(state: State, event: events.MatchingAnswered, _seq: int, _now_ns: int) -> None:
+    settling = state.steering.settlements.get(event.instrument_id)
+    if settling is not None and settling.pending.pop(event.request_seq, None) is not None:
+        return
     play = state.known_account(event.account_id).play
     if play is not None and event.request_seq in play.pending:
         del play.pending[event.request_seq]
@@ -178,3 +185,25 @@ def _(state: State, event: events.EscalationDecided, seq: int, _now_ns: int) -> 
 @applies(events.EscalationEnded)
 def _(state: State, event: events.EscalationEnded, _seq: int, _now_ns: int) -> None:
     state.escalations.pop(event.escalation_id, None)
+
+
+@applies(events.LiquidationPaceSet)
+def _(state: State, event: events.LiquidationPaceSet, _seq: int, _now_ns: int) -> None:
+    state.steering.liquidation_pace_ns = event.pace_ns
+
+
+@applies(events.SettlementBegan)
+def _(state: State, event: events.SettlementBegan, seq: int, _now_ns: int) -> None:
+    if event.instrument_id in state.steering.settlements:
+        message = f"event {seq}: instrument {event.instrument_id} is being settled already"
+        raise InvariantBroken(message)
+    state.steering.settlements[event.instrument_id] = Settling(event.price_ticks)
+
+
+@applies(events.SettlementEnded)
+def _(state: State, event: events.SettlementEnded, seq: int, _now_ns: int) -> None:
+    settling = state.steering.settlements.pop(event.instrument_id, None)
+    held = state.ledger.open_interest(event.instrument_id)
+    if settling is None or settling.pending or held:
+        message = f"event {seq}: the settlement of instrument {event.instrument_id} ends with {held} lots open"
+        raise InvariantBroken(message)

@@ -199,6 +199,10 @@ def _(state: State, event: events.CashTransferred, _seq: int, now_ns: int) -> No
         state.fund_payments[event.instrument_id] = [payment for payment in recent if now_ns - payment[0] < window] + [
             (now_ns, event.amount_micros)
         ]
+    elif event.cause == events.CashCause.FUND_DRAINED:
+        state.steering.drained_micros += event.amount_micros
+    elif event.cause == events.CashCause.FUND_RESTORED:
+        state.steering.drained_micros -= event.amount_micros
     elif event.cause == events.CashCause.FUND_REPAYMENT:
         liquidation = state.known_liquidation(payer.account_id, event.liquidation_id)
         liquidation.fund_paid_micros -= event.amount_micros

@@ -93,9 +93,9 @@ def _(state: State, event: events.VenueGateMoved, _seq: int, _now_ns: int) -> No
 @applies(events.OperatorActed)
 def _(state: State, event: events.OperatorActed, _seq: int, _now_ns: int) -> None:
     if event.action == events.OperatorAction.PAUSE_WITHDRAWALS:
-        state.withdrawals_are_paused = True
+        state.steering.withdrawals_are_paused = True
     elif event.action == events.OperatorAction.RESUME_WITHDRAWALS:
-        state.withdrawals_are_paused = False
+        state.steering.withdrawals_are_paused = False
 
 
 @applies(events.MarginModeChanged)

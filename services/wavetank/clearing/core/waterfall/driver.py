@@ -186,10 +186,28 @@ class Waterfall:
                 self._end(case, events.LiquidationOutcome.FLAT)
             elif not self._is_distressed(account, *case.health()):
                 self._end(case, events.LiquidationOutcome.RECOVERED)
+            elif self._is_slowed(case):
+                return
             elif account.kind == AccountKind.BACKSTOP_VAULT:
                 self._deleverage.act(case)
             elif not convert_all(case):
                 any(stage.act(case) for stage in self._stages)
+
+    def _is_slowed(self, case: Case) -> bool:
+        """Tell whether the operator's pace makes a case wait for its next step (LIQ-030)."""
+        return case.now_ns < case.liquidation.stepped_ns + (self._state.steering.liquidation_pace_ns or 0)
+
+    def go_on(self, now_ns: int) -> list[int]:
+        """Let those go on whose pace made them wait long enough, by account id; return their ids."""
+        gone_on = []
+        for account_id in sorted(self._state.liquidated):
+            account = self._state.accounts[account_id]
+            case = self._case(account, now_ns)
+            waits = case.liquidation.pending or case.liquidation.waits or case.liquidation.asks
+            if not waits and not self._is_slowed(case):
+                self.resume(account, now_ns)
+                gone_on.append(account_id)
+        return gone_on
 
     def _end(self, case: Case, outcome: events.LiquidationOutcome) -> None:
         liquidation_id, account_id = case.liquidation.liquidation_id, case.account.account_id
