@@ -7,8 +7,10 @@ import pytest
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
 from wavetank.clearing.core.operator import Author
 from wavetank.clearing.core.refusal import Refused
+from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import dump, load
 from wavetank.model.events.clearing import (
+    Deleveraged,
     InstrumentListed,
     LiquidationEnded,
     MatchingRequested,
@@ -189,3 +191,26 @@ def test_a_price_at_which_a_position_outgrows_the_ledger_is_refused() -> None:
     with pytest.raises(Refused) as refused:
         settle(scene, 360_287_971)
     assert refused.value.allowed == 360_287_970
+
+
+def test_whose_settlement_meets_a_deleveraging_is_no_victim_of_it() -> None:
+    # Long 1 BTC from 100,000 with 5,000 dollars, against x; at 94,000 it is bankrupt, and x is asked to give.
+    scene = Scene(settings=ClearingSettings(fund_enabled=False))
+    a, x = scene.open(5_000), scene.open(10_000)
+    scene.mark(BTC, 1_000_000)
+    scene.trade(BTC, a, x, 100_000, 1_000_000)
+    scene.mark(BTC, 940_000)
+    scene.cancelled(a)
+    scene.filled(a)
+    ((asked_seq, asked),) = scene.requests(a)
+    assert asked.command == CommandKind.TRANSFER
+    settle(scene, 940_000)
+    (transfer,) = [each for each in scene.requests() if each[1].price_ticks]
+    # The settlement comes first and closes all; what the deleveraging asked for is clipped to nothing.
+    scene.shard(*scene.transferred(*transfer))
+    assert scene.all(Deleveraged) == []
+    scene.shard(*scene.transferred(asked_seq, asked, lots=0))
+    assert len(scene.all(SettlementEnded)) == 1
+    # 10,000 and 6,000 of gain for x; the 1,000 that a lacks are a debt.
+    assert (scene.cash(x), scene.cash(a)) == (16_000 * MICROS, 0)
+    scene.assert_recoverable()

@@ -155,10 +155,8 @@ class Disturbances:
             lane.release()
 
     def forget(self, session: OrderSession) -> None:
-        """Let pass what a session that has ended sent before, for that was under way; its answers reach nobody."""
-        lanes = self._lanes.pop(session, None)
-        if lanes is not None:
-            lanes.requests.release()
+        """Forget a session that has ended: what it sent still arrives in its time, and the answers reach nobody."""
+        self._lanes.pop(session, None)
 
     # Requests
 

@@ -32,8 +32,7 @@ class Lane:
             do()
             return
         due = self._loop.time() + delay_ns * _SECONDS_PER_NS
-        if self._waiting:
-            due = max(due, self._waiting[-1][0])
+        # One that is due before those ahead of it waits for them, for only the first is looked at.
         self._waiting.append((due, do))
         if self._timer is None:
             self._timer = self._loop.call_at(due, self._pass)
