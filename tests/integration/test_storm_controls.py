@@ -115,6 +115,12 @@ async def test_an_instrument_is_settled_at_a_price_over_the_real_shard(venue: Ve
             # An order that rests is cancelled by the shard when it reads that the instrument is settled.
             price = (mark * Decimal("0.97")).quantize(Decimal(1))
             await eventually_async(lambda: is_placed(session, Side.BUY, 1, price), timeout=30.0)
+
+        async def is_counted() -> bool:
+            return all([await each.account.positions() for each in (one, two)])
+
+        # A trade and its fee are booked together.
+        await eventually_async(is_counted)
         cash = [(await each.account.get()).cash for each in (one, two)]
         (position,) = await one.account.positions()
         drained = await operator.admin.drain_fund(note="storm")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,11 @@ def script(name: str, text: str, folder: Path, *, ready_at: str = "") -> Service
 
 def lines(path: Path) -> list[str]:
     return path.read_text().split() if path.exists() else []
+
+
+def has_begun(folder: Path, times: int) -> bool:
+    """Tell whether the child `a` has begun so often."""
+    return lines(folder / "started").count("a") == times
 
 
 @pytest.fixture
@@ -231,6 +237,8 @@ def test_a_restart_on_request_ends_a_child_politely_and_is_no_death(make: Make, 
     for starts in (2, 3):
         supervisor.restart(Restart(name="a"))
         assert supervisor.wait_ready("a", 20.0, starts=starts)
+        # What it wrote at its first start makes it ready at once; it can say goodbye only when it has begun.
+        eventually(partial(has_begun, tmp_path, starts))
     assert supervisor.pids["a"] != pid
     assert lines(tmp_path / "ended") == ["a", "a"]
     assert supervisor.starts("b") == 1
