@@ -66,11 +66,11 @@ def _refusals(recorder: Recorder, members: Mapping[int, Member]) -> dict[str, Fi
     counts: dict[str, int] = {}
     for refusal, count in recorder.desk.refusals.items():
         member = members.get(refusal.account_id)
-        whos = dict.fromkeys((member.role, member.name)) if member is not None else {}
+        names = dict.fromkeys((member.role, member.name)) if member is not None else {}
         for name in (
             f"refused(reason: {refusal.reason})",
-            *(f"refused(who: {who})" for who in whos),
-            *(f"refused(reason: {refusal.reason}, who: {who})" for who in whos),
+            *(f"refused(who: {who})" for who in names),
+            *(f"refused(reason: {refusal.reason}, who: {who})" for who in names),
         ):
             counts[name] = counts.get(name, 0) + count
     return dict(sorted(counts.items()))
@@ -113,11 +113,11 @@ class Figures:
     def _is_somebody(self, path: str) -> bool:
         """Tell whether a name is about somebody who took part: what was never seen of it is none."""
         subject = path.partition(").")[0]
-        whos = {member.role for member in self._record.members.values()}
-        whos |= {member.name for member in self._record.members.values()}
+        names = {member.role for member in self._record.members.values()}
+        names |= {member.name for member in self._record.members.values()}
         if path.startswith("bot."):
             return any(member.is_bot for member in self._record.members.values())
-        return any(subject in {f"account({who}", f"role({who}"} for who in whos)
+        return any(subject in {f"account({who}", f"role({who}"} for who in names)
 
 
 def _other_subject(path: str) -> tuple[str, ...]:

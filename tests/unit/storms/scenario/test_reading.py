@@ -111,7 +111,7 @@ def test_a_file_is_read_and_named(tmp_path: Path) -> None:
         ),
         # Fields that are not there, and their neighbours.
         ("duration: 3m\n", "", "1:1: duration: is missing; it has no default"),
-        ("    fault: {", "    falt: {", "20:5: timeline.1.falt: is not known; did you mean fault?"),
+        ("    fault: {", "    faultt: {", "20:5: timeline.1.faultt: is not known; did you mean fault?"),
         ("lag: 30s", "lagg: 30s", "20:59: timeline.1.fault.lagg: is not known; did you mean lag?"),
         ("levels: 2", "levles: 2", "13:26: cast.0.settings.levles: is not known; did you mean levels?"),
         ("levels: 2", "levels: many", "13:34: cast.0.settings.levels: is 'many'; write a whole number"),
@@ -128,17 +128,17 @@ def test_a_file_is_read_and_named(tmp_path: Path) -> None:
         ("- at: 1m", "- at: 1m\n    repeat: 2", "19:5: timeline.1: a step that is repeated says `every` how long"),
         ("name: believer", "name: makers", "1:1: the cast has makers more than once"),
         # Names that name nothing.
-        ("who: believer", "who: beliver", "18:18: timeline.0.order.who: is 'beliver', and nothing of that name is in"),
+        ("who: believer", "who: believr", "18:18: timeline.0.order.who: is 'believr', and nothing of that name is in"),
         ("instrument: BTC", "instrument: BTX", "18:40: timeline.0.order.instrument: is 'BTX', and nothing of that"),
         ("names: [late]", "names: [lat]", "22:20: timeline.2.mend.names.0: is 'lat', and nothing of that name begins"),
         ("- at: 2m", "- at: 4m", "21:9: timeline.2.at: comes to 4m, behind the end at 3m"),
-        ("fund.loss >", "account(beliver).pnl <", "23:7: harm: asks for account(beliver).pnl, and nobody of that name"),
+        ("fund.loss >", "account(believr).pnl <", "23:7: harm: asks for account(believr).pnl, and nobody of that name"),
         # Conditions, to the character: the text of an item begins at column 5, inside quotes one later.
         ("fund.loss > 1M", "fund.loss > > 1M", "23:19: harm: has `>` where a number, a word in quotes"),
         ("- ledger.balanced", "- ledger.balanced and", "25:24: asserts.0: has the end where the name of a figure"),
         ("(vault_loss: 10%)", "(vault_loss: )", "26:39: asserts.1: has `)` where what `vault_loss` is should stand"),
         # Variants, at the assignment that brings it.
-        ("fault.lag: 2s", "falt.lag: 2s", "30:11: variants.ringed.set.timeline.1.falt.lag: timeline.1 has no 'falt'"),
+        ("fault.lag: 2s", "faultt.lag: 2s", "30:11: variants.ringed.set.timeline.1.faultt.lag: timeline.1 has no 'faultt'"),
         ("fault.lag: 2s", "fault.lag: x", "30:33: variants.ringed.set.timeline.1.fault.lag: 'x' is no duration"),
         (
             "timeline.1.fault.lag: 2s",
@@ -156,10 +156,10 @@ def test_a_fault_is_told_with_its_line_its_column_and_what_is_allowed(old: str, 
 
 
 def test_a_misspelt_field_is_told_together_with_the_one_that_is_missing() -> None:
-    found = faults(changed("title: A", "titel: A"))
+    found = faults(changed("title: A", "titlee: A"))
     assert found == [
         "late.yaml:1:1: title: is missing; it has no default",
-        "late.yaml:3:1: titel: is not known; did you mean title?",
+        "late.yaml:3:1: titlee: is not known; did you mean title?",
     ]
 
 
