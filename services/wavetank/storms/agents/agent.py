@@ -111,6 +111,8 @@ class Order(NamedTuple):
     price_ticks: int
     time_in_force: TimeInForce = TimeInForce.GTC
     flags: OrderFlag = OrderFlag.NONE
+    client_order_id: bytes = b""
+    """Needed by who wants to name it later, or to ask for an outcome; else empty."""
 
 
 class CancelAll(NamedTuple):

@@ -114,6 +114,8 @@ class VenueTerms(Terms):
     reduce_only_health: Amount | None = None
     backstop_health: Amount | None = None
     insurance_before_backstop: bool = False
+    magic_client_ids: bool = False
+    """Whether a client order id may ask for an outcome, such as `~reject:1` (MTCH-065)."""
     group_correlation: Ratio | None = None
     """Stressed correlation of every group."""
     clearing: ClearingTerms = ClearingTerms()  # type: ignore[valid-type]

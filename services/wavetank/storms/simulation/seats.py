@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wavetank.client.errors import OutcomeUnknown, VenueUnavailable, WavetankError
+from wavetank.client.errors import CLASS_OF_REASON, OutcomeUnknown, VenueUnavailable, WavetankError
 from wavetank.client.events import CommandUnresolved, Disconnected, Reconnected, Started, StrategyEvent, Timer
 from wavetank.client.orders import PlaceOrder
 from wavetank.client.strategy import Strategy, StrategyCommand
@@ -19,6 +19,7 @@ from wavetank.matching.core import commands as packed
 from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events import matching as matching_events
 from wavetank.model.orders import OrderType
+from wavetank.model.reason import Reason
 from wavetank.model.record import Event
 from wavetank.storms.agents.agent import NEVER_NS, Agent, CancelAll, Intent, Label, Order
 from wavetank.storms.dice import Dice
@@ -123,6 +124,7 @@ def _packed(intent: Intent, account_id: int) -> bytes:
             order_type=OrderType.LIMIT,
             time_in_force=intent.time_in_force,
             flags=intent.flags,
+            client_order_id=intent.client_order_id,
         )
     assert isinstance(intent, CancelAll), f"an agent wanted {intent}"
     return packed.cancel_all(account_id=account_id, instrument_id=intent.instrument_id, side=intent.side or 0)
@@ -277,7 +279,14 @@ class StrategySeat:
                 self._own.send([CommandUnresolved(event_time_ns=now_ns, command=command, error=error)])
         if sent:
             answer, lose = partial(self._answered, sent, now_ns), partial(self._lost, sent)
-            self._door.send(Batch(b"".join(records), len(sent), self.account_id, answer, lose))
+            refuse = partial(self._refused, sent)
+            self._door.send(Batch(b"".join(records), len(sent), self.account_id, answer, lose, refuse))
+
+    def _refused(self, commands: list[StrategyCommand], reason: Reason) -> None:
+        now_ns = self._venue.schedule.now_ns
+        kind = CLASS_OF_REASON.get(int(reason), WavetankError)
+        error = kind(f"refused: {reason.name}", code=int(reason))
+        self._own.send([CommandUnresolved(event_time_ns=now_ns, command=command, error=error) for command in commands])
 
     def _lost(self, commands: list[StrategyCommand], maybe_done: bool) -> None:  # noqa: FBT001 - as `Batch.lose`.
         now_ns = self._venue.schedule.now_ns

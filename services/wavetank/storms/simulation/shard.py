@@ -8,27 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from wavetank.clearing.adapters.shard_stream import line_message, request_message
 from wavetank.clearing.core.credit import Line
+from wavetank.matching.controls import Controls, Made
 from wavetank.matching.core import commands as packed
 from wavetank.matching.core.commands import RESULT_BYTES
 from wavetank.matching.core.credit import CreditLine
 from wavetank.matching.core.engine import Engine
-from wavetank.matching.core.ordering import OrderingPolicy, OrderingSettings, ordering_policy
+from wavetank.matching.core.ordering import Ordering, OrderingPolicy, OrderingSettings, ordering_policy
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.matching.wire import request_command
-from wavetank.model.events.clearing import MatchingRequested, OpenInterestScaled
+from wavetank.model.events.clearing import (
+    InstrumentListed,
+    MarginScalingListed,
+    MarginTierListed,
+    MatchingRequested,
+    OpenInterestScaled,
+)
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
-from wavetank.model.instrument import Instrument
-from wavetank.model.record import Event, kind_of
+from wavetank.model.instrument import Instrument, Listings
+from wavetank.model.orders import InstrumentState
+from wavetank.model.reason import Reason
+from wavetank.model.record import Event, encode_all, kind_of
+from wavetank.runtime.errors import VenueError
 from wavetank.runtime.log_entry import Position
 from wavetank.storms.simulation.journal import Entry, Journal
 from wavetank.storms.simulation.schedule import Schedule
 from wavetank.v1 import credit_pb2, log_pb2
 
-_SCALED = {kind_of(OpenInterestScaled)}
+_LISTING = {kind_of(cls) for cls in (InstrumentListed, MarginScalingListed, MarginTierListed, OpenInterestScaled)}
 SECOND_NS = 1_000_000_000
 _END_OF_TIME_NS = 2**63 - 1
 
@@ -44,6 +54,8 @@ class Batch:
     """Gets the results, one record per command, and the seq that covers them."""
     lose: Callable[[bool], None] | None = None
     """Told that no answer comes, and whether the commands may have been carried out all the same."""
+    refuse: Callable[[Reason], None] | None = None
+    """Told that the request was refused as a whole, and nothing of it was done."""
 
     def lost(self, *, maybe_done: bool) -> None:
         """Tell who waits that no answer comes."""
@@ -75,14 +87,17 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Reorder:
-    """Waiting requests follow another policy from here on."""
+class Change:
+    """A control is to be changed: the ordering of requests, a venue fault."""
 
-    ordering: OrderingSettings
+    make: Callable[[Controls, int, int], Made[Any]]
+    """Gets the controls, venue time and the seq of the next event; raises `VenueError` to refuse."""
+    answer: Callable[[Any], None] | None = None
+    """Gets what the change came to, or the refusal, once it is committed."""
 
 
 FromClearing: TypeAlias = Line | Request | Gate
-Input: TypeAlias = Batch | Entry | list[FromClearing] | Move | Reorder
+Input: TypeAlias = Batch | Entry | list[FromClearing] | Move | Change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +144,11 @@ class SimulatedShard:
         self._committed = committed
         self._keeps_inputs = keeps_inputs
         self._inbox: list[Input] = []
+        self.controls = Controls(0, OrderingSettings())
         self._ordering: OrderingPolicy[Batch] | None = None
+        self._listings = Listings()
+        self._made: list[tuple[Callable[[Any], None], Any]] = []
+        """Answers to changes, for behind the commit."""
         self._is_busy = False
         self._cursors: dict[str, Position] = {}
         self._recorded: list[log_pb2.RecordedRequest] = []
@@ -243,7 +262,7 @@ class SimulatedShard:
             offset = end
         run.clear()
 
-    def _take_input(self, item: Entry | list[FromClearing] | Move | Reorder, now_ns: int, chunks: list[bytes]) -> None:
+    def _take_input(self, item: Entry | list[FromClearing] | Move | Change, now_ns: int, chunks: list[bytes]) -> None:
         engine = self.engine
         if isinstance(item, list):
             for message in item:
@@ -255,7 +274,7 @@ class SimulatedShard:
             if engine.instrument_state(item.instrument_id) != item.state:
                 engine.set_instrument_state(now_ns, item.instrument_id, item.state)
         else:
-            self._reorder(item.ordering)
+            self._change(item, now_ns)
         chunks.append(engine.drain_events())
 
     def _obey(self, item: FromClearing, now_ns: int, chunks: list[bytes]) -> None:
@@ -284,8 +303,8 @@ class SimulatedShard:
                 if isinstance(event, PricePublished):
                     self._take_price(event, seq, now_ns)
         else:
-            for _, event in entry.picked(_SCALED):
-                self._take_scaled(event)
+            for _, event in entry.picked(_LISTING):
+                self._take_listing(event, now_ns)
         self._cursors[entry.log] = entry.position
 
     def _take_price(self, price: PricePublished, seq: int, now_ns: int) -> None:
@@ -300,20 +319,52 @@ class SimulatedShard:
                 stale=bool(price.stale),
             )
 
-    def _take_scaled(self, event: Event) -> None:
-        if isinstance(event, OpenInterestScaled) and event.instrument_id in self._instruments:
-            known = self._instruments[event.instrument_id]
-            self.list_instrument(replace(known, scaled_ppm=event.scaled_ppm))
+    def _take_listing(self, event: Event, now_ns: int) -> None:
+        if isinstance(event, OpenInterestScaled):
+            if event.instrument_id in self._instruments:
+                known = self._instruments[event.instrument_id]
+                self.list_instrument(replace(known, scaled_ppm=event.scaled_ppm))
+        elif isinstance(event, InstrumentListed | MarginScalingListed | MarginTierListed):
+            listed = self._listings.take(event)
+            if listed is not None:
+                self._list(listed, now_ns)
 
-    def _reorder(self, ordering: OrderingSettings) -> None:
-        """Let what waited under the old policy go first, and follow the new one."""
-        if self._ordering is not None:
-            self._inbox.extend(self._ordering.due(_END_OF_TIME_NS))
-        policy: OrderingPolicy[Batch] = ordering_policy(ordering)
-        self._ordering = policy
+    def _list(self, instrument: Instrument, now_ns: int) -> None:
+        """Take over a listing; one whose state changed moves the instrument."""
+        number = instrument.instrument_id
+        before = self._instruments.get(number)
+        if (
+            before is not None
+            and before.state != instrument.state
+            and self.engine.instrument_state(number) != InstrumentState.SETTLED
+        ):
+            self.engine.set_instrument_state(now_ns, number, instrument.state)
+        self.list_instrument(instrument)
+
+    def _change(self, item: Change, now_ns: int) -> None:
+        """Change a control; what waited under an old ordering goes first."""
+        before = self.controls.ordering
+        answer: Any
+        try:
+            made = item.make(self.controls, now_ns, self.engine.next_seq)
+        except VenueError as refused:
+            answer = refused
+        else:
+            answer = made.answer
+            if made.events:
+                self.engine.note(now_ns, encode_all(made.events))
+                self._recorded.append(made.recorded)
+        if self.controls.ordering != before:
+            if self._ordering is not None:
+                self._inbox.extend(self._ordering.due(_END_OF_TIME_NS))
+            is_by_arrival = self.controls.ordering.policy is Ordering.ARRIVAL
+            self._ordering = None if is_by_arrival else ordering_policy(self.controls.ordering)
+        if item.answer is not None:
+            self._made.append((item.answer, answer))
 
     def _commit(self, now_ns: int, records: bytes, answers: list[tuple[Batch, bytes]]) -> None:
         recorded, self._recorded = self._recorded, []
+        made, self._made = self._made, []
         entry = self.journal.append(now_ns, records, self._cursors, recorded)
         assert entry.last_seq + 1 == self.engine.next_seq, "the log and the engine count the same events"
         self._is_busy = False
@@ -322,6 +373,8 @@ class SimulatedShard:
                 batch.lost(maybe_done=True)
             elif batch.answer is not None:
                 batch.answer(results, entry.last_seq)
+        for answer, result in made:
+            answer(result)
         self._committed(entry)
         if self._inbox and not self.is_down:
             self._cycle()

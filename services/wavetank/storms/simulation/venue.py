@@ -19,6 +19,7 @@ from wavetank.clearing.core.snapshot import state_hash
 from wavetank.client.events import StrategyEvent
 from wavetank.client.strategy import Strategy
 from wavetank.matching.core.engine import Engine
+from wavetank.matching.core.entry_faults import EntryFault
 from wavetank.matching.core.ordering import Ordering, OrderingSettings
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.events import clearing as clearing_events
@@ -29,8 +30,10 @@ from wavetank.model.record import RECORD_BYTES, decode, heads, kind_of
 from wavetank.oracle.core.oracle import Oracle
 from wavetank.oracle.core.settings import OracleSettings
 from wavetank.oracle.ports import PriceSource
+from wavetank.runtime.errors import VenueError
 from wavetank.storms.agents.agent import Agent, Label, Top
 from wavetank.storms.dice import Dice
+from wavetank.storms.simulation.disturbances import Disturbances
 from wavetank.storms.simulation.invariants import Invariants
 from wavetank.storms.simulation.journal import Entry, Journal, Keep
 from wavetank.storms.simulation.ledger import Asked, ClearingTiming, SimulatedClearing
@@ -38,7 +41,7 @@ from wavetank.storms.simulation.link import Delay, Link
 from wavetank.storms.simulation.prices import SimulatedOracle
 from wavetank.storms.simulation.schedule import Schedule
 from wavetank.storms.simulation.seats import AgentSeat, Distance, Door, StrategySeat
-from wavetank.storms.simulation.shard import Batch, Input, Move, Reorder, ShardTiming, SimulatedShard
+from wavetank.storms.simulation.shard import Batch, Change, Input, Move, ShardTiming, SimulatedShard
 from wavetank.storms.simulation.tape import Tape
 from wavetank.storms.simulation.translation import Translator
 
@@ -77,6 +80,8 @@ class VenueSettings:
     fund_micros: int = 1_000_000 * 1_000_000
     vault_micros: int = 0
     start_ns: int = 1_700_000_000 * SECOND_NS
+    knows_magic_ids: bool = False
+    """Whether client order ids may ask for an outcome (MTCH-065)."""
     ordering: OrderingSettings = field(default_factory=OrderingSettings)
     delays: NetworkDelays = field(default_factory=NetworkDelays)
     shard_timing: ShardTiming = field(default_factory=ShardTiming)
@@ -114,6 +119,7 @@ class SimulatedVenue:
         self.tape = Tape(list(self.instruments))
         self.observers: list[Observer] = []
         self.invariants = Invariants(self)
+        self.disturbances = Disturbances(self, knows_magic_ids=settings.knows_magic_ids)
         self.refusals: list[tuple[int, int, Refused]] = []
         """What was asked and refused: venue time, for which account (0 for the operator), why."""
         self.doors: dict[int, Door] = {}
@@ -121,6 +127,8 @@ class SimulatedVenue:
         self._strategies: dict[int, StrategySeat] = {}
         self._at_distance: dict[int, list[StrategySeat]] = {}
         """Strategies by the delay of their market data."""
+        self._told_ns: dict[int, int] = {}
+        """When the newest market data of an account arrives that was made late."""
         self._foresight = {source.symbol: source for source in foresight}
         journals = {
             log: Journal(log, schedule.now_ns, None if keep is None else keep(log))
@@ -143,7 +151,7 @@ class SimulatedVenue:
         for instrument in settings.instruments:
             self.shard.list_instrument(instrument)
         if settings.ordering.policy is not Ordering.ARRIVAL:
-            self.shard.take(Reorder(settings.ordering))
+            self.reorder(settings.ordering)
         self._to_shard: Link[Input] = self._link("lines", settings.delays.lines, self.shard.take)
         self.clearing = SimulatedClearing(
             schedule,
@@ -218,7 +226,17 @@ class SimulatedVenue:
 
     def take_batch(self, batch: Batch) -> None:
         """Take a request that has arrived at the door."""
-        self.shard.take(batch)
+        if self.disturbances.is_quiet:
+            self.shard.take(batch)
+        else:
+            self.disturbances.take(batch)
+
+    def cut_session(self, account_id: int, away_ns: int) -> None:
+        """Cut the session of an account, which is back after a while."""
+        seat = self._strategies.get(account_id)
+        if seat is not None:
+            seat.tell_disconnected()
+            self.schedule.at(self.schedule.now_ns + away_ns, seat.tell_returned)
 
     def move_instrument(self, instrument_id: int, state: int) -> None:
         """Bring an instrument into another state (MTCH-050)."""
@@ -226,7 +244,15 @@ class SimulatedVenue:
 
     def reorder(self, ordering: OrderingSettings) -> None:
         """Follow another ordering policy from here on (MTCH-060)."""
-        self.shard.take(Reorder(ordering))
+        self.shard.take(Change(lambda controls, _now_ns, _seq: controls.set_ordering(ordering)))
+
+    def disturb(self, fault: EntryFault, answer: Callable[[EntryFault | VenueError], None]) -> None:
+        """Set a venue fault, its start counted from now on (MTCH-065); `answer` gets it as set, or the refusal."""
+        self.shard.take(Change(lambda controls, now_ns, seq: controls.set_fault(fault, now_ns, seq), answer))
+
+    def calm(self, fault_ids: Sequence[int]) -> None:
+        """End venue faults, all if none is named."""
+        self.shard.take(Change(lambda controls, now_ns, _seq: controls.clear_faults(fault_ids, now_ns)))
 
     def kill(self, service: Service) -> None:
         """Kill a service: it takes nothing, and what it was about to say is lost."""
@@ -336,8 +362,21 @@ class SimulatedVenue:
 
     def _tell_market(self, events: Mapping[int, StrategyEvent]) -> None:
         """Send public events, by instrument, to all who follow it; those at one distance hear them together."""
+        if self.shard.controls.faults:
+            self._tell_disturbed(events)
+            return
         for delay_ns, seats in self._at_distance.items():
             self.schedule.at(self.schedule.now_ns + delay_ns, self._market_arrived, events, seats)
+
+    def _tell_disturbed(self, events: Mapping[int, StrategyEvent]) -> None:
+        for delay_ns, seats in self._at_distance.items():
+            for seat in seats:
+                is_dropped, late_ns = self.disturbances.market(seat.account_id, self.shard.journal.last_seq)
+                if not is_dropped:
+                    # What one is told keeps its order.
+                    arrives_ns = max(self.schedule.now_ns + delay_ns + late_ns, self._told_ns.get(seat.account_id, 0))
+                    self._told_ns[seat.account_id] = arrives_ns
+                    self.schedule.at(arrives_ns, self._market_arrived, events, (seat,))
 
     @staticmethod
     def _market_arrived(events: Mapping[int, StrategyEvent], seats: Sequence[StrategySeat]) -> None:

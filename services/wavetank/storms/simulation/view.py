@@ -41,11 +41,11 @@ class SimulatedView:
 
     def top(self, instrument_id: int) -> Top:
         """Return the top of the book."""
-        return self._venue.tape.tops[instrument_id].at(self.now_ns - self._delay_ns) or _NO_TOP
+        return self._venue.tape.tops[instrument_id].at(self._seen_ns()) or _NO_TOP
 
     def told(self, instrument_id: int) -> Told | None:
         """Return the newest prices, or None before the first."""
-        return self._venue.tape.told[instrument_id].at(self.now_ns - self._delay_ns)
+        return self._venue.tape.told[instrument_id].at(self._seen_ns())
 
     def foreseen_index_ticks(self, instrument_id: int) -> int:
         """Return the index that the oracle will publish next; 0 for who is not let to know it."""
@@ -66,4 +66,11 @@ class SimulatedView:
 
     def last_liquidation(self, instrument_id: int) -> LiquidationSeen | None:
         """Return the newest liquidation of an instrument, or None."""
-        return self._venue.tape.liquidations[instrument_id].at(self.now_ns - self._delay_ns)
+        return self._venue.tape.liquidations[instrument_id].at(self._seen_ns())
+
+    def _seen_ns(self) -> int:
+        """Return the time whose market is seen."""
+        seen_ns = self.now_ns - self._delay_ns
+        if self._venue.shard.controls.faults:
+            return self._venue.disturbances.seen_ns(self._account_id, seen_ns)
+        return seen_ns

@@ -209,6 +209,7 @@ def venue_settings(scenario: Scenario) -> VenueSettings:
         oracle=OracleSettings(sources=sources, funding=funding, **given(terms.oracle, OracleSettings)),
         fund_micros=terms.fund,
         vault_micros=terms.vault,
+        knows_magic_ids=terms.magic_client_ids,
         start_ns=start_ns_of(scenario),
         delays=NetworkDelays(
             log=Delay(terms.log_delay, terms.log_jitter), lines=Delay(terms.log_delay, terms.log_jitter)

@@ -16,14 +16,17 @@ from wavetank.clearing.core.credit import withdrawable_micros
 from wavetank.clearing.core.limits import EVERY_CLIENT, PositionLimit
 from wavetank.clearing.core.operator import Author
 from wavetank.clearing.core.refusal import Refused
+from wavetank.matching.core.entry_faults import EntryFault, fault_problem
 from wavetank.matching.core.ordering import OrderingSettings
 from wavetank.model.events.oracle import ConsumerBit, FaultBegan
 from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
 from wavetank.model.orders import InstrumentState, OrderFlag, Side, TimeInForce
 from wavetank.model.reason import Reason
+from wavetank.model.venue_faults import Jitter, VenueFaultKind
 from wavetank.oracle.core.faults import FaultKind, FaultTarget
 from wavetank.oracle.core.inputs import FaultRequest
+from wavetank.runtime.errors import VenueError
 from wavetank.storms.agents.agent import CancelAll, Intent, OnGrid, Order
 from wavetank.storms.scenario import steps
 from wavetank.storms.scenario.document import Scenario
@@ -95,6 +98,7 @@ class Director:
         self._stage = stage
         self._venue = stage.venue
         self._faults: dict[str, list[int]] = {}
+        self._disturbances: dict[str, list[int]] = {}
         start_ns = stage.venue.schedule.now_ns
         for number, step in enumerate(scenario.timeline):
             if step.move is not None:
@@ -130,7 +134,7 @@ class Director:
             case steps.Mend():
                 return partial(self._mend, said) if step.mend is not None else partial(self._calm, said)
             case steps.Disturb():
-                return partial(self._disturb, said)
+                return partial(self._disturb, said, self._entry_fault(said))
             case steps.Instruments():
                 numbers, state = self._stage.numbers(said.instruments), InstrumentState[said.state.upper()]
                 return partial(self._move_instruments, numbers, state)
@@ -165,7 +169,8 @@ class Director:
             lots = said.notional // max(1, index)
         flags = OrderFlag.REDUCE_ONLY * said.reduce_only | OrderFlag.POST_ONLY * said.post_only
         if lots > 0 and ticks > 0:
-            order = Order(instrument.instrument_id, side, lots, ticks, in_force, OrderFlag(flags))
+            client_id = said.client_order_id.encode()
+            order = Order(instrument.instrument_id, side, lots, ticks, in_force, OrderFlag(flags), client_id)
             self._send(accounts, [order])
 
     def _cross(self, said: steps.Cross) -> Callable[[], None]:
@@ -264,11 +269,47 @@ class Director:
         if ids or not said.names:
             self._venue.oracle.ask(lambda core, now_ns: core.handle_clear(now_ns, ids))
 
-    def _disturb(self, said: steps.Disturb) -> None:
-        raise NotImplementedError
+    def _entry_fault(self, said: steps.Disturb) -> EntryFault:
+        """Return a venue fault as the shard takes it.
+
+        Raises:
+            StagingRefused: it has no meaning.
+
+        """
+        fault = EntryFault(
+            fault_id=0,
+            kind=VenueFaultKind[said.kind.upper()],
+            account_ids=tuple(sorted({each for who in said.who for each in self._stage.accounts(who)})),
+            delay_ns=said.delay,
+            jitter_ns=said.jitter,
+            jitter=Jitter.EXPONENTIAL if said.jitter else Jitter.NONE,
+            probability_ppm=said.probability // _E6,
+            duration_ns=said.lasting,
+            ramp_ns=said.ramp,
+            seed=said.seed,
+        )
+        problem = fault_problem(fault)
+        if problem is not None:
+            raise StagingRefused(problem)
+        return fault
+
+    def _disturb(self, said: steps.Disturb, fault: EntryFault) -> None:
+        def answer(made: EntryFault | VenueError) -> None:
+            if isinstance(made, EntryFault):
+                self._disturbances.setdefault(said.name, []).append(made.fault_id)
+            else:
+                refused = Refused(made.reason, 0, 0, str(made))
+                self._venue.refusals.append((self._venue.schedule.now_ns, 0, refused))
+
+        self._venue.disturb(fault, answer)
 
     def _calm(self, said: steps.Mend) -> None:
-        raise NotImplementedError
+        active = {fault.fault_id for fault in self._venue.shard.controls.active(self._venue.schedule.now_ns)}
+        named = [number for name in said.names for number in self._disturbances.pop(name, [])]
+        # One that has ended by itself needs no calming.
+        ids = [number for number in named if number in active]
+        if ids or not said.names:
+            self._venue.calm(ids)
 
     # The venue
 
@@ -291,10 +332,20 @@ class Director:
             case steps.Fund() if said.top_up is not None:
                 amount = said.top_up
                 call = lambda core, _: core.operator.top_up_fund(amount, _AUTHOR)  # noqa: E731
+            case steps.Fund():
+                drained = said.drain if isinstance(said.drain, int) else 0
+                call = lambda core, _: core.operator.drain_fund(drained, _AUTHOR)  # noqa: E731
+            case steps.Pace():
+                pace_ns = said.delay
+                call = lambda core, _: core.operator.slow_liquidations(pace_ns, _AUTHOR)  # noqa: E731
+            case steps.Settle():
+                instrument = self._stage.instrument(said.instrument)
+                number, ticks = instrument.instrument_id, ticks_of(instrument, said.price)
+                call = lambda core, _: core.operator.settle_instrument(number, ticks, _AUTHOR)  # noqa: E731
             case steps.Parameters():
                 call = partial(_change_parameters, said, self._stage.instrument(said.instrument).instrument_id)
             case _:
-                raise StagingRefused(f"{type(said).__name__} is not known yet")
+                assert_never(said)
         return lambda: self._venue.ask_clearing(0, call)
 
 
