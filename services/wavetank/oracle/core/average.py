@@ -7,6 +7,7 @@ exponential is a Taylor series on scaled whole numbers, because what enters the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wavetank.oracle.core.rounding import divide_half_even
 
@@ -14,18 +15,19 @@ EXPONENTIAL_BITS = 64
 """`exp_minus` counts in units of 2^-64."""
 
 _WORKING_BITS = 128
-_LN2 = 235865763225513294137944142764154484399
+LN2_E128 = 235865763225513294137944142764154484399
 """ln 2 · 2^128, rounded down."""
 
 _FRACTION_BITS = 32
 """Sums of an average count in units of 2^-32 nanoseconds (times the unit of its values)."""
 
 
+@lru_cache(maxsize=256)
 def exp_minus(numerator: int, denominator: int) -> int:
     """Return `e^(−numerator/denominator) · 2^64`, off by less than one unit.
 
     The argument is halved out: with `x = n·ln 2 + r`, `e^−x = e^−r / 2^n`, and the alternating series of `e^−r`
-    ends when its next term is below 2^-128.
+    ends when its next term is below 2^-128. Results are kept, for steps of a clock are few.
 
     Args:
         numerator: 0 or more.
@@ -34,7 +36,7 @@ def exp_minus(numerator: int, denominator: int) -> int:
     """
     assert numerator >= 0, f"exponent was {-numerator}, must not be positive"
     assert denominator > 0, f"denominator was {denominator}, must be positive"
-    halvings, rest = divmod((numerator << _WORKING_BITS) // denominator, _LN2)
+    halvings, rest = divmod((numerator << _WORKING_BITS) // denominator, LN2_E128)
     if halvings > EXPONENTIAL_BITS + 1:
         return 0
     total = term = 1 << _WORKING_BITS
