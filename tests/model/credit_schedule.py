@@ -166,7 +166,7 @@ class Schedule:
                 PricePublished(
                     instrument_id=number, account_id=0, index_price_ticks=index, mark_price_ticks=price,
                     index_time_ns=self.now, event_time_ns=self.now, funding_rate_e12=0,
-                    consumers=int(ConsumerBit.CLEARING | ConsumerBit.MATCHING), stale=0,
+                    consumers=int(ConsumerBit.CLEARING | ConsumerBit.MATCHING), validity=0,
                 )
             )  # fmt: skip
             shard = INSTRUMENTS[number - 1].shard

@@ -29,6 +29,7 @@ from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID, INSURANCE_FUND_ID
 from wavetank.model.instrument import Instrument, default_instruments
 from wavetank.model.orders import CommandKind, Side
 from wavetank.model.record import decode, encode
+from wavetank.model.validity import Validity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,6 +181,7 @@ class Scene:
         *,
         index_ticks: int | None = None,
         stale: bool = False,
+        validity: Validity = Validity.VALID,
         age_ns: int = 0,
         consumers: int = EVERYBODY,
     ) -> list[Event]:
@@ -195,7 +197,7 @@ class Scene:
                 event_time_ns=self.now_ns,
                 funding_rate_e12=0,
                 consumers=consumers,
-                stale=int(stale),
+                validity=int(Validity.STALE if stale else validity),
             )
         )
 

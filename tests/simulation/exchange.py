@@ -30,6 +30,7 @@ from wavetank.matching.core.credit import CreditLine
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.ordering import OrderingPolicy, OrderingSettings, ordering_policy
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.matching.core.told_price import apply_price
 from wavetank.matching.wire import credit_line
 from wavetank.model.events.clearing import MatchingRequested
 from wavetank.model.events.matching import BookSampled, Traded
@@ -37,6 +38,7 @@ from wavetank.model.events.oracle import ConsumerBit, PricePublished
 from wavetank.model.instrument import Instrument, default_instruments
 from wavetank.model.orders import CommandKind, OrderFlag, OrderType, Side, TimeInForce
 from wavetank.model.record import RECORD_BYTES, Event, decode_all, encode_all
+from wavetank.model.validity import Tolerances
 from wavetank.oracle.core.faults import FaultKind, FaultTarget
 from wavetank.oracle.core.inputs import FaultRequest, ObservedBook, ObservedPrice
 from wavetank.oracle.core.oracle import Oracle
@@ -368,15 +370,7 @@ class Exchange:
         if isinstance(message, Entry):
             for seq, price in enumerate(message.events, message.first_seq):
                 if isinstance(price, PricePublished) and price.consumers & ConsumerBit.MATCHING:
-                    engine.apply_mark(
-                        self.now_ns,
-                        price.instrument_id,
-                        price.mark_price_ticks,
-                        price.index_price_ticks,
-                        price.index_time_ns,
-                        seq,
-                        stale=bool(price.stale),
-                    )
+                    apply_price(engine, Tolerances(), price, seq, self.now_ns)
         elif isinstance(message, CreditLine):
             engine.apply_credit(self.now_ns, message)
         elif isinstance(message, bool):

@@ -110,7 +110,7 @@ class Venue:
             event_time_ns=self.now_ns,
             funding_rate_e12=0,
             consumers=EVERYBODY,
-            stale=0,
+            validity=0,
         )
 
     def mark(self, instrument_id: int, ticks: int) -> None:

@@ -15,6 +15,7 @@ from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.margin_modes import E6, Correlation, StressRamp
 from wavetank.clearing.core.settings import SECOND_NS, ClearingSettings
 from wavetank.model.events.clearing import AdlPolicyKind
+from wavetank.model.validity import Doubt, Tolerances, tolerated
 from wavetank.runtime.settings import ServiceSettings, SettingsInvalid, environment
 
 Share = Annotated[Decimal, Field(ge=0, le=1, decimal_places=6)]
@@ -52,6 +53,11 @@ class ClearingConfig(ServiceSettings):
     fund_deposit_micros: Annotated[int, Field(ge=0, le=10**15)] = 1_000_000 * 10**6
     """What the insurance fund begins with."""
     stale_after_ns: Annotated[int, Field(ge=1)] = 60 * SECOND_NS
+    liquidate_tolerates: tuple[Doubt, ...] = ()
+    """What may be wrong with a price that liquidates all the same, a JSON list: stale, too_uncertain, too_volatile,
+    non_positive."""
+    margin_tolerates: tuple[Doubt, ...] = ()
+    """The same of a price that carries credit and pays out gains."""
     vault_enabled: bool = True
     vault_cap_micros: Annotated[int, Field(ge=0)] = 50_000_000 * 10**6
     fund_enabled: bool = True
@@ -208,6 +214,10 @@ class ClearingConfig(ServiceSettings):
         clock = self.venue_clock()
         return ClearingSettings(
             stale_after_ns=clock.at_least_wall(self.stale_after_ns, 2 * SECOND_NS),
+            tolerances=Tolerances(
+                liquidate=tolerated(self.liquidate_tolerates),
+                margin=tolerated(self.margin_tolerates),
+            ),
             vault_enabled=self.vault_enabled,
             vault_cap_micros=self.vault_cap_micros,
             fund_enabled=self.fund_enabled,

@@ -14,11 +14,11 @@ from wavetank.cli.failure import CommandFailed
 from wavetank.cli.logs import CLEARING, ORACLE, Happening, entries, happenings, log_of_id, matching_logs
 from wavetank.model.events.clearing import FillBooked, LiquidationStepped, MatchingRequested
 from wavetank.model.events.matching import OrderAccepted, OrderAmended, OrderCancelled, Traded
-from wavetank.model.events.oracle import ConsumerBit, FaultBegan, FaultEnded, PricePublished
+from wavetank.model.events.oracle import ConsumerBit, FaultEnded, FaultSet, FaultStarted, PricePublished
 from wavetank.model.record import kind_of
 
 _BOOK_KINDS = {kind_of(cls) for cls in (OrderAccepted, OrderAmended, OrderCancelled, Traded)}
-_PRICE_KINDS = {kind_of(cls) for cls in (PricePublished, FaultBegan, FaultEnded)}
+_PRICE_KINDS = {kind_of(cls) for cls in (PricePublished, FaultSet, FaultStarted, FaultEnded)}
 _MONEY_KINDS = {kind_of(cls) for cls in (FillBooked, LiquidationStepped, MatchingRequested)}
 
 CONSUMERS = (ConsumerBit.TRUTH, ConsumerBit.CLEARING, ConsumerBit.MATCHING, ConsumerBit.BOTS)
@@ -37,7 +37,7 @@ class Prices:
     """What each consumer had been told of an instrument at a moment, and what was broken then."""
 
     told: dict[ConsumerBit, PricePublished]
-    faults: tuple[FaultBegan, ...]
+    faults: tuple[FaultSet, ...]
 
 
 @dataclass(slots=True)
@@ -220,6 +220,30 @@ def _add_money(client: "redis.Redis", found: dict[int, OrderStory]) -> None:
                 pass
 
 
+class _Faults:
+    """The faults that are set at one point of the oracle's log."""
+
+    def __init__(self) -> None:
+        self.begun: list[FaultSet] = []
+        self._later: list[FaultSet] = []
+
+    def take(self, event: FaultSet | FaultStarted | FaultEnded) -> None:
+        """Take note of an event."""
+        if isinstance(event, FaultSet):
+            (self._later if event.is_delayed else self.begun).append(event)
+            return
+        which = (event.fault_id, event.instrument_id)
+        if isinstance(event, FaultStarted):
+            self.begun += [fault for fault in self._later if _which(fault) == which]
+        else:
+            self.begun = [fault for fault in self.begun if _which(fault) != which]
+        self._later = [fault for fault in self._later if _which(fault) != which]
+
+
+def _which(fault: FaultSet) -> tuple[int, int]:
+    return fault.fault_id, fault.instrument_id
+
+
 def _read_prices(client: "redis.Redis", stories: Iterable[OrderStory]) -> dict[int, Prices]:
     """Return what had been told at each moment of the stories; one pass over the oracle's log."""
     moments: dict[int, int] = {}
@@ -228,14 +252,14 @@ def _read_prices(client: "redis.Redis", stories: Iterable[OrderStory]) -> dict[i
             moments[happening.now_ns] = story.order.instrument_id
     pending = sorted(moments)
     told: dict[int, dict[ConsumerBit, PricePublished]] = {}
-    faults: dict[tuple[int, int], FaultBegan] = {}
+    faults = _Faults()
     result: dict[int, Prices] = {}
 
     def settle(before_ns: int | None) -> None:
         while pending and (before_ns is None or pending[0] < before_ns):
             moment = pending.pop(0)
             number = moments[moment]
-            broken = tuple(fault for fault in faults.values() if fault.instrument_id in {0, number})
+            broken = tuple(fault for fault in faults.begun if fault.instrument_id in {0, number})
             result[moment] = Prices(dict(told.get(number, {})), broken)
 
     for happening in _read(client, ORACLE, _PRICE_KINDS):
@@ -247,10 +271,8 @@ def _read_prices(client: "redis.Redis", stories: Iterable[OrderStory]) -> dict[i
                 for consumer in CONSUMERS:
                     if published.consumers & consumer:
                         told.setdefault(published.instrument_id, {})[consumer] = published
-            case FaultBegan() as began:
-                faults[began.fault_id, began.instrument_id] = began
-            case FaultEnded() as ended:
-                faults.pop((ended.fault_id, ended.instrument_id), None)
+            case FaultSet() | FaultStarted() | FaultEnded() as fault:
+                faults.take(fault)
             case _:
                 pass
     settle(None)

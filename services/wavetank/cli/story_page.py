@@ -13,11 +13,13 @@ from rich.text import Text
 
 from wavetank.cli.logs import Happening
 from wavetank.cli.sentences.narrator import Narrator
+from wavetank.cli.sentences.oracle import validity_words
 from wavetank.cli.story import CONSUMERS, OrderStory, Prices, Queue, Story
 from wavetank.cli.times import show_duration, show_instant
 from wavetank.model.events.matching import Traded
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
 from wavetank.model.orders import OrderFlag, OrderType, TimeInForce
+from wavetank.model.validity import Validity
 
 _NAMES = {
     ConsumerBit.TRUTH: "truth",
@@ -104,18 +106,19 @@ def _price_lines(prices: Prices | None, now_ns: int, instrument_id: int, narrato
     """Say what each consumer had been told; those told the same share a line."""
     if prices is None or not prices.told:
         return ["    the oracle had said nothing yet"]
-    groups: dict[tuple[int, int, int], list[str]] = {}
+    groups: dict[tuple[int, int, int, int], list[str]] = {}
     for consumer in CONSUMERS:
         told = prices.told.get(consumer)
         if told is not None:
-            key = (told.index_price_ticks, told.mark_price_ticks, told.index_time_ns)
+            key = (told.index_price_ticks, told.mark_price_ticks, told.index_time_ns, told.validity)
             groups.setdefault(key, []).append(_NAMES[consumer])
     lines = []
-    for (index_ticks, mark_ticks, time_ns), names in groups.items():
+    for (index_ticks, mark_ticks, time_ns, validity), names in groups.items():
+        doubt = "" if validity == Validity.VALID else f", {validity_words(validity)}"
         whom = "everybody" if len(names) == len(CONSUMERS) else ", ".join(names)
         lines.append(
             f"    oracle to {whom}: index {narrator.price(instrument_id, index_ticks)}, mark "
-            f"{narrator.price(instrument_id, mark_ticks)}, {show_duration(max(0, now_ns - time_ns))} old"
+            f"{narrator.price(instrument_id, mark_ticks)}, {show_duration(max(0, now_ns - time_ns))} old{doubt}"
         )
     return lines + [f"    [yellow]{escape(narrator.say(fault))}[/]" for fault in prices.faults]
 
@@ -176,5 +179,7 @@ def _price_document(told: PricePublished) -> dict[str, Any]:
         "index_price_ticks": told.index_price_ticks,
         "mark_price_ticks": told.mark_price_ticks,
         "index_time_ns": told.index_time_ns,
-        "stale": bool(told.stale),
+        "stale": told.stale,
+        "validity": Validity(told.validity).name.lower(),
+        "confidence_ticks": told.confidence_ticks,
     }

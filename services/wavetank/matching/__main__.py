@@ -118,6 +118,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
             metrics=metrics,
             controls=recovery.controls,
         )
+        service.tolerate(config.tolerances())
         client = redis_client(config.redis_url)
         snapshots = SnapshotKeeper(client, log, retention_ns=config.log_retention_s * SECOND_NS)
         await snapshots.register(recovery.cursors)

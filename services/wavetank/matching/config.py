@@ -8,6 +8,7 @@ from pydantic import Field
 
 from wavetank.matching.core.ordering import Ordering, OrderingSettings
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.model.validity import Doubt, Tolerances, tolerated
 from wavetank.runtime.settings import ServiceSettings, environment
 
 SECOND_NS = 1_000_000_000
@@ -32,6 +33,9 @@ class MatchingConfig(ServiceSettings):
     commands_per_second: Annotated[int, Field(ge=1)] = 20_000
     """Commands that one account may send, per second of wall time."""
     commands_burst: Annotated[int, Field(ge=1)] = 40_000
+    fill_tolerates: tuple[Doubt, ...] = ()
+    """What may be wrong with a price by which orders that add risk are taken and triggers fire all the same, a JSON
+    list: stale, too_uncertain, too_volatile, non_positive (ORCL-030)."""
     subscriber_backlog: Annotated[int, Field(ge=100)] = 20_000
     """Messages of market data that may wait for one subscriber before it is cut."""
     answer_timeout_ms: Annotated[int, Field(ge=10, le=60_000)] = 2_000
@@ -67,6 +71,10 @@ class MatchingConfig(ServiceSettings):
             max_open_orders=self.max_open_orders,
             depth_band_ppm=self.depth_band_ppm,
         )
+
+    def tolerances(self) -> Tolerances:
+        """Return what the shard tolerates of prices; of these it decides about fills."""
+        return Tolerances(fill=tolerated(self.fill_tolerates))
 
     def ordering_settings(self) -> OrderingSettings:
         """Return which ordering policy the shard follows; the venue's speed lengthens its blocks."""

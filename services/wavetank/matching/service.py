@@ -24,6 +24,7 @@ from wavetank.matching.core import commands as packed
 from wavetank.matching.core.commands import RESULT_BYTES
 from wavetank.matching.core.credit import LedgersDisagree
 from wavetank.matching.core.ordering import Ordering, ordering_policy
+from wavetank.matching.core.told_price import apply_price
 from wavetank.matching.inbox import Change, Fact, FromClearing, Move, OwnBatch, Question
 from wavetank.matching.ports import BatchStage, Committed
 from wavetank.matching.wire import credit_line, request_command
@@ -39,6 +40,7 @@ from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import InstrumentState
 from wavetank.model.reason import Reason
 from wavetank.model.record import RECORD_BYTES, decode, encode_all, kind_of, kinds
+from wavetank.model.validity import Tolerances
 from wavetank.runtime.errors import VenueError
 from wavetank.runtime.recovering import cursor_messages, with_cursors
 from wavetank.v1 import credit_pb2, log_pb2
@@ -116,6 +118,7 @@ class MatchingService:
         self._next_sample_ns = 0
         self._answer_timeout_seconds = answer_timeout_seconds
         self._metrics = metrics
+        self._tolerances = Tolerances()
         self.controls = controls
         self._inbox: deque[Batch | Change | Fact | FromClearing | Move | Question] = deque()
         self._ordering: OrderingPolicy[Batch] | None = None
@@ -162,6 +165,10 @@ class MatchingService:
         """Save a snapshot whenever so many events were committed since the last one."""
         self._snapshots = snapshots
         self._snapshot_every = every_events
+
+    def tolerate(self, tolerances: Tolerances) -> None:
+        """Take orders that add risk, and fire triggers, by prices with these doubts too (ORCL-030)."""
+        self._tolerances = tolerances
 
     @property
     def last_seq(self) -> int:
@@ -538,16 +545,8 @@ class MatchingService:
             return
         if price.consumers & ConsumerBit.BOTS:
             self._prices.append(price)
-        if price.consumers & ConsumerBit.MATCHING and price.mark_price_ticks > 0:
-            self._engine.apply_mark(
-                now_ns,
-                price.instrument_id,
-                price.mark_price_ticks,
-                price.index_price_ticks,
-                price.index_time_ns,
-                seq,
-                stale=bool(price.stale),
-            )
+        if price.consumers & ConsumerBit.MATCHING:
+            apply_price(self._engine, self._tolerances, price, seq, now_ns)
             self._harvest()
 
     def _take_listing(self, event: object, now_ns: int) -> None:

@@ -13,7 +13,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from wavetank.model.validity import PPM, Doubt, Tolerances, ValidityTerms, tolerated
 from wavetank.oracle.core.funding import ONE_E12, FundingTerms
+from wavetank.oracle.core.index import Aggregation, IndexTerms
 from wavetank.oracle.core.settings import OracleSettings, SourceTerms
 from wavetank.runtime.clock import VenueClock
 from wavetank.runtime.price_formats import BarPath
@@ -192,6 +194,20 @@ class OracleServiceSettings(ServiceSettings):
     """Wall floor of the publishing interval."""
     source_limit_ms: PositiveMs = 10_000
     """Age at which a source is stale; a file's own cadence may ask for more."""
+    aggregation: Literal["median", "mean"] = "median"
+    """How prices of sources become an index, both by weight."""
+    outlier: Annotated[Decimal, Field(ge=0, le=1, decimal_places=6)] = Decimal("0.05")
+    """Largest distance of a source from the median of at least three, as a share of it; 0 calls nobody an outlier."""
+    min_sources: Annotated[int, Field(ge=1, le=1_000)] = 1
+    """With fewer sources that count there is no index, and the last price is stale."""
+    volatile_ratio: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=6)] = Decimal(5)
+    """Largest ratio, either way, of a delivered index and its own average; 0 never calls one too volatile."""
+    volatility_tau_ms: PositiveMs = 300_000
+    """Time constant of that average."""
+    uncertain: Annotated[Decimal, Field(ge=0, le=1_000, decimal_places=6)] = Decimal("0.02")
+    """Largest confidence interval, as a share of the index; 0 never calls one too uncertain."""
+    funding_tolerates: tuple[Doubt, ...] = ("stale",)
+    """What may be wrong with an index by which funding is paid all the same."""
     book_limit_ms: PositiveMs = 10_000
     limit_wall_ms: PositiveMs = 2_000
     """Wall floor of the limits on books and pushed prices."""
@@ -219,6 +235,12 @@ class OracleServiceSettings(ServiceSettings):
     def book_logs(self) -> tuple[str, ...]:
         """Logs in which samples of the books stand: one per matching shard."""
         return tuple(f"matching-{shard}" for shard in range(max(1, len(self.matching_addresses))))
+
+    @model_validator(mode="after")
+    def _check_volatile_ratio(self) -> Self:
+        if 0 < self.volatile_ratio < 1:
+            raise ValueError(f"volatile_ratio is {self.volatile_ratio}; 0 (never) or 1 and more is allowed")
+        return self
 
     @model_validator(mode="after")
     def _check_sources(self) -> Self:
@@ -261,6 +283,16 @@ class OracleServiceSettings(ServiceSettings):
                 for source in listed
                 if isinstance(source, PushSource)
             },
+            index=IndexTerms(
+                aggregation=Aggregation[self.aggregation.upper()],
+                outlier_ppm=int(self.outlier * PPM),
+                min_sources=self.min_sources,
+            ),
+            validity=ValidityTerms(
+                volatile_ratio_ppm=int(self.volatile_ratio * PPM), uncertain_ppm=int(self.uncertain * PPM)
+            ),
+            tolerances=Tolerances(funding=tolerated(self.funding_tolerates)),
+            volatility_tau_ns=self.volatility_tau_ms * MS,
             publish_interval_ns=clock.at_least_wall(self.publish_interval_ms * MS, self.publish_wall_ms * MS),
             book_limit_ns=clock.at_least_wall(self.book_limit_ms * MS, limit_wall_ns),
             basis_tau_ns=self.basis_tau_ms * MS,

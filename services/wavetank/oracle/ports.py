@@ -24,8 +24,10 @@ class PriceSource(Protocol):
     def terms(self) -> SourceTerms:
         """Role, weight, and the age at which a price of it is stale."""
 
-    def newest_by(self, now_ns: int) -> tuple[int, int] | None:
+    def newest_by(self, now_ns: int) -> tuple[int, int] | tuple[int, int, int] | None:
         """Return time and price (micro-dollars per unit) of its newest point, or None before the first.
+
+        A source that says how far off its price may be adds that, in the same unit.
 
         Args:
             now_ns: venue time; never decreases from call to call.

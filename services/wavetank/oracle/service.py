@@ -14,7 +14,15 @@ from contextlib import suppress
 import structlog
 
 from wavetank.model.events.matching import BookSampled
-from wavetank.model.events.oracle import FaultBegan, FaultEnded, FundingTicked, PricePublished, SourceStateChanged
+from wavetank.model.events.oracle import (
+    FaultEnded,
+    FaultSet,
+    FaultStarted,
+    FundingTicked,
+    PricePublished,
+    SourceStanding,
+    SourceStateChanged,
+)
 from wavetank.model.instrument import Instrument
 from wavetank.model.reason import Reason
 from wavetank.model.record import Event, encode_all
@@ -33,6 +41,11 @@ Decision = Callable[[int], list[Event] | Refused]
 RETRY_MS = 500
 SECOND_NS = 1_000_000_000
 _NO_NAME = "?"
+_SOURCE_LINES = {
+    SourceStanding.LIVE: "source_lives",
+    SourceStanding.STALE: "source_stale",
+    SourceStanding.OUTLIER: "source_outlier",
+}
 
 
 class OracleService:
@@ -124,15 +137,15 @@ class OracleService:
         await self._ask(lambda now_ns: self._memory.oracle.handle_push(now_ns, prices))
         return self._log.last_seq
 
-    async def set_fault(self, request: FaultRequest) -> tuple[list[FaultBegan], int]:
-        """Set a fault; return its records, one per instrument, and the seq that covers them.
+    async def set_fault(self, request: FaultRequest) -> tuple[list[FaultSet], int]:
+        """Set a fault; return its records, one per instrument and source, and the seq that covers them.
 
         Raises:
             VenueError: the fault is refused, or the log is not available.
 
         """
         events = await self._ask(lambda now_ns: self._memory.oracle.handle_fault(now_ns, request))
-        return [event for event in events if isinstance(event, FaultBegan)], self._log.last_seq
+        return [event for event in events if isinstance(event, FaultSet)], self._log.last_seq
 
     async def clear_faults(self, fault_ids: Sequence[int]) -> tuple[list[int], int]:
         """End faults, all if none is named; return the ids of those that ended, and the seq that covers it.
@@ -146,7 +159,7 @@ class OracleService:
         return sorted(ended), self._log.last_seq
 
     async def faults(self) -> list[tuple[int, Fault]]:
-        """Return the active faults with their instruments, by fault and instrument.
+        """Return the faults that are set with their instruments, by fault and instrument.
 
         Raises:
             VenueError: the log is not available, so nobody knows what is committed.
@@ -178,8 +191,8 @@ class OracleService:
         for source in self._sources:
             newest = source.newest_by(now_ns)
             if newest is not None and source.symbol in ids:
-                time_ns, price_micros = newest
-                observed.append(ObservedPrice(ids[source.symbol], source.name, price_micros, time_ns))
+                time_ns, price_micros, *confidence = newest
+                observed.append(ObservedPrice(ids[source.symbol], source.name, price_micros, time_ns, *confidence))
         return observed
 
     async def _ask(self, decide: Decision) -> list[Event]:
@@ -238,16 +251,25 @@ class OracleService:
             case SourceStateChanged():
                 write = self._logger.info if event.is_live else self._logger.warning
                 write(
-                    "source_lives" if event.is_live else "source_stale",
+                    _SOURCE_LINES[SourceStanding(event.standing)],
                     seq=seq,
                     symbol=symbol,
                     source=event.source.decode(),
                     price_time_ns=event.price_time_ns,
                 )
-            case FaultBegan():
+            case FaultSet():
                 self._logger.warning(
-                    "fault_began", seq=seq, symbol=symbol, fault_id=event.fault_id, kind=event.kind, target=event.target
+                    "fault_set",
+                    seq=seq,
+                    symbol=symbol,
+                    fault_id=event.fault_id,
+                    kind=event.kind,
+                    target=event.target,
+                    source=event.source.decode(),
+                    start_time_ns=event.start_time_ns,
                 )
+            case FaultStarted():
+                self._logger.warning("fault_started", seq=seq, symbol=symbol, fault_id=event.fault_id)
             case FaultEnded():
                 self._logger.info("fault_ended", seq=seq, symbol=symbol, fault_id=event.fault_id)
             case FundingTicked():

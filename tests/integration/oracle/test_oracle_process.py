@@ -27,8 +27,8 @@ from wavetank.model.events.clearing import ApiKeyCreated
 from wavetank.model.events.matching import BookSampled
 from wavetank.model.events.oracle import (
     ConsumerBit,
-    FaultBegan,
     FaultEnded,
+    FaultSet,
     FundingTicked,
     MarkComputed,
     PremiumSampled,
@@ -245,7 +245,7 @@ async def test_a_lag_for_clearing_is_set_seen_listed_and_cleared(venue: Venue) -
         assert reason_of(caught.value).reason == "FAULT_UNKNOWN"
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
     events = venue.events()
-    assert len(of(FaultBegan, events)) == len(of(FaultEnded, events)) == 1
+    assert len(of(FaultSet, events)) == len(of(FaultEnded, events)) == 1
 
 
 @pytest.mark.spec("ORCL-010")

@@ -134,7 +134,8 @@ def test_a_price_that_is_not_positive_is_no_price() -> None:
     scene, a = long_one_btc(5_000)
     scene.mark(BTC, 0)
     applied = scene.last(MarkApplied)
-    assert (applied.mark_price_ticks, applied.index_price_ticks, applied.stale) == (1_000_000, 1_000_000, 1)
+    # 4 is Validity.NON_POSITIVE.
+    assert (applied.mark_price_ticks, applied.index_price_ticks, applied.stale) == (1_000_000, 1_000_000, 4)
     assert not scene.state.is_valid(BTC, scene.now_ns)
     assert scene.account(a).liquidation is None
     scene.mark(ETH, -1)

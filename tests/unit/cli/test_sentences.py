@@ -13,7 +13,7 @@ from wavetank.cli.sentences.words import show_client_id
 from wavetank.model.events import clearing, matching, oracle
 from wavetank.model.events.clearing import HealthBandChanged, LiquidationStepped
 from wavetank.model.events.matching import OrderAccepted, Traded
-from wavetank.model.events.oracle import FaultBegan
+from wavetank.model.events.oracle import FaultSet
 from wavetank.model.instrument import default_instruments
 
 NAMES = Names({item.instrument_id: item for item in default_instruments()}, {1_000: "maker", 1_001: "taker"})
@@ -106,8 +106,16 @@ def test_margin_modes_are_told_by_name_and_in_percent() -> None:
 
 
 def test_a_fault_says_whom_it_misleads() -> None:
-    began = FaultBegan(1, 0, 3, 30_000_000_000, 0, 0, 0, 2, 1, 1)
-    assert Narrator(NAMES).say(began) == "fault 3 began: prices of BTC 30.00s late for clearing"
+    lag = FaultSet(1, 0, b"", 3, 30_000_000_000, 0, 0, 0, 0, 0, 0, 0, 0, 1_000_000, 2, 1, 1, 0, 0, 0)
+    assert Narrator(NAMES).say(lag) == "fault 3 began: prices of BTC 30.00s late for clearing"
+    # A third of 10^12 down, over a minute, each second price, for ten minutes.
+    bias = FaultSet(
+        1, 0, b"okx", 4, 0, 0, -300_000_000_000, 0, 0, 0, 600 * 10**9, 60 * 10**9, 7, 500_000, 14, 3, 1, 0, 0, 1
+    )
+    assert Narrator(NAMES).say(bias) == (
+        "fault 4 will begin at 1970-01-01 00:00:00.000: prices of BTC from source okx off by -30%, "
+        "each with probability 50%, growing over 1m 00s for 10m 00s"
+    )
 
 
 def test_an_id_that_is_no_text_is_shown_as_hexadecimal() -> None:

@@ -23,6 +23,7 @@ from wavetank.matching.recovery import CLEARING_LOG, ORACLE_LOG, Recovery
 from wavetank.matching.service import MatchingService
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
 from wavetank.model.record import Event, decode_all, encode_all
+from wavetank.model.validity import Validity
 from wavetank.runtime.clock import VenueClock
 from wavetank.runtime.log_entry import LogEntry, Position, decode_entry, encode_entry
 from wavetank.v1 import credit_pb2
@@ -150,7 +151,12 @@ class Shard:
         self.service.from_clearing(credit_pb2.ConnectResponse(venue_gate=credit_pb2.VenueGate(open=True)))
 
     async def price(
-        self, mark_ticks: int, *, consumers: int = ConsumerBit.MATCHING | ConsumerBit.BOTS, instrument_id: int = 1
+        self,
+        mark_ticks: int,
+        *,
+        consumers: int = ConsumerBit.MATCHING | ConsumerBit.BOTS,
+        instrument_id: int = 1,
+        validity: Validity = Validity.VALID,
     ) -> LogEntry:
         """Let the oracle publish a price."""
         event = PricePublished(
@@ -162,7 +168,7 @@ class Shard:
             event_time_ns=SECOND,
             funding_rate_e12=0,
             consumers=consumers,
-            stale=0,
+            validity=int(validity),
         )
         entry = entry_after(self.oracle, encode_all([event]), SECOND)
         self.oracle = entry.position

@@ -15,11 +15,20 @@ from wavetank.matching.core import commands as packed
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.matching.ports import BatchStage
 from wavetank.matching.recovery import ORACLE_LOG, Recovery
-from wavetank.model.events.matching import BookSampled, GateMoved, MarkApplied, OrderAccepted, OrderCancelled, Traded
+from wavetank.model.events.matching import (
+    BookSampled,
+    GateMoved,
+    MarkApplied,
+    OrderAccepted,
+    OrderCancelled,
+    OrderRejected,
+    Traded,
+)
 from wavetank.model.events.oracle import ConsumerBit
 from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import CancelReason, OrderFlag, OrderState, TimeInForce
 from wavetank.model.reason import Reason
+from wavetank.model.validity import Tolerances, Validity
 from wavetank.runtime.errors import VenueError
 from wavetank.runtime.recovering import with_cursors
 from wavetank.v1 import credit_pb2, log_pb2
@@ -156,6 +165,47 @@ async def test_a_snapshot_and_its_tail_are_as_good_as_the_whole_log() -> None:
             recovery.apply(entry)
         assert recovery.engine.state_hash() == shard.engine.state_hash()
         assert recovery.cursors[ORACLE_LOG] == shard.oracle
+
+
+@pytest.mark.spec("ORCL-030", "MTCH-040")
+@pytest.mark.parametrize("validity", list(Validity)[1:])
+async def test_by_a_doubted_price_only_reducing_orders_are_taken_unless_fills_tolerate_it(validity: Validity) -> None:
+    async with running() as shard:
+        await ready(shard)
+        await shard.price(1_000, validity=validity)
+        shard.service.submit(order(ALICE, SELL, 10, 1_000))
+        await shard.settled()
+        assert [event.reason for event in shard.log.events() if isinstance(event, OrderRejected)] == [
+            Reason.PRICE_STALE
+        ]
+        shard.service.tolerate(Tolerances(fill=frozenset({validity})))
+        await shard.price(1_000, validity=validity)
+        shard.service.submit(order(ALICE, SELL, 10, 1_000))
+        await shard.settled()
+        assert isinstance(list(shard.log.events())[-1], OrderAccepted)
+
+
+@pytest.mark.spec("ORCL-030", "MTCH-040")
+@pytest.mark.parametrize("ticks", [0, -7])
+async def test_a_price_that_is_not_positive_leaves_the_last_one_not_trusted(ticks: int) -> None:
+    async with running() as shard:
+        await ready(shard)
+        await shard.price(ticks, validity=Validity.NON_POSITIVE)
+        await shard.settled()
+        assert shard.engine.mark(1) == (1_000, 1_000, True)
+        # Bots are told what the oracle says.
+        assert shard.shown[-1].prices[-1].mark_price_ticks == ticks
+        await shard.price(1_010)
+        await shard.settled()
+        assert shard.engine.mark(1) == (1_010, 1_010, False)
+
+
+async def test_a_price_that_is_none_before_the_first_is_passed_over() -> None:
+    async with running() as shard:
+        shard.open()
+        await shard.price(0, validity=Validity.NON_POSITIVE)
+        await shard.settled()
+        assert shard.engine.mark(1) == (0, 0, False)
 
 
 async def test_a_price_before_its_listing_is_passed_over() -> None:

@@ -1,130 +1,122 @@
-"""Faults bend what a consumer is told, each in its own way and together, and never the truth (ORCL-040)."""
-
-from dataclasses import replace
+"""A fault as a value: when it strikes, how it grows, how long it delays (ORCL-040)."""
 
 import pytest
 
 from wavetank.model.events.oracle import EVERYBODY, ConsumerBit
 from wavetank.oracle.core.faults import (
-    FAULTY_CONSUMERS,
+    Channel,
     Fault,
     FaultKind,
     FaultTarget,
-    History,
-    Prices,
-    base_prices,
-    bent,
-    delivered,
-    funding_added_e12,
+    JitterDistribution,
+    consumer_channel,
+    faulty_rate_e12,
+    source_channel,
 )
 
-CLEARING = int(ConsumerBit.CLEARING)
-BOTS = int(ConsumerBit.BOTS)
-
-
-def prices(ticks: int, time_ns: int) -> Prices:
-    return Prices(ticks, ticks + 1, time_ns, stale=False)
-
-
-def fault(
-    kind: FaultKind, consumers: int = FAULTY_CONSUMERS, fault_id: int = 1, lag_ns: int = 0, magnitude_e12: int = 0
-) -> Fault:
-    return Fault(fault_id, kind, FaultTarget.PRICE, consumers, lag_ns, magnitude_e12, 0, 0)
-
-
-@pytest.fixture
-def history() -> History:
-    """Prices 10, 20, 30, 40 at times 100, 200, 300, 400."""
-    past = History()
-    for step in (1, 2, 3, 4):
-        past.append(step * 100, prices(step * 10, step * 100))
-    return past
-
-
-NOW = 500
-TRUE = prices(50, NOW)
+BOTS = consumer_channel(1, ConsumerBit.BOTS)
+UPDATES = 10_000
 
 
 @pytest.mark.spec("ORCL-040")
-def test_without_faults_everybody_gets_the_truth(history: History) -> None:
-    assert delivered([], TRUE, history, NOW) == {TRUE: EVERYBODY}
+def test_a_certain_fault_strikes_always() -> None:
+    fault = Fault(fault_id=1, kind=FaultKind.FREEZE)
+    assert all(fault.strikes(BOTS, number) for number in range(100))
 
 
 @pytest.mark.spec("ORCL-040")
-@pytest.mark.parametrize(("lag_ns", "ticks"), [(1, 40), (100, 40), (101, 30), (200, 30), (400, 10)])
-def test_a_lag_delivers_the_newest_value_at_least_that_old(history: History, lag_ns: int, ticks: int) -> None:
-    found = base_prices([fault(FaultKind.LAG, lag_ns=lag_ns)], CLEARING, TRUE, history, NOW)
-    assert found == prices(ticks, ticks * 10)
+def test_a_probable_fault_strikes_its_share_of_updates_and_each_time_the_same() -> None:
+    fault = Fault(fault_id=1, kind=FaultKind.FREEZE, probability_ppm=300_000, seed=9)
+    struck = [number for number in range(UPDATES) if fault.strikes(BOTS, number)]
+    # 3,000 of 10,000 with a standard deviation of 46; four of them.
+    assert abs(len(struck) - 3_000) < 184
+    assert struck == [number for number in range(UPDATES) if fault.strikes(BOTS, number)]
+    other = Fault(fault_id=1, kind=FaultKind.FREEZE, probability_ppm=300_000, seed=10)
+    assert struck != [number for number in range(UPDATES) if other.strikes(BOTS, number)]
+    assert struck != [number for number in range(UPDATES) if fault.strikes(source_channel(1, "okx"), number)]
 
 
 @pytest.mark.spec("ORCL-040")
-def test_a_lag_beyond_the_first_value_delivers_that_one_as_stale(history: History) -> None:
-    found = base_prices([fault(FaultKind.LAG, lag_ns=401)], CLEARING, TRUE, history, NOW)
-    assert found == Prices(10, 11, 100, stale=True)
-    assert base_prices([fault(FaultKind.LAG, lag_ns=1)], CLEARING, TRUE, History(), NOW) == Prices(
-        50, 51, 500, stale=True
+@pytest.mark.parametrize(("time_ns", "amount"), [(99, 0), (100, 0), (125, 250), (150, 500), (200, 1_000), (999, 1_000)])
+def test_a_ramp_grows_in_a_line_and_stays(time_ns: int, amount: int) -> None:
+    fault = Fault(fault_id=1, kind=FaultKind.DRIFT, start_time_ns=100, ramp_ns=100)
+    assert fault.ramped(1_000, time_ns) == amount
+
+
+def lag(distribution: JitterDistribution, ramp_ns: int = 0, probability_ppm: int = 1_000_000) -> Fault:
+    return Fault(
+        fault_id=1,
+        kind=FaultKind.LAG,
+        lag_ns=1_000,
+        jitter_ns=500,
+        distribution=distribution,
+        ramp_ns=ramp_ns,
+        probability_ppm=probability_ppm,
     )
 
 
 @pytest.mark.spec("ORCL-040")
-def test_a_fault_hits_only_its_consumers(history: History) -> None:
-    lag = fault(FaultKind.LAG, consumers=CLEARING, lag_ns=200)
-    assert delivered([lag], TRUE, history, NOW) == {TRUE: EVERYBODY & ~CLEARING, prices(30, 300): CLEARING}
+def test_a_uniform_jitter_lies_between_nothing_and_itself() -> None:
+    fault = lag(JitterDistribution.UNIFORM)
+    delays = [fault.delay_ns(BOTS, number) for number in range(UPDATES)]
+    assert (min(delays), max(delays)) == (1_000, 1_500)
+    assert fault.longest_lag_ns == 1_500
+    # 1,250 with a standard error of 500 / sqrt(12 × 10,000) = 1.44; four of them.
+    assert abs(sum(delays) / UPDATES - 1_250) < 6
 
 
 @pytest.mark.spec("ORCL-040")
-def test_lags_add_up(history: History) -> None:
-    lags = [fault(FaultKind.LAG, lag_ns=100), fault(FaultKind.LAG, fault_id=2, lag_ns=100)]
-    assert base_prices(lags, BOTS, TRUE, history, NOW) == prices(30, 300)
+def test_an_exponential_jitter_has_its_mean_and_an_end() -> None:
+    fault = lag(JitterDistribution.EXPONENTIAL)
+    delays = [fault.delay_ns(BOTS, number) for number in range(UPDATES)]
+    assert min(delays) < 1_001
+    assert max(delays) <= fault.longest_lag_ns == 1_000 + 8 * 500
+    # 1,500 with a standard error of 500 / sqrt(10,000) = 5; four of them, and half of one for rounding down.
+    assert abs(sum(delays) / UPDATES - 1_500) < 21
 
 
 @pytest.mark.spec("ORCL-040")
-def test_a_freeze_keeps_value_and_time(history: History) -> None:
-    frozen = prices(20, 200)
-    freeze = replace(fault(FaultKind.FREEZE), frozen=(frozen,) * 4)
-    lag = fault(FaultKind.LAG, fault_id=2, lag_ns=400)
-    assert base_prices([freeze], CLEARING, TRUE, history, NOW) == frozen
-    # A lag that comes later does not thaw it.
-    assert base_prices([freeze, lag], CLEARING, TRUE, history, NOW) == frozen
+def test_a_lag_grows_and_may_strike_by_chance() -> None:
+    growing = Fault(fault_id=1, kind=FaultKind.LAG, lag_ns=1_000, ramp_ns=100)
+    assert [growing.delay_ns(BOTS, number) for number in (0, 50, 100, 150)] == [0, 500, 1_000, 1_000]
+    rare = Fault(fault_id=1, kind=FaultKind.LAG, lag_ns=1_000, probability_ppm=100_000)
+    assert {rare.delay_ns(BOTS, number) for number in range(100)} == {0, 1_000}
 
 
 @pytest.mark.spec("ORCL-040")
-def test_a_spike_multiplies_index_and_mark() -> None:
-    # 1,000 and 1,001 by 1.05: 1,050 and 1,051.05.
-    spike = fault(FaultKind.SPIKE, magnitude_e12=50_000_000_000)
-    assert bent(prices(1_000, 7), [spike], BOTS) == Prices(1_050, 1_051, 7, stale=False)
-    assert bent(prices(1_000, 7), [spike], ConsumerBit.TRUTH) == prices(1_000, 7)
+def test_a_fault_hits_consumers_only_once_it_has_begun() -> None:
+    fault = Fault(fault_id=1, kind=FaultKind.FREEZE, consumers=int(ConsumerBit.CLEARING), has_begun=False)
+    assert not fault.hits(ConsumerBit.CLEARING)
+    begun = Fault(fault_id=1, kind=FaultKind.FREEZE, consumers=int(ConsumerBit.CLEARING))
+    assert begun.hits(ConsumerBit.CLEARING)
+    assert not begun.hits(ConsumerBit.BOTS)
+    assert not Fault(fault_id=1, kind=FaultKind.FREEZE, source="okx").hits(ConsumerBit.BOTS)
 
 
-@pytest.mark.spec("ORCL-040")
-def test_spikes_compose_with_each_other_and_with_lag(history: History) -> None:
-    # 30 lagged; × 1.5 = 45, × 2 = 90; its mark 31 × 1.5 = 46.5 → 46, × 2 = 92.
-    faults = [
-        fault(FaultKind.LAG, lag_ns=200),
-        fault(FaultKind.SPIKE, fault_id=2, magnitude_e12=500_000_000_000),
-        fault(FaultKind.SPIKE, fault_id=3, magnitude_e12=1_000_000_000_000),
-    ]
-    values = delivered(faults, TRUE, history, NOW)
-    assert values == {TRUE: int(ConsumerBit.TRUTH), Prices(90, 92, 300, stale=False): FAULTY_CONSUMERS}
+def funding(kind: FaultKind, magnitude_e12: int = 0, frozen: int = 0, ramp_ns: int = 0, *, begun: bool = True) -> Fault:
+    return Fault(
+        fault_id=1,
+        kind=kind,
+        target=FaultTarget.FUNDING,
+        consumers=EVERYBODY,
+        magnitude_e12=magnitude_e12,
+        ramp_ns=ramp_ns,
+        frozen_rate_e12=frozen,
+        has_begun=begun,
+    )
 
 
-@pytest.mark.spec("ORCL-040")
-def test_a_spike_never_delivers_less_than_a_tick() -> None:
-    spike = fault(FaultKind.SPIKE, magnitude_e12=-999_999_999_999)
-    assert bent(prices(50, 7), [spike], BOTS) == Prices(1, 1, 7, stale=False)
+@pytest.mark.spec("ORCL-040", "FUND-020")
+def test_funding_faults_hold_the_rate_and_add_to_it() -> None:
+    spikes = [funding(FaultKind.SPIKE, 5_000), funding(FaultKind.SPIKE, 1_000, ramp_ns=100)]
+    # The second has grown by half.
+    assert faulty_rate_e12(spikes, 1, 7, 50) == 7 + 5_000 + 500
+    freezes = [funding(FaultKind.FREEZE, frozen=40), funding(FaultKind.FREEZE, frozen=90)]
+    assert faulty_rate_e12([*spikes, *freezes], 1, 7, 50) == 40 + 5_500
+    assert faulty_rate_e12([funding(FaultKind.SPIKE, 5_000, begun=False)], 1, 7, 50) == 7
+    assert faulty_rate_e12([Fault(fault_id=1, kind=FaultKind.SPIKE, magnitude_e12=5_000)], 1, 7, 50) == 7
 
 
-@pytest.mark.spec("ORCL-040")
-def test_only_funding_spikes_change_the_rate() -> None:
-    funding = Fault(1, FaultKind.SPIKE, FaultTarget.FUNDING, EVERYBODY, 0, 5_000, 0, 0)
-    assert funding_added_e12([funding, funding, fault(FaultKind.SPIKE, magnitude_e12=7)]) == 10_000
-    assert bent(TRUE, [funding], CLEARING) == TRUE
-
-
-def test_history_forgets_what_no_lag_reaches(history: History) -> None:
-    history.forget_before(299)
-    assert history.times_ns == [200, 300, 400]
-    assert history.newest_by(250) == prices(20, 200)
-    history.append(400, prices(41, 400))
-    assert history.newest_by(400) == prices(41, 400)
-    assert history.times_ns == [200, 300, 400]
+def test_no_source_has_the_channel_of_a_consumer() -> None:
+    assert consumer_channel(1, ConsumerBit.BOTS) == Channel(1, b"\0\x08", 3)
+    assert source_channel(1, "okx") == Channel(1, b"okx", 0)

@@ -35,6 +35,7 @@ from wavetank.model.events import oracle as oracle_events
 from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.orders import LineStatus
 from wavetank.model.record import RECORD_BYTES, decode, decode_all, encode, encode_all, kind_of
+from wavetank.model.validity import Action, Validity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -328,10 +329,13 @@ class Clearing:
         known = self.state.marks.get(fact.instrument_id)
         if known is not None and seq <= known.oracle_seq:
             return
-        usable = fact.mark_price_ticks > 0 and fact.index_price_ticks > 0
+        is_price = fact.mark_price_ticks > 0 and fact.index_price_ticks > 0
+        validity = Validity(fact.validity) if is_price else Validity.NON_POSITIVE
+        tolerated = self.state.settings.tolerances.allows(Action.LIQUIDATE, validity)
+        # What may not even be near the truth is no price: the last one stands, with that doubt (ORCL-030).
+        usable = is_price and (tolerated or validity == Validity.STALE)
         if not usable and known is None:
             return
-        # A price that is not positive is no price: the last one stands, marked stale (ORCL-030).
         mark = fact.mark_price_ticks if usable or known is None else known.mark_price_ticks
         index = fact.index_price_ticks if usable or known is None else known.index_price_ticks
         self._emit(
@@ -343,10 +347,10 @@ class Clearing:
                 index_time_ns=fact.index_time_ns,
                 oracle_seq=seq,
                 event_time_ns=fact.event_time_ns,
-                stale=int(bool(fact.stale) or not usable),
+                stale=int(validity),
             )
         )
-        if usable and not fact.stale:
+        if usable and tolerated:
             self._fresh.add(fact.instrument_id)
         if fact.instrument_id in self.state.instruments:
             share = changed_share(self.state, fact.instrument_id)

@@ -304,10 +304,11 @@ class Lines:
     def _line(self, draft: _Draft) -> Line:
         state, account, shard, rows = self._state, draft.account, draft.shard, draft.rows
         share = account.shares[shard]
-        # What the line rests on: a position without a mark yet stands at its entry, which is as old as can be.
+        # What the line rests on: a position without a mark yet stands at its entry, which is as old as can be; so is a
+        # price that margin does not tolerate.
         priced = [row.instrument_id for row in rows if row.position_lots]
         priced += [key for key in state.counting_collateral(account) if state.shard_of(key) == shard]
-        times = [state.marks[each].index_time_ns if each in state.marks else _ANCIENT_NS for each in priced]
+        times = [state.marks[each].index_time_ns if state.carries_margin(each) else _ANCIENT_NS for each in priced]
         return Line(
             account_id=account.account_id,
             line_epoch=self.epoch,
@@ -333,8 +334,9 @@ def free_margin_micros(state: State, account: Account) -> int:
     """Return what cash an account has above what a withdrawal must leave, holds not counted (MRGN-060).
 
     What stays is at least the larger of the initial margin and a tenth of the notional; gains that
-    are not realised do not count where the instrument withholds them. Nor does collateral, so that no
-    withdrawal turns it into a loan (MRGN-080). Negative when short of it.
+    are not realised do not count where the instrument withholds them, nor at a price that margin does
+    not tolerate (ORCL-030). Nor does collateral, so that no withdrawal turns it into a loan (MRGN-080).
+    Negative when short of it.
     """
     counted, spare, needed = _spare(state, account)
     return spare - max(needed, counted)
@@ -350,7 +352,9 @@ def _spare(state: State, account: Account) -> tuple[int, int, int]:
     """Return what collateral counts, the equity without withheld gains, and what of it must stay."""
     value = state.value(account)
     withheld = sum(
-        max(0, leg.unrealised_micros) for leg in value.legs if state.instruments[leg.instrument_id].withholds_gains
+        max(0, leg.unrealised_micros)
+        for leg in value.legs
+        if state.instruments[leg.instrument_id].withholds_gains or not state.carries_margin(leg.instrument_id)
     )
     floor = -(-value.notional_micros * state.settings.withdrawal_floor_ppm // 10**6)
     return account.counted_micros, value.equity_micros - withheld, max(value.initial_micros, floor)

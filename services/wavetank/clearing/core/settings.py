@@ -13,6 +13,7 @@ from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.margin_modes import GROUP_HAIRCUT, SCENARIO_HAIRCUT, Correlation, StressRamp
 from wavetank.clearing.core.valuation import DEFAULT_LIMITS, HealthLimits
 from wavetank.model.events.clearing import AdlPolicyKind
+from wavetank.model.validity import Tolerances
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +52,8 @@ class ClearingSettings:
     """Where warning, reduce-only and backstop begin; liquidation begins at 1."""
     stale_after_ns: int = 60 * SECOND_NS
     """A mark whose index is older than this is stale (ORCL-030)."""
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    """Of these what liquidation and margin tolerate is decided here."""
     stale_uncertainty_ppm: int = 50_000
     """Half-width of the range in which a stale price may really be (LIQ-010)."""
     stage_order: tuple[LiquidationStage, ...] = STAGE_ORDERS[0]

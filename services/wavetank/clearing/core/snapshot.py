@@ -31,12 +31,13 @@ from wavetank.model.events.clearing import (
 from wavetank.model.events.matching import BookSampled
 from wavetank.model.orders import LineStatus
 from wavetank.model.record import decode, encode
+from wavetank.model.validity import Validity
 
 if TYPE_CHECKING:
     from wavetank.clearing.core.settings import ClearingSettings
     from wavetank.model.record import Event
 
-SNAPSHOT_VERSION = 5
+SNAPSHOT_VERSION = 6
 
 
 class SnapshotUnreadable(Exception):
@@ -268,7 +269,7 @@ def load(data: bytes, settings: ClearingSettings) -> State:
         for text in texts:
             state.apply(decode(bytes.fromhex(text)), 0, 0)
     for key, value in content["marks"].items():
-        state.take_mark(int(key), Mark(**value))
+        state.take_mark(int(key), Mark(**(value | {"validity": Validity(value["validity"])})))
     state.ledger.restore(base64.b64decode(content["ledger"]), content["shards"])
     for key, terms in content["collateral_terms"].items():
         state.set_collateral_terms(int(key), CollateralTerms(**terms))

@@ -36,6 +36,7 @@ from wavetank.model.ids import (
 )
 from wavetank.model.instrument import Instrument, Listings
 from wavetank.model.invariant import InvariantBroken
+from wavetank.model.validity import Action, Validity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,12 +221,16 @@ class State:
     def is_valid(self, instrument_id: int, now_ns: int) -> bool:
         """Tell whether an instrument's mark may be used to liquidate (ORCL-030, LIQ-010)."""
         mark = self.marks.get(instrument_id)
-        return (
-            mark is not None
-            and mark.mark_price_ticks > 0
-            and not mark.is_stale
-            and now_ns - mark.index_time_ns <= self.settings.stale_after_ns
-        )
+        if mark is None or mark.mark_price_ticks <= 0:
+            return False
+        is_old = now_ns - mark.index_time_ns > self.settings.stale_after_ns
+        validity = max(mark.validity, Validity.STALE) if is_old else mark.validity
+        return self.settings.tolerances.allows(Action.LIQUIDATE, validity)
+
+    def carries_margin(self, instrument_id: int) -> bool:
+        """Tell whether credit may rest on an instrument's mark and index, and gains by them be paid out (ORCL-030)."""
+        mark = self.marks.get(instrument_id)
+        return mark is not None and self.settings.tolerances.allows(Action.MARGIN, mark.validity)
 
     def test_inputs(self, account: Account, now_ns: int) -> TestInputs:
         """Return what to test an account at (LIQ-010).

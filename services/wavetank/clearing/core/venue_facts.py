@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wavetank.clearing.core.collateral_terms import NO_COLLATERAL, CollateralTerms
 from wavetank.model.events import clearing as events
+from wavetank.model.validity import Validity
 
 if TYPE_CHECKING:
     from wavetank.clearing.core.settings import ClearingSettings
@@ -40,7 +41,8 @@ class Mark:
     index_price_ticks: int
     index_time_ns: int
     oracle_seq: int
-    is_stale: bool
+    validity: Validity
+    """As the oracle said; it grows stale by itself, see `State.validity`."""
 
 
 @dataclass(slots=True)

@@ -20,6 +20,10 @@ from wavetank.model.events.matching import (
 from wavetank.model.events.oracle import FundingTicked, PricePublished
 from wavetank.model.orders import Side
 from wavetank.model.record import Event
+from wavetank.model.validity import Validity
+
+STALE = int(Validity.STALE)
+NON_POSITIVE = int(Validity.NON_POSITIVE)
 
 Leg: TypeAlias = tuple[int, int, int, int, int, int, int, int]
 """Account, instrument, trade, order, lots, value, fee, role: what a booking of a fact must say."""
@@ -244,22 +248,25 @@ class Prices:
         price = self._published.popleft()[1]
         known = self._last.get(event.instrument_id)
         usable = price.mark_price_ticks > 0 and price.index_price_ticks > 0
-        mark, index, stale = price.mark_price_ticks, price.index_price_ticks, int(bool(price.stale))
-        if not usable and known is not None:
-            # A price that is not positive is no price: the last one stands, stale (ORCL-030).
-            mark, index, stale = known.mark_price_ticks, known.index_price_ticks, 1
-        wanted = (price.instrument_id, mark, index, price.index_time_ns, stale)
-        said = (
-            event.instrument_id,
-            event.mark_price_ticks,
-            event.index_price_ticks,
-            event.index_time_ns,
-            int(bool(event.stale)),
-        )
-        if said != wanted:
+        mark, index, validity = price.mark_price_ticks, price.index_price_ticks, price.validity
+        said = (event.instrument_id, event.mark_price_ticks, event.index_price_ticks, event.index_time_ns)
+        wanted = [(price.instrument_id, mark, index, price.index_time_ns)]
+        if known is not None and (not usable or validity > STALE):
+            # What is no price, or hardly one, leaves the last one standing, with that doubt (ORCL-030). Whether a doubt
+            # beyond stale does is the venue's setting.
+            last = (price.instrument_id, known.mark_price_ticks, known.index_price_ticks, price.index_time_ns)
+            wanted = [*wanted, last] if usable and self._each else [last] if not usable else wanted
+        validity = validity if usable else NON_POSITIVE
+        if said not in wanted:
+            words = " or ".join(map(str, wanted))
             findings.offend(
-                Rule.INV_090, f"instrument, mark, index, its time and stale {wanted}, as the oracle says, not {said}"
+                Rule.INV_090, f"instrument, mark, index and its time {words}, as the oracle says, not {said}"
             )
+        # Clearing, which applies each, repeats the doubt; a shard says whether it acts by the price, which is its
+        # setting where there is one, and no choice where there is none.
+        allowed = {validity} if self._each else {0, min(validity, 1)}
+        if event.stale not in allowed:
+            findings.offend(Rule.INV_090, f"a doubt of {sorted(allowed)} about the price, not {event.stale}")
         self._last[event.instrument_id] = event
 
     def _pass_over(self, seq: int, price: PricePublished, later: int = 0) -> None:

@@ -30,7 +30,7 @@ from wavetank.v1 import account_pb2
 _PAGE = 1_000
 _ORACLE_KINDS = {
     kind_of(oracle_events.PricePublished),
-    kind_of(oracle_events.FaultBegan),
+    kind_of(oracle_events.FaultSet),
     kind_of(oracle_events.FaultEnded),
     kind_of(oracle_events.FundingTicked),
     kind_of(oracle_events.SourceStateChanged),
@@ -313,7 +313,7 @@ def _take_oracle(measured: Measured, now_ns: int, event: Event) -> None:
                 measured.truth.setdefault(event.instrument_id, PriceSeries()).append(event)
             if event.consumers & ConsumerBit.CLEARING:
                 measured.clearing.setdefault(event.instrument_id, PriceSeries()).append(event)
-        case oracle_events.FaultBegan():
+        case oracle_events.FaultSet():
             measured.faults.append(
                 FaultSpan(
                     event.fault_id,
@@ -333,7 +333,7 @@ def _take_oracle(measured: Measured, now_ns: int, event: Event) -> None:
                 FundingTick(now_ns, event.instrument_id, event.tick, event.funding_rate_e12, bool(event.is_paid))
             )
         case oracle_events.SourceStateChanged():
-            measured.stale_sources += not event.is_live
+            measured.stale_sources += event.standing == oracle_events.SourceStanding.STALE
         case _:
             pass
 

@@ -221,6 +221,7 @@ class MarkApplied:
     oracle_seq: int
     event_time_ns: int
     stale: int
+    """What is wrong with it, a `Validity`; a shard says 1 of any price that it does not act by (ORCL-030)."""
 
 
 @record(111, "B")

@@ -1,4 +1,4 @@
-"""Events of the oracle's log (record kinds 300 to 399).
+"""Events of the oracle's log (record kinds 300 to 399; 301, 302 and 305 are retired).
 
 Where delivery differs between consumers there is one record per delivered value; `consumers` is the
 set it is for. True values carry the bit TRUTH and are logged always, so that harm can be measured.
@@ -7,9 +7,10 @@ set it is for. True values carry the bit TRUTH and are logged always, so that ha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 
 from wavetank.model.record import record
+from wavetank.model.validity import Validity
 
 
 class ConsumerBit(IntFlag):
@@ -24,7 +25,17 @@ class ConsumerBit(IntFlag):
 EVERYBODY = int(ConsumerBit.TRUTH | ConsumerBit.CLEARING | ConsumerBit.MATCHING | ConsumerBit.BOTS)
 
 
-@record(301, "16sqq")
+class SourceStanding(IntEnum):
+    """Whether the index counts a source."""
+
+    STALE = 0
+    """Its newest price is too old, or a fault has taken it away."""
+    LIVE = 1
+    OUTLIER = 2
+    """It lives, but is too far from the others."""
+
+
+@record(313, "16sqqq")
 @dataclass(frozen=True, slots=True)
 class SourcePriced:
     """A source gave a price."""
@@ -35,16 +46,19 @@ class SourcePriced:
     price_micros: int
     """Micro-dollars per unit of the base asset."""
     price_time_ns: int
+    confidence_micros: int = 0
+    """How far off it may be, as the source says; 0 says nothing."""
 
 
-@record(302, "qqqqqiB")
+@record(311, "qqqqqiBq")
 @dataclass(frozen=True, slots=True)
 class PricePublished:
-    """Index and mark as delivered to some consumers (ORCL-010, ORCL-020, ORCL-040)."""
+    """Index and mark as delivered to some consumers (ORCL-010 to ORCL-040)."""
 
     instrument_id: int
     account_id: int
     index_price_ticks: int
+    """Zero or less where a fault makes it so; such a price is none."""
     mark_price_ticks: int
     index_time_ns: int
     """Venue time the delivered index is of."""
@@ -53,7 +67,15 @@ class PricePublished:
     """Predicted for the running interval (FUND-020)."""
     consumers: int
     """`ConsumerBit`s."""
-    stale: int
+    validity: int
+    """A `Validity` (ORCL-030)."""
+    confidence_ticks: int = 0
+    """How far off the index may be."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether there is any doubt about the price; `validity` says which."""
+        return self.validity != Validity.VALID
 
 
 @record(303, "qqqqq")
@@ -87,23 +109,6 @@ class FundingTicked:
     expected_samples: int
     is_paid: int
     """0 when fewer than half of the samples were there."""
-
-
-@record(305, "qqqqqiBB")
-@dataclass(frozen=True, slots=True)
-class FaultBegan:
-    """A fault began; one record per instrument it hits."""
-
-    instrument_id: int
-    account_id: int
-    fault_id: int
-    lag_ns: int
-    magnitude_e12: int
-    duration_ns: int
-    start_time_ns: int
-    consumers: int
-    kind: int
-    target: int
 
 
 @record(306, "qB")
@@ -167,7 +172,7 @@ class MarkComputed:
 @record(309, "16sqqB")
 @dataclass(frozen=True, slots=True)
 class SourceStateChanged:
-    """A source went stale, or lives (again): from here on the index leaves it out, or counts it (ORCL-010)."""
+    """A source went stale, lives (again), or is an outlier: from here on the index leaves it out, or counts it."""
 
     instrument_id: int
     account_id: int
@@ -175,7 +180,13 @@ class SourceStateChanged:
     price_time_ns: int
     """Venue time of its newest price."""
     event_time_ns: int
-    is_live: int
+    standing: int
+    """A `SourceStanding` (ORCL-010)."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the index counts the source."""
+        return self.standing == SourceStanding.LIVE
 
 
 @record(310, "16sqqqqB")
@@ -191,3 +202,73 @@ class InstrumentFollowed:
     next_funding_time_ns: int
     event_time_ns: int
     size_decimals: int
+
+
+@record(312, "16sqqqqqqqqqqiBBBBbB")
+@dataclass(frozen=True, slots=True)
+class FaultSet:
+    """A fault was set; one record per instrument it hits, and of a fault of sources one per source (ORCL-040)."""
+
+    instrument_id: int
+    account_id: int
+    source: bytes
+    """The source it hits; empty for a fault of delivery, or of funding."""
+    fault_id: int
+    lag_ns: int
+    jitter_ns: int
+    magnitude_e12: int
+    price_micros: int
+    """The price of a hardcode, the lower bound of a clamp."""
+    upper_price_micros: int
+    start_time_ns: int
+    duration_ns: int
+    """0 until cleared."""
+    ramp_ns: int
+    seed: int
+    probability_ppm: int
+    """Of each update; 1,000,000 is always."""
+    consumers: int
+    kind: int
+    target: int
+    distribution: int
+    """Of a lag's jitter; 0 for none."""
+    exponent: int
+    is_delayed: int
+    """It begins later, with a `FaultStarted`."""
+
+
+@record(314, "qq")
+@dataclass(frozen=True, slots=True)
+class FaultStarted:
+    """The time of a fault that was set for later has come."""
+
+    instrument_id: int
+    account_id: int
+    fault_id: int
+    start_time_ns: int
+
+
+@record(315, "qqqqqqqqBB")
+@dataclass(frozen=True, slots=True)
+class PriceTold:
+    """What would be delivered to everybody, before faults of delivery; written while an instrument has a fault.
+
+    It differs from the truth by the faults of sources. What those leave of the averages behind a mark moves on by it.
+    """
+
+    instrument_id: int
+    account_id: int
+    index_price_ticks: int
+    mark_price_ticks: int
+    index_time_ns: int
+    event_time_ns: int
+    confidence_ticks: int
+    index_e6: int
+    """What the averages are sampled with: ticks times 10^6."""
+    basis_weight_ns: int
+    """Weight of this sample in the average of mid minus index; 0 when it was not sampled."""
+    book_weight_ns: int
+    """The same for the average of the book term."""
+    is_stale: int
+    validity: int
+    """A `Validity`."""

@@ -51,7 +51,9 @@ class OracleServicer(oracle_pb2_grpc.OracleServiceServicer):
         """Take pushed prices, all or none."""
         require(principal(context), Scope.ADMIN)
         pushed = [
-            PushedPrice(price.instrument_id, price.source, price.price_micros, price.price_time_ns)
+            PushedPrice(
+                price.instrument_id, price.source, price.price_micros, price.price_time_ns, price.confidence_micros
+            )
             for price in request.prices
         ]
         return oracle_pb2.PushPricesResponse(seq=await self._service.push(pushed))
@@ -66,10 +68,12 @@ class OracleControlServicer(oracle_control_pb2_grpc.OracleControlServiceServicer
     async def SetFault(  # noqa: N802 - the contract names it.
         self, request: oracle_control_pb2.SetFaultRequest, context: object
     ) -> oracle_control_pb2.SetFaultResponse:
-        """Set a fault, from now on."""
+        """Set a fault, from now on or from later."""
         require(principal(context), Scope.ADMIN)
-        began, seq = await self._service.set_fault(fault_request(request.fault))
-        fault = fault_to_wire(began[0], [event.instrument_id for event in began])
+        was_set, seq = await self._service.set_fault(fault_request(request.fault))
+        fault = fault_to_wire(
+            was_set[0], [event.instrument_id for event in was_set], [event.source.decode() for event in was_set]
+        )
         return oracle_control_pb2.SetFaultResponse(fault=fault, seq=seq)
 
     async def ClearFaults(  # noqa: N802 - the contract names it.
@@ -83,6 +87,6 @@ class OracleControlServicer(oracle_control_pb2_grpc.OracleControlServiceServicer
     async def ListFaults(  # noqa: N802 - the contract names it.
         self, request: oracle_control_pb2.ListFaultsRequest, context: object
     ) -> oracle_control_pb2.ListFaultsResponse:
-        """List active faults."""
+        """List the faults that are set."""
         require(principal(context), Scope.ADMIN)
         return oracle_control_pb2.ListFaultsResponse(faults=faults_to_wire(await self._service.faults()))

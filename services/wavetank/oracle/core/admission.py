@@ -1,36 +1,21 @@
-"""What the oracle refuses, checked before anything changes.
+"""What the oracle refuses of prices and of the end of faults, checked before anything changes.
 
-It exists apart so that the whole list of refusals is read in one place; every one says what it was and what is allowed.
+It exists apart so that refusals are read in one place (those of a fault in `fault_admission`); every one says what it
+was and what is allowed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from wavetank.model.events.oracle import ConsumerBit
 from wavetank.model.reason import Reason
-from wavetank.oracle.core.faults import LARGEST_PRICE_TICKS, ONE_E12, FaultKind, FaultTarget
-from wavetank.oracle.core.inputs import FaultRequest, PushedPrice, Refused
-from wavetank.oracle.core.rounding import divide_half_even
+from wavetank.oracle.core.inputs import PushedPrice, Refused
 from wavetank.oracle.core.settings import OracleSettings
 from wavetank.oracle.core.state import InstrumentState, OracleState
+from wavetank.oracle.core.values import LARGEST_PRICE_TICKS, is_price, ticks_of
 
-LARGEST_SPIKE_E12 = 10 * ONE_E12
-"""A price is bent to at most eleven times itself."""
-
-LONGEST_DURATION_NS = 366 * 86_400 * 1_000_000_000
 LONGEST_SOURCE_NAME = 16
 MOST_PUSHED_PRICES = 1_000
-
-
-def ticks_of(price_micros: int, size_decimals: int) -> int:
-    """Return a price per unit of the base asset in ticks, rounded half to even (UNIT-010)."""
-    return divide_half_even(price_micros, int(10**size_decimals))
-
-
-def is_price(price_micros: int, size_decimals: int) -> bool:
-    """Return whether a price is positive and inside the range of UNIT-020."""
-    return 1 <= ticks_of(price_micros, size_decimals) <= LARGEST_PRICE_TICKS
 
 
 def refused_push(
@@ -48,7 +33,7 @@ def refused_push(
     for price in pushed:
         instrument = state.instruments.get(price.instrument_id)
         if instrument is None:
-            return _unknown_instrument(price.instrument_id, state)
+            return unknown_instrument(price.instrument_id, state)
         refused = _refused_price(settings, instrument, price)
         if refused is not None:
             return refused
@@ -106,6 +91,14 @@ def _refused_price(settings: OracleSettings, instrument: InstrumentState, price:
             price.price_micros,
             LARGEST_PRICE_TICKS,
         )
+    if not 0 <= price.confidence_micros <= price.price_micros:
+        return Refused(
+            Reason.MALFORMED,
+            f"confidence of {instrument.symbol} is {price.confidence_micros} micro-dollars; "
+            f"0 (none said) to the price, {price.price_micros}, is allowed",
+            price.confidence_micros,
+            price.price_micros,
+        )
     return None
 
 
@@ -129,59 +122,9 @@ def _refused_number_of_sources(
     return None
 
 
-def refused_fault(settings: OracleSettings, state: OracleState, request: FaultRequest) -> Refused | None:
-    """Return why a fault is refused, or None when it is good."""
-    for instrument_id in request.instrument_ids:
-        if instrument_id not in state.instruments:
-            return _unknown_instrument(instrument_id, state)
-    if not state.instruments:
-        return Refused(Reason.INSTRUMENT_UNKNOWN, "no instrument is listed yet", 0, "none")
-    active = {fault.fault_id for instrument in state.instruments.values() for fault in instrument.faults}
-    if len(active) >= settings.max_faults:
-        return Refused(
-            Reason.TOO_MANY_FAULTS,
-            f"{len(active)} faults are active; {settings.max_faults} are allowed",
-            len(active),
-            settings.max_faults,
-        )
-    malformed = _malformed(settings, request)
-    if malformed is None:
-        return None
-    message, was, allowed = malformed
-    return Refused(Reason.FAULT_MALFORMED, message, was, allowed)
-
-
-def _malformed(settings: OracleSettings, request: FaultRequest) -> tuple[str, int | str, int | str] | None:
-    if request.kind is None or request.target is None:
-        return "a fault has a kind and a target", "unspecified", "lag, freeze, spike; price, funding"
-    if not 0 <= request.duration_ns <= LONGEST_DURATION_NS:
-        message = f"duration is {request.duration_ns} ns; 0 (until cleared) to {LONGEST_DURATION_NS} is allowed"
-        return message, request.duration_ns, LONGEST_DURATION_NS
-    if request.consumers & ConsumerBit.TRUTH:
-        return "the truth cannot be made wrong", "truth", "clearing, matching, bots"
-    if request.target is FaultTarget.FUNDING and request.kind is not FaultKind.SPIKE:
-        return f"a funding fault was a {request.kind.name.lower()}; only a spike is allowed", request.kind.name, "SPIKE"
-    if request.kind is FaultKind.LAG:
-        if not 0 < request.lag_ns <= settings.max_lag_ns:
-            message = f"lag is {request.lag_ns} ns; 1 to {settings.max_lag_ns} is allowed"
-            return message, request.lag_ns, settings.max_lag_ns
-    elif request.lag_ns:
-        return f"a {request.kind.name.lower()} has no lag; it was {request.lag_ns} ns", request.lag_ns, 0
-    if request.kind is not FaultKind.SPIKE:
-        if request.magnitude_e12:
-            message = f"a {request.kind.name.lower()} has no magnitude; it was {request.magnitude_e12}"
-            return message, request.magnitude_e12, 0
-        return None
-    largest = ONE_E12 if request.target is FaultTarget.FUNDING else LARGEST_SPIKE_E12
-    if not -ONE_E12 < request.magnitude_e12 <= largest or request.magnitude_e12 == 0:
-        message = f"magnitude is {request.magnitude_e12}; above {-ONE_E12} up to {largest}, not 0, is allowed"
-        return message, request.magnitude_e12, largest
-    return None
-
-
 def refused_clear(state: OracleState, fault_ids: Iterable[int]) -> Refused | None:
     """Return why faults cannot be ended: one of them is not active."""
-    active = {fault.fault_id for instrument in state.instruments.values() for fault in instrument.faults}
+    active = state.fault_ids()
     for fault_id in fault_ids:
         if fault_id not in active:
             listed = ",".join(str(known) for known in sorted(active)) or "none"
@@ -191,7 +134,8 @@ def refused_clear(state: OracleState, fault_ids: Iterable[int]) -> Refused | Non
     return None
 
 
-def _unknown_instrument(instrument_id: int, state: OracleState) -> Refused:
+def unknown_instrument(instrument_id: int, state: OracleState) -> Refused:
+    """Return the refusal of an instrument that is not followed."""
     listed = ",".join(str(known) for known in sorted(state.instruments)) or "none"
     return Refused(
         Reason.INSTRUMENT_UNKNOWN,

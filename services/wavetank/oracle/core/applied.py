@@ -6,26 +6,32 @@ log, applied in order, lead to the state of the process that wrote them.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from wavetank.model.events.oracle import (
+    EVERYBODY,
     BookTaken,
     ConsumerBit,
-    FaultBegan,
     FaultEnded,
+    FaultSet,
+    FaultStarted,
     FundingTicked,
     InstrumentFollowed,
     MarkComputed,
     PremiumSampled,
     PricePublished,
+    PriceTold,
     SourcePriced,
+    SourceStanding,
     SourceStateChanged,
 )
 from wavetank.model.record import Event
-from wavetank.oracle.core.faults import CONSUMERS, Fault, FaultKind, FaultTarget, Prices, base_prices
+from wavetank.model.validity import Validity
+from wavetank.oracle.core.applied_faults import begin_fault, end_fault, note_source_value, note_told, set_fault
+from wavetank.oracle.core.faults import CONSUMERS
 from wavetank.oracle.core.mark import Book
 from wavetank.oracle.core.settings import OracleSettings
-from wavetank.oracle.core.state import BookState, InstrumentState, OracleState, SourceState
+from wavetank.oracle.core.state import BookState, InstrumentState, MarkAverages, OracleState, SourceState
+from wavetank.oracle.core.usual import usual_sampled
+from wavetank.oracle.core.values import Prices
 
 
 def apply_event(state: OracleState, settings: OracleSettings, event: Event) -> None:
@@ -41,14 +47,18 @@ def apply_event(state: OracleState, settings: OracleSettings, event: Event) -> N
     instrument = state.instruments[event.instrument_id]
     match event:
         case SourcePriced():
-            _take_price(instrument, event)
+            _take_price(instrument, settings, event)
         case BookTaken():
             _take_book(instrument, event)
         case SourceStateChanged():
-            instrument.sources[event.source.decode()].is_live = bool(event.is_live)
+            instrument.sources[event.source.decode()].standing = SourceStanding(event.standing)
             _advance(state, event.event_time_ns)
         case MarkComputed():
-            _average(instrument, settings, event)
+            book = Book(event.bid_price_ticks, event.ask_price_ticks, event.last_price_ticks)
+            instrument.averages = averages_sampled(settings, instrument.averages, book, event)
+            _advance(state, event.event_time_ns)
+        case PriceTold():
+            _tell(instrument, settings, event)
             _advance(state, event.event_time_ns)
         case PricePublished():
             _publish(instrument, settings, event)
@@ -64,14 +74,55 @@ def apply_event(state: OracleState, settings: OracleSettings, event: Event) -> N
             instrument.premium_samples = 0
             instrument.next_funding_time_ns = event.due_time_ns + instrument.funding_interval_ns
             _advance(state, event.due_time_ns)
-        case FaultBegan():
-            _begin_fault(instrument, event)
-            state.last_fault_id = max(state.last_fault_id, event.fault_id)
-            _advance(state, event.start_time_ns)
-        case FaultEnded():
-            instrument.faults = [fault for fault in instrument.faults if fault.fault_id != event.fault_id]
+        case FaultSet() | FaultStarted() | FaultEnded():
+            _apply_fault(state, settings, instrument, event)
         case _:
             raise ValueError(f"{type(event).__name__} is no event of the oracle's log")
+
+
+def _apply_fault(
+    state: OracleState,
+    settings: OracleSettings,
+    instrument: InstrumentState,
+    event: FaultSet | FaultStarted | FaultEnded,
+) -> None:
+    match event:
+        case FaultSet():
+            set_fault(settings, instrument, event)
+            state.last_fault_id = max(state.last_fault_id, event.fault_id)
+            if not event.is_delayed:
+                _advance(state, event.start_time_ns)
+        case FaultStarted():
+            begin_fault(settings, instrument, event.fault_id, event.start_time_ns)
+            _advance(state, event.start_time_ns)
+        case FaultEnded():
+            end_fault(instrument, event.fault_id)
+
+
+def averages_sampled(
+    settings: OracleSettings, averages: MarkAverages, book: Book, event: MarkComputed | PriceTold
+) -> MarkAverages:
+    """Return the averages behind a mark after it was computed.
+
+    Args:
+        settings: time constants.
+        averages: before.
+        book: the top of the book that was sampled.
+        event: the weights of the samples, and the index.
+
+    """
+    basis, book_average = averages.basis, averages.book
+    if event.basis_weight_ns:
+        assert book.mid_e6 is not None, "a basis is sampled from a book with two sides"
+        basis = basis.sampled(
+            book.mid_e6 - event.index_e6, event.basis_weight_ns, settings.basis_tau_ns, event.event_time_ns
+        )
+    if event.book_weight_ns:
+        assert book.median_e6 is not None, "a book term is sampled from a book with two sides"
+        book_average = book_average.sampled(
+            book.median_e6, event.book_weight_ns, settings.book_tau_ns, event.event_time_ns
+        )
+    return MarkAverages(basis, book_average)
 
 
 def _advance(state: OracleState, time_ns: int) -> None:
@@ -96,14 +147,18 @@ def _follow(state: OracleState, event: InstrumentFollowed) -> None:
     _advance(state, event.event_time_ns)
 
 
-def _take_price(instrument: InstrumentState, event: SourcePriced) -> None:
+def _take_price(instrument: InstrumentState, settings: OracleSettings, event: SourcePriced) -> None:
     name = event.source.decode()
     known = instrument.sources.get(name)
     if known is None:
-        instrument.sources[name] = SourceState(event.price_micros, event.price_time_ns)
+        known = SourceState(event.price_micros, event.price_time_ns, event.confidence_micros)
+        instrument.sources[name] = known
     else:
         known.price_micros = event.price_micros
         known.price_time_ns = event.price_time_ns
+        known.confidence_micros = event.confidence_micros
+    if instrument.faults:
+        note_source_value(settings, instrument, name)
 
 
 def _take_book(instrument: InstrumentState, event: BookTaken) -> None:
@@ -115,45 +170,50 @@ def _take_book(instrument: InstrumentState, event: BookTaken) -> None:
     )
 
 
-def _average(instrument: InstrumentState, settings: OracleSettings, event: MarkComputed) -> None:
-    book = Book(event.bid_price_ticks, event.ask_price_ticks, event.last_price_ticks)
-    if event.basis_weight_ns:
-        assert book.mid_e6 is not None, "a basis is sampled from a book with two sides"
-        instrument.basis = instrument.basis.sampled(
-            book.mid_e6 - event.index_e6, event.basis_weight_ns, settings.basis_tau_ns, event.event_time_ns
-        )
-    if event.book_weight_ns:
-        assert book.median_e6 is not None, "a book term is sampled from a book with two sides"
-        instrument.book_average = instrument.book_average.sampled(
-            book.median_e6, event.book_weight_ns, settings.book_tau_ns, event.event_time_ns
-        )
+def _tell(instrument: InstrumentState, settings: OracleSettings, event: PriceTold) -> None:
+    if instrument.told_averages is not None and instrument.book is not None:
+        instrument.told_averages = averages_sampled(settings, instrument.told_averages, instrument.book.top, event)
+    instrument.told_time_ns = event.event_time_ns
+    prices = Prices(
+        event.index_price_ticks,
+        event.mark_price_ticks,
+        event.index_time_ns,
+        bool(event.is_stale),
+        event.confidence_ticks,
+    )
+    _remember(instrument, settings, prices, event.event_time_ns)
+    instrument.validity = Validity(event.validity)
+    note_told(instrument, prices, event.event_time_ns)
 
 
 def _publish(instrument: InstrumentState, settings: OracleSettings, event: PricePublished) -> None:
+    _take_usual(instrument, settings, event)
     if not event.consumers & ConsumerBit.TRUTH:
         return
-    prices = Prices(event.index_price_ticks, event.mark_price_ticks, event.index_time_ns, bool(event.stale))
+    # The truth of a moment is stale when, and only when, its index is of an earlier one.
+    is_stale = event.index_time_ns != event.event_time_ns
+    prices = Prices(
+        event.index_price_ticks, event.mark_price_ticks, event.index_time_ns, is_stale, event.confidence_ticks
+    )
     instrument.published = prices
     instrument.publish_time_ns = event.event_time_ns
-    instrument.history.append(event.event_time_ns, prices)
-    instrument.history.forget_before(event.event_time_ns - settings.max_total_lag_ns)
+    if instrument.told_time_ns != event.event_time_ns:
+        _remember(instrument, settings, prices, event.event_time_ns)
+        instrument.validity = Validity(event.validity)
 
 
-def _begin_fault(instrument: InstrumentState, event: FaultBegan) -> None:
-    fault = Fault(
-        fault_id=event.fault_id,
-        kind=FaultKind(event.kind),
-        target=FaultTarget(event.target),
-        consumers=event.consumers,
-        lag_ns=event.lag_ns,
-        magnitude_e12=event.magnitude_e12,
-        duration_ns=event.duration_ns,
-        start_time_ns=event.start_time_ns,
+def _remember(instrument: InstrumentState, settings: OracleSettings, prices: Prices, now_ns: int) -> None:
+    instrument.history.append(now_ns, prices)
+    instrument.history.forget_before(now_ns - settings.max_total_lag_ns)
+
+
+def _take_usual(instrument: InstrumentState, settings: OracleSettings, event: PricePublished) -> None:
+    """Count a delivered index in the averages of those who got it; most of the time these are one and the same."""
+    usual, index_ticks, now_ns = instrument.usual, event.index_price_ticks, event.event_time_ns
+    if event.consumers == EVERYBODY and usual.count(usual[0]) == len(usual):
+        instrument.usual = (usual_sampled(settings, usual[0], index_ticks, now_ns),) * len(usual)
+        return
+    instrument.usual = tuple(
+        usual_sampled(settings, average, index_ticks, now_ns) if event.consumers & consumer else average
+        for consumer, average in zip(CONSUMERS, usual, strict=True)
     )
-    if fault.kind is FaultKind.FREEZE:
-        frozen = tuple(
-            base_prices(instrument.faults, consumer, instrument.published, instrument.history, event.start_time_ns)
-            for consumer in CONSUMERS
-        )
-        fault = replace(fault, frozen=frozen)
-    instrument.faults.append(fault)

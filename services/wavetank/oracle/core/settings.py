@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from wavetank.model.validity import Tolerances, ValidityTerms
 from wavetank.oracle.core.funding import FundingTerms
+from wavetank.oracle.core.index import IndexTerms
 
 SECOND_NS = 1_000_000_000
 HOUR_NS = 3_600 * SECOND_NS
@@ -38,6 +40,12 @@ class OracleSettings:
     """Terms by symbol and name of the source."""
     push: Mapping[str, SourceTerms] = field(default_factory=dict)
     """Terms of every pushed source, by symbol; prices are refused for symbols that are not here."""
+    index: IndexTerms = field(default_factory=IndexTerms)
+    validity: ValidityTerms = field(default_factory=ValidityTerms)
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    """Of these only what funding tolerates is decided here."""
+    volatility_tau_ns: int = 300 * SECOND_NS
+    """Time constant of the average that a delivered index is held against (ORCL-030)."""
     publish_interval_ns: int = SECOND_NS
     book_limit_ns: int = 10 * SECOND_NS
     """Age beyond which a book sample counts no more."""

@@ -11,11 +11,16 @@ from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from wavetank.model.events.oracle import SourceStanding
+from wavetank.model.validity import Validity
 from wavetank.oracle.core.average import Average
-from wavetank.oracle.core.faults import Fault, FaultKind, FaultTarget, History, Prices
+from wavetank.oracle.core.faults import CONSUMERS, Fault, FaultKind, FaultTarget, JitterDistribution
 from wavetank.oracle.core.mark import Book
+from wavetank.oracle.core.values import History, Prices, SourceValue
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
+
+_NOTHING = Average()
 
 
 class SnapshotUnreadable(Exception):
@@ -24,11 +29,19 @@ class SnapshotUnreadable(Exception):
 
 @dataclass(slots=True)
 class SourceState:
-    """The newest price of a source, and whether the index counted it last time."""
+    """The newest price of a source, and how the index stood to it last time."""
 
     price_micros: int
     price_time_ns: int
-    is_live: bool = False
+    confidence_micros: int = 0
+    standing: SourceStanding = SourceStanding.STALE
+    history: History[SourceValue] | None = None
+    """Of its prices since a fault began that chooses among them."""
+
+    @property
+    def value(self) -> SourceValue:
+        """What it said last."""
+        return SourceValue(self.price_micros, self.price_time_ns, self.confidence_micros)
 
 
 @dataclass(slots=True)
@@ -39,6 +52,16 @@ class BookState:
     impact_bid_e6: int
     impact_ask_e6: int
     sample_time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkAverages:
+    """The averages behind a mark (ORCL-020)."""
+
+    basis: Average = _NOTHING
+    """Of mid minus index."""
+    book: Average = _NOTHING
+    """Of the book term."""
 
 
 @dataclass(slots=True)
@@ -53,20 +76,41 @@ class InstrumentState:
     next_funding_time_ns: int
     sources: dict[str, SourceState] = field(default_factory=dict)
     book: BookState | None = None
-    basis: Average = field(default_factory=Average)
-    """Of mid minus index."""
-    book_average: Average = field(default_factory=Average)
-    """Of the book term."""
+    averages: MarkAverages = field(default_factory=MarkAverages)
+    """Of the truth."""
+    told_averages: MarkAverages | None = None
+    """Of what faults of sources make of it, while there are any."""
     published: Prices | None = None
     """The newest true value."""
     publish_time_ns: int = 0
-    history: History = field(default_factory=History)
+    told_time_ns: int = 0
+    """When the newest `PriceTold` was."""
+    history: History[Prices] = field(default_factory=History)
+    """What would have been delivered to everybody, were it not for faults of delivery."""
+    validity: Validity = Validity.STALE
+    """Of the newest of those."""
+    usual: tuple[Average, ...] = (_NOTHING,) * len(CONSUMERS)
+    """Averages of the index that each of `CONSUMERS` was told (ORCL-030)."""
     premium_sum_e12: int = 0
     premium_samples: int = 0
     premium_time_ns: int = 0
     funding_tick: int = 0
     faults: list[Fault] = field(default_factory=list)
-    """Active ones, by id."""
+    """Set ones, by id; some may not have begun."""
+
+    @property
+    def told(self) -> Prices | None:
+        """The newest value that would have been delivered to everybody."""
+        return self.history.values[-1] if self.history.values else None
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether a fault of prices has begun."""
+        return any(fault.has_begun and fault.target is FaultTarget.PRICE for fault in self.faults)
+
+    def source_faults(self, source: str) -> list[Fault]:
+        """Return the faults of a source that have begun, by id."""
+        return [fault for fault in self.faults if fault.source == source and fault.has_begun]
 
 
 @dataclass(slots=True)
@@ -81,6 +125,10 @@ class OracleState:
     def in_order(self) -> list[InstrumentState]:
         """Return the instruments by id, the order of every walk."""
         return [self.instruments[instrument_id] for instrument_id in sorted(self.instruments)]
+
+    def fault_ids(self) -> set[int]:
+        """Return the ids of all faults that are set."""
+        return {fault.fault_id for instrument in self.instruments.values() for fault in instrument.faults}
 
     def to_bytes(self) -> bytes:
         """Return the state as canonical JSON."""
@@ -117,34 +165,53 @@ def _prices(item: dict[str, Any] | None) -> Prices | None:
     return None if item is None else Prices(**item)
 
 
+def _source_value(item: dict[str, Any] | None) -> SourceValue | None:
+    return None if item is None else SourceValue(**item)
+
+
+def _averages(item: dict[str, Any]) -> MarkAverages:
+    return MarkAverages(Average(**item["basis"]), Average(**item["book"]))
+
+
 def _fault(item: dict[str, Any]) -> Fault:
+    read = _source_value if item["source"] else _prices
     return Fault(
         **(
             item
             | {
                 "kind": FaultKind(item["kind"]),
                 "target": FaultTarget(item["target"]),
-                "frozen": tuple(_prices(frozen) for frozen in item["frozen"]),
+                "distribution": JitterDistribution(item["distribution"]),
+                "frozen": tuple(read(frozen) for frozen in item["frozen"]),
             }
         )
     )
 
 
+def _source(item: dict[str, Any]) -> SourceState:
+    history = item["history"]
+    past = None
+    if history is not None:
+        past = History(history["times_ns"], [SourceValue(**value) for value in history["values"]])
+    return SourceState(**(item | {"standing": SourceStanding(item["standing"]), "history": past}))
+
+
 def _instrument(item: dict[str, Any]) -> InstrumentState:
-    book = item["book"]
+    book, told = item["book"], item["told_averages"]
     return InstrumentState(
         **(
             item
             | {
-                "sources": {name: SourceState(**source) for name, source in item["sources"].items()},
+                "sources": {name: _source(source) for name, source in item["sources"].items()},
                 "book": None if book is None else BookState(**(book | {"top": Book(**book["top"])})),
-                "basis": Average(**item["basis"]),
-                "book_average": Average(**item["book_average"]),
+                "averages": _averages(item["averages"]),
+                "told_averages": None if told is None else _averages(told),
                 "published": _prices(item["published"]),
                 "history": History(
-                    times_ns=item["history"]["times_ns"],
-                    prices=[Prices(**prices) for prices in item["history"]["prices"]],
+                    item["history"]["times_ns"], [Prices(**prices) for prices in item["history"]["values"]]
                 ),
+                "validity": Validity(item["validity"]),
+                "usual": tuple(Average(**average) for average in item["usual"]),
                 "faults": [_fault(fault) for fault in item["faults"]],
             }
         )

@@ -6,12 +6,12 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
 
-from wavetank.model.events.oracle import ConsumerBit, FaultBegan, FaultEnded, PricePublished
+from wavetank.model.events.oracle import ConsumerBit, FaultEnded, FaultSet, PricePublished
 from wavetank.model.record import RECORD_BYTES, Event, decode, kind_of, kinds
 from wavetank.storms.measure.record import PriceTrack, Span
 from wavetank.v1 import oracle_control_pb2
 
-_KINDS = {kind_of(cls): cls for cls in (PricePublished, FaultBegan, FaultEnded)}
+_KINDS = {kind_of(cls): cls for cls in (PricePublished, FaultSet, FaultEnded)}
 
 
 class Prices:
@@ -61,7 +61,7 @@ class Prices:
         track.is_valid.append(told is not None and not told.stale)
 
     def _fault(self, now_ns: int, event: Event) -> None:
-        if isinstance(event, FaultBegan):
+        if isinstance(event, FaultSet):
             what = f"{_fault_word(event.kind)} {self._symbols.get(event.instrument_id, '')}".strip()
             self._faults[event.fault_id, event.instrument_id] = Span(
                 kind="fault", what=what, began_ns=max(now_ns, event.start_time_ns), ended_ns=0
@@ -69,7 +69,10 @@ class Prices:
         elif isinstance(event, FaultEnded):
             key = event.fault_id, event.instrument_id
             span = self._faults.get(key)
-            if span is not None:
+            if span is not None and now_ns < span.began_ns:
+                # It was set for later, and cleared before.
+                del self._faults[key]
+            elif span is not None:
                 self._faults[key] = replace(span, ended_ns=now_ns)
 
     @property

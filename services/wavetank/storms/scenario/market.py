@@ -9,6 +9,8 @@ from pydantic import Field
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.matching.core.ordering import OrderingSettings
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.model.validity import Doubt, ValidityTerms
+from wavetank.oracle.core.index import IndexTerms
 from wavetank.oracle.core.settings import OracleSettings
 from wavetank.storms.scenario.quantities import Amount, Duration, Instant, Money, Ratio
 from wavetank.storms.scenario.terms import Terms, terms_of
@@ -25,6 +27,8 @@ EngineTerms = terms_of(
     EngineSettings, leave_out=frozenset({"max_instruments", "track_levels", "expected_orders"}), module=__name__
 )
 OracleTerms = terms_of(OracleSettings, leave_out=frozenset({"sources", "push", "funding"}), module=__name__)
+IndexRules = terms_of(IndexTerms, module=__name__)
+ValidityRules = terms_of(ValidityTerms, module=__name__)
 OrderingTerms = terms_of(OrderingSettings, module=__name__)
 
 
@@ -103,6 +107,15 @@ class FundingTerms(Terms):
     clamp: Ratio | None = None
 
 
+class ToleranceTerms(Terms):
+    """What each action tolerates beside a valid price (ORCL-030); `[]` is nothing, what is not written is as usual."""
+
+    liquidate: tuple[Doubt, ...] | None = None
+    margin: tuple[Doubt, ...] | None = None
+    funding: tuple[Doubt, ...] | None = None
+    fill: tuple[Doubt, ...] | None = None
+
+
 class VenueTerms(Terms):
     """What the venue is told; every setting under its own name."""
 
@@ -122,6 +135,11 @@ class VenueTerms(Terms):
     matching: EngineTerms = EngineTerms()  # type: ignore[valid-type]
     ordering: OrderingTerms = OrderingTerms()  # type: ignore[valid-type]
     oracle: OracleTerms = OracleTerms()  # type: ignore[valid-type]
+    index: IndexRules = IndexRules()  # type: ignore[valid-type]
+    """How sources become an index (ORCL-010)."""
+    validity: ValidityRules = ValidityRules()  # type: ignore[valid-type]
+    """From where on a price is doubted (ORCL-030)."""
+    tolerates: ToleranceTerms = ToleranceTerms()
     funding: FundingTerms = FundingTerms()
     log_delay: Duration = 500_000
     """From one process to another, constant part."""

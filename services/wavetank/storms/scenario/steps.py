@@ -128,6 +128,8 @@ class Fault(Terms):
     """Before the index; empty for a fault of delivery."""
     lag: Duration = 0
     jitter: Duration = 0
+    distribution: Literal["uniform", "exponential"] = "uniform"
+    """Of the jitter: up to it, or with it as the mean."""
     by: Ratio = 0
     """Magnitude: of a spike, a drift, a bias, a widening, the size of a censor."""
     price: Amount | None = None

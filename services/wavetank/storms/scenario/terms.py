@@ -50,7 +50,8 @@ def terms_of(settings: type[Any], *, leave_out: frozenset[str] = frozenset(), mo
     Args:
         settings: the dataclass; its integers say their unit by their suffix.
         leave_out: fields that a scenario says elsewhere.
-        module: which keeps the model under its name, `ClearingTerms` for `ClearingSettings`.
+        module: which keeps the model under its name, `ClearingTerms` for `ClearingSettings`, `IndexRules` for
+            `IndexTerms`.
 
     """
     wanted: dict[str, Any] = {}
@@ -60,7 +61,10 @@ def terms_of(settings: type[Any], *, leave_out: frozenset[str] = frozenset(), mo
         kind = kind_of(field.name, _hint(settings, field))
         if kind is not None:
             wanted[written_name(field.name)] = (kind | None, None)
-    name = f"{settings.__name__.removesuffix('Settings')}Terms"
+    known = settings.__name__
+    name = (
+        f"{known.removesuffix('Terms')}Rules" if known.endswith("Terms") else f"{known.removesuffix('Settings')}Terms"
+    )
     # Where it is kept under this name, so that a page can travel to another process.
     return create_model(name, __base__=Terms, __module__=module or __name__, **wanted)
 

@@ -113,8 +113,9 @@ class SimulatedOracle:
         for source in self._sources:
             newest = source.newest_by(now_ns)
             if newest is not None:
-                time_ns, price_micros = newest
-                observed.append(ObservedPrice(self._ids[source.symbol], source.name, price_micros, time_ns))
+                time_ns, price_micros, *confidence = newest
+                number = self._ids[source.symbol]
+                observed.append(ObservedPrice(number, source.name, price_micros, time_ns, *confidence))
         return observed
 
     def _publish(self, events: list[Event]) -> None:

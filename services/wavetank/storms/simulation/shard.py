@@ -19,6 +19,7 @@ from wavetank.matching.core.credit import CreditLine
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.ordering import Ordering, OrderingPolicy, OrderingSettings, ordering_policy
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.matching.core.told_price import apply_price
 from wavetank.matching.wire import request_command
 from wavetank.model.events.clearing import (
     InstrumentListed,
@@ -32,6 +33,7 @@ from wavetank.model.instrument import Instrument, Listings
 from wavetank.model.orders import InstrumentState
 from wavetank.model.reason import Reason
 from wavetank.model.record import Event, encode_all, kind_of
+from wavetank.model.validity import Tolerances
 from wavetank.runtime.errors import VenueError
 from wavetank.runtime.log_entry import Position
 from wavetank.storms.simulation.journal import Entry, Journal
@@ -120,6 +122,7 @@ class SimulatedShard:
         *,
         timing: ShardTiming,
         settings: EngineSettings,
+        tolerances: Tolerances,
         committed: Callable[[Entry], None],
         keeps_inputs: bool,
     ) -> None:
@@ -131,6 +134,7 @@ class SimulatedShard:
             journal: the shard's log.
             timing: how long things take.
             settings: of the engine, to restore it with.
+            tolerances: of these what fills tolerate.
             committed: told of each entry when it is committed.
             keeps_inputs: whether the log records requests of clearing in full, as a live one does.
 
@@ -141,6 +145,7 @@ class SimulatedShard:
         self._schedule = schedule
         self._timing = timing
         self._settings = settings
+        self._tolerances = tolerances
         self._committed = committed
         self._keeps_inputs = keeps_inputs
         self._inbox: list[Input] = []
@@ -308,16 +313,8 @@ class SimulatedShard:
         self._cursors[entry.log] = entry.position
 
     def _take_price(self, price: PricePublished, seq: int, now_ns: int) -> None:
-        if price.consumers & ConsumerBit.MATCHING and price.mark_price_ticks > 0:
-            self.engine.apply_mark(
-                now_ns,
-                price.instrument_id,
-                price.mark_price_ticks,
-                price.index_price_ticks,
-                price.index_time_ns,
-                seq,
-                stale=bool(price.stale),
-            )
+        if price.consumers & ConsumerBit.MATCHING:
+            apply_price(self.engine, self._tolerances, price, seq, now_ns)
 
     def _take_listing(self, event: Event, now_ns: int) -> None:
         if isinstance(event, OpenInterestScaled):

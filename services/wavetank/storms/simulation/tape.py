@@ -82,7 +82,7 @@ class Tape:
                     event.mark_price_ticks,
                     event.index_time_ns,
                     event.funding_rate_e12,
-                    bool(event.stale),
+                    event.stale,
                 )
                 self.told[event.instrument_id].add(now_ns, told)
                 noted.append((event.instrument_id, told))

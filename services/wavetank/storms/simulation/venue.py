@@ -27,6 +27,7 @@ from wavetank.model.events import matching as matching_events
 from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.instrument import Instrument
 from wavetank.model.record import RECORD_BYTES, decode, heads, kind_of
+from wavetank.model.validity import Tolerances
 from wavetank.oracle.core.oracle import Oracle
 from wavetank.oracle.core.settings import OracleSettings
 from wavetank.oracle.ports import PriceSource
@@ -76,6 +77,8 @@ class VenueSettings:
     instruments: tuple[Instrument, ...]
     clearing: ClearingSettings = field(default_factory=ClearingSettings)
     engine: EngineSettings = _ENGINE
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    """Of these what fills tolerate is decided by the shard; clearing and the oracle have theirs."""
     oracle: OracleSettings = field(default_factory=OracleSettings)
     fund_micros: int = 1_000_000 * 1_000_000
     vault_micros: int = 0
@@ -145,6 +148,7 @@ class SimulatedVenue:
             journals["matching-0"],
             timing=settings.shard_timing,
             settings=settings.engine,
+            tolerances=settings.tolerances,
             committed=self._matching_committed,
             keeps_inputs=keep is not None,
         )

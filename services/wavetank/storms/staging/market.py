@@ -19,12 +19,14 @@ from wavetank.matching.core.ordering import OrderingSettings
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.instrument import Instrument, default_instruments
 from wavetank.model.margin import MarginTier
+from wavetank.model.validity import Doubt, Tolerances, ValidityTerms, tolerated
 from wavetank.oracle.adapters.sources.synthetic import Shock
 from wavetank.oracle.core.funding import FundingTerms
+from wavetank.oracle.core.index import IndexTerms
 from wavetank.oracle.core.settings import OracleSettings, SourceTerms
 from wavetank.runtime.price_formats import load_path
 from wavetank.storms.scenario.document import Scenario
-from wavetank.storms.scenario.market import InstrumentTerms
+from wavetank.storms.scenario.market import InstrumentTerms, ToleranceTerms
 from wavetank.storms.scenario.terms import given
 from wavetank.storms.simulation.link import Delay
 from wavetank.storms.simulation.venue import NetworkDelays, VenueSettings
@@ -199,14 +201,23 @@ def venue_settings(scenario: Scenario) -> VenueSettings:
         funding = replace(funding, interest_e12=terms.funding.interest)
     if terms.funding.clamp is not None:
         funding = replace(funding, clamp_e12=terms.funding.clamp)
+    tolerances = tolerances_of(terms.tolerates)
     return VenueSettings(
         instruments=instruments_of(scenario),
+        tolerances=tolerances,
         clearing=_clearing(scenario),
         engine=EngineSettings(
             **{"credit_ttl_ns": 60 * 10**9, "track_levels": False, "expected_orders": 10_000}
             | given(terms.matching, EngineSettings)
         ),
-        oracle=OracleSettings(sources=sources, funding=funding, **given(terms.oracle, OracleSettings)),
+        oracle=OracleSettings(
+            sources=sources,
+            funding=funding,
+            index=IndexTerms(**given(terms.index, IndexTerms)),
+            validity=ValidityTerms(**given(terms.validity, ValidityTerms)),
+            tolerances=tolerances,
+            **given(terms.oracle, OracleSettings),
+        ),
         fund_micros=terms.fund,
         vault_micros=terms.vault,
         knows_magic_ids=terms.magic_client_ids,
@@ -216,6 +227,12 @@ def venue_settings(scenario: Scenario) -> VenueSettings:
         ),
         ordering=OrderingSettings(**given(terms.ordering, OrderingSettings)),
     )
+
+
+def tolerances_of(terms: ToleranceTerms) -> Tolerances:
+    """Return what each action tolerates of prices."""
+    said: dict[str, tuple[Doubt, ...]] = terms.model_dump(exclude_none=True)
+    return replace(Tolerances(), **{action: tolerated(doubts) for action, doubts in said.items()})
 
 
 def _clearing(scenario: Scenario) -> ClearingSettings:
@@ -248,6 +265,7 @@ def _clearing(scenario: Scenario) -> ClearingSettings:
         groups = dict.fromkeys(groups, terms.group_correlation // _E6)
     return replace(
         usual,
+        tolerances=tolerances_of(terms.tolerates),
         health=replace(usual.health, **limits) if limits else HealthLimits(),
         stage_order=STAGE_ORDERS[1] if terms.insurance_before_backstop else STAGE_ORDERS[0],
         correlations={symbol: each for symbol, each in correlations.items() if symbol in scenario.market.instruments},

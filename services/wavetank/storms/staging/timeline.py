@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any, assert_never
 
@@ -18,13 +19,13 @@ from wavetank.clearing.core.operator import Author
 from wavetank.clearing.core.refusal import Refused
 from wavetank.matching.core.entry_faults import EntryFault, fault_problem
 from wavetank.matching.core.ordering import OrderingSettings
-from wavetank.model.events.oracle import ConsumerBit, FaultBegan
+from wavetank.model.events.oracle import ConsumerBit, FaultSet
 from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
 from wavetank.model.orders import InstrumentState, OrderFlag, Side, TimeInForce
 from wavetank.model.reason import Reason
 from wavetank.model.venue_faults import Jitter, VenueFaultKind
-from wavetank.oracle.core.faults import FaultKind, FaultTarget
+from wavetank.oracle.core.faults import FaultKind, FaultTarget, JitterDistribution
 from wavetank.oracle.core.inputs import FaultRequest
 from wavetank.runtime.errors import VenueError
 from wavetank.storms.agents.agent import CancelAll, Intent, OnGrid, Order
@@ -32,7 +33,7 @@ from wavetank.storms.scenario import steps
 from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.scenario.terms import given
 from wavetank.storms.simulation.venue import SimulatedVenue
-from wavetank.storms.staging.market import StagingRefused, lots_of, ticks_of
+from wavetank.storms.staging.market import StagingRefused, lots_of, ticks_of, whole
 
 ONE_E12 = 10**12
 _E6 = 10**6
@@ -239,26 +240,35 @@ class Director:
     # Faults
 
     def _request(self, said: steps.Fault) -> FaultRequest:
-        kinds = {kind.name.lower(): kind for kind in FaultKind}
-        if said.kind not in kinds:
-            raise StagingRefused(f"the oracle knows no fault {said.kind!r}; it knows {', '.join(kinds)}")
+        # A bias of sources is a spike of theirs.
+        kind = FaultKind.SPIKE if said.kind == "bias" else FaultKind[said.kind.upper()]
         consumers = 0
         for consumer in said.consumers:
             consumers |= ConsumerBit[consumer.upper()]
         return FaultRequest(
-            kind=kinds[said.kind],
+            kind=kind,
             target=FaultTarget[said.target.upper()],
             instrument_ids=self._stage.numbers(said.instruments),
             consumers=consumers,
+            sources=said.sources,
+            source_count=said.count,
             lag_ns=said.lag,
+            jitter_ns=said.jitter,
+            distribution=JitterDistribution[said.distribution.upper()] if said.jitter else None,
             magnitude_e12=said.by,
+            price_micros=_micros_of(said.least if said.price is None else said.price),
+            upper_price_micros=_micros_of(said.most),
+            exponent=said.exponent,
             duration_ns=said.lasting,
+            ramp_ns=said.ramp,
+            probability_ppm=0 if said.probability == ONE_E12 else said.probability // _E6,
+            seed=said.seed,
         )
 
     def _fault(self, said: steps.Fault, request: FaultRequest) -> None:
         decided = self._venue.oracle.ask(lambda core, now_ns: core.handle_fault(now_ns, request))
         if isinstance(decided, list):
-            ids = {event.fault_id for event in decided if isinstance(event, FaultBegan)}
+            ids = {event.fault_id for event in decided if isinstance(event, FaultSet)}
             self._faults.setdefault(said.name, []).extend(sorted(ids))
         else:
             refused = Refused(decided.reason, 0, 0, decided.message)
@@ -356,6 +366,10 @@ def _through(instrument: Instrument, index_ticks: int, side: Side, slippage_e12:
     away = index_ticks * slippage_e12 // ONE_E12
     grid = OnGrid(instrument)
     return grid.below(index_ticks + away) if side is Side.BUY else grid.above(index_ticks - away)
+
+
+def _micros_of(price: Decimal | None) -> int:
+    return 0 if price is None else whole(price.scaleb(6), f"a price of {price} dollars in micro-dollars")
 
 
 def _deposit(amount: int, account_id: int, core: Clearing, _now_ns: int) -> None:

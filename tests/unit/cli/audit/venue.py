@@ -323,7 +323,7 @@ class Venue:
             event_time_ns=self.now,
             funding_rate_e12=0,
             consumers=consumers,
-            stale=0,
+            validity=0,
         )
         self.journal.append("oracle", self.now, [price], {})
         if consumers & ConsumerBit.MATCHING:

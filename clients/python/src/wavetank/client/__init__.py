@@ -12,10 +12,6 @@ from wavetank.client.admin import (
     Admin,
     AffectedAccount,
     ApiKey,
-    Consumer,
-    Fault,
-    FaultKind,
-    FaultTarget,
     MarginChange,
     NewApiKey,
     Scope,
@@ -169,6 +165,7 @@ from wavetank.client.events import (
     PositionsRead,
     PriceLevel,
     Prices,
+    PriceValidity,
     QueuePosition,
     Reconnected,
     SessionEvent,
@@ -180,6 +177,7 @@ from wavetank.client.events import (
     WithdrawalRefused,
     Withdrawn,
 )
+from wavetank.client.faults import Consumer, Fault, FaultKind, FaultTarget, JitterDistribution
 from wavetank.client.instrument import Instrument, InstrumentState, MarginTier, Number
 from wavetank.client.limits import EVERY_CLIENT, GroupLimit, Limits, PositionLimit
 from wavetank.client.liquidations import (
@@ -362,6 +360,7 @@ __all__ = [
     "InvariantBroken",
     "IsolatedElsewhere",
     "Jitter",
+    "JitterDistribution",
     "LatencyRecord",
     "LegRisk",
     "LeverageRefused",
@@ -441,6 +440,7 @@ __all__ = [
     "PriceOutOfRange",
     "PriceSample",
     "PriceStale",
+    "PriceValidity",
     "Prices",
     "PublicCascadeEnded",
     "PublicCascadeJoined",

@@ -13,7 +13,8 @@ import grpc.aio
 from wavetank.client.account import AccountState
 from wavetank.client.connection import Connection
 from wavetank.client.events import HealthBand
-from wavetank.client.instrument import InstrumentState, MarginTier, Number, decimal_of, dollars, micros, scaled
+from wavetank.client.faults import Consumer, Fault, FaultKind, FaultTarget, FaultTerms, JitterDistribution
+from wavetank.client.instrument import InstrumentState, MarginTier, Number, decimal_of, dollars, micros
 from wavetank.client.limits import EVERY_CLIENT, GroupLimit, Limits, PositionLimit
 from wavetank.v1 import (
     account_pb2,
@@ -32,7 +33,6 @@ from wavetank.v1 import (
 )
 
 _PAGE = 1_000
-_E12 = 12
 
 
 class Scope(IntEnum):
@@ -41,30 +41,6 @@ class Scope(IntEnum):
     READ = api_key_pb2.SCOPE_READ
     TRADE = api_key_pb2.SCOPE_TRADE
     ADMIN = api_key_pb2.SCOPE_ADMIN
-
-
-class Consumer(IntEnum):
-    """Who prices are delivered to; faults may differ by consumer."""
-
-    TRUTH = oracle_pb2.CONSUMER_TRUTH
-    CLEARING = oracle_pb2.CONSUMER_CLEARING
-    MATCHING = oracle_pb2.CONSUMER_MATCHING
-    BOTS = oracle_pb2.CONSUMER_BOTS
-
-
-class FaultKind(IntEnum):
-    """What goes wrong."""
-
-    LAG = oracle_control_pb2.FAULT_KIND_LAG
-    FREEZE = oracle_control_pb2.FAULT_KIND_FREEZE
-    SPIKE = oracle_control_pb2.FAULT_KIND_SPIKE
-
-
-class FaultTarget(IntEnum):
-    """Which value goes wrong."""
-
-    PRICE = oracle_control_pb2.FAULT_TARGET_PRICE
-    FUNDING = oracle_control_pb2.FAULT_TARGET_FUNDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,33 +58,6 @@ class NewApiKey:
 
     api_key: ApiKey
     secret_key: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """A fault that is active.
-
-    Attributes:
-        fault_id: given by the oracle.
-        kind: what goes wrong.
-        target: which value.
-        instruments: symbols, empty for all.
-        consumers: who is deceived, empty for all but the truth.
-        lag_ns: venue time by which values are late.
-        magnitude: of a spike: 0.05 is +5 %, or is added to the funding rate.
-        duration_ns: venue time it lasts, 0 until cleared.
-        start_time_ns: venue time it began.
-    """
-
-    fault_id: int
-    kind: FaultKind
-    target: FaultTarget
-    instruments: tuple[str, ...]
-    consumers: tuple[Consumer, ...]
-    lag_ns: int
-    magnitude: Decimal
-    duration_ns: int
-    start_time_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,13 +381,21 @@ class Admin:
 
     # --- Prices and faults -------------------------------------------------------------------------------------------
 
-    async def push_prices(self, prices: Mapping[str, Number], *, source: str = "push", price_time_ns: int = 0) -> int:
+    async def push_prices(
+        self,
+        prices: Mapping[str, Number],
+        *,
+        source: str = "push",
+        price_time_ns: int = 0,
+        confidences: Mapping[str, Number] | None = None,
+    ) -> int:
         """Push prices of instruments whose source is `push`; all are taken or none.
 
         Args:
             prices: dollars by symbol.
             source: name of the source, 1 to 16 characters.
             price_time_ns: venue time the prices are of, 0 for now.
+            confidences: dollars by symbol by which a price may be off, either way; nothing is said of others.
 
         Returns:
             Seq of the oracle's log that covers them.
@@ -449,6 +406,7 @@ class Admin:
                 price_micros=micros(price),
                 price_time_ns=price_time_ns,
                 source=source,
+                confidence_micros=micros(confidences[symbol]) if confidences and symbol in confidences else 0,
             )
             for symbol, price in prices.items()
         ]
@@ -456,45 +414,75 @@ class Admin:
         response = await self._connection.change(stub.PushPrices, oracle_pb2.PushPricesRequest(prices=pushed))
         return response.seq
 
-    async def set_fault(
+    async def set_fault(  # noqa: PLR0913 - one argument for each thing a fault may have.
         self,
         kind: FaultKind,
         *,
         target: FaultTarget = FaultTarget.PRICE,
         instruments: Sequence[str] = (),
         consumers: Sequence[Consumer] = (),
+        sources: Sequence[str] = (),
+        source_count: int = 0,
         lag: timedelta = timedelta(),
+        jitter: timedelta = timedelta(),
+        distribution: JitterDistribution | None = None,
         magnitude: Number = 0,
+        price: Number = 0,
+        upper_price: Number = 0,
+        exponent: int = 0,
+        delay: timedelta = timedelta(),
         duration: timedelta = timedelta(),
+        ramp: timedelta = timedelta(),
+        probability: Number = 1,
+        seed: int = 0,
     ) -> Fault:
-        """Break the oracle, from now on.
+        """Break the oracle, from now on or from later.
 
         Args:
             kind: what goes wrong.
             target: which value.
             instruments: symbols, empty for all.
             consumers: who is deceived, empty for all but the truth.
-            lag: venue time by which values are late.
-            magnitude: of a spike: `"0.05"` multiplies prices by 1.05, or is added to the funding rate.
-            duration: venue time it lasts; none lasts until it is cleared.
+            sources: names of sources it hits, before the index is made, instead of consumers.
+            source_count: so many of them, chosen by the seed, instead of names.
+            lag: venue time by which values are late, or how far back those out of order come from.
+            jitter: what varies of a lag.
+            distribution: how that is drawn.
+            magnitude: of a spike: `"0.05"` multiplies prices by 1.05, or is added to the funding rate; of a drift; what
+                widens a confidence interval; the move that a censor waits for.
+            price: of a hardcode, which may be zero or less; the floor of a clamp; dollars.
+            upper_price: ceiling of a clamp, dollars.
+            exponent: of a decimal error: prices times 10^exponent.
+            delay: venue time until it begins.
+            duration: venue time it lasts from then on; none lasts until it is cleared.
+            ramp: venue time in which it grows to its size.
+            probability: that it strikes an update, above 0, at most 1.
+            seed: decides what chance decides, the same way each time.
 
         Raises:
-            FaultMalformed: target, kind and magnitude do not fit.
+            FaultMalformed: the kind does not take what is given, or lacks something.
         """
-        e12 = decimal_of(magnitude, "a magnitude") * 10**_E12
-        if e12 != int(e12):
-            raise ValueError(f"a magnitude has at most {_E12} decimals, not {magnitude}")
-        fault = oracle_control_pb2.Fault(
-            kind=kind.value,
-            target=target.value,
-            instrument_ids=self._connection.wire.numbers(instruments),
-            consumers=[consumer.value for consumer in consumers],
-            lag_ns=_nanoseconds(lag),
-            magnitude_e12=int(e12),
-            duration_ns=_nanoseconds(duration),
+        terms = FaultTerms(
+            consumers=consumers,
+            sources=sources,
+            source_count=source_count,
+            lag=lag,
+            jitter=jitter,
+            distribution=distribution,
+            magnitude=magnitude,
+            price=price,
+            upper_price=upper_price,
+            exponent=exponent,
+            delay=delay,
+            duration=duration,
+            ramp=ramp,
+            probability=probability,
+            seed=seed,
         )
+        fault = terms.to_wire(kind, target, self._connection.wire.numbers(instruments))
         request = oracle_control_pb2.SetFaultRequest(fault=fault)
-        return self._fault((await self._connection.change(self._control.SetFault, request)).fault)
+        response = await self._connection.change(self._control.SetFault, request)
+        return Fault.from_wire(response.fault, self._connection.wire)
 
     async def clear_faults(self, fault_ids: Sequence[int] = ()) -> tuple[int, ...]:
         """End faults, or all, and return the ids of those that were ended."""
@@ -502,23 +490,10 @@ class Admin:
         return tuple((await self._connection.change(self._control.ClearFaults, request)).fault_ids)
 
     async def list_faults(self) -> tuple[Fault, ...]:
-        """Return the active faults by id."""
+        """Return the faults that are set by id, those that wait for their time too."""
         response = await self._connection.ask(self._control.ListFaults, oracle_control_pb2.ListFaultsRequest())
         await self._connection.know(each for fault in response.faults for each in fault.instrument_ids)
-        return tuple(self._fault(fault) for fault in response.faults)
-
-    def _fault(self, message: oracle_control_pb2.Fault) -> Fault:
-        return Fault(
-            fault_id=message.fault_id,
-            kind=FaultKind(message.kind),
-            target=FaultTarget(message.target),
-            instruments=tuple(self._connection.wire.symbol(each) for each in message.instrument_ids),
-            consumers=tuple(Consumer(each) for each in message.consumers),
-            lag_ns=message.lag_ns,
-            magnitude=scaled(message.magnitude_e12, -_E12),
-            duration_ns=message.duration_ns,
-            start_time_ns=message.start_time_ns,
-        )
+        return tuple(Fault.from_wire(fault, self._connection.wire) for fault in response.faults)
 
     @property
     def _keys(self) -> api_key_pb2_grpc.ApiKeyServiceAsyncStub:
@@ -569,7 +544,3 @@ def _margin_change(message: operator_pb2.ChangeMarginResponse) -> MarginChange:
         falling_count=message.falling_count,
         seq=message.seq,
     )
-
-
-def _nanoseconds(duration: timedelta) -> int:
-    return duration // timedelta(microseconds=1) * 1_000

@@ -16,7 +16,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 import grpc
 
 from wavetank.client.account import Account, AccountEvents
-from wavetank.client.admin import Admin, Consumer
+from wavetank.client.admin import Admin
 from wavetank.client.book import Book
 from wavetank.client.connection import Backoff
 from wavetank.client.directory import Directory
@@ -32,6 +32,7 @@ from wavetank.client.events import (
     Reconnected,
     SessionEvent,
 )
+from wavetank.client.faults import Consumer
 from wavetank.client.instrument import Instrument
 from wavetank.client.liquidations import LiquidationEvent, LiquidationEvents, Liquidations
 from wavetank.client.market_data import USUAL_CHANNELS, Channel, MarketData, Subscription

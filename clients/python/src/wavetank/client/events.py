@@ -16,7 +16,7 @@ from typing import TypeAlias
 from wavetank.client.errors import WavetankError
 from wavetank.client.instrument import Instrument, InstrumentState
 from wavetank.client.orders import Command, CommandResult, Order, Side
-from wavetank.v1 import account_pb2, credit_pb2, escalation_pb2
+from wavetank.v1 import account_pb2, credit_pb2, escalation_pb2, oracle_pb2
 
 # --- Own orders ------------------------------------------------------------------------------------------------------
 
@@ -333,6 +333,16 @@ class Trade:
     auction: bool = False
 
 
+class PriceValidity(IntEnum):
+    """How far a price can be trusted; of several doubts the worst, which is the last of these, is said."""
+
+    VALID = oracle_pb2.PRICE_VALIDITY_VALID
+    STALE = oracle_pb2.PRICE_VALIDITY_STALE
+    TOO_UNCERTAIN = oracle_pb2.PRICE_VALIDITY_TOO_UNCERTAIN
+    TOO_VOLATILE = oracle_pb2.PRICE_VALIDITY_TOO_VOLATILE
+    NON_POSITIVE = oracle_pb2.PRICE_VALIDITY_NON_POSITIVE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
     """What drives margin and funding, as delivered to bots.
@@ -343,11 +353,13 @@ class Prices:
         instrument: symbol.
         index: index price in dollars, None before the first.
         mark: mark price in dollars, None before the first.
-        stale: whether the mark is stale.
+        stale: whether there is any doubt about the mark.
         funding_rate: predicted for the running interval, as a share of notional.
         open_interest: units of the base asset; None if the oracle told it.
         last: price of the last trade in dollars, None before the first.
         index_time_ns: venue time the index is of.
+        validity: what the doubt is; None if market data told it.
+        confidence: dollars by which the index may be off, either way; None if market data told it.
     """
 
     seq: int
@@ -360,6 +372,8 @@ class Prices:
     open_interest: Decimal | None
     last: Decimal | None
     index_time_ns: int
+    validity: PriceValidity | None = None
+    confidence: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

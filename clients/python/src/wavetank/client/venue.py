@@ -9,12 +9,13 @@ from typing import Any, Self
 import grpc
 
 from wavetank.client.account import Account
-from wavetank.client.admin import Admin, Consumer
+from wavetank.client.admin import Admin
 from wavetank.client.connection import Backoff, Connection
 from wavetank.client.directory import Directory, RunDirectory
 from wavetank.client.doors import Doors
 from wavetank.client.escalations import Escalations
 from wavetank.client.events import Disconnected, Gap, Prices, Reconnected
+from wavetank.client.faults import Consumer
 from wavetank.client.instrument import Instrument
 from wavetank.client.liquidations import Liquidations
 from wavetank.client.market_data import MarketData

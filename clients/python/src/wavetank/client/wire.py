@@ -27,6 +27,7 @@ from wavetank.client.events import (
     OrderUpdateKind,
     PriceLevel,
     Prices,
+    PriceValidity,
     QueuePosition,
     Trade,
 )
@@ -527,6 +528,8 @@ class Wire:
             open_interest=None,
             last=None,
             index_time_ns=message.index_time_ns,
+            validity=PriceValidity(message.validity),
+            confidence=instrument.price(message.confidence_ticks),
         )
 
 

@@ -25,31 +25,33 @@ _sym_db = _symbol_database.Default()
 from wavetank.v1 import oracle_pb2 as wavetank_dot_v1_dot_oracle__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n wavetank/v1/oracle_control.proto\x12\x0bwavetank.v1\x1a\x18wavetank/v1/oracle.proto\"\xfe\x01\n\x05\x46\x61ult\x12\x10\n\x08\x66\x61ult_id\x18\x01 \x01(\x03\x12$\n\x04kind\x18\x02 \x01(\x0e\x32\x16.wavetank.v1.FaultKind\x12(\n\x06target\x18\x03 \x01(\x0e\x32\x18.wavetank.v1.FaultTarget\x12\x16\n\x0einstrument_ids\x18\x04 \x03(\x05\x12(\n\tconsumers\x18\x05 \x03(\x0e\x32\x15.wavetank.v1.Consumer\x12\x0e\n\x06lag_ns\x18\x06 \x01(\x03\x12\x15\n\rmagnitude_e12\x18\x07 \x01(\x03\x12\x13\n\x0b\x64uration_ns\x18\x08 \x01(\x03\x12\x15\n\rstart_time_ns\x18\t \x01(\x03\"4\n\x0fSetFaultRequest\x12!\n\x05\x66\x61ult\x18\x01 \x01(\x0b\x32\x12.wavetank.v1.Fault\"B\n\x10SetFaultResponse\x12!\n\x05\x66\x61ult\x18\x01 \x01(\x0b\x32\x12.wavetank.v1.Fault\x12\x0b\n\x03seq\x18\x02 \x01(\x03\"\'\n\x12\x43learFaultsRequest\x12\x11\n\tfault_ids\x18\x01 \x03(\x03\"5\n\x13\x43learFaultsResponse\x12\x11\n\tfault_ids\x18\x01 \x03(\x03\x12\x0b\n\x03seq\x18\x02 \x01(\x03\"\x13\n\x11ListFaultsRequest\"8\n\x12ListFaultsResponse\x12\"\n\x06\x66\x61ults\x18\x01 \x03(\x0b\x32\x12.wavetank.v1.Fault*h\n\tFaultKind\x12\x1a\n\x16\x46\x41ULT_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46\x41ULT_KIND_LAG\x10\x01\x12\x15\n\x11\x46\x41ULT_KIND_FREEZE\x10\x02\x12\x14\n\x10\x46\x41ULT_KIND_SPIKE\x10\x03*]\n\x0b\x46\x61ultTarget\x12\x1c\n\x18\x46\x41ULT_TARGET_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46\x41ULT_TARGET_PRICE\x10\x01\x12\x18\n\x14\x46\x41ULT_TARGET_FUNDING\x10\x02\x32\x80\x02\n\x14OracleControlService\x12G\n\x08SetFault\x12\x1c.wavetank.v1.SetFaultRequest\x1a\x1d.wavetank.v1.SetFaultResponse\x12P\n\x0b\x43learFaults\x12\x1f.wavetank.v1.ClearFaultsRequest\x1a .wavetank.v1.ClearFaultsResponse\x12M\n\nListFaults\x12\x1e.wavetank.v1.ListFaultsRequest\x1a\x1f.wavetank.v1.ListFaultsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n wavetank/v1/oracle_control.proto\x12\x0bwavetank.v1\x1a\x18wavetank/v1/oracle.proto\"\x90\x04\n\x05\x46\x61ult\x12\x10\n\x08\x66\x61ult_id\x18\x01 \x01(\x03\x12$\n\x04kind\x18\x02 \x01(\x0e\x32\x16.wavetank.v1.FaultKind\x12(\n\x06target\x18\x03 \x01(\x0e\x32\x18.wavetank.v1.FaultTarget\x12\x16\n\x0einstrument_ids\x18\x04 \x03(\x05\x12(\n\tconsumers\x18\x05 \x03(\x0e\x32\x15.wavetank.v1.Consumer\x12\x0e\n\x06lag_ns\x18\x06 \x01(\x03\x12\x15\n\rmagnitude_e12\x18\x07 \x01(\x03\x12\x13\n\x0b\x64uration_ns\x18\x08 \x01(\x03\x12\x15\n\rstart_time_ns\x18\t \x01(\x03\x12\x0f\n\x07sources\x18\n \x03(\t\x12\x14\n\x0csource_count\x18\x0b \x01(\x05\x12\x11\n\tjitter_ns\x18\x0c \x01(\x03\x12\x35\n\x0c\x64istribution\x18\r \x01(\x0e\x32\x1f.wavetank.v1.JitterDistribution\x12\x14\n\x0cprice_micros\x18\x0e \x01(\x03\x12\x1a\n\x12upper_price_micros\x18\x0f \x01(\x03\x12\x10\n\x08\x65xponent\x18\x10 \x01(\x05\x12\x10\n\x08\x64\x65lay_ns\x18\x11 \x01(\x03\x12\x0f\n\x07ramp_ns\x18\x12 \x01(\x03\x12\x17\n\x0fprobability_ppm\x18\x13 \x01(\x05\x12\x0c\n\x04seed\x18\x14 \x01(\x03\x12\x11\n\thas_begun\x18\x15 \x01(\x08\"4\n\x0fSetFaultRequest\x12!\n\x05\x66\x61ult\x18\x01 \x01(\x0b\x32\x12.wavetank.v1.Fault\"B\n\x10SetFaultResponse\x12!\n\x05\x66\x61ult\x18\x01 \x01(\x0b\x32\x12.wavetank.v1.Fault\x12\x0b\n\x03seq\x18\x02 \x01(\x03\"\'\n\x12\x43learFaultsRequest\x12\x11\n\tfault_ids\x18\x01 \x03(\x03\"5\n\x13\x43learFaultsResponse\x12\x11\n\tfault_ids\x18\x01 \x03(\x03\x12\x0b\n\x03seq\x18\x02 \x01(\x03\"\x13\n\x11ListFaultsRequest\"8\n\x12ListFaultsResponse\x12\"\n\x06\x66\x61ults\x18\x01 \x03(\x0b\x32\x12.wavetank.v1.Fault*\xff\x02\n\tFaultKind\x12\x1a\n\x16\x46\x41ULT_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46\x41ULT_KIND_LAG\x10\x01\x12\x15\n\x11\x46\x41ULT_KIND_FREEZE\x10\x02\x12\x14\n\x10\x46\x41ULT_KIND_SPIKE\x10\x03\x12\x14\n\x10\x46\x41ULT_KIND_DRIFT\x10\x04\x12\x14\n\x10\x46\x41ULT_KIND_CLAMP\x10\x05\x12\x16\n\x12\x46\x41ULT_KIND_DECIMAL\x10\x06\x12\x17\n\x13\x46\x41ULT_KIND_HARDCODE\x10\x07\x12\x1a\n\x16\x46\x41ULT_KIND_SOURCE_LOSS\x10\x08\x12\x14\n\x10\x46\x41ULT_KIND_WIDEN\x10\n\x12\x1d\n\x19\x46\x41ULT_KIND_SELF_REFERENCE\x10\x0b\x12\x1b\n\x17\x46\x41ULT_KIND_OUT_OF_ORDER\x10\x0c\x12\x18\n\x14\x46\x41ULT_KIND_DUPLICATE\x10\r\x12\x15\n\x11\x46\x41ULT_KIND_CENSOR\x10\x0e\x12\x19\n\x15\x46\x41ULT_KIND_CONGESTION\x10\x0f*\xa1\x01\n\x12JitterDistribution\x12#\n\x1fJITTER_DISTRIBUTION_UNSPECIFIED\x10\x00\x12 \n\x1cJITTER_DISTRIBUTION_CONSTANT\x10\x01\x12\x1f\n\x1bJITTER_DISTRIBUTION_UNIFORM\x10\x02\x12#\n\x1fJITTER_DISTRIBUTION_EXPONENTIAL\x10\x03*]\n\x0b\x46\x61ultTarget\x12\x1c\n\x18\x46\x41ULT_TARGET_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46\x41ULT_TARGET_PRICE\x10\x01\x12\x18\n\x14\x46\x41ULT_TARGET_FUNDING\x10\x02\x32\x80\x02\n\x14OracleControlService\x12G\n\x08SetFault\x12\x1c.wavetank.v1.SetFaultRequest\x1a\x1d.wavetank.v1.SetFaultResponse\x12P\n\x0b\x43learFaults\x12\x1f.wavetank.v1.ClearFaultsRequest\x1a .wavetank.v1.ClearFaultsResponse\x12M\n\nListFaults\x12\x1e.wavetank.v1.ListFaultsRequest\x1a\x1f.wavetank.v1.ListFaultsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wavetank.v1.oracle_control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FAULTKIND']._serialized_start=629
-  _globals['_FAULTKIND']._serialized_end=733
-  _globals['_FAULTTARGET']._serialized_start=735
-  _globals['_FAULTTARGET']._serialized_end=828
+  _globals['_FAULTKIND']._serialized_start=904
+  _globals['_FAULTKIND']._serialized_end=1287
+  _globals['_JITTERDISTRIBUTION']._serialized_start=1290
+  _globals['_JITTERDISTRIBUTION']._serialized_end=1451
+  _globals['_FAULTTARGET']._serialized_start=1453
+  _globals['_FAULTTARGET']._serialized_end=1546
   _globals['_FAULT']._serialized_start=76
-  _globals['_FAULT']._serialized_end=330
-  _globals['_SETFAULTREQUEST']._serialized_start=332
-  _globals['_SETFAULTREQUEST']._serialized_end=384
-  _globals['_SETFAULTRESPONSE']._serialized_start=386
-  _globals['_SETFAULTRESPONSE']._serialized_end=452
-  _globals['_CLEARFAULTSREQUEST']._serialized_start=454
-  _globals['_CLEARFAULTSREQUEST']._serialized_end=493
-  _globals['_CLEARFAULTSRESPONSE']._serialized_start=495
-  _globals['_CLEARFAULTSRESPONSE']._serialized_end=548
-  _globals['_LISTFAULTSREQUEST']._serialized_start=550
-  _globals['_LISTFAULTSREQUEST']._serialized_end=569
-  _globals['_LISTFAULTSRESPONSE']._serialized_start=571
-  _globals['_LISTFAULTSRESPONSE']._serialized_end=627
-  _globals['_ORACLECONTROLSERVICE']._serialized_start=831
-  _globals['_ORACLECONTROLSERVICE']._serialized_end=1087
+  _globals['_FAULT']._serialized_end=604
+  _globals['_SETFAULTREQUEST']._serialized_start=606
+  _globals['_SETFAULTREQUEST']._serialized_end=658
+  _globals['_SETFAULTRESPONSE']._serialized_start=660
+  _globals['_SETFAULTRESPONSE']._serialized_end=726
+  _globals['_CLEARFAULTSREQUEST']._serialized_start=728
+  _globals['_CLEARFAULTSREQUEST']._serialized_end=767
+  _globals['_CLEARFAULTSRESPONSE']._serialized_start=769
+  _globals['_CLEARFAULTSRESPONSE']._serialized_end=822
+  _globals['_LISTFAULTSREQUEST']._serialized_start=824
+  _globals['_LISTFAULTSREQUEST']._serialized_end=843
+  _globals['_LISTFAULTSRESPONSE']._serialized_start=845
+  _globals['_LISTFAULTSRESPONSE']._serialized_end=901
+  _globals['_ORACLECONTROLSERVICE']._serialized_start=1549
+  _globals['_ORACLECONTROLSERVICE']._serialized_end=1805
 # @@protoc_insertion_point(module_scope)

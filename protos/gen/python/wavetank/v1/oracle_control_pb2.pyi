@@ -33,7 +33,29 @@ class _FaultKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FaultKind.V
     FAULT_KIND_FREEZE: _FaultKind.ValueType  # 2
     """Values stop changing; their times stand still too."""
     FAULT_KIND_SPIKE: _FaultKind.ValueType  # 3
-    """Values are multiplied by 1 + magnitude."""
+    """Values are multiplied by 1 + magnitude; of a source, that is its bias."""
+    FAULT_KIND_DRIFT: _FaultKind.ValueType  # 4
+    """As a spike, but grown in a line over `ramp_ns`, which it needs; then it stays."""
+    FAULT_KIND_CLAMP: _FaultKind.ValueType  # 5
+    """Values stop at `price_micros` from below, at `upper_price_micros` from above, or both."""
+    FAULT_KIND_DECIMAL: _FaultKind.ValueType  # 6
+    """Values are multiplied by 10^`exponent`."""
+    FAULT_KIND_HARDCODE: _FaultKind.ValueType  # 7
+    """Values are `price_micros`; zero and less are allowed, and are no price."""
+    FAULT_KIND_SOURCE_LOSS: _FaultKind.ValueType  # 8
+    """Sources give nothing."""
+    FAULT_KIND_WIDEN: _FaultKind.ValueType  # 10
+    """Confidence intervals grow by a magnitude of the price. (9 is no kind: a bias is a spike of sources.)"""
+    FAULT_KIND_SELF_REFERENCE: _FaultKind.ValueType  # 11
+    """The index is the mid of the venue's own book, the mark that book's median."""
+    FAULT_KIND_OUT_OF_ORDER: _FaultKind.ValueType  # 12
+    """An older value comes again, with its older time, at most `lag_ns` back."""
+    FAULT_KIND_DUPLICATE: _FaultKind.ValueType  # 13
+    """The value before comes again, as if it were new."""
+    FAULT_KIND_CENSOR: _FaultKind.ValueType  # 14
+    """Values are withheld until one has moved by a magnitude from the last that passed."""
+    FAULT_KIND_CONGESTION: _FaultKind.ValueType  # 15
+    """Nothing comes until the fault ends; then all that was withheld at once, in order."""
 
 class FaultKind(_FaultKind, metaclass=_FaultKindEnumTypeWrapper):
     """What goes wrong."""
@@ -45,8 +67,58 @@ FAULT_KIND_LAG: FaultKind.ValueType  # 1
 FAULT_KIND_FREEZE: FaultKind.ValueType  # 2
 """Values stop changing; their times stand still too."""
 FAULT_KIND_SPIKE: FaultKind.ValueType  # 3
-"""Values are multiplied by 1 + magnitude."""
+"""Values are multiplied by 1 + magnitude; of a source, that is its bias."""
+FAULT_KIND_DRIFT: FaultKind.ValueType  # 4
+"""As a spike, but grown in a line over `ramp_ns`, which it needs; then it stays."""
+FAULT_KIND_CLAMP: FaultKind.ValueType  # 5
+"""Values stop at `price_micros` from below, at `upper_price_micros` from above, or both."""
+FAULT_KIND_DECIMAL: FaultKind.ValueType  # 6
+"""Values are multiplied by 10^`exponent`."""
+FAULT_KIND_HARDCODE: FaultKind.ValueType  # 7
+"""Values are `price_micros`; zero and less are allowed, and are no price."""
+FAULT_KIND_SOURCE_LOSS: FaultKind.ValueType  # 8
+"""Sources give nothing."""
+FAULT_KIND_WIDEN: FaultKind.ValueType  # 10
+"""Confidence intervals grow by a magnitude of the price. (9 is no kind: a bias is a spike of sources.)"""
+FAULT_KIND_SELF_REFERENCE: FaultKind.ValueType  # 11
+"""The index is the mid of the venue's own book, the mark that book's median."""
+FAULT_KIND_OUT_OF_ORDER: FaultKind.ValueType  # 12
+"""An older value comes again, with its older time, at most `lag_ns` back."""
+FAULT_KIND_DUPLICATE: FaultKind.ValueType  # 13
+"""The value before comes again, as if it were new."""
+FAULT_KIND_CENSOR: FaultKind.ValueType  # 14
+"""Values are withheld until one has moved by a magnitude from the last that passed."""
+FAULT_KIND_CONGESTION: FaultKind.ValueType  # 15
+"""Nothing comes until the fault ends; then all that was withheld at once, in order."""
 Global___FaultKind: _TypeAlias = FaultKind  # noqa: Y015
+
+class _JitterDistribution:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _JitterDistributionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JitterDistribution.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    JITTER_DISTRIBUTION_UNSPECIFIED: _JitterDistribution.ValueType  # 0
+    """None: refused with a jitter."""
+    JITTER_DISTRIBUTION_CONSTANT: _JitterDistribution.ValueType  # 1
+    """None, said aloud."""
+    JITTER_DISTRIBUTION_UNIFORM: _JitterDistribution.ValueType  # 2
+    """From 0 to `jitter_ns`."""
+    JITTER_DISTRIBUTION_EXPONENTIAL: _JitterDistribution.ValueType  # 3
+    """With mean `jitter_ns`, and at most eight times it."""
+
+class JitterDistribution(_JitterDistribution, metaclass=_JitterDistributionEnumTypeWrapper):
+    """How the part of a lag that varies is drawn; a lag that varies keeps the order of values."""
+
+JITTER_DISTRIBUTION_UNSPECIFIED: JitterDistribution.ValueType  # 0
+"""None: refused with a jitter."""
+JITTER_DISTRIBUTION_CONSTANT: JitterDistribution.ValueType  # 1
+"""None, said aloud."""
+JITTER_DISTRIBUTION_UNIFORM: JitterDistribution.ValueType  # 2
+"""From 0 to `jitter_ns`."""
+JITTER_DISTRIBUTION_EXPONENTIAL: JitterDistribution.ValueType  # 3
+"""With mean `jitter_ns`, and at most eight times it."""
+Global___JitterDistribution: _TypeAlias = JitterDistribution  # noqa: Y015
 
 class _FaultTarget:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -59,7 +131,7 @@ class _FaultTargetEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FaultTarg
     FAULT_TARGET_PRICE: _FaultTarget.ValueType  # 1
     """Index and mark prices as delivered."""
     FAULT_TARGET_FUNDING: _FaultTarget.ValueType  # 2
-    """The funding rate: a spike adds the magnitude to the rate (before its cap)."""
+    """The funding rate: a spike adds the magnitude to the rate (before its cap), a freeze holds it."""
 
 class FaultTarget(_FaultTarget, metaclass=_FaultTargetEnumTypeWrapper):
     """Which value goes wrong."""
@@ -69,7 +141,7 @@ FAULT_TARGET_UNSPECIFIED: FaultTarget.ValueType  # 0
 FAULT_TARGET_PRICE: FaultTarget.ValueType  # 1
 """Index and mark prices as delivered."""
 FAULT_TARGET_FUNDING: FaultTarget.ValueType  # 2
-"""The funding rate: a spike adds the magnitude to the rate (before its cap)."""
+"""The funding rate: a spike adds the magnitude to the rate (before its cap), a freeze holds it."""
 Global___FaultTarget: _TypeAlias = FaultTarget  # noqa: Y015
 
 @_typing.final
@@ -87,6 +159,18 @@ class Fault(_message.Message):
     MAGNITUDE_E12_FIELD_NUMBER: _builtins.int
     DURATION_NS_FIELD_NUMBER: _builtins.int
     START_TIME_NS_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    SOURCE_COUNT_FIELD_NUMBER: _builtins.int
+    JITTER_NS_FIELD_NUMBER: _builtins.int
+    DISTRIBUTION_FIELD_NUMBER: _builtins.int
+    PRICE_MICROS_FIELD_NUMBER: _builtins.int
+    UPPER_PRICE_MICROS_FIELD_NUMBER: _builtins.int
+    EXPONENT_FIELD_NUMBER: _builtins.int
+    DELAY_NS_FIELD_NUMBER: _builtins.int
+    RAMP_NS_FIELD_NUMBER: _builtins.int
+    PROBABILITY_PPM_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    HAS_BEGUN_FIELD_NUMBER: _builtins.int
     fault_id: _builtins.int
     """Given by the oracle."""
     kind: Global___FaultKind.ValueType
@@ -94,13 +178,35 @@ class Fault(_message.Message):
     target: Global___FaultTarget.ValueType
     """Target."""
     lag_ns: _builtins.int
-    """Lag, for that kind: venue time."""
+    """Lag, or how far back what is out of order comes from: venue time."""
     magnitude_e12: _builtins.int
-    """Magnitude of a spike, 10^-12: 50_000_000_000 is +5 %."""
+    """Magnitude of a spike, a drift, what widens, or of the move that a censor waits for, 10^-12: 50_000_000_000 is +5 %."""
     duration_ns: _builtins.int
-    """How long it lasts, venue time; 0 until cleared."""
+    """How long it lasts from its beginning, venue time; 0 until cleared."""
     start_time_ns: _builtins.int
-    """Venue time it began."""
+    """Venue time it began, or will."""
+    source_count: _builtins.int
+    """So many sources of each index instead, chosen by the seed; once set, `sources` names them."""
+    jitter_ns: _builtins.int
+    """Part of a lag that varies from value to value: venue time."""
+    distribution: Global___JitterDistribution.ValueType
+    """How that is drawn."""
+    price_micros: _builtins.int
+    """Price of a hardcode, lower bound of a clamp (0 for none), micro-dollars per unit of the base asset."""
+    upper_price_micros: _builtins.int
+    """Upper bound of a clamp, 0 for none."""
+    exponent: _builtins.int
+    """Of a decimal error: -12 to 12."""
+    delay_ns: _builtins.int
+    """From now until it begins, venue time; given when it is set."""
+    ramp_ns: _builtins.int
+    """Time in which a lag, spike, drift or what widens grows to its size, venue time."""
+    probability_ppm: _builtins.int
+    """Probability that it strikes an update, 10^-6; 0 for always."""
+    seed: _builtins.int
+    """Decides by chance, the same way each time; 0 or more."""
+    has_begun: _builtins.bool
+    """Whether it has begun."""
     @_builtins.property
     def instrument_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Instruments; empty for all."""
@@ -108,6 +214,10 @@ class Fault(_message.Message):
     @_builtins.property
     def consumers(self) -> _containers.RepeatedScalarFieldContainer[_oracle_pb2.Consumer.ValueType]:
         """Consumers; empty for all but the truth. A funding fault hits everybody alike."""
+
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the sources it hits; empty, without a count, for a fault of delivery to consumers."""
 
     def __init__(
         self,
@@ -121,10 +231,22 @@ class Fault(_message.Message):
         magnitude_e12: _builtins.int = ...,
         duration_ns: _builtins.int = ...,
         start_time_ns: _builtins.int = ...,
+        sources: _abc.Iterable[_builtins.str] | None = ...,
+        source_count: _builtins.int = ...,
+        jitter_ns: _builtins.int = ...,
+        distribution: Global___JitterDistribution.ValueType = ...,
+        price_micros: _builtins.int = ...,
+        upper_price_micros: _builtins.int = ...,
+        exponent: _builtins.int = ...,
+        delay_ns: _builtins.int = ...,
+        ramp_ns: _builtins.int = ...,
+        probability_ppm: _builtins.int = ...,
+        seed: _builtins.int = ...,
+        has_begun: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumers", b"consumers", "duration_ns", b"duration_ns", "fault_id", b"fault_id", "instrument_ids", b"instrument_ids", "kind", b"kind", "lag_ns", b"lag_ns", "magnitude_e12", b"magnitude_e12", "start_time_ns", b"start_time_ns", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumers", b"consumers", "delay_ns", b"delay_ns", "distribution", b"distribution", "duration_ns", b"duration_ns", "exponent", b"exponent", "fault_id", b"fault_id", "has_begun", b"has_begun", "instrument_ids", b"instrument_ids", "jitter_ns", b"jitter_ns", "kind", b"kind", "lag_ns", b"lag_ns", "magnitude_e12", b"magnitude_e12", "price_micros", b"price_micros", "probability_ppm", b"probability_ppm", "ramp_ns", b"ramp_ns", "seed", b"seed", "source_count", b"source_count", "sources", b"sources", "start_time_ns", b"start_time_ns", "target", b"target", "upper_price_micros", b"upper_price_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -139,7 +261,7 @@ class SetFaultRequest(_message.Message):
     FAULT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def fault(self) -> Global___Fault:
-        """The fault; `fault_id` and `start_time_ns` are given by the oracle."""
+        """The fault; `fault_id`, `start_time_ns` and `has_begun` are given by the oracle."""
 
     def __init__(
         self,
@@ -253,7 +375,7 @@ Global___ListFaultsRequest: _TypeAlias = ListFaultsRequest  # noqa: Y015
 
 @_typing.final
 class ListFaultsResponse(_message.Message):
-    """Active faults."""
+    """Faults that are set."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

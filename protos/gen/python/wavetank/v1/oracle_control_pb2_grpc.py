@@ -57,7 +57,7 @@ class OracleControlServiceServicer:
     """
 
     def SetFault(self, request, context):
-        """Sets a fault, from now on.
+        """Sets a fault, from now on or from later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +71,7 @@ class OracleControlServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListFaults(self, request, context):
-        """Lists active faults.
+        """Lists the faults that are set, those that wait for their time too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,11 +34,11 @@ class OracleControlServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OracleControlServiceAsyncStub: ...
     SetFault: _grpc.UnaryUnaryMultiCallable[_oracle_control_pb2.SetFaultRequest, _oracle_control_pb2.SetFaultResponse]
-    """Sets a fault, from now on."""
+    """Sets a fault, from now on or from later."""
     ClearFaults: _grpc.UnaryUnaryMultiCallable[_oracle_control_pb2.ClearFaultsRequest, _oracle_control_pb2.ClearFaultsResponse]
     """Ends faults before their time."""
     ListFaults: _grpc.UnaryUnaryMultiCallable[_oracle_control_pb2.ListFaultsRequest, _oracle_control_pb2.ListFaultsResponse]
-    """Lists active faults."""
+    """Lists the faults that are set, those that wait for their time too."""
 
 @_typing.type_check_only
 class OracleControlServiceAsyncStub(OracleControlServiceStub):
@@ -46,11 +46,11 @@ class OracleControlServiceAsyncStub(OracleControlServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SetFault: _aio.UnaryUnaryMultiCallable[_oracle_control_pb2.SetFaultRequest, _oracle_control_pb2.SetFaultResponse]  # type: ignore[assignment]
-    """Sets a fault, from now on."""
+    """Sets a fault, from now on or from later."""
     ClearFaults: _aio.UnaryUnaryMultiCallable[_oracle_control_pb2.ClearFaultsRequest, _oracle_control_pb2.ClearFaultsResponse]  # type: ignore[assignment]
     """Ends faults before their time."""
     ListFaults: _aio.UnaryUnaryMultiCallable[_oracle_control_pb2.ListFaultsRequest, _oracle_control_pb2.ListFaultsResponse]  # type: ignore[assignment]
-    """Lists active faults."""
+    """Lists the faults that are set, those that wait for their time too."""
 
 class OracleControlServiceServicer(metaclass=_abc_1.ABCMeta):
     """Served by the oracle; needs scope `admin`."""
@@ -61,7 +61,7 @@ class OracleControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _oracle_control_pb2.SetFaultRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_oracle_control_pb2.SetFaultResponse, _abc.Awaitable[_oracle_control_pb2.SetFaultResponse]]:
-        """Sets a fault, from now on."""
+        """Sets a fault, from now on or from later."""
 
     @_abc_1.abstractmethod
     def ClearFaults(
@@ -77,6 +77,6 @@ class OracleControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _oracle_control_pb2.ListFaultsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_oracle_control_pb2.ListFaultsResponse, _abc.Awaitable[_oracle_control_pb2.ListFaultsResponse]]:
-        """Lists active faults."""
+        """Lists the faults that are set, those that wait for their time too."""
 
 def add_OracleControlServiceServicer_to_server(servicer: OracleControlServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,25 +24,27 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18wavetank/v1/oracle.proto\x12\x0bwavetank.v1\"k\n\x16SubscribePricesRequest\x12\'\n\x08\x63onsumer\x18\x01 \x01(\x0e\x32\x15.wavetank.v1.Consumer\x12\x16\n\x0einstrument_ids\x18\x02 \x03(\x05\x12\x10\n\x08\x66rom_seq\x18\x03 \x01(\x03\"\xc9\x01\n\x17SubscribePricesResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x15\n\revent_time_ns\x18\x02 \x01(\x03\x12\x15\n\rinstrument_id\x18\x03 \x01(\x05\x12\x19\n\x11index_price_ticks\x18\x04 \x01(\x03\x12\x18\n\x10mark_price_ticks\x18\x05 \x01(\x03\x12\x15\n\rindex_time_ns\x18\x06 \x01(\x03\x12\r\n\x05stale\x18\x07 \x01(\x08\x12\x18\n\x10\x66unding_rate_e12\x18\x08 \x01(\x03\"a\n\x0bPushedPrice\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x14\n\x0cprice_micros\x18\x02 \x01(\x03\x12\x15\n\rprice_time_ns\x18\x03 \x01(\x03\x12\x0e\n\x06source\x18\x04 \x01(\t\"=\n\x11PushPricesRequest\x12(\n\x06prices\x18\x01 \x03(\x0b\x32\x18.wavetank.v1.PushedPrice\"!\n\x12PushPricesResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03*y\n\x08\x43onsumer\x12\x18\n\x14\x43ONSUMER_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ONSUMER_TRUTH\x10\x01\x12\x15\n\x11\x43ONSUMER_CLEARING\x10\x02\x12\x15\n\x11\x43ONSUMER_MATCHING\x10\x03\x12\x11\n\rCONSUMER_BOTS\x10\x04\x32\xbe\x01\n\rOracleService\x12^\n\x0fSubscribePrices\x12#.wavetank.v1.SubscribePricesRequest\x1a$.wavetank.v1.SubscribePricesResponse0\x01\x12M\n\nPushPrices\x12\x1e.wavetank.v1.PushPricesRequest\x1a\x1f.wavetank.v1.PushPricesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18wavetank/v1/oracle.proto\x12\x0bwavetank.v1\"k\n\x16SubscribePricesRequest\x12\'\n\x08\x63onsumer\x18\x01 \x01(\x0e\x32\x15.wavetank.v1.Consumer\x12\x16\n\x0einstrument_ids\x18\x02 \x03(\x05\x12\x10\n\x08\x66rom_seq\x18\x03 \x01(\x03\"\x91\x02\n\x17SubscribePricesResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x15\n\revent_time_ns\x18\x02 \x01(\x03\x12\x15\n\rinstrument_id\x18\x03 \x01(\x05\x12\x19\n\x11index_price_ticks\x18\x04 \x01(\x03\x12\x18\n\x10mark_price_ticks\x18\x05 \x01(\x03\x12\x15\n\rindex_time_ns\x18\x06 \x01(\x03\x12\r\n\x05stale\x18\x07 \x01(\x08\x12\x18\n\x10\x66unding_rate_e12\x18\x08 \x01(\x03\x12,\n\x08validity\x18\t \x01(\x0e\x32\x1a.wavetank.v1.PriceValidity\x12\x18\n\x10\x63onfidence_ticks\x18\n \x01(\x03\"|\n\x0bPushedPrice\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x14\n\x0cprice_micros\x18\x02 \x01(\x03\x12\x15\n\rprice_time_ns\x18\x03 \x01(\x03\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x19\n\x11\x63onfidence_micros\x18\x05 \x01(\x03\"=\n\x11PushPricesRequest\x12(\n\x06prices\x18\x01 \x03(\x0b\x32\x18.wavetank.v1.PushedPrice\"!\n\x12PushPricesResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03*y\n\x08\x43onsumer\x12\x18\n\x14\x43ONSUMER_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ONSUMER_TRUTH\x10\x01\x12\x15\n\x11\x43ONSUMER_CLEARING\x10\x02\x12\x15\n\x11\x43ONSUMER_MATCHING\x10\x03\x12\x11\n\rCONSUMER_BOTS\x10\x04*\xc7\x01\n\rPriceValidity\x12\x1e\n\x1aPRICE_VALIDITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRICE_VALIDITY_VALID\x10\x01\x12\x18\n\x14PRICE_VALIDITY_STALE\x10\x02\x12 \n\x1cPRICE_VALIDITY_TOO_UNCERTAIN\x10\x03\x12\x1f\n\x1bPRICE_VALIDITY_TOO_VOLATILE\x10\x04\x12\x1f\n\x1bPRICE_VALIDITY_NON_POSITIVE\x10\x05\x32\xbe\x01\n\rOracleService\x12^\n\x0fSubscribePrices\x12#.wavetank.v1.SubscribePricesRequest\x1a$.wavetank.v1.SubscribePricesResponse0\x01\x12M\n\nPushPrices\x12\x1e.wavetank.v1.PushPricesRequest\x1a\x1f.wavetank.v1.PushPricesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wavetank.v1.oracle_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONSUMER']._serialized_start=551
-  _globals['_CONSUMER']._serialized_end=672
+  _globals['_CONSUMER']._serialized_start=650
+  _globals['_CONSUMER']._serialized_end=771
+  _globals['_PRICEVALIDITY']._serialized_start=774
+  _globals['_PRICEVALIDITY']._serialized_end=973
   _globals['_SUBSCRIBEPRICESREQUEST']._serialized_start=41
   _globals['_SUBSCRIBEPRICESREQUEST']._serialized_end=148
   _globals['_SUBSCRIBEPRICESRESPONSE']._serialized_start=151
-  _globals['_SUBSCRIBEPRICESRESPONSE']._serialized_end=352
-  _globals['_PUSHEDPRICE']._serialized_start=354
-  _globals['_PUSHEDPRICE']._serialized_end=451
-  _globals['_PUSHPRICESREQUEST']._serialized_start=453
-  _globals['_PUSHPRICESREQUEST']._serialized_end=514
-  _globals['_PUSHPRICESRESPONSE']._serialized_start=516
-  _globals['_PUSHPRICESRESPONSE']._serialized_end=549
-  _globals['_ORACLESERVICE']._serialized_start=675
-  _globals['_ORACLESERVICE']._serialized_end=865
+  _globals['_SUBSCRIBEPRICESRESPONSE']._serialized_end=424
+  _globals['_PUSHEDPRICE']._serialized_start=426
+  _globals['_PUSHEDPRICE']._serialized_end=550
+  _globals['_PUSHPRICESREQUEST']._serialized_start=552
+  _globals['_PUSHPRICESREQUEST']._serialized_end=613
+  _globals['_PUSHPRICESRESPONSE']._serialized_start=615
+  _globals['_PUSHPRICESRESPONSE']._serialized_end=648
+  _globals['_ORACLESERVICE']._serialized_start=976
+  _globals['_ORACLESERVICE']._serialized_end=1166
 # @@protoc_insertion_point(module_scope)

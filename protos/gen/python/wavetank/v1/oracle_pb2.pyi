@@ -51,6 +51,42 @@ CONSUMER_BOTS: Consumer.ValueType  # 4
 """Bots, by market data and by this service."""
 Global___Consumer: _TypeAlias = Consumer  # noqa: Y015
 
+class _PriceValidity:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PriceValidityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PriceValidity.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRICE_VALIDITY_UNSPECIFIED: _PriceValidity.ValueType  # 0
+    """Never sent."""
+    PRICE_VALIDITY_VALID: _PriceValidity.ValueType  # 1
+    """No doubt."""
+    PRICE_VALIDITY_STALE: _PriceValidity.ValueType  # 2
+    """Old, or no source gives it any more."""
+    PRICE_VALIDITY_TOO_UNCERTAIN: _PriceValidity.ValueType  # 3
+    """Its confidence interval is too wide."""
+    PRICE_VALIDITY_TOO_VOLATILE: _PriceValidity.ValueType  # 4
+    """Too many times its own average of the last minutes, or too small a part of it."""
+    PRICE_VALIDITY_NON_POSITIVE: _PriceValidity.ValueType  # 5
+    """No price at all: zero or less."""
+
+class PriceValidity(_PriceValidity, metaclass=_PriceValidityEnumTypeWrapper):
+    """How far a price can be trusted; of several doubts the worst is said."""
+
+PRICE_VALIDITY_UNSPECIFIED: PriceValidity.ValueType  # 0
+"""Never sent."""
+PRICE_VALIDITY_VALID: PriceValidity.ValueType  # 1
+"""No doubt."""
+PRICE_VALIDITY_STALE: PriceValidity.ValueType  # 2
+"""Old, or no source gives it any more."""
+PRICE_VALIDITY_TOO_UNCERTAIN: PriceValidity.ValueType  # 3
+"""Its confidence interval is too wide."""
+PRICE_VALIDITY_TOO_VOLATILE: PriceValidity.ValueType  # 4
+"""Too many times its own average of the last minutes, or too small a part of it."""
+PRICE_VALIDITY_NON_POSITIVE: PriceValidity.ValueType  # 5
+"""No price at all: zero or less."""
+Global___PriceValidity: _TypeAlias = PriceValidity  # noqa: Y015
+
 @_typing.final
 class SubscribePricesRequest(_message.Message):
     """Subscribes."""
@@ -97,6 +133,8 @@ class SubscribePricesResponse(_message.Message):
     INDEX_TIME_NS_FIELD_NUMBER: _builtins.int
     STALE_FIELD_NUMBER: _builtins.int
     FUNDING_RATE_E12_FIELD_NUMBER: _builtins.int
+    VALIDITY_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_TICKS_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Position in the oracle's log."""
     event_time_ns: _builtins.int
@@ -110,9 +148,13 @@ class SubscribePricesResponse(_message.Message):
     index_time_ns: _builtins.int
     """Venue time the index is of."""
     stale: _builtins.bool
-    """True when the price is stale."""
+    """True when there is any doubt about the price; `validity` says which."""
     funding_rate_e12: _builtins.int
     """Predicted funding rate of the interval, 10^-12."""
+    validity: Global___PriceValidity.ValueType
+    """How far the price can be trusted."""
+    confidence_ticks: _builtins.int
+    """How far off the index may be, either way; 0 when nothing says that it may."""
     def __init__(
         self,
         *,
@@ -124,10 +166,12 @@ class SubscribePricesResponse(_message.Message):
         index_time_ns: _builtins.int = ...,
         stale: _builtins.bool = ...,
         funding_rate_e12: _builtins.int = ...,
+        validity: Global___PriceValidity.ValueType = ...,
+        confidence_ticks: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_time_ns", b"event_time_ns", "funding_rate_e12", b"funding_rate_e12", "index_price_ticks", b"index_price_ticks", "index_time_ns", b"index_time_ns", "instrument_id", b"instrument_id", "mark_price_ticks", b"mark_price_ticks", "seq", b"seq", "stale", b"stale"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence_ticks", b"confidence_ticks", "event_time_ns", b"event_time_ns", "funding_rate_e12", b"funding_rate_e12", "index_price_ticks", b"index_price_ticks", "index_time_ns", b"index_time_ns", "instrument_id", b"instrument_id", "mark_price_ticks", b"mark_price_ticks", "seq", b"seq", "stale", b"stale", "validity", b"validity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -143,6 +187,7 @@ class PushedPrice(_message.Message):
     PRICE_MICROS_FIELD_NUMBER: _builtins.int
     PRICE_TIME_NS_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_MICROS_FIELD_NUMBER: _builtins.int
     instrument_id: _builtins.int
     """Instrument."""
     price_micros: _builtins.int
@@ -151,6 +196,8 @@ class PushedPrice(_message.Message):
     """Venue time it is of; 0 for now."""
     source: _builtins.str
     """Name of the source, 1 to 16 characters."""
+    confidence_micros: _builtins.int
+    """How far off it may be, either way, micro-dollars per unit, at most the price; 0 says nothing."""
     def __init__(
         self,
         *,
@@ -158,10 +205,11 @@ class PushedPrice(_message.Message):
         price_micros: _builtins.int = ...,
         price_time_ns: _builtins.int = ...,
         source: _builtins.str = ...,
+        confidence_micros: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["instrument_id", b"instrument_id", "price_micros", b"price_micros", "price_time_ns", b"price_time_ns", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence_micros", b"confidence_micros", "instrument_id", b"instrument_id", "price_micros", b"price_micros", "price_time_ns", b"price_time_ns", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

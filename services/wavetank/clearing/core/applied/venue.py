@@ -14,6 +14,7 @@ from wavetank.clearing.core.venue_facts import ApiKey, Mark
 from wavetank.model.events import clearing as events
 from wavetank.model.events.matching import BookSampled, MarkApplied
 from wavetank.model.invariant import InvariantBroken
+from wavetank.model.validity import Validity
 
 if TYPE_CHECKING:
     from wavetank.clearing.core.state import State
@@ -29,7 +30,7 @@ def _(state: State, event: MarkApplied, _seq: int, _now_ns: int) -> None:
         event.index_price_ticks,
         event.index_time_ns,
         event.oracle_seq,
-        bool(event.stale),
+        Validity(event.stale),
     )
     state.take_mark(event.instrument_id, mark)
 
