@@ -175,7 +175,9 @@ class Fault:
         return self.lag_ns + most * self.jitter_ns
 
     def delay_ns(self, channel: Channel, number: int) -> int:
-        """Return by how much it delays one update of a channel."""
+        """Return by how much it delays one update of a channel; one that varies, only those since it began."""
+        if self.is_constant_lag:
+            return self.lag_ns
         if not self.strikes(channel, number):
             return 0
         jitter_ns = 0
