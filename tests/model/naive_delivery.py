@@ -1,7 +1,7 @@
 """What a consumer is told, said as the rules say it (ORCL-040): every value is kept for ever, sums are fractions.
 
-Slow and plain on purpose. It takes the draws of chance from where the rule says they come from, for they are a function;
-what they decide it decides itself.
+Slow and plain on purpose. It takes the draws of chance from where the rule says they come from, for they are a
+function; what they decide it decides itself.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events.matching import BookSampled, MarkApplied, OrderAccepted, RequestAnswered
 from wavetank.model.events.oracle import ConsumerBit
 from wavetank.model.record import RECORD_BYTES, Event, decode
+from wavetank.model.validity import Validity
 from wavetank.runtime.log_entry import LogEntry, id_key
 from wavetank.v1 import log_pb2
 
@@ -56,7 +57,12 @@ class Auditor:
     """
 
     def __init__(
-        self, sources: Iterable[LogSource], findings: Findings, *, on_entry: Callable[[str], None] | None = None
+        self,
+        sources: Iterable[LogSource],
+        findings: Findings,
+        *,
+        on_entry: Callable[[str], None] | None = None,
+        tolerates: frozenset[Validity] = frozenset(),
     ) -> None:
         """Audit the logs that `sources` hold: clearing, oracle and one per matching shard.
 
@@ -64,12 +70,13 @@ class Auditor:
             sources: the logs.
             findings: where checks and offences go.
             on_entry: told the log's name after each entry.
+            tolerates: doubts about a price by which the venue liquidates all the same, as it was set (ORCL-030).
 
         """
         self.findings = findings
         self.logs = {source.name: CheckedLog(source, findings) for source in sources}
         self.ledger = Ledger(findings)
-        self.liquidations = Liquidations(findings, self.ledger)
+        self.liquidations = Liquidations(findings, self.ledger, tolerates)
         self._fees = FeeRates(findings)
         self.shards = {name: self._shard_of(name) for name in self.logs if name.startswith(MATCHING_PREFIX)}
         self._escalations = Escalations(findings)
@@ -79,7 +86,9 @@ class Auditor:
         self._withdrawals = Withdrawals(findings, self.ledger, self.liquidations.cases)
         bookings = {int(name.removeprefix(MATCHING_PREFIX)): shard.bookings for name, shard in self.shards.items()}
         self._play = Play(findings, self.ledger)
-        self._collateral = Collateral(findings, self.ledger, self.liquidations.cases, self._play.busy)
+        self._collateral = Collateral(
+            findings, self.ledger, self.liquidations.cases, self._play.busy, self.liquidations.is_doubted
+        )
         self._modes = ModeChanges(findings, self.ledger, bookings)
         self._shares = Shares(findings, self.ledger, bookings)
         self._prices = Prices(findings, CLEARING, ConsumerBit.CLEARING, each=True)

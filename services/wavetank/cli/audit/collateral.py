@@ -46,7 +46,14 @@ UNKNOWN = Asset(Fraction(0), 0, 0)
 class Collateral:
     """Judges every event of collateral before it is applied to the rebuilt ledger."""
 
-    def __init__(self, findings: Findings, ledger: "Ledger", cases: Mapping[int, Case], busy: Container[int]) -> None:
+    def __init__(
+        self,
+        findings: Findings,
+        ledger: "Ledger",
+        cases: Mapping[int, Case],
+        busy: Container[int],
+        is_doubted: Callable[[MarkApplied], bool],
+    ) -> None:
         """Judge by the rebuilt ledger.
 
         Args:
@@ -54,12 +61,14 @@ class Collateral:
             ledger: the accounts.
             cases: liquidations under way, by account.
             busy: accounts that are cloned or reset.
+            is_doubted: whether a mark is one by which nothing is sold.
 
         """
         self._findings = findings
         self._ledger = ledger
         self._cases = cases
         self._busy = busy
+        self._is_doubted = is_doubted
         self._loan_limit = 0
         self._is_open = False
         self._now_ns = 0
@@ -90,7 +99,7 @@ class Collateral:
 
     def _may_be_stale(self, instrument_id: int) -> bool:
         mark = self._marks.get(instrument_id)
-        return mark is None or bool(mark.stale) or self._now_ns - mark.index_time_ns > MAYBE_STALE_NS
+        return mark is None or self._is_doubted(mark) or self._now_ns - mark.index_time_ns > MAYBE_STALE_NS
 
     def _expect(self, holds: bool, expected: str, rule: Rule = Rule.LIQ_055) -> None:
         self._findings.expect(rule, holds, expected)
@@ -133,7 +142,7 @@ class Collateral:
             last = self._marks.get(event.instrument_id)
             may_be_stale = event.cause == ConversionCause.RESET
             is_last = index == (0 if last is None else last.index_price_ticks)
-            is_valid = last is not None and not last.stale
+            is_valid = last is not None and not self._is_doubted(last)
             self._expect(is_last and (is_valid or may_be_stale), f"the last index, and not a stale one, not {index}")
         elif not case.is_uncertain:
             frozen = (case.indexes or {}).get(event.instrument_id)

@@ -6,6 +6,7 @@ committed. Exit code 0 says that every invariant holds, 1 that one is broken, 2 
 
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,17 @@ from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.cli.options import DIRECTORY, AsJson, Directory
 from wavetank.cli.run_directory import RunDirectory
 from wavetank.cli.screen import notices, print_json, results
+from wavetank.model.validity import Validity
+
+
+class DoubtName(StrEnum):
+    """What may be wrong with a price, as the settings of a venue name it."""
+
+    STALE = "stale"
+    TOO_UNCERTAIN = "too_uncertain"
+    TOO_VOLATILE = "too_volatile"
+    NON_POSITIVE = "non_positive"
+
 
 app = typer.Typer(add_completion=False)
 
@@ -35,6 +47,10 @@ def audit(
     logs: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of log files, as a simulated storm keeps them.")
     ] = None,
+    tolerates: Annotated[
+        list[DoubtName] | None,
+        typer.Option(help="A doubt about prices by which the venue was set to liquidate all the same; again for more."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Rebuild ledger and books from the logs alone, check every invariant, and compare the services' state.
@@ -49,14 +65,15 @@ def audit(
       wavetank audit --dir crash --json
       wavetank audit --logs day/logs
     """
+    doubts = frozenset(Validity[name.name] for name in tolerates or [])
     try:
         report = _with_progress(
             lambda show: (
-                audit_folder(logs, show)
+                audit_folder(logs, show, tolerates=doubts)
                 if logs is not None
-                else audit_directory(RunDirectory(directory), show)
+                else audit_directory(RunDirectory(directory), show, tolerates=doubts)
                 if redis_url is None
-                else audit_url(redis_url, show)
+                else audit_url(redis_url, show, tolerates=doubts)
             )
         )
     except LogsTrimmed as fault:

@@ -38,13 +38,21 @@ from wavetank.model.ids import (
 )
 from wavetank.model.orders import CommandKind, OrderFlag, Side
 from wavetank.model.record import Event
+from wavetank.model.validity import Validity
 
 
 class Liquidations:
     """Follows every liquidation of clearing's log."""
 
-    def __init__(self, findings: Findings, ledger: Ledger) -> None:
-        """Judge by the rebuilt ledger."""
+    def __init__(self, findings: Findings, ledger: Ledger, tolerates: frozenset[Validity] = frozenset()) -> None:
+        """Judge by the rebuilt ledger.
+
+        Args:
+            findings: where offences go.
+            ledger: the accounts.
+            tolerates: doubts about a price by which the venue liquidates all the same.
+
+        """
         self.cases: dict[int, Case] = {}
         self.requests: dict[int, events.MatchingRequested] = {}
         """Requests to the shard that are not counted as answered, by seq."""
@@ -58,6 +66,7 @@ class Liquidations:
         self._ledger = ledger
         self._applied: dict[int, MarkApplied] = {}
         self._terms = Terms()
+        self._tolerates = tolerates
         self._now_ns = 0
         self._seq = 0
         self._owes_gate = False
@@ -183,7 +192,12 @@ class Liquidations:
 
     def _may_be_stale(self, instrument_id: int) -> bool:
         mark = self._applied.get(instrument_id)
-        return mark is None or bool(mark.stale) or self._now_ns - mark.index_time_ns > MAYBE_STALE_NS
+        is_old = mark is not None and self._now_ns - mark.index_time_ns > MAYBE_STALE_NS
+        return mark is None or self.is_doubted(mark) or (is_old and Validity.STALE not in self._tolerates)
+
+    def is_doubted(self, mark: MarkApplied) -> bool:
+        """Return whether a mark is said to be one by which the venue does not liquidate (ORCL-030)."""
+        return mark.stale != Validity.VALID and mark.stale not in self._tolerates
 
     def _ended(self, event: events.LiquidationEnded) -> None:
         case = self._case(event.account_id, event.liquidation_id)

@@ -20,20 +20,27 @@ from wavetank.cli.audit.reading import (
 from wavetank.cli.audit.report import AuditReport, make_report
 from wavetank.cli.logs import open_logs
 from wavetank.cli.run_directory import RunDirectory
+from wavetank.model.validity import Validity
 from wavetank.runtime.log_files import log_names
 
 REDIS_SECONDS = 10.0
+
+Doubts = frozenset[Validity]
+NO_DOUBTS: Doubts = frozenset()
 
 OnProgress = Callable[[int, int], None]
 """Told after each entry: entries read, and entries there were when the audit began."""
 
 
-def audit_directory(directory: RunDirectory, on_progress: OnProgress | None = None) -> AuditReport:
+def audit_directory(
+    directory: RunDirectory, on_progress: OnProgress | None = None, *, tolerates: Doubts = NO_DOUBTS
+) -> AuditReport:
     """Audit the venue of a run directory: its logs, and its services if it runs.
 
     Args:
         directory: the run directory; of a venue that was ended, the logs it left are opened.
         on_progress: told how far it is.
+        tolerates: doubts about a price by which the venue liquidates all the same, as it was set.
 
     Raises:
         CommandFailed: there is no venue, and none has left logs.
@@ -41,7 +48,7 @@ def audit_directory(directory: RunDirectory, on_progress: OnProgress | None = No
 
     """
     with open_logs(directory) as client:
-        return audit_logs(client, services_of(directory), on_progress)
+        return audit_logs(client, services_of(directory), on_progress, tolerates=tolerates)
 
 
 def services_of(directory: RunDirectory) -> Services | None:
@@ -53,12 +60,13 @@ def services_of(directory: RunDirectory) -> Services | None:
     return Services(venue.endpoints["clearing"], tuple(venue.endpoints["matching"]), venue.play_key)
 
 
-def audit_url(redis_url: str, on_progress: OnProgress | None = None) -> AuditReport:
+def audit_url(redis_url: str, on_progress: OnProgress | None = None, *, tolerates: Doubts = NO_DOUBTS) -> AuditReport:
     """Audit the logs that a Redis holds.
 
     Args:
         redis_url: `redis://`, `rediss://` or `unix://`.
         on_progress: told how far it is.
+        tolerates: doubts about a price by which the venue liquidates all the same, as it was set.
 
     Raises:
         LogUnreadable: a log is missing, trimmed, or Redis does not answer.
@@ -71,25 +79,29 @@ def audit_url(redis_url: str, on_progress: OnProgress | None = None) -> AuditRep
     except ValueError as fault:
         raise LogUnreadable(f"{redis_url} is no address of a Redis: {fault}") from fault
     with client:
-        return audit_logs(client, None, on_progress)
+        return audit_logs(client, None, on_progress, tolerates=tolerates)
 
 
-def audit_folder(folder: Path, on_progress: OnProgress | None = None) -> AuditReport:
+def audit_folder(folder: Path, on_progress: OnProgress | None = None, *, tolerates: Doubts = NO_DOUBTS) -> AuditReport:
     """Audit logs that were written into files, as a simulated venue writes them.
 
     Args:
         folder: holds `clearing.log`, `oracle.log`, and one for each shard.
         on_progress: told how many entries were read.
+        tolerates: as of `audit_logs`.
 
     Raises:
         LogUnreadable: a log is missing or cut.
 
     """
     names = log_names(folder) if folder.is_dir() else []
-    return audit_sources([FileSource(folder, name) for name in wanted_logs(names, str(folder))], on_progress)
+    sources = [FileSource(folder, name) for name in wanted_logs(names, str(folder))]
+    return audit_sources(sources, on_progress, tolerates=tolerates)
 
 
-def audit_sources(sources: Sequence[LogSource], on_progress: OnProgress | None = None) -> AuditReport:
+def audit_sources(
+    sources: Sequence[LogSource], on_progress: OnProgress | None = None, *, tolerates: Doubts = NO_DOUBTS
+) -> AuditReport:
     """Audit logs from beginning to end, wherever they come from; clearing's is read first.
 
     Raises:
@@ -104,7 +116,7 @@ def audit_sources(sources: Sequence[LogSource], on_progress: OnProgress | None =
         if on_progress is not None:
             on_progress(read, 0)
 
-    auditor = Auditor(list(sources), Findings(), on_entry=on_entry)
+    auditor = Auditor(list(sources), Findings(), on_entry=on_entry, tolerates=tolerates)
     auditor.read_all({})
     auditor.findings.note("no service runs, so their state was not compared")
     auditor.finish()
@@ -132,7 +144,11 @@ def wanted_logs(names: Sequence[str], where: str) -> list[str]:
 
 
 def audit_logs(
-    client: "redis.Redis", services: Services | None = None, on_progress: OnProgress | None = None
+    client: "redis.Redis",
+    services: Services | None = None,
+    on_progress: OnProgress | None = None,
+    *,
+    tolerates: Doubts = NO_DOUBTS,
 ) -> AuditReport:
     """Audit the logs behind a client, and the services that write them where these are known.
 
@@ -140,18 +156,21 @@ def audit_logs(
         client: bytes in and out.
         services: the running services; None to leave them alone.
         on_progress: told how far it is.
+        tolerates: doubts about a price by which the venue liquidates all the same, as it was set.
 
     Raises:
         LogUnreadable: a log is missing, trimmed, or Redis does not answer.
 
     """
     try:
-        return _audit(client, services, on_progress)
+        return _audit(client, services, on_progress, tolerates)
     except RedisError as fault:
         raise LogUnreadable(f"the Redis that holds the logs does not answer as it should: {fault}") from fault
 
 
-def _audit(client: "redis.Redis", services: Services | None, on_progress: OnProgress | None) -> AuditReport:
+def _audit(
+    client: "redis.Redis", services: Services | None, on_progress: OnProgress | None, tolerates: Doubts
+) -> AuditReport:
     sources = [RedisSource(client, name) for name in wanted_logs(existing_logs(client), "this Redis")]
     # Said before anything is read: with a large log that takes minutes.
     trimmed = [source.trimmed_to for source in sources if source.trimmed_to]
@@ -170,7 +189,7 @@ def _audit(client: "redis.Redis", services: Services | None, on_progress: OnProg
         if on_progress is not None:
             on_progress(read, max(total, read))
 
-    auditor = Auditor(sources, Findings(), on_entry=on_entry)
+    auditor = Auditor(sources, Findings(), on_entry=on_entry, tolerates=tolerates)
     auditor.read_all({source.name: source.last_id for source in sources})
     if services is None:
         auditor.findings.note("no service runs, so their state was not compared")

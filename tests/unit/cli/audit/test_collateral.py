@@ -181,7 +181,7 @@ def rules_broken(events: list[Event]) -> set[str]:
     findings = Findings()
     ledger = Ledger(findings)
     play = Play(findings, ledger)
-    collateral = Collateral(findings, ledger, {}, play.busy)
+    collateral = Collateral(findings, ledger, {}, play.busy, lambda mark: bool(mark.stale))
     for seq, event in enumerate(events, 1):
         play.before(seq, event)
         collateral.before(START_NS, event)

@@ -19,6 +19,7 @@ from wavetank.cli.audit.reading import ListedSource
 from wavetank.matching.core import commands
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.matching.core.told_price import apply_price
 from wavetank.matching.wire import credit_line
 from wavetank.model.events.clearing import InstrumentListed, MatchingRequested, OpenInterestScaled
 from wavetank.model.events.oracle import EVERYBODY, ConsumerBit, FundingTicked, PricePublished
@@ -26,6 +27,7 @@ from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
 from wavetank.model.orders import CommandKind, OrderFlag, Side, TimeInForce
 from wavetank.model.record import Event, decode_all, encode_all
+from wavetank.model.validity import Tolerances, Validity
 from wavetank.runtime.log_entry import EntryKind, Position, checksum_of, decode_entry, encode_entry
 from wavetank.v1 import log_pb2
 
@@ -101,9 +103,9 @@ def encode_logs(batches: Iterable[Batch]) -> dict[str, list[tuple[str, bytes]]]:
     return entries
 
 
-def audit_entries(entries: dict[str, list[tuple[str, bytes]]]) -> Auditor:
+def audit_entries(entries: dict[str, list[tuple[str, bytes]]], tolerates: frozenset[Validity] = frozenset()) -> Auditor:
     """Audit encoded logs; the findings are the auditor's."""
-    auditor = Auditor([ListedSource(name, listed) for name, listed in entries.items()], Findings())
+    auditor = Auditor([ListedSource(name, listed) for name, listed in entries.items()], Findings(), tolerates=tolerates)
     auditor.read_all()
     auditor.finish()
     return auditor
@@ -310,7 +312,7 @@ class Venue:
 
     # Oracle
 
-    def price(self, mark: int, index: int = 0, consumers: int = EVERYBODY) -> None:
+    def price(self, mark: int, index: int = 0, consumers: int = EVERYBODY, validity: Validity = Validity.VALID) -> None:
         """Publish a mark, a second later."""
         self.now += SECOND
         seq = self.journal.last_seq("oracle") + 1
@@ -323,11 +325,11 @@ class Venue:
             event_time_ns=self.now,
             funding_rate_e12=0,
             consumers=consumers,
-            validity=0,
+            validity=int(validity),
         )
         self.journal.append("oracle", self.now, [price], {})
         if consumers & ConsumerBit.MATCHING:
-            self.engine.apply_mark(self.now, 1, mark, index or mark, self.now, seq, False)
+            apply_price(self.engine, Tolerances(), price, seq, self.now)
         records = self.engine.drain_events()
         self.clearing.on_oracle(self.now, seq, [price])
         # Clearing writes first here, so that its entry does not count the shard's.
