@@ -187,10 +187,11 @@ async def test_by_a_doubted_price_only_reducing_orders_are_taken_unless_fills_to
 
 @pytest.mark.spec("ORCL-030", "MTCH-040")
 @pytest.mark.parametrize("ticks", [0, -7])
-async def test_a_price_that_is_not_positive_leaves_the_last_one_not_trusted(ticks: int) -> None:
+@pytest.mark.parametrize("validity", [Validity.NON_POSITIVE, Validity.VALID])
+async def test_a_price_that_is_not_positive_leaves_the_last_one_not_trusted(ticks: int, validity: Validity) -> None:
     async with running() as shard:
         await ready(shard)
-        await shard.price(ticks, validity=Validity.NON_POSITIVE)
+        await shard.price(ticks, validity=validity)
         await shard.settled()
         assert shard.engine.mark(1) == (1_000, 1_000, True)
         # Bots are told what the oracle says.

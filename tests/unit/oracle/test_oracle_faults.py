@@ -200,6 +200,8 @@ def test_what_is_told_has_averages_of_its_own() -> None:
     for _ in range(5):
         events = desk.after(1, 60_000, book=desk.book(600_990, 601_010))
     desk.set(FaultKind.SPIKE, sources=list(NAMES), magnitude_e12=-E12 // 100)
+    btc = desk.oracle.state.instruments[1]
+    assert btc.told_averages == btc.averages, "they begin as the true ones"
     for _ in range(300):
         events = desk.after(1, 60_000, book=desk.book(600_990, 601_010))
     prices = told(events)
@@ -208,6 +210,9 @@ def test_what_is_told_has_averages_of_its_own() -> None:
     wrong = prices[FAULTY_CONSUMERS]
     assert wrong.index_price_ticks == 594_000
     assert 600_000 < wrong.mark_price_ticks <= 601_000
+    assert btc.told_averages != btc.averages
+    desk.clear()
+    assert btc.told_averages is None, "the next fault begins from the truth again"
 
 
 # Delivery
@@ -347,6 +352,16 @@ def test_one_wild_print_counts_for_little_and_a_lasting_one_becomes_usual() -> N
     desk.clear()
     # Cut to five times its average, two prints moved that by less than 3 %.
     assert told(desk.after(1, 60_000)).keys() == {EVERYBODY}
+    # What is no price does not count at all.
+    usual = desk.oracle.state.instruments[1].usual
+    desk.set(FaultKind.HARDCODE, consumers=CLEARING, price_micros=-1_000_000)
+    assert desk.oracle.state.instruments[1].usual == usual
+    desk.now_ns += SECOND
+    desk.after(0, 60_000)
+    average = desk.oracle.state.instruments[1].usual
+    assert average[1] == usual[1]
+    assert average[0] != usual[0]
+    desk.clear()
     desk.set(FaultKind.DECIMAL, consumers=CLEARING, exponent=1)
     seen = [told(desk.after(10, 60_000))[CLEARING].validity for _ in range(60)]
     assert seen[0] == Validity.TOO_VOLATILE

@@ -81,6 +81,11 @@ def test_each_word_of_a_fault_reaches_the_oracle(fault: dict[str, Any], ticks: i
 def test_sources_are_lost_by_number_and_a_mistake_is_noted() -> None:
     was_set, _, refused = told(page({}, {"kind": "source_loss", "count": 3, "seed": 7}))
     assert (len({each.source for each in was_set}), refused) == (3, 0)
+    chosen = {
+        frozenset(each.source for each in told(page({}, {"kind": "source_loss", "count": 3, "seed": seed}))[0])
+        for seed in range(4)
+    }
+    assert len(chosen) > 1, "of 35 choices four seeds make more than one"
     was_set, _, refused = told(page({}, {"kind": "source_loss"}))
     assert (was_set, refused) == ([], 1)
 
