@@ -123,8 +123,7 @@ async def main(config: MatchingConfig, process: Process) -> None:
         snapshots = SnapshotKeeper(client, log, retention_ns=config.log_retention_s * SECOND_NS)
         await snapshots.register(recovery.cursors)
         service.keep_snapshots(snapshots, config.snapshot_every_events)
-        feeds = OrderFeeds()
-        published = MarketData(service)
+        feeds, published = OrderFeeds(), MarketData(service)
         service.tell(published)
         server = GrpcServer(
             identifier=registry,

@@ -111,7 +111,7 @@ def test_a_file_is_read_and_named(tmp_path: Path) -> None:
         ),
         # Fields that are not there, and their neighbours.
         ("duration: 3m\n", "", "1:1: duration: is missing; it has no default"),
-        ("    fault: {", "    faultt: {", "20:5: timeline.1.faultt: is not known; did you mean fault?"),
+        ("    fault: {", "    faulty: {", "20:5: timeline.1.faulty: is not known; did you mean fault?"),
         ("lag: 30s", "lagg: 30s", "20:59: timeline.1.fault.lagg: is not known; did you mean lag?"),
         ("levels: 2", "levles: 2", "13:26: cast.0.settings.levles: is not known; did you mean levels?"),
         ("levels: 2", "levels: many", "13:34: cast.0.settings.levels: is 'many'; write a whole number"),
@@ -138,7 +138,11 @@ def test_a_file_is_read_and_named(tmp_path: Path) -> None:
         ("- ledger.balanced", "- ledger.balanced and", "25:24: asserts.0: has the end where the name of a figure"),
         ("(vault_loss: 10%)", "(vault_loss: )", "26:39: asserts.1: has `)` where what `vault_loss` is should stand"),
         # Variants, at the assignment that brings it.
-        ("fault.lag: 2s", "faultt.lag: 2s", "30:11: variants.ringed.set.timeline.1.faultt.lag: timeline.1 has no 'faultt'"),
+        (
+            "fault.lag: 2s",
+            "faulty.lag: 2s",
+            "30:11: variants.ringed.set.timeline.1.faulty.lag: timeline.1 has no 'faulty'",
+        ),
         ("fault.lag: 2s", "fault.lag: x", "30:33: variants.ringed.set.timeline.1.fault.lag: 'x' is no duration"),
         (
             "timeline.1.fault.lag: 2s",

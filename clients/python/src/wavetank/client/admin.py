@@ -13,7 +13,7 @@ import grpc.aio
 from wavetank.client.account import AccountState
 from wavetank.client.connection import Connection
 from wavetank.client.events import HealthBand
-from wavetank.client.faults import Consumer, Fault, FaultKind, FaultTarget, FaultTerms, JitterDistribution
+from wavetank.client.faults import Consumer, Fault, FaultKind, FaultTarget, FaultTerms, JitterDistribution, nanoseconds
 from wavetank.client.instrument import InstrumentState, MarginTier, Number, decimal_of, dollars, micros
 from wavetank.client.limits import EVERY_CLIENT, GroupLimit, Limits, PositionLimit
 from wavetank.v1 import (
@@ -354,7 +354,7 @@ class Admin:
 
     async def slow_liquidations(self, pace: timedelta, *, note: str) -> timedelta:
         """Let each step of a liquidation wait so much venue time for the one before it; return the pace before."""
-        request = operator_pb2.SlowLiquidationsRequest(pace_ns=_nanoseconds(pace), note=note)
+        request = operator_pb2.SlowLiquidationsRequest(pace_ns=nanoseconds(pace), note=note)
         before_ns = (await self._connection.change(self._operator.SlowLiquidations, request)).previous_pace_ns
         return timedelta(microseconds=before_ns // 1_000)
 

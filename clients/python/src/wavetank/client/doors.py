@@ -15,6 +15,7 @@ from enum import IntEnum
 import grpc.aio
 
 from wavetank.client.connection import Connection
+from wavetank.client.faults import nanoseconds
 from wavetank.client.instrument import Number, decimal_of, scaled
 from wavetank.v1 import (
     matching_control_pb2,
@@ -168,13 +169,13 @@ class Doors:
         fault = venue_control_pb2.VenueFault(
             kind=kind.value,
             account_ids=account_ids,
-            delay_ns=_nanoseconds(delay),
-            jitter_ns=_nanoseconds(jitter),
+            delay_ns=nanoseconds(delay),
+            jitter_ns=nanoseconds(jitter),
             jitter=jitter_kind.value if jitter else Jitter.NONE.value,
             probability_ppm=int(ppm),
-            starts_in_ns=_nanoseconds(start),
-            duration_ns=_nanoseconds(duration),
-            ramp_ns=_nanoseconds(ramp),
+            starts_in_ns=nanoseconds(start),
+            duration_ns=nanoseconds(duration),
+            ramp_ns=nanoseconds(ramp),
             seed=seed,
         )
         request = venue_control_pb2.SetVenueFaultRequest(fault=fault)
@@ -246,7 +247,3 @@ def _fault(message: venue_control_pb2.VenueFault) -> VenueFault:
         ramp_ns=message.ramp_ns,
         seed=message.seed,
     )
-
-
-def _nanoseconds(duration: timedelta) -> int:
-    return duration // timedelta(microseconds=1) * 1_000

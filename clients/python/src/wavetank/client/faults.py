@@ -166,15 +166,15 @@ class FaultTerms:
             consumers=[consumer.value for consumer in self.consumers],
             sources=self.sources,
             source_count=self.source_count,
-            lag_ns=_nanoseconds(self.lag),
-            jitter_ns=_nanoseconds(self.jitter),
+            lag_ns=nanoseconds(self.lag),
+            jitter_ns=nanoseconds(self.jitter),
             magnitude_e12=_whole(self.magnitude, _E12, "a magnitude"),
             price_micros=_whole(self.price, _MICROS, "a price"),
             upper_price_micros=_whole(self.upper_price, _MICROS, "a price"),
             exponent=self.exponent,
-            delay_ns=_nanoseconds(self.delay),
-            duration_ns=_nanoseconds(self.duration),
-            ramp_ns=_nanoseconds(self.ramp),
+            delay_ns=nanoseconds(self.delay),
+            duration_ns=nanoseconds(self.duration),
+            ramp_ns=nanoseconds(self.ramp),
             # Always is the default there, and what a fault that takes no probability must say.
             probability_ppm=probability_ppm % 10**_MICROS,
             seed=self.seed,
@@ -191,5 +191,6 @@ def _whole(value: Number, decimals: int, what: str) -> int:
     return int(amount)
 
 
-def _nanoseconds(duration: timedelta) -> int:
+def nanoseconds(duration: timedelta) -> int:
+    """Return a duration as the venue counts it, exactly."""
     return duration // timedelta(microseconds=1) * 1_000
