@@ -50,7 +50,7 @@ class PriceCursor:
         low, span = self._index + 1, 1
         while low + span < len(times_ns) and times_ns[low + span] <= now_ns:
             low, span = low + span, 2 * span
-        self._hold(bisect_right(times_ns, now_ns, low, min(low + span + 1, len(times_ns))) - 1)
+        self._hold(bisect_right(times_ns, now_ns, low, min(low + span, len(times_ns))) - 1)
 
     def _hold(self, index: int) -> None:
         self._index = index

@@ -242,6 +242,7 @@ MARKET: dict[str, object] = {
     ],
     "bursts": [
         {},
+        {"length_ms": 400, "every_ms": 1_000, "after_ms": 700_000},
         {"length_ms": 500, "every_ms": 9_000, "arrivals": "random", "after_ms": 3_000, "volatility": 3, "intensity": 2},
     ],
 }
@@ -279,6 +280,7 @@ def test_what_the_settings_say_of_a_market_is_the_market() -> None:
         ],
         bursts=[
             Burst(length_ns=SECOND // 5, every_ns=30 * SECOND),
+            Burst(length_ns=2 * SECOND // 5, every_ns=SECOND, after_ns=700 * SECOND),
             Burst(
                 length_ns=SECOND // 2,
                 every_ns=9 * SECOND,

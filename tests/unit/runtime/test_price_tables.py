@@ -30,6 +30,7 @@ from wavetank.runtime.price_path import (
     TimesRepeated,
     WrongColumns,
     checked_path,
+    cut_path,
 )
 from wavetank.runtime.price_tables import write_table
 
@@ -274,6 +275,23 @@ def test_names_that_no_table_may_hold_are_not_written(tmp_path: Path) -> None:
         with pytest.raises(PriceFileInvalid):
             write_table(path, named)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    prices = checked_path(tmp_path, PriceFormat.TICKS, [1, 2], [1, 2])
+    folder = tmp_path / "prices.csv"
+    folder.mkdir()
+    with pytest.raises(NotAPriceFile, match="cannot be written"):
+        write_table(folder, {ONLY: prices})
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_part_of_the_time_keeps_its_confidences(tmp_path: Path) -> None:
+    path = written(tmp_path, "time_ns,price_micros,confidence_micros\n1,10,5\n2,11,6\n3,12,7\n4,13,8\n")
+    part = cut_path(load_path(path), 2, 4)
+    assert part.confidences_micros is not None
+    assert (part.times_ns.tolist(), part.prices_micros.tolist()) == ([2, 3], [11, 12])
+    assert part.confidences_micros.tolist() == [6, 7]
 
 
 def test_the_example_of_the_documentation_is_a_table(tmp_path: Path) -> None:
