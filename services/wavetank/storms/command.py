@@ -103,6 +103,7 @@ def show(
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 - one parameter for each option.
     name: Annotated[str, typer.Argument(metavar="NAME", help="A shipped scenario, or a file.")],
+    sim: Annotated[bool, typer.Option("--sim", help="Simulate, on a virtual clock.")] = True,
     seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds, from the page's own on.")] = 1,
     jobs: Annotated[int, typer.Option(min=0, help="Processes at one time; 0 for one per core.")] = 0,
     set_: Annotated[
@@ -121,10 +122,11 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option.
     """Run a scenario, every variant of it, once or over many seeds.
 
     Examples:
-      wavetank storm run C1 --seeds 100
+      wavetank storm run C1 --sim --seeds 100
       wavetank storm run jelly_vault --variant as_it_was --report jelly
       wavetank storm run C3 --set seed=7 --set venue.clearing.vault_cap=1M --logs day
     """
+    assert sim, "there is no other way to run it yet"
     try:
         plans = _plans(_found(name), read_assignments(set_ or []), variants or [], seeds, logs)
         records = _simulated(plans, jobs or os.cpu_count() or 1)
