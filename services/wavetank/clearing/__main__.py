@@ -171,7 +171,7 @@ async def main(config: ClearingConfig, process: Process) -> None:
     )
     server.add(
         account_pb2_grpc.add_AccountServiceServicer_to_server,
-        AccountServicer(service, fills, account_events, client_deposits=config.client_deposits),
+        AccountServicer(service, fills, account_events, registry=registry, client_deposits=config.client_deposits),
         "wavetank.v1.AccountService",
     )
     server.add(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.syntax import Syntax
 from rich.table import Table
@@ -35,6 +36,7 @@ from wavetank.storms.scenario.template import new_scenario
 from wavetank.storms.staging.market import StagingRefused
 from wavetank.storms.staging.running import RunPlan
 from wavetank.storms.staging.seeds import run_all
+from wavetank.storms.sweep.trial import Trial, attempt_all, outcome_document
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -126,7 +128,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option.
       wavetank storm run jelly_vault --variant as_it_was --report jelly
       wavetank storm run C3 --set seed=7 --set venue.clearing.vault_cap=1M --logs day
     """
-    assert sim, "there is no other way to run it yet"
+    del sim  # The word may be said; there is no other way yet.
     try:
         plans = _plans(_found(name), read_assignments(set_ or []), variants or [], seeds, logs)
         records = _simulated(plans, jobs or os.cpu_count() or 1)
@@ -194,6 +196,44 @@ def new(
     results().print(f"wrote [cyan]{path}[/]; run it with [cyan]wavetank storm run {path}[/]")
 
 
+@app.command()
+def sweep(
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 100,
+    first: Annotated[int, typer.Option(min=0, help="The first one.")] = 1,
+    over: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Let the weather come over this scenario; again for more.")
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0, help="Begin no trial after so long; 0 ends with the seeds.")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes at one time; 0 for one per core.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Run random days until something breaks: every invariant after every step, an audit after every day.
+
+    Ends with 0 if nothing broke; else each broken day is named with the command that repeats it.
+
+    Examples:
+      wavetank storm sweep --seeds 500
+      wavetank storm sweep --over C1 --over calm --minutes 10
+    """
+    trials = [Trial(seed, name) for seed in range(first, first + seeds) for name in over or [""]]
+    with _progress("sweeping") as progress:
+        task = progress.add_task("days", total=len(trials))
+        try:
+            outcomes = attempt_all(trials, jobs or os.cpu_count() or 1, minutes * 60, lambda _: progress.advance(task))
+        except _WRONG_PAGE as fault:
+            raise CommandFailed(str(fault), hint="`wavetank storm list` names them all", code=ExitCode.USAGE) from fault
+    broken = [outcome for outcome in outcomes if outcome.failure]
+    if as_json:
+        print_json([outcome_document(outcome) for outcome in outcomes])
+    else:
+        trades, liquidations = sum(each.trades for each in outcomes), sum(each.liquidations for each in outcomes)
+        results().print(f"{len(outcomes)} days, {trades:,} trades, {liquidations:,} liquidations")
+        for outcome in broken:
+            results().print(f"[red]broken[/]: {escape(outcome.failure)}\n  [cyan]{outcome.trial.command}[/]")
+    if broken:
+        raise typer.Exit(ExitCode.FAILED)
+
+
 def _summary(scenario: Scenario) -> dict[str, Any]:
     incident = scenario.incident
     return {
@@ -243,9 +283,9 @@ def _plans(
     return plans
 
 
-def _simulated(plans: list[RunPlan], jobs: int) -> list[RunRecord]:
-    progress = Progress(
-        TextColumn("simulating"),
+def _progress(what: str) -> Progress:
+    return Progress(
+        TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -253,7 +293,10 @@ def _simulated(plans: list[RunPlan], jobs: int) -> list[RunRecord]:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
-    with progress:
+
+
+def _simulated(plans: list[RunPlan], jobs: int) -> list[RunRecord]:
+    with _progress("simulating") as progress:
         task = progress.add_task("runs", total=len(plans))
         return run_all(plans, jobs, lambda _: progress.advance(task))
 

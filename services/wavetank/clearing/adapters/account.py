@@ -30,6 +30,7 @@ from wavetank.model.events import clearing as events
 from wavetank.model.reason import Reason
 from wavetank.runtime.errors import VenueError
 from wavetank.runtime.principal import Scope, principal, require
+from wavetank.runtime.registry import Registry
 from wavetank.v1 import account_pb2, account_pb2_grpc
 
 if TYPE_CHECKING:
@@ -72,10 +73,21 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         fills: FillHistory,
         account_events: AccountEvents,
         *,
+        registry: Registry,
         client_deposits: bool = True,
     ) -> None:
-        """Serve for `service`; without `client_deposits` only admins deposit."""
+        """Serve for `service`.
+
+        Args:
+            service: what decides.
+            fills: what was filled.
+            account_events: what befalls accounts.
+            registry: knows who may act for whom.
+            client_deposits: whether clients deposit too; without, only admins do.
+
+        """
         self._service = service
+        self._registry = registry
         self._fills = fills
         self._events = account_events
         self._client_deposits = client_deposits
@@ -104,7 +116,10 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
             )
             return account_message(core.state, account)
 
-        return account_pb2.OpenAccountResponse(account=await self._service.request(call))
+        opened: account_pb2.Account = await self._service.request(call)
+        # Whoever is told of an account may ask for it at once, so those at the door are to know it by then.
+        await self._registry.knows(opened.account_id)
+        return account_pb2.OpenAccountResponse(account=opened)
 
     async def ListAccounts(  # noqa: N802 - the contract's name.
         self, request: account_pb2.ListAccountsRequest, context: Context

@@ -21,6 +21,7 @@ from wavetank.storms.measure.recorder import Recorder, RunFacts
 from wavetank.storms.scenario.conditions import parse
 from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.scenario.judging import judge
+from wavetank.storms.simulation.journal import Keep
 from wavetank.storms.simulation.venue import SimulatedVenue
 from wavetank.storms.staging.stage import stage
 
@@ -96,6 +97,21 @@ def _run(plan: RunPlan, files: LogFiles | None, on_progress: Progress | None) ->
     if not plan.keeps_series:
         record.drop_series()
     return record
+
+
+def run_venue(scenario: Scenario, keep: Callable[[str], Keep] | None = None) -> tuple[SimulatedVenue, str]:
+    """Run a scenario without measuring it; return the venue as it is left, and what broke it, nothing if nothing did.
+
+    Args:
+        scenario: the page, its seed the run's.
+        keep: gives what keeps the bytes of each log; None keeps none.
+
+    Raises:
+        StagingRefused: the page says what no venue can do.
+
+    """
+    venue, _ = stage(scenario, seed=scenario.seed, keep=keep)
+    return venue, _let_time_run(venue, scenario.duration, None)
 
 
 def _let_time_run(venue: SimulatedVenue, duration_ns: int, on_progress: Progress | None) -> str:

@@ -1,0 +1,1 @@
+"""Random storms: days that nobody thought of, run until an invariant breaks."""
