@@ -117,13 +117,14 @@ async def main(config: MatchingConfig, process: Process) -> None:
             answer_timeout_seconds=config.answer_timeout_ms / 1_000,
             metrics=metrics,
             controls=recovery.controls,
+            tolerances=config.tolerances(),
         )
-        service.tolerate(config.tolerances())
         client = redis_client(config.redis_url)
         snapshots = SnapshotKeeper(client, log, retention_ns=config.log_retention_s * SECOND_NS)
         await snapshots.register(recovery.cursors)
         service.keep_snapshots(snapshots, config.snapshot_every_events)
-        feeds, published = OrderFeeds(), MarketData(service)
+        feeds = OrderFeeds()
+        published = MarketData(service)
         service.tell(published)
         server = GrpcServer(
             identifier=registry,

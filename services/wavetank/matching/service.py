@@ -85,7 +85,7 @@ def _raising(error: VenueError) -> Callable[[Engine], Any]:
 class MatchingService:
     """Runs the engine between the logs and the sessions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is plugged in by name.
         self,
         engine: Engine,
         log: LogPort,
@@ -96,6 +96,7 @@ class MatchingService:
         answer_timeout_seconds: float,
         metrics: StageMetrics,
         controls: Controls,
+        tolerances: Tolerances | None = None,
     ) -> None:
         """Run an engine whose state is that of the log's end.
 
@@ -108,6 +109,7 @@ class MatchingService:
             answer_timeout_seconds: wall seconds that a caller is kept waiting.
             metrics: where the time goes.
             controls: which requests wait for their turn, and how long (MTCH-060), and the venue faults (MTCH-065).
+            tolerances: of these by what doubt about a price orders are filled all the same (ORCL-030).
 
         """
         self._engine = engine
@@ -118,7 +120,7 @@ class MatchingService:
         self._next_sample_ns = 0
         self._answer_timeout_seconds = answer_timeout_seconds
         self._metrics = metrics
-        self._tolerances = Tolerances()
+        self._tolerances = tolerances or Tolerances()
         self.controls = controls
         self._inbox: deque[Batch | Change | Fact | FromClearing | Move | Question] = deque()
         self._ordering: OrderingPolicy[Batch] | None = None
@@ -165,10 +167,6 @@ class MatchingService:
         """Save a snapshot whenever so many events were committed since the last one."""
         self._snapshots = snapshots
         self._snapshot_every = every_events
-
-    def tolerate(self, tolerances: Tolerances) -> None:
-        """Take orders that add risk, and fire triggers, by prices with these doubts too (ORCL-030)."""
-        self._tolerances = tolerances
 
     @property
     def last_seq(self) -> int:

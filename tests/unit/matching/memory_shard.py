@@ -23,7 +23,7 @@ from wavetank.matching.recovery import CLEARING_LOG, ORACLE_LOG, Recovery
 from wavetank.matching.service import MatchingService
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
 from wavetank.model.record import Event, decode_all, encode_all
-from wavetank.model.validity import Validity
+from wavetank.model.validity import Tolerances, Validity
 from wavetank.runtime.clock import VenueClock
 from wavetank.runtime.log_entry import LogEntry, Position, decode_entry, encode_entry
 from wavetank.v1 import credit_pb2
@@ -188,6 +188,7 @@ async def running(
     answer_timeout_seconds: float = 5.0,
     snapshot: bytes | None = None,
     ordering: OrderingSettings | None = None,
+    tolerances: Tolerances | None = None,
 ) -> AsyncIterator[Shard]:
     """Yield a service that recovered from a log and runs, with a clock that stands still unless told otherwise."""
     log = log or MemoryLog()
@@ -204,6 +205,7 @@ async def running(
         answer_timeout_seconds=answer_timeout_seconds,
         metrics=StageMetrics(CollectorRegistry()),
         controls=recovery.controls,
+        tolerances=tolerances,
     )
     tasks = [asyncio.create_task(service.run()), asyncio.create_task(service.expire())]
     shard = Shard(service, log, recovery.engine, tasks[0])

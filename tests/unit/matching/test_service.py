@@ -178,7 +178,8 @@ async def test_by_a_doubted_price_only_reducing_orders_are_taken_unless_fills_to
         assert [event.reason for event in shard.log.events() if isinstance(event, OrderRejected)] == [
             Reason.PRICE_STALE
         ]
-        shard.service.tolerate(Tolerances(fill=frozenset({validity})))
+    async with running(tolerances=Tolerances(fill=frozenset({validity}))) as shard:
+        await ready(shard)
         await shard.price(1_000, validity=validity)
         shard.service.submit(order(ALICE, SELL, 10, 1_000))
         await shard.settled()
