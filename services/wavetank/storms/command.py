@@ -22,6 +22,7 @@ from wavetank.cli.options import AsJson
 from wavetank.cli.screen import notices, print_json, results
 from wavetank.cli.times import show_duration
 from wavetank.runtime.price_path import PriceFileInvalid
+from wavetank.storms.measure.catalogue import INSTRUMENT, PERSON, VENUE, WITH_ARGUMENTS
 from wavetank.storms.measure.record import RunRecord
 from wavetank.storms.report.document import DocumentUnreadable, read_document, results_document, write_document
 from wavetank.storms.report.page import comparison_page, report_page
@@ -29,6 +30,7 @@ from wavetank.storms.report.results import Results, results_of
 from wavetank.storms.report.tables import print_comparison, print_results
 from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.scenario.faults import ScenarioInvalid
+from wavetank.storms.scenario.kinds import KINDS, terms_of_kind
 from wavetank.storms.scenario.library import ScenarioUnknown, find, list_scenarios, text_of
 from wavetank.storms.scenario.overriding import OverrideRefused, read_assignments
 from wavetank.storms.scenario.reading import overridden, variants_of
@@ -194,6 +196,50 @@ def new(
         raise CommandFailed(str(fault), code=ExitCode.USAGE) from fault
     path.write_text(text, encoding="utf-8")
     results().print(f"wrote [cyan]{path}[/]; run it with [cyan]wavetank storm run {path}[/]")
+
+
+@app.command()
+def figures(as_json: AsJson = False) -> None:
+    """List what is measured of a run, and so what a page can assert.
+
+    Examples:
+      wavetank storm figures
+    """
+    meanings = [
+        (prefix + meaning.name, meaning)
+        for prefix, catalogue in (("", VENUE), ("", INSTRUMENT), ("", WITH_ARGUMENTS), ("bot.", PERSON))
+        for meaning in catalogue.meanings.values()
+    ]
+    if as_json:
+        print_json([{"name": name, "unit": each.unit.value, "meaning": each.text} for name, each in meanings])
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("figure", "unit", "what it is"):
+        table.add_column(heading, overflow="fold")
+    for name, each in meanings:
+        table.add_row(f"[cyan]{name}[/]", each.unit.value, escape(each.text))
+    results().print(table)
+    notices().print("an instrument's own stands as NAME.SYMBOL; a person's behind bot., account(NAME). and role(NAME).")
+
+
+@app.command()
+def kinds(as_json: AsJson = False) -> None:
+    """List who can be cast, and what each can be told.
+
+    Examples:
+      wavetank storm kinds
+    """
+    listed = {kind: sorted(terms.model_fields) for kind in KINDS if (terms := terms_of_kind(kind)) is not None}
+    if as_json:
+        print_json(listed)
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("kind")
+    table.add_column("settings", overflow="fold")
+    table.add_row("[cyan]account[/]", "none: it acts by the timeline alone")
+    for kind, settings in listed.items():
+        table.add_row(f"[cyan]{kind}[/]", ", ".join(settings))
+    results().print(table)
 
 
 @app.command()

@@ -255,6 +255,30 @@ def mark_gap(run: Recorder, instrument_id: int) -> Figure:
     return max((abs(mark - index) / index for mark, index in rows if mark and index), default=None)
 
 
+@INSTRUMENT.of("index.gap_max", Unit.SHARE)
+def index_gap_max(run: Recorder, instrument_id: int) -> Figure:
+    """Largest `|i − f| / f` at any publication; i is the index that clearing was told, f the true one."""
+    return max(_index_gaps(run, instrument_id), default=None)
+
+
+@INSTRUMENT.of("index.gap_mean", Unit.SHARE)
+def index_gap_mean(run: Recorder, instrument_id: int) -> Figure:
+    """Mean of the same over all publications: by how much clearing valued everything wrong."""
+    gaps = _index_gaps(run, instrument_id)
+    return sum(gaps) / len(gaps) if gaps else None
+
+
+def _index_gaps(run: Recorder, instrument_id: int) -> list[float]:
+    track = run.prices.tracks.get(instrument_id)
+    if track is None:
+        return []
+    return [
+        abs(told - true) / true
+        for told, true in zip(track.clearing_index_ticks, track.true_index_ticks, strict=True)
+        if true > 0 and told > 0
+    ]
+
+
 @INSTRUMENT.of("index.lag_max", Unit.DURATION)
 def index_lag(run: Recorder, instrument_id: int) -> Figure:
     """Largest age of the index that clearing had at any publication."""
