@@ -52,6 +52,12 @@ _PIECE = re.compile(
 )
 
 
+def is_word(text: str) -> bool:
+    """Return whether a text is one piece that needs no quotes."""
+    match = _PIECE.fullmatch(text)
+    return match is not None and match.lastgroup in {"NAME", "NUMBER"} and match[match.lastgroup] == text
+
+
 def words_of(text: str) -> list[Token]:
     """Return the pieces of a text; the last is its end.
 

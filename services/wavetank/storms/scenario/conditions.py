@@ -22,7 +22,7 @@ from typing import TypeAlias
 
 from wavetank.cli.amounts import AmountMalformed, dollars_to_micros, ratio_e12
 from wavetank.cli.times import TimeMalformed, duration_ns
-from wavetank.storms.scenario.condition_words import ConditionMalformed, Token, TokenKind, words_of
+from wavetank.storms.scenario.condition_words import ConditionMalformed, Token, TokenKind, is_word, words_of
 from wavetank.storms.scenario.faults import choices
 
 MAX_CHARACTERS = 1_000
@@ -92,7 +92,7 @@ class Value:
     offset: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
-        return f'"{self.words}"' if self.unit is Unit.WORDS else self.text
+        return _in_quotes(self.words) if self.unit is Unit.WORDS else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +154,14 @@ def _in_parentheses(part: Condition, looser: type | object) -> str:
     return f"({part})" if isinstance(part, looser) else str(part)  # type: ignore[arg-type] # A union of classes.
 
 
+def _in_quotes(words: str) -> str:
+    # There is no way to have both kinds of quotes in words, and none is needed.
+    return f"'{words}'" if '"' in words else f'"{words}"'
+
+
 def _quoted(value: str) -> str:
-    is_word = all(character.isalnum() or character in "_.%$-" for character in value)
-    return value if value and is_word else f'"{value}"'
+    """Return what an argument is as it is written: without quotes if it is one piece of a text."""
+    return value if is_word(value) else _in_quotes(value)
 
 
 def parse(text: str, known: Collection[str] | None = None) -> Condition:
