@@ -45,12 +45,12 @@ cast:
     settings: {{mean_size: 3k, max_position: 60k, rate: 0.4}}
   # Who acts by the timeline alone.
   - name: believer
-    deposit: 20k
+    deposit: 5k
 
 timeline:
   - at: 20s
     note: Somebody bets twelve times what they have.
-    order: {{who: believer, instrument: BTC, side: buy, notional: 240k}}
+    order: {{who: believer, instrument: BTC, side: buy, notional: 60k}}
   - at: 60s
     note: The price falls, and half of it comes back.
     move: {{by: -9%, instruments: [BTC], over: 10s, hold: 20s, recovered: 50%, recover_over: 30s}}
