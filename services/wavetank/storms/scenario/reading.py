@@ -103,7 +103,7 @@ def overridden(scenario: Scenario, overrides: Mapping[str, Any]) -> Scenario:
 
 
 def _told(flaw: Flaw, overrides: Mapping[str, Any]) -> PageFault:
-    source = f"with {', '.join(f'{key} set' for key in overrides)}"
+    source = f"with {', '.join(overrides)} set"
     path = ".".join(map(str, flaw.loc))
     return PageFault(source=source, line=0, column=0, path=path, message=flaw.message)
 

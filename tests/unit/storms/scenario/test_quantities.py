@@ -1,0 +1,68 @@
+"""Quantities are exact or refused, and what is written means what was counted."""
+
+from decimal import Decimal
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from wavetank.storms.scenario.quantities import (
+    Amount,
+    Duration,
+    Money,
+    Ratio,
+    write_duration,
+    write_money,
+    write_ratio,
+)
+
+
+@pytest.mark.parametrize(
+    ("length_ns", "expected"),
+    [
+        (0, "0s"),
+        (1, "1ns"),
+        (2_000_000, "2ms"),
+        (250_000_000, "250ms"),
+        (30_000_000_000, "30s"),
+        (90_000_000_000, "90s"),
+        (120_000_000_000, "2m"),
+        (7_200_000_000_000, "2h"),
+    ],
+)
+def test_a_duration_is_written_in_the_largest_unit_that_it_is_whole_in(length_ns: int, expected: str) -> None:
+    assert write_duration(length_ns) == expected
+    assert TypeAdapter(Duration).validate_python(expected) == length_ns
+
+
+@pytest.mark.parametrize(
+    ("micros", "expected"), [(0, "0"), (1, "0.000001"), (100_000_000_000, "100000"), (-1_500_000, "-1.5")]
+)
+def test_money_is_written_exactly(micros: int, expected: str) -> None:
+    assert write_money(micros) == expected
+    assert TypeAdapter(Money).validate_python(expected) == micros
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"), [(0, "0%"), (800_000_000_000, "80%"), (-80_000_000_000, "-8%"), (1, "0.0000000001%")]
+)
+def test_a_ratio_is_written_exactly(ratio: int, expected: str) -> None:
+    assert write_ratio(ratio) == expected
+    assert TypeAdapter(Ratio).validate_python(expected) == ratio
+
+
+def test_a_quantity_has_64_bits() -> None:
+    # 2^63 - 1 is 9223372036854775807 micro-dollars.
+    assert TypeAdapter(Money).validate_python("9223372036854.775807") == 2**63 - 1
+    with pytest.raises(ValidationError, match="more than a venue can count"):
+        TypeAdapter(Money).validate_python("9223372036854.775808")
+
+
+@pytest.mark.parametrize(
+    "quantity",
+    [TypeAdapter(Duration), TypeAdapter(Ratio), TypeAdapter(Money), TypeAdapter(Amount)],
+    ids=["duration", "ratio", "money", "amount"],
+)
+@pytest.mark.parametrize("value", ["inf", "nan", "1e999999999", "1" * 41, True, None, [1], {"a": 1}, "", "x"])
+def test_what_is_no_quantity_is_refused(quantity: TypeAdapter[int] | TypeAdapter[Decimal], value: object) -> None:
+    with pytest.raises(ValidationError):
+        quantity.validate_python(value)
