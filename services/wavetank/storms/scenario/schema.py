@@ -31,7 +31,7 @@ SCHEMA = Path(__file__).parents[1] / "scenarios" / "schema.json"
 """Where it is committed, beside the pages that name it."""
 
 _SETTINGS: Final = (ClearingSettings, EngineSettings, OracleSettings, OrderingSettings)
-_ATTRIBUTE = re.compile(r"^ {4,8}(\w+): ([^\n]+(?:\n {9,}[^\n]+)*)", re.MULTILINE)
+_ATTRIBUTE = re.compile(r"^ {4}(\w+): ([^\n]+(?:\n {5,}[^\n]+)*)", re.MULTILINE)
 
 
 def schema() -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _tell_meanings(definition: dict[str, Any], settings: type[Any]) -> None:
 def meanings_of(settings: type[Any]) -> dict[str, str]:
     """Return what a dataclass says of its fields: below each, or in its docstring under `Attributes:`."""
     assert is_dataclass(settings), f"{settings} has fields"
-    listed = (settings.__doc__ or "").partition("Attributes:")[2]
+    listed = inspect.cleandoc(settings.__doc__ or "").partition("Attributes:")[2]
     found = {name: " ".join(text.split()) for name, text in _ATTRIBUTE.findall(listed)}
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(settings))).body
     assert isinstance(tree, ast.ClassDef), "a dataclass is a class"
