@@ -1,44 +1,32 @@
-"""What each figure of a run is: its unit, where it stands in a table, and whether more of it is worse.
+"""How each figure of a run is shown: by its unit, in its place, and whether more of it is worse.
 
-It exists so that the terminal, the page and the comparison write a figure alike, and so that a new figure needs one
-line here, or none: what the table does not know is told by the suffix of its name, and else shown plainly.
+It exists so that the terminal, the page and the comparison write a figure alike. What a figure counts is told where it
+is measured; one that is not measured any more, read from an old document, is told by the suffix of its name, and else
+shown plainly.
 
 Kept true: showing changes no figure; what is written is rounded for reading, the document keeps what was measured.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
-from typing import TypeGuard, TypeVar
 
 from wavetank.cli.times import show_duration
+from wavetank.model.ids import VENUE_ACCOUNTS
+from wavetank.storms.measure import figures as _measured  # noqa: F401 - all figures register themselves.
+from wavetank.storms.measure.catalogue import INSTRUMENT, PERSON, VENUE, WITH_ARGUMENTS, Unit
+from wavetank.storms.measure.distribution import OF_PEOPLE, OVER_SEEDS, is_number
 from wavetank.storms.measure.record import Figure
 
 NOTHING = "–"
 """Stands where a figure has no value."""
-_T = TypeVar("_T")
 _MICROS = 1_000_000
 _SECOND_NS = 1_000_000_000
 _PERCENT = 100
-
-
-class Unit(StrEnum):
-    """What a figure counts."""
-
-    MONEY = "money"
-    """Micro-dollars, shown as dollars."""
-    DURATION = "duration"
-    """Nanoseconds."""
-    SHARE = "share"
-    """A fraction, shown in per cent."""
-    BASIS_POINTS = "basis points"
-    RATIO = "ratio"
-    """Such as health: a plain fraction."""
-    LOTS = "lots"
-    COUNT = "count"
-    PLAIN = "plain"
 
 
 class Group(StrEnum):
@@ -49,7 +37,7 @@ class Group(StrEnum):
     LIQUIDATIONS = "liquidations"
     DELEVERAGING = "auto-deleveraging"
     PRICES = "prices"
-    BOOKS = "books"
+    BOOKS = "books and trades"
     PEOPLE = "refusals, escalations and decisions"
     OTHER = "other"
     BOTS = "bots"
@@ -73,119 +61,138 @@ class Kind:
     worse: Worse = Worse.UNKNOWN
 
 
-_VENUE: dict[str, Kind] = {
-    "ledger": Kind(Group.INVARIANTS, Unit.PLAIN),
-    "positions": Kind(Group.INVARIANTS, Unit.PLAIN),
-    "waterfall": Kind(Group.INVARIANTS, Unit.PLAIN),
-    "bad_debt": Kind(Group.MONEY, Unit.MONEY, Worse.MORE),
-    "socialised": Kind(Group.MONEY, Unit.MONEY, Worse.MORE),
-    "debt": Kind(Group.MONEY, Unit.MONEY, Worse.MORE),
-    "fund": Kind(Group.MONEY, Unit.MONEY, Worse.LESS),
-    "fund.loss": Kind(Group.MONEY, Unit.MONEY, Worse.MORE),
-    "vault": Kind(Group.MONEY, Unit.MONEY, Worse.LESS),
-    "vault.loss": Kind(Group.MONEY, Unit.MONEY, Worse.MORE),
-    "vault.loss_share": Kind(Group.MONEY, Unit.SHARE, Worse.MORE),
-    "liquidations": Kind(Group.LIQUIDATIONS, Unit.PLAIN),
-    "liquidations.count": Kind(Group.LIQUIDATIONS, Unit.COUNT, Worse.MORE),
-    "liquidations.notional": Kind(Group.LIQUIDATIONS, Unit.MONEY, Worse.MORE),
-    "cascades": Kind(Group.LIQUIDATIONS, Unit.COUNT, Worse.MORE),
-    "cascades.multiplier_max": Kind(Group.LIQUIDATIONS, Unit.RATIO, Worse.MORE),
-    "adl": Kind(Group.DELEVERAGING, Unit.PLAIN),
-    "adl.count": Kind(Group.DELEVERAGING, Unit.COUNT, Worse.MORE),
-    "adl.notional": Kind(Group.DELEVERAGING, Unit.MONEY, Worse.MORE),
-    "adl.given_up": Kind(Group.DELEVERAGING, Unit.MONEY, Worse.MORE),
-    "adl.first_ns": Kind(Group.DELEVERAGING, Unit.DURATION),
-    "mark.gap_max": Kind(Group.PRICES, Unit.SHARE, Worse.MORE),
-    "index.lag_max": Kind(Group.PRICES, Unit.DURATION, Worse.MORE),
-    "spread": Kind(Group.BOOKS, Unit.BASIS_POINTS, Worse.MORE),
-    "depth": Kind(Group.BOOKS, Unit.LOTS, Worse.LESS),
-    "refused": Kind(Group.PEOPLE, Unit.COUNT),
-    "rejections": Kind(Group.PEOPLE, Unit.COUNT),
-    "escalations": Kind(Group.PEOPLE, Unit.COUNT),
-    "time_to_escalate": Kind(Group.PEOPLE, Unit.DURATION, Worse.MORE),
-    "decisions": Kind(Group.PEOPLE, Unit.COUNT),
-    "orders.p99_ack": Kind(Group.OTHER, Unit.DURATION, Worse.MORE),
+_GROUPS: dict[str, Group] = {
+    "ledger": Group.INVARIANTS,
+    "positions": Group.INVARIANTS,
+    "waterfall": Group.INVARIANTS,
+    "bad_debt": Group.MONEY,
+    "socialised": Group.MONEY,
+    "debt": Group.MONEY,
+    "fund": Group.MONEY,
+    "vault": Group.MONEY,
+    "liquidations": Group.LIQUIDATIONS,
+    "cascades": Group.LIQUIDATIONS,
+    "adl": Group.DELEVERAGING,
+    "mark": Group.PRICES,
+    "index": Group.PRICES,
+    "spread": Group.BOOKS,
+    "depth": Group.BOOKS,
+    "trades": Group.BOOKS,
+    "refused": Group.PEOPLE,
+    "escalations": Group.PEOPLE,
+    "time_to_escalate": Group.PEOPLE,
+    "decisions": Group.PEOPLE,
 }
-"""By the longest beginning of the name, whole parts between points at a time."""
-_PERSONAL: dict[str, tuple[Unit, Worse]] = {
-    "pnl": (Unit.MONEY, Worse.LESS),
-    "min_health": (Unit.RATIO, Worse.LESS),
-    "min_equity": (Unit.MONEY, Worse.LESS),
-    "end_equity": (Unit.MONEY, Worse.LESS),
-    "withdrawn": (Unit.MONEY, Worse.UNKNOWN),
-    "deposited": (Unit.MONEY, Worse.UNKNOWN),
-    "liquidated": (Unit.MONEY, Worse.MORE),
-    "adl": (Unit.MONEY, Worse.MORE),
-    "time_to_flat": (Unit.DURATION, Worse.MORE),
-    "residual_delta": (Unit.MONEY, Worse.MORE),
-    "fills": (Unit.COUNT, Worse.UNKNOWN),
-    "volume": (Unit.MONEY, Worse.UNKNOWN),
-    "quote_uptime": (Unit.SHARE, Worse.LESS),
-    "realised_spread": (Unit.BASIS_POINTS, Worse.LESS),
-    "effective_spread": (Unit.BASIS_POINTS, Worse.UNKNOWN),
-    "markout": (Unit.BASIS_POINTS, Worse.LESS),
-    "markouts": (Unit.BASIS_POINTS, Worse.LESS),
-    "picked_off_share": (Unit.SHARE, Worse.MORE),
-    "unhedged_ns": (Unit.DURATION, Worse.MORE),
-    "rejections": (Unit.COUNT, Worse.MORE),
-}
-"""Of an account, a role, or the bots, by the measure behind the subject."""
+"""Of the venue's figures, by the first part of the name."""
+_MORE_IS_WORSE = frozenset(
+    (
+        "bad_debt",
+        "socialised",
+        "debt",
+        "fund.loss",
+        "fund.drained",
+        "vault.loss",
+        "vault.loss_share",
+        "liquidations.count",
+        "liquidations.notional",
+        "cascades.count",
+        "cascades.generations_max",
+        "cascades.multiplier_max",
+        "adl.count",
+        "adl.notional",
+        "adl.given_up",
+        "mark.gap_max",
+        "index.gap_max",
+        "index.gap_mean",
+        "index.lag_max",
+        "spread.median_bps",
+        "time_to_escalate",
+        "liquidated",
+        "adl",
+        "given_up",
+        "time_to_flat",
+        "residual_delta",
+        "unhedged_ns",
+        "picked_off_share",
+        "rejections",
+    )
+)
+_LESS_IS_WORSE = frozenset(
+    (
+        "fund.min",
+        "fund.end",
+        "vault.min_equity",
+        "vault.end_equity",
+        "depth.min",
+        "pnl",
+        "end_equity",
+        "min_equity",
+        "min_health",
+        "quote_uptime",
+        "realised_spread_bps",
+        "markout_100ms_bps",
+        "markout_1s_bps",
+        "markout_10s_bps",
+    )
+)
 _SUFFIXES: dict[str, Unit] = {
     "_ns": Unit.DURATION,
-    "_bps": Unit.BASIS_POINTS,
+    "_bps": Unit.BPS,
     "_share": Unit.SHARE,
     "_micros": Unit.MONEY,
-    "_lots": Unit.LOTS,
     "_count": Unit.COUNT,
 }
-KEY_MEASURES = (
-    "min_health",
-    "pnl",
-    "bad_debt",
-    "liquidations.notional",
-    "adl.notional",
-    "picked_off_share",
-    "quote_uptime",
-    "time_to_flat",
-    "time_to_escalate",
-    "fund.loss",
-    "vault.loss",
-)
+KEY_MEASURES = (*OF_PEOPLE, *OVER_SEEDS, "time_to_escalate")
 """What seeds are compared by first; the rest of the distribution follows in the order of the groups."""
-VALUE_AT_RISK = {"bad_debt": "VaR95", "liquidations.notional": "LaR95"}
-"""Names by which the 95th percentile of a figure is known."""
 _AXES: dict[Unit, tuple[str, float]] = {
     Unit.MONEY: ("dollars", 1 / _MICROS),
     Unit.DURATION: ("seconds", 1 / _SECOND_NS),
     Unit.SHARE: ("per cent", float(_PERCENT)),
-    Unit.BASIS_POINTS: ("basis points", 1.0),
-    Unit.LOTS: ("lots", 1.0),
+    Unit.BPS: ("basis points", 1.0),
 }
+_OF_OTHERS = frozenset((*OF_PEOPLE, "withdrawn", "liquidated", "adl"))
+_OF_THE_VENUE = frozenset((*VENUE_ACCOUNTS.values(), "fund", "vault"))
+"""Names of the venue's accounts; those of the fund and the vault have figures of their own."""
+_SUBJECT = re.compile(r"(?P<subject>bot|(?:account|role)\([^)]*\))\.(?P<measure>.+)")
+_OF_A_CROWD = re.compile(r".*\.[0-9]+")
 
 
 def split_subject(name: str) -> tuple[str, str]:
     """Return whom a figure is about and what is measured: `account(a).pnl` is of `account(a)`; the venue is nobody."""
-    if name.startswith("bot."):
-        return "bot", name.removeprefix("bot.")
-    for opening in ("account(", "role("):
-        subject, closing, measure = name.partition(").")
-        if name.startswith(opening) and closing:
-            return f"{subject})", measure
-    return "", name
+    found = _SUBJECT.fullmatch(name)
+    return (found["subject"], found["measure"]) if found is not None else ("", name)
+
+
+def is_folded(name: str) -> bool:
+    """Return whether a figure is shown only when every one is asked for.
+
+    So are those of a member of a crowd and of the venue's own accounts, counts of refusals by who was refused, and of
+    everybody but the bots all that seeds are not compared by.
+    """
+    subject, measure = split_subject(name)
+    if not subject or subject == "bot":
+        return "who: " in name
+    who = subject.partition("(")[2].removesuffix(")")
+    return _OF_A_CROWD.fullmatch(who) is not None or who in _OF_THE_VENUE or measure not in _OF_OTHERS
 
 
 def kind_of(name: str) -> Kind:
     """Return what is known of a figure by its name."""
     subject, measure = split_subject(name)
-    plain, _, _ = measure.partition("(")
-    if not subject:
-        known = _longest(_VENUE, plain)
-        return Kind(Group.OTHER, _by_suffix(plain)) if known is None else _sharpened(known, plain)
-    group = Group.BOTS if subject == "bot" else Group.ACCOUNTS
-    personal = _longest(_PERSONAL, plain)
-    if personal is None:
-        return Kind(group, _by_suffix(plain))
-    return Kind(group, *personal)
+    plain = measure.partition("(")[0]
+    if subject:
+        group = Group.BOTS if subject == "bot" else Group.ACCOUNTS
+    else:
+        group = _GROUPS.get(plain.partition(".")[0], Group.OTHER)
+    catalogues = (PERSON,) if subject else (VENUE, INSTRUMENT, WITH_ARGUMENTS)
+    meanings = {each: meaning for catalogue in catalogues for each, meaning in catalogue.meanings.items()}
+    # Behind the name of what is measured there may be a symbol or a label: `markout_1s_bps.noise`.
+    beginnings = [plain]
+    while "." in beginnings[-1]:
+        beginnings.append(beginnings[-1].rpartition(".")[0])
+    known = next((each for each in beginnings if each in meanings), plain)
+    worse = Worse.MORE if known in _MORE_IS_WORSE else Worse.LESS if known in _LESS_IS_WORSE else Worse.UNKNOWN
+    return Kind(group, meanings[known].unit if known in meanings else _by_suffix(plain), worse)
 
 
 def show_figure(name: str, value: Figure) -> str:
@@ -222,60 +229,53 @@ def is_worse(name: str, first: Figure, second: Figure) -> bool | None:
     return (second > first) == (worse is Worse.MORE)
 
 
-def is_number(value: Figure) -> TypeGuard[int | float]:
-    """Return whether a figure can be ranked: a whole number or a finite fraction, no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-
-
 def axis_of(name: str) -> tuple[str, float]:
     """Return the label of an axis for a figure, and by what its values are multiplied there."""
     return _AXES.get(kind_of(name).unit, ("", 1.0))
 
 
 def in_order(names: list[str]) -> list[str]:
-    """Return names by group, venue before bots before accounts; inside a group as the table has them, then by name."""
-    groups, order = list(Group), [*_VENUE, *_PERSONAL]
-    places = {name: place for place, name in enumerate(order)}
+    """Return names by group, venue before bots before accounts; inside a group as they are measured, then by name."""
+    groups = list(Group)
+    measured = [*VENUE.meanings, *INSTRUMENT.meanings, *WITH_ARGUMENTS.meanings, *PERSON.meanings]
+    places = {name: place for place, name in reversed(list(enumerate(measured)))}
 
     def key(name: str) -> tuple[int, str, int, str]:
         subject, measure = split_subject(name)
-        plain, _, _ = measure.partition("(")
-        known = _longest({each: each for each in places}, plain)
-        return groups.index(kind_of(name).group), subject, len(order) if known is None else places[known], name
+        plain = measure.partition("(")[0]
+        while plain not in places and "." in plain:
+            plain = plain.rpartition(".")[0]
+        return groups.index(kind_of(name).group), subject, places.get(plain, len(places)), name
 
     return sorted(names, key=key)
 
 
+def shown_names(runs: Sequence[Mapping[str, Figure]], *, every_figure: bool = False) -> list[str]:
+    """Return the names of the figures to show of runs, in order.
+
+    Args:
+        runs: the figures of each.
+        every_figure: also what is folded away, and what has no value in any of them.
+
+    """
+    names = in_order(list(dict.fromkeys(name for figures in runs for name in figures)))
+    if every_figure:
+        return names
+    return [
+        name
+        for name in names
+        if not is_folded(name)
+        and (not split_subject(name)[0] or any(figures.get(name) is not None for figures in runs))
+    ]
+
+
 def is_key(name: str) -> bool:
-    """Return whether seeds are compared by a figure first; of single accounts none is."""
-    subject, measure = split_subject(name)
-    return measure in KEY_MEASURES and not subject.startswith("account(")
-
-
-def _longest(table: dict[str, _T], name: str) -> _T | None:
-    """Return what a table has for the longest beginning of a name, whole parts between points at a time."""
-    parts = name.split(".")
-    for length in range(len(parts), 0, -1):
-        known = table.get(".".join(parts[:length]))
-        if known is not None:
-            return known
-    return table.get(_stem(parts[0]))
-
-
-def _stem(part: str) -> str:
-    # `markout_1s_bps` is a markout; the unit behind it stays with the suffix.
-    stem, _, _ = part.partition("_")
-    return stem if stem == "markout" else part.removesuffix("_bps").removesuffix("_ns")
+    """Return whether seeds are compared by a figure first; of what is folded away none is."""
+    return split_subject(name)[1] in KEY_MEASURES and not is_folded(name)
 
 
 def _by_suffix(name: str) -> Unit:
-    return next((unit for suffix, unit in _SUFFIXES.items() if name.endswith(suffix)), Unit.PLAIN)
-
-
-def _sharpened(known: Kind, name: str) -> Kind:
-    """Return what is known of a family, with the unit that the name itself ends with."""
-    unit = _by_suffix(name)
-    return known if name in _VENUE or unit is Unit.PLAIN else Kind(known.group, unit)
+    return next((unit for suffix, unit in _SUFFIXES.items() if name.endswith(suffix)), Unit.WORDS)
 
 
 def _number(unit: Unit, value: float) -> str:
@@ -288,7 +288,7 @@ def _number(unit: Unit, value: float) -> str:
             return show_duration(round(value))
         case Unit.SHARE:
             return f"{value * _PERCENT:.2f}%"
-        case Unit.BASIS_POINTS:
+        case Unit.BPS:
             return f"{value:.2f} bp"
         case Unit.RATIO:
             return f"{value:.3f}"

@@ -11,10 +11,9 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from wavetank.storms.measure.distribution import distribution
 from wavetank.storms.measure.record import Asserted, Figure, RunRecord
-from wavetank.storms.report.figures import in_order, is_number
-
-_PERCENT = 100
+from wavetank.storms.report.figures import in_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,30 +116,19 @@ def gathered(*, scenario: str, title: str, mode: str, seeds: dict[str, list[Seed
     return Results(scenario=scenario, title=title, mode=mode, variants=variants)
 
 
-def nearest_rank(ordered: Sequence[int | float], percent: int) -> int | float:
-    """Return a percentile: the smallest value that at least `percent` of all values do not exceed.
-
-    Args:
-        ordered: the values, ascending, at least one.
-        percent: above 0, at most 100.
-
-    """
-    assert ordered
-    assert 0 < percent <= _PERCENT
-    return ordered[-(-len(ordered) * percent // _PERCENT) - 1]
-
-
 def distribution_of(seeds: Sequence[SeedResult]) -> dict[str, Quantiles]:
-    """Return the quantiles of every figure that is a number in some seed; seeds without a value do not count."""
-    names = in_order(list(dict.fromkeys(name for each in seeds for name in each.figures)))
-    quantiles = {}
-    for name in names:
-        ordered = sorted(value for each in seeds if is_number(value := each.figures.get(name)))
-        if ordered:
-            quantiles[name] = Quantiles(
-                p5=nearest_rank(ordered, 5), p50=nearest_rank(ordered, 50), p95=nearest_rank(ordered, 95)
-            )
-    return quantiles
+    """Return the quantiles of every figure that is a number in some seed.
+
+    Seeds without a value do not count, nor do those that broke: what broke them may have cut them short.
+    """
+    whole = [each for each in seeds if not each.failure]
+    names = in_order(list(dict.fromkeys(name for each in whole for name in each.figures)))
+    spreads = {name: distribution(each.figures.get(name) for each in whole) for name in names}
+    return {
+        name: Quantiles(p5=spread.p5, p50=spread.p50, p95=spread.p95)
+        for name, spread in spreads.items()
+        if spread is not None
+    }
 
 
 def repeat_command(results: Results, variant: str, seed: int) -> str:

@@ -11,17 +11,16 @@ from html import escape
 from wavetank.cli.amounts import show_size
 from wavetank.cli.page_parts import Cell, table
 from wavetank.cli.times import show_duration
+from wavetank.storms.measure.distribution import VALUE_AT_RISK
 from wavetank.storms.measure.record import Figure, RunRecord
 from wavetank.storms.report.figures import (
     NOTHING,
-    VALUE_AT_RISK,
     Group,
-    in_order,
     is_worse,
     kind_of,
     show_difference,
     show_figure,
-    split_subject,
+    shown_names,
 )
 from wavetank.storms.report.plots.liquidations import account_name, decisions
 from wavetank.storms.report.results import Results, SeedResult, VariantResult, repeat_command, variant_name
@@ -87,27 +86,28 @@ def failures(results: Results) -> str:
 
 def figures_table(columns: Sequence[tuple[str, dict[str, Figure]]]) -> str:
     """Return figures by group, a column for each run; those of single accounts folded away."""
-    names = in_order(list(dict.fromkeys(name for _, figures in columns for name in figures)))
-    single = [name for name in names if split_subject(name)[0].startswith("account(")]
-    whole = [name for name in names if name not in set(single)]
+    runs = [figures for _, figures in columns]
+    whole = shown_names(runs)
+    single = [name for name in shown_names(runs, every_figure=True) if name not in set(whole)]
     headings = ("figure", *(heading for heading, _ in columns))
     shown = table(headings, _figure_rows(whole, columns), len(columns))
     if not single:
         return shown
     folded = table(headings, _figure_rows(single, columns), len(columns))
-    summary = f"<summary>{len(single):,} figures of single accounts</summary>"
+    summary = f"<summary>{len(single):,} figures more, of single accounts</summary>"
     return f'{shown}<details>{summary}<div class="tall">{folded}</div></details>'
 
 
 def distribution_table(results: Results) -> str:
     """Return P5, P50 and P95 of the figures that seeds are compared by, variants below one another."""
+    at_risk = {figure: known_as for known_as, figure in VALUE_AT_RISK.items()}
     rows: list[tuple[Cell, ...]] = []
     for name in dict.fromkeys(name for variant in results.variants.values() for name in key_figures(variant)):
         for variant, result in results.variants.items():
             quantiles = result.distribution.get(name)
             if quantiles is not None:
                 shown = (show_figure(name, value) for value in (quantiles.p5, quantiles.p50, quantiles.p95))
-                rows.append((name, variant_name(variant), VALUE_AT_RISK.get(name, ""), *shown))
+                rows.append((name, variant_name(variant), at_risk.get(name, ""), *shown))
     note = (
         '<p class="note">P5, P50 and P95 are values that a seed had (nearest rank). The P95 of bad debt is known as '
         "VaR95, that of the notional liquidated as LaR95.</p>"
@@ -162,8 +162,6 @@ def differences(first: Results, second: Results) -> str:
     parts = []
     for left, right in compared_variants(first, second):
         before, after = typical(first.variants[left]), typical(second.variants[right])
-        names = in_order(list(dict.fromkeys([*before, *after])))
-        names = [name for name in names if not split_subject(name)[0].startswith("account(")]
         rows = [
             (
                 name,
@@ -171,7 +169,7 @@ def differences(first: Results, second: Results) -> str:
                 show_figure(name, after.get(name)),
                 (show_difference(name, before.get(name), after.get(name)), _judged(name, before, after)),
             )
-            for name in names
+            for name in shown_names([before, after])
         ]
         title = f"{variant_name(left)} and {variant_name(right)}" if left != right else variant_name(left)
         parts.append(f"<h3>{escape(title)}</h3>" + table(("figure", "A", "B", "B less A"), rows, 3))

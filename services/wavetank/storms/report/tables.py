@@ -6,7 +6,7 @@ can be shown, and a seed that failed is named with the command that repeats it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console
@@ -14,11 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from wavetank.storms.measure.distribution import VALUE_AT_RISK
 from wavetank.storms.measure.record import Figure
 from wavetank.storms.report.figures import (
     KEY_MEASURES,
     NOTHING,
-    VALUE_AT_RISK,
     Group,
     in_order,
     is_key,
@@ -26,6 +26,7 @@ from wavetank.storms.report.figures import (
     kind_of,
     show_difference,
     show_figure,
+    shown_names,
     split_subject,
 )
 from wavetank.storms.report.results import (
@@ -50,7 +51,7 @@ def print_results(results: Results, console: Console, *, every_figure: bool = Fa
     Args:
         results: of one scenario.
         console: where to.
-        every_figure: also the figures of single accounts.
+        every_figure: also those of single accounts, and refusals by who was refused.
 
     """
     console.rule(f"[bold]{escape(results.title or results.scenario)}")
@@ -93,7 +94,7 @@ def print_seeds(results: Results, console: Console, *, every_figure: bool = Fals
         console.print(seeds_table(name, variant, every_figure=every_figure))
         at_risk = [
             f"{known_as} {show_figure(figure, variant.distribution[figure].p95)} of {figure}"
-            for figure, known_as in VALUE_AT_RISK.items()
+            for known_as, figure in VALUE_AT_RISK.items()
             if figure in variant.distribution
         ]
         if at_risk:
@@ -123,7 +124,7 @@ def print_comparison(first: Results, second: Results, console: Console, *, every
         first: what is compared with.
         second: what is compared.
         console: where to.
-        every_figure: also the figures of single accounts.
+        every_figure: also those of single accounts, and refusals by who was refused.
 
     """
     for left, right in compared_variants(first, second):
@@ -151,7 +152,7 @@ def compared_variants(first: Results, second: Results) -> list[tuple[str, str]]:
 def figure_table(columns: Sequence[tuple[str, dict[str, Figure]]], *, every_figure: bool = False) -> Table:
     """Return figures by group, a column for each run."""
     table = _table("figures", ("figure",), [heading for heading, _ in columns])
-    names = _chosen((name for _, figures in columns for name in figures), every_figure=every_figure)
+    names = shown_names([figures for _, figures in columns], every_figure=every_figure)
     for name in _by_group(names, table):
         table.add_row(
             name,
@@ -170,7 +171,7 @@ def seeds_table(name: str, variant: VariantResult, *, every_figure: bool = False
     for figure in key_figures(variant):
         table.add_row(figure, *_quantiles(figure, variant.distribution[figure]))
     table.add_section()
-    names = _chosen(variant.distribution, every_figure=every_figure)
+    names = shown_names([{name: each.p50 for name, each in variant.distribution.items()}], every_figure=every_figure)
     keys = set(key_figures(variant))
     for figure in _by_group([each for each in names if each not in keys], table):
         table.add_row(figure, *_quantiles(figure, variant.distribution[figure]))
@@ -180,7 +181,7 @@ def seeds_table(name: str, variant: VariantResult, *, every_figure: bool = False
 def key_figures(variant: VariantResult) -> list[str]:
     """Return the figures by which seeds are compared first, in their order."""
     keys = [name for name in variant.distribution if is_key(name)]
-    return sorted(keys, key=lambda name: (KEY_MEASURES.index(split_subject(name)[1]), name))
+    return sorted(keys, key=lambda name: KEY_MEASURES.index(split_subject(name)[1]))
 
 
 def held_table(name: str, variant: VariantResult) -> Table:
@@ -223,7 +224,7 @@ def comparison_table(
     title = "figures; the median over seeds where there are several" if several else "figures"
     table = _table(title, ("figure",), (first[0], second[0], "difference"))
     left, right = typical(first[1]), typical(second[1])
-    for name in _by_group(_chosen([*left, *right], every_figure=every_figure), table):
+    for name in _by_group(shown_names([left, right], every_figure=every_figure), table):
         before, after = left.get(name), right.get(name)
         worse = is_worse(name, before, after)
         style = "" if worse is None else "red" if worse else "green"
@@ -280,11 +281,6 @@ def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
     for heading in right:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
-
-
-def _chosen(names: Iterable[str], *, every_figure: bool) -> list[str]:
-    ordered = in_order(list(dict.fromkeys(names)))
-    return [name for name in ordered if every_figure or not split_subject(name)[0].startswith("account(")]
 
 
 def _by_group(names: Sequence[str], table: Table) -> Iterator[str]:

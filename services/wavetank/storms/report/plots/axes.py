@@ -25,7 +25,7 @@ from bokeh.models.annotations import BoxAnnotation, Title
 from bokeh.models.renderers import DataRenderer
 from bokeh.plotting import figure
 
-from wavetank.storms.measure.record import RunRecord, Span
+from wavetank.storms.measure.record import RunRecord
 
 Figure = figure
 Scale: TypeAlias = Literal["linear", "log"]
@@ -103,10 +103,12 @@ class TimeAxis:
             drawn.yaxis.ticker = BasicTicker(desired_num_ticks=max(height // 50, 3))
         return bare(drawn)
 
-    def shade(self, plot: Figure, spans: Sequence[Span] | None = None) -> None:
+    def shade(self, plot: Figure) -> None:
         """Shade what went wrong, as long as it lasted."""
-        wrong = [span for span in (self.record.spans if spans is None else spans) if span.kind not in DECIDED]
-        for span in wrong[:_MOST_SHADES]:
+        wrong = [span for span in self.record.spans if span.kind not in DECIDED]
+        # A fault of several instruments is a span for each; once is enough, for shades over one another hide the lines.
+        once = {(span.began_ns, span.ended_ns): span for span in wrong}
+        for span in list(once.values())[:_MOST_SHADES]:
             plot.add_layout(
                 BoxAnnotation(
                     left=self.ms(span.began_ns),
@@ -213,7 +215,7 @@ def finish(
         legend.label_standoff = 4
         legend.location = "left"
         legend.orientation = "horizontal"
-        legend.ncols = 6
+        legend.ncols = 4
         plot.add_layout(legend, "above")
     hover = HoverTool(
         tooltips=list(tooltips),

@@ -159,7 +159,7 @@ def contagion_plot(record: RunRecord) -> Figure:
     mapper = LinearColorMapper(palette=Cividis256, low=0.0, high=max(most, 1.0))
     plot = bare(
         figure(
-            title="contagion: dollars force-sold of the column while the row's move hurt most",
+            title="contagion: dollars force-sold",
             height=110 + 52 * max(len(symbols), 1),
             width=220 + 130 * max(len(symbols), 1),
             x_range=FactorRange(factors=symbols),
