@@ -191,7 +191,9 @@ def kind_of(name: str) -> Kind:
     while "." in beginnings[-1]:
         beginnings.append(beginnings[-1].rpartition(".")[0])
     known = next((each for each in beginnings if each in meanings), plain)
-    worse = Worse.MORE if known in _MORE_IS_WORSE else Worse.LESS if known in _LESS_IS_WORSE else Worse.UNKNOWN
+    # Of the venue `adl` alone is not measured, and tells nothing of `adl.first_ns`.
+    families = {each for each in beginnings if each in meanings}
+    worse = Worse.MORE if families & _MORE_IS_WORSE else Worse.LESS if families & _LESS_IS_WORSE else Worse.UNKNOWN
     return Kind(group, meanings[known].unit if known in meanings else _by_suffix(plain), worse)
 
 
