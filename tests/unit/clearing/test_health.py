@@ -199,5 +199,19 @@ def test_after_a_restart_nothing_trades_until_every_held_price_is_fresh_and_marg
     scene.assert_recoverable()
 
 
+@pytest.mark.spec("LIQ-110")
+def test_a_feed_that_comes_back_with_what_it_knew_before_opens_nothing() -> None:
+    scene = Scene()
+    a, maker = scene.open(6_000), scene.open(1_000_000)
+    scene.mark(BTC, 1_000_000)
+    scene.trade(BTC, a, maker, 100_000, 1_000_000)
+    scene.restart()
+    # Marks may be a minute old (LIQ-010): this one says that it is valid, and is a second too old to be believed.
+    scene.mark(BTC, 1_000_000, age_ns=61 * SECOND_NS)
+    assert not scene.is_open()
+    scene.mark(BTC, 1_000_000, age_ns=59 * SECOND_NS)
+    assert scene.is_open()
+
+
 def test_time_begins_where_the_scene_says() -> None:
     assert Scene().now_ns == START_NS

@@ -350,7 +350,8 @@ class Clearing:
                 stale=int(validity),
             )
         )
-        if usable and tolerated:
+        # A feed that came back with what it knew before is no fresh price, however sure it is of itself.
+        if usable and self.state.is_valid(fact.instrument_id, self._now_ns):
             self._fresh.add(fact.instrument_id)
         if fact.instrument_id in self.state.instruments:
             share = changed_share(self.state, fact.instrument_id)
