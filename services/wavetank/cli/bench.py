@@ -16,6 +16,7 @@ from rich.table import Table
 
 from wavetank.cli.bench_clearing import clearing
 from wavetank.cli.bench_engine import engine
+from wavetank.cli.bench_storm import storm
 from wavetank.cli.options import AsJson
 from wavetank.cli.recovery_bench import recovery
 from wavetank.cli.run_directory import DEFAULT_DIRECTORY, RunDirectory
@@ -36,12 +37,14 @@ def bench() -> None:
       wavetank bench engine --workload book_ops.bin.gz
       wavetank bench clearing
       wavetank bench recovery
+      wavetank bench storm
     """
 
 
 app.command("engine")(engine)
 app.command("clearing")(clearing)
 app.command("recovery")(recovery)
+app.command("storm")(storm)
 
 
 @app.command("wire")

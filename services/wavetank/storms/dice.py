@@ -36,6 +36,7 @@ _POWERS_E12 = [
     int(_EXACT.multiply(_EXACT.power(Decimal(2), Decimal(cell) / _CELLS), Decimal(10**12)))
     for cell in range(_CELLS + 1)
 ]
+_THROWS = 24
 _UNIFORMS = 12
 _UNIFORM_BITS = 20
 _UNIFORM_MASK = (1 << _UNIFORM_BITS) - 1
@@ -54,26 +55,39 @@ class Dice:
         """
         self._key = blake2b(f"{seed}/{name}".encode(), digest_size=32).digest()
         self._random = Random(int.from_bytes(self._key, "big"))
+        self._bits = self._random.getrandbits
 
     def spawn(self, name: str) -> Self:
         """Return other dice, which depend on these dice's seed and name, not on what they have shown."""
         return type(self)(int.from_bytes(self._key, "big"), name)
 
     def below(self, bound: int) -> int:
-        """Return a whole number from 0 to `bound` - 1, all alike."""
-        return self._random.randrange(bound)
+        """Return a whole number from 0 to `bound` - 1, all alike.
+
+        Raises:
+            ValueError: the bound is not positive.
+
+        """
+        # As the standard library draws it, without most of what it checks first.
+        if bound <= 0:
+            raise ValueError(f"nothing lies below {bound}")
+        width = bound.bit_length()
+        drawn = self._bits(width)
+        while drawn >= bound:
+            drawn = self._bits(width)
+        return drawn
 
     def between(self, least: int, most: int) -> int:
         """Return a whole number from `least` to `most`, both included, all alike."""
-        return least + self._random.randrange(most - least + 1)
+        return least + self.below(most - least + 1)
 
     def chance(self, ppm: int) -> bool:
         """Return True with a probability in millionths."""
-        return self._random.randrange(ONE_E6) < ppm
+        return self.below(ONE_E6) < ppm
 
     def choice(self, items: Sequence[Item]) -> Item:
         """Return one of the items, all alike."""
-        return items[self._random.randrange(len(items))]
+        return items[self.below(len(items))]
 
     def exponential(self, mean: int) -> int:
         """Return an exponentially distributed number of the given mean, rounded down.
@@ -81,14 +95,12 @@ class Dice:
         Its number of halvings is geometric, and what is left is below the median: inverse of the distribution there,
         by a table of 256 cells and a straight line between them.
         """
-        bits = self._random.getrandbits(64)
-        halvings = 0
-        while bits & 1:
-            halvings += 1
-            bits >>= 1
-            if halvings % 24 == 0:
-                bits = self._random.getrandbits(64)
-        bits = self._random.getrandbits(_CELL_BITS + _FINE_BITS)
+        # Heads before the first tails, in rounds of at most 24 throws.
+        halvings = run = _heads(self._bits(64))
+        while run == _THROWS:
+            run = _heads(self._bits(64))
+            halvings += run
+        bits = self._bits(_CELL_BITS + _FINE_BITS)
         cell, fine = bits >> _FINE_BITS, bits & ((1 << _FINE_BITS) - 1)
         low, high = _QUANTILES_E12[cell], _QUANTILES_E12[cell + 1]
         return mean * (halvings * _TWO_LOG_E12 + low + ((high - low) * fine >> _FINE_BITS)) // 10**12
@@ -98,7 +110,7 @@ class Dice:
 
         Its fourth moment is 2.9 instead of 3, and it never exceeds six deviations.
         """
-        bits = self._random.getrandbits(_UNIFORMS * _UNIFORM_BITS)
+        bits = self._bits(_UNIFORMS * _UNIFORM_BITS)
         total = 0
         for _ in range(_UNIFORMS):
             total += bits & _UNIFORM_MASK
@@ -115,6 +127,11 @@ class Dice:
         """
         exponent_e6 = spread_e6 * self.normal_e6() // ONE_E6 - spread_e6 * spread_e6 // (2 * ONE_E6)
         return scaled_by_exponential(mean, exponent_e6)
+
+
+def _heads(bits: int) -> int:
+    """Return how many of the lowest bits are set before the first that is not, at most 24."""
+    return min(_THROWS, (bits ^ (bits + 1)).bit_length() - 1)
 
 
 def scaled_by_exponential(value: int, exponent_e6: int) -> int:

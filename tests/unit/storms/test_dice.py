@@ -5,7 +5,10 @@ passes passes always. The golden draws are those of the first version: a change 
 """
 
 from decimal import Context, Decimal
+from random import Random
 from statistics import fmean
+
+import pytest
 
 from wavetank.storms.dice import Dice, scaled_by_exponential
 
@@ -57,6 +60,18 @@ def test_bounds_are_reached_and_not_passed() -> None:
     assert {dice.choice((4, 5)) for _ in range(100)} == {4, 5}
     assert not any(dice.chance(0) for _ in range(100))
     assert all(dice.chance(ONE_E6) for _ in range(100))
+
+
+def test_numbers_below_a_bound_are_those_of_the_standard_library() -> None:
+    for bound in (1, 2, 3, 1_000, ONE_E6, 2**64 - 1):
+        dice = Dice(17, str(bound))
+        plain = Random(int.from_bytes(dice._key, "big"))
+        assert [dice.below(bound) for _ in range(50)] == [plain.randrange(bound) for _ in range(50)]
+
+
+def test_nothing_lies_below_zero() -> None:
+    with pytest.raises(ValueError, match="nothing lies below 0"):
+        Dice(1).below(0)
 
 
 def test_chance_is_in_millionths() -> None:

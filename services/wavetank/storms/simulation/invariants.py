@@ -100,8 +100,7 @@ class Invariants:
             self._counted[key] = self._counted.get(key, 0) + delta
             touched.add(key)
         for account_id, instrument_id in touched:
-            position = state.accounts[account_id].positions.get(instrument_id)
-            held = 0 if position is None else position.lots
+            held, _ = state.ledger.position(state.accounts[account_id].row, instrument_id)
             self.checks += 1
             if held != self._counted[account_id, instrument_id]:
                 raise InvariantBroken(

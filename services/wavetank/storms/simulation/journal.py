@@ -6,7 +6,8 @@ entries are chained and numbered as PROTOCOL 3 says, so the last checksum stands
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import cast
 
@@ -30,7 +31,7 @@ class Entry:
     position: Position
     _events: list[Event] | None = None
     _kinds: list[int] | None = None
-    _trades: list[tuple[int, Traded]] | None = None
+    _trades: Sequence[tuple[int, Traded]] | None = None
 
     @property
     def last_seq(self) -> int:
@@ -44,17 +45,22 @@ class Entry:
             self._kinds = kinds(self.records)
         return self._kinds
 
-    def picked(self, wanted: Container[int]) -> Iterator[tuple[int, Event]]:
-        """Yield the events of some kinds, each with its seq; the others are not read."""
-        for at, kind in enumerate(self.kinds):
-            if kind in wanted:
-                yield self.first_seq + at, decode(self.records, at * RECORD_BYTES)
+    def picked(self, wanted: AbstractSet[int]) -> Sequence[tuple[int, Event]]:
+        """Return the events of some kinds, each with its seq; the others are not read."""
+        kinds = self.kinds
+        if wanted.isdisjoint(kinds):
+            return ()
+        return [
+            (self.first_seq + at, decode(self.records, at * RECORD_BYTES))
+            for at, kind in enumerate(kinds)
+            if kind in wanted
+        ]
 
     @property
-    def trades(self) -> list[tuple[int, Traded]]:
+    def trades(self) -> Sequence[tuple[int, Traded]]:
         """Its trades, each with its seq; read once."""
         if self._trades is None:
-            self._trades = cast("list[tuple[int, Traded]]", list(self.picked(_TRADED)))
+            self._trades = cast("Sequence[tuple[int, Traded]]", self.picked(_TRADED))
         return self._trades
 
     @property

@@ -19,6 +19,8 @@ Value = TypeVar("Value")
 LONGEST_DELAY_NS = 60 * 1_000_000_000
 """How far back a participant may be."""
 _PRUNE_AT = 8_192
+# A plain number: operations of flags take microseconds.
+_LIQUIDATION = int(OrderFlag.LIQUIDATION)
 
 
 class Track(Generic[Value]):
@@ -64,13 +66,14 @@ class Tape:
         self.told: dict[int, Track[Told]] = {each: Track() for each in instrument_ids}
         self.liquidations: dict[int, Track[LiquidationSeen]] = {each: Track() for each in instrument_ids}
 
-    def note_top(self, now_ns: int, instrument_id: int, top: Top) -> bool:
-        """Note a top of book; return whether it changed."""
+    def note_top(self, now_ns: int, instrument_id: int, seen: tuple[int, int, int, int, int]) -> Top | None:
+        """Note a top of book, its fields in order; return it if it changed."""
         track = self.tops[instrument_id]
-        if track.newest == top:
-            return False
+        if track.newest == seen:
+            return None
+        top = Top(*seen)
         track.add(now_ns, top)
-        return True
+        return top
 
     def note_prices(self, now_ns: int, entry: Entry) -> list[tuple[int, Told]]:
         """Note what an entry of the oracle's log tells bots, and return it with the instruments."""
@@ -90,6 +93,6 @@ class Tape:
 
     def note_trade(self, now_ns: int, trade: Traded) -> None:
         """Note a trade of the shard's log, if it is a liquidation's."""
-        if trade.taker_flags & OrderFlag.LIQUIDATION:
+        if trade.taker_flags & _LIQUIDATION:
             seen = LiquidationSeen(now_ns, Side(trade.taker_side), trade.price_ticks, trade.size_lots)
             self.liquidations[trade.instrument_id].add(now_ns, seen)

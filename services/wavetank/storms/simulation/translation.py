@@ -49,6 +49,8 @@ from wavetank.model.orders import TimeInForce as TimeNumber
 from wavetank.storms.agents.agent import Told, Top
 
 _NONE = Decimal(0)
+# A plain number: operations of flags take microseconds.
+_LIQUIDATION = int(OrderFlag.LIQUIDATION)
 
 
 def sdk_instrument(instrument: listed.Instrument) -> Instrument:
@@ -227,7 +229,7 @@ class Translator:
             fee=dollars(trade.maker_fee_micros if is_maker else trade.taker_fee_micros),
             maker=is_maker,
             remaining_size=instrument.size(trade.maker_remaining_lots if is_maker else trade.taker_remaining_lots),
-            liquidation=bool(trade.taker_flags & OrderFlag.LIQUIDATION),
+            liquidation=bool(trade.taker_flags & _LIQUIDATION),
         )
 
     def cancelled(

@@ -26,7 +26,7 @@ from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events import matching as matching_events
 from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.instrument import Instrument
-from wavetank.model.record import RECORD_BYTES, decode, heads, kind_of
+from wavetank.model.record import RECORD_BYTES, decode, fields_struct, heads, kind_of
 from wavetank.model.validity import Tolerances
 from wavetank.oracle.core.oracle import Oracle
 from wavetank.oracle.core.settings import OracleSettings
@@ -50,7 +50,9 @@ SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000
 
 _CANCELLED = kind_of(matching_events.OrderCancelled)
-_FILL_OR_HEALTH = {kind_of(clearing_events.FillBooked), kind_of(clearing_events.HealthBandChanged)}
+_FILL, _HEALTH = kind_of(clearing_events.FillBooked), kind_of(clearing_events.HealthBandChanged)
+_FILLED_ORDER = fields_struct(clearing_events.FillBooked, "order_id")
+_NO_ORDER = (0,)
 
 _ENGINE = EngineSettings(credit_ttl_ns=60 * SECOND_NS, track_levels=False, expected_orders=10_000)
 _INSIDE = Delay(MILLISECOND_NS // 2, MILLISECOND_NS // 4)
@@ -330,8 +332,8 @@ class SimulatedVenue:
         self._matching_to_oracle.send(entry)
         changed = []
         for instrument_id in self.instruments:
-            top = Top(*engine.bbo(instrument_id), engine.last_price(instrument_id))
-            if tape.note_top(now_ns, instrument_id, top):
+            top = tape.note_top(now_ns, instrument_id, (*engine.bbo(instrument_id), engine.last_price(instrument_id)))
+            if top is not None:
                 changed.append((instrument_id, top))
         self._tell_owners(entry)
         if changed and self._strategies:
@@ -384,8 +386,12 @@ class SimulatedVenue:
 
     @staticmethod
     def _market_arrived(events: Mapping[int, StrategyEvent], seats: Sequence[StrategySeat]) -> None:
+        told: dict[frozenset[int], list[StrategyEvent]] = {}
         for seat in seats:
-            seat.hear([event for number, event in events.items() if number in seat.instrument_ids])
+            wanted = seat.instrument_ids
+            if wanted not in told:
+                told[wanted] = [event for number, event in events.items() if number in wanted]
+            seat.hear(told[wanted])
 
     def _clearing_committed(self, entry: Entry) -> None:
         self.invariants.clearing(entry)
@@ -394,8 +400,13 @@ class SimulatedVenue:
         if strategies:
             own: dict[int, list[StrategyEvent]] = {}
             for at, (kind, account_id) in enumerate(heads(entry.records)):
-                if account_id in strategies and kind in _FILL_OR_HEALTH:
-                    event = decode(entry.records, at * RECORD_BYTES)
+                if account_id not in strategies:
+                    continue
+                offset = at * RECORD_BYTES
+                # Most were fills of orders, of which the shard's log has told.
+                is_transfer = kind == _FILL and _FILLED_ORDER.unpack_from(entry.records, offset) == _NO_ORDER
+                if kind == _HEALTH or is_transfer:
+                    event = decode(entry.records, offset)
                     told = strategies[account_id].tell_own(entry.first_seq + at, self.schedule.now_ns, event)
                     if told is not None:
                         own.setdefault(account_id, []).append(told)

@@ -31,7 +31,7 @@ def test_a_track_forgets_only_what_nobody_may_still_see() -> None:
 def test_the_tape_notes_a_top_only_when_it_changes() -> None:
     tape = Tape([1])
     top = Top(100, 5, 101, 5, 100)
-    assert tape.note_top(10, 1, top)
-    assert not tape.note_top(20, 1, Top(*top))
-    assert tape.note_top(30, 1, top._replace(bid_size_lots=4))
+    assert tape.note_top(10, 1, (100, 5, 101, 5, 100)) == top
+    assert tape.note_top(20, 1, (100, 5, 101, 5, 100)) is None
+    assert tape.note_top(30, 1, (100, 4, 101, 5, 100)) is not None
     assert tape.tops[1].at(25) == top

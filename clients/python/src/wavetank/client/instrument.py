@@ -8,9 +8,10 @@ a program's back. A float is refused, for `0.1` as a float is not a tenth.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import ROUND_FLOOR, Context, Decimal, Inexact, InvalidOperation, Rounded
+from decimal import Context, Decimal, Inexact, InvalidOperation, Rounded
 from enum import IntEnum
 from functools import lru_cache
+from math import floor
 from typing import Self, TypeAlias, cast
 
 from wavetank.client.errors import (
@@ -66,7 +67,7 @@ def decimal_of(value: Number, what: str = "a value") -> Decimal:
             f"most decimal fractions only nearly, and the venue is exact; write Decimal({str(given)!r})"
         )
     try:
-        number = Decimal(given)
+        number = given if type(given) is Decimal else Decimal(given)
     except InvalidOperation:
         raise ValueError(f"{what} is not a number: {given!r}") from None
     if not number.is_finite():
@@ -259,6 +260,9 @@ class Instrument:
             ValueError: the price is no finite number.
         """
         number = decimal_of(price, "a price")
+        whole, below, above = _steps(number, self.size_decimals - 6, self._step_at(number) if on_grid else 1)
+        if whole is not None and (0 < whole < _LIMIT or not on_grid):
+            return whole
         if on_grid:
             bounds = (self.tick, self.price(_LIMIT - 1))
             if not bounds[0] <= number <= bounds[1]:
@@ -267,14 +271,11 @@ class Instrument:
                     was=number,
                     allowed=bounds,
                 )
-        whole, below, above = _steps(number, self.size_decimals - 6, self._step_at(number) if on_grid else 1)
-        if whole is None:
-            raise PriceOffGrid(
-                f"the price {number} of {self.symbol} is not on its grid; the nearest allowed are {below} and {above}",
-                was=number,
-                allowed=(below, above),
-            )
-        return whole
+        raise PriceOffGrid(
+            f"the price {number} of {self.symbol} is not on its grid; the nearest allowed are {below} and {above}",
+            was=number,
+            allowed=(below, above),
+        )
 
     def size_lots(self, size: Number, *, in_range: bool = True) -> int:
         """Return a size in lots, exactly.
@@ -290,6 +291,9 @@ class Instrument:
             ValueError: the size is no finite number.
         """
         number = decimal_of(size, "a size")
+        whole, below, above = _steps(number, -self.size_decimals, 1)
+        if whole is not None and (0 < whole < _LIMIT or not in_range):
+            return whole
         if in_range:
             bounds = (self.lot, self.size(_LIMIT - 1))
             if not bounds[0] <= number <= bounds[1]:
@@ -298,14 +302,11 @@ class Instrument:
                     was=number,
                     allowed=bounds,
                 )
-        whole, below, above = _steps(number, -self.size_decimals, 1)
-        if whole is None:
-            raise SizeOffGrid(
-                f"the size {number} of {self.symbol} is finer than a lot; the nearest allowed are {below} and {above}",
-                was=number,
-                allowed=(below, above),
-            )
-        return whole
+        raise SizeOffGrid(
+            f"the size {number} of {self.symbol} is finer than a lot; the nearest allowed are {below} and {above}",
+            was=number,
+            allowed=(below, above),
+        )
 
     def price_step_ticks(self, price: Number) -> int:
         """Return the distance between two neighbouring prices of the grid at a price, in ticks (UNIT-030)."""
@@ -337,7 +338,8 @@ class Instrument:
 def _steps(number: Decimal, exponent: int, step: int) -> tuple[int | None, Decimal, Decimal]:
     """Return a number as a whole count of 10^exponent, or None if it is no multiple of step, and its neighbours."""
     count = _EXACT.scaleb(number, -exponent)
-    below = int(count.to_integral_value(ROUND_FLOOR)) // step * step
-    exact = count == below
-    above = below if exact else below + step
-    return (below if exact else None), scaled(below, exponent), scaled(above, exponent)
+    below = floor(count) // step * step
+    value = scaled(below, exponent)
+    if count == below:
+        return below, value, value
+    return None, value, scaled(below + step, exponent)

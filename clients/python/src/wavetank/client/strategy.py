@@ -51,6 +51,8 @@ class Ensemble:
         if not isinstance(event, Started):
             symbol = getattr(event, "instrument", None)
             told = self._strategies if symbol is None else self._told_of.get(symbol, self._told_of_others)
+            if len(told) == 1:
+                return told[0].on_event(event)
             return [command for strategy in told for command in strategy.on_event(event)]
         prefix = event.order_id_prefix[:7]
         return [

@@ -50,7 +50,9 @@ class Activity:
 
     def _decay(self, time_ns: int) -> None:
         elapsed = time_ns - self._time_ns
-        if elapsed > 0 and self._time_ns:
+        if elapsed <= 0:
+            return
+        if self._time_ns:
             self._short *= math.exp(-elapsed / self._short_ns)
             self._long *= math.exp(-elapsed / self._long_ns)
-        self._time_ns = max(self._time_ns, time_ns)
+        self._time_ns = time_ns

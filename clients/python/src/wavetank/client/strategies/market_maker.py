@@ -110,6 +110,8 @@ class MarketMaker:
         self._book: BestBidOffer | None = None
         self._prices: Prices | None = None
         self._position = Decimal(0)
+        self._sizes_at: dict[Side, tuple[Decimal, tuple[Decimal, ...]]] = {}
+        """By side: sizes by level, and the position for which they were worked out."""
         self._health = HealthBand.NONE
         self._now_ns = 0
         self._next_round_ns = 0
@@ -251,12 +253,12 @@ class MarketMaker:
         is_reducing = self._health in _REDUCING_BANDS
         wanted: dict[Slot, Quote] = {}
         for side in (Side.BUY, Side.SELL):
-            room = self._room(side, is_reducing=is_reducing)
+            room = self._instrument.round_size(self._room(side, is_reducing=is_reducing))
             limit = self._resting_limit(side)
-            for level in range(self._settings.levels):
+            for level, wished in enumerate(self._sizes(side)):
                 if self._is_pulled and level < self._settings.pulled_levels:
                     continue
-                size = self._instrument.round_size(min(self._size(side, level), room))
+                size = min(wished, room)
                 price = self._price(reservation, side, level, limit)
                 if size <= 0 or price is None or size * price < self._instrument.min_notional:
                     continue
@@ -269,11 +271,22 @@ class MarketMaker:
             return max(Decimal(0), -side.sign * self._position)
         return max(Decimal(0), self._settings.max_position - side.sign * self._position)
 
-    def _size(self, side: Side, level: int) -> Decimal:
-        settings = self._settings
-        adding = max(0.0, side.sign * self._fullness())
-        share = max(0.0, 1.0 - settings.asymmetry * adding)
-        return settings.size * Decimal(repr(share * settings.level_size_factor**level))
+    def _sizes(self, side: Side) -> tuple[Decimal, ...]:
+        """Return the size of each level in whole lots; they change with the position alone."""
+        found = self._sizes_at.get(side)
+        if found is None or found[0] != self._position:
+            settings, instrument = self._settings, self._instrument
+            assert instrument is not None, "quotes are wanted only after `Started`"
+            adding = max(0.0, side.sign * self._fullness())
+            share = max(0.0, 1.0 - settings.asymmetry * adding)
+            found = self._sizes_at[side] = (
+                self._position,
+                tuple(
+                    instrument.round_size(settings.size * Decimal(repr(share * settings.level_size_factor**level)))
+                    for level in range(settings.levels)
+                ),
+            )
+        return found[1]
 
     def _resting_limit(self, side: Side) -> Decimal | None:
         """Return the best price at which a quote still rests: one step inside the other side, None if that is empty."""
