@@ -45,7 +45,7 @@ class Event(Protocol):
 
 
 class _Codec:
-    __slots__ = ("cls", "formats", "kind", "pack", "take", "text_fields")
+    __slots__ = ("cls", "formats", "kind", "pack", "take", "text_fields", "unpack")
 
     def __init__(self, cls: type[Any], kind: int, layout: str) -> None:
         body = struct.Struct(_HEADER + layout)
@@ -57,6 +57,8 @@ class _Codec:
         names = [field.name for field in fields(cls)]
         self.formats = dict(zip(names, ("i", "q", *_FORMAT.findall(layout)), strict=True))
         self.pack = struct.Struct(f"{_HEADER}{layout}{RECORD_BYTES - body.size}x")
+        # Without the kind and what is reserved behind it, of which an event has no fields.
+        self.unpack = struct.Struct(f"<4xiq{layout}{RECORD_BYTES - body.size}x")
         self.take = attrgetter(*names)
         self.text_fields = tuple(index for index, field in enumerate(fields(cls)) if field.type in {"bytes", bytes})
 
@@ -146,9 +148,12 @@ def decode(data: bytes | memoryview, offset: int = 0) -> Event:
     if codec is None:
         message = f"unknown record kind {kind}"
         raise ValueError(message)
-    _, _, *values = codec.pack.unpack_from(data, offset)
-    for index in codec.text_fields:
-        values[index] = values[index].rstrip(b"\0")
+    values = codec.unpack.unpack_from(data, offset)
+    if codec.text_fields:
+        stripped = list(values)
+        for index in codec.text_fields:
+            stripped[index] = stripped[index].rstrip(b"\0")
+        values = tuple(stripped)
     event: Event = codec.cls(*values)
     return event
 

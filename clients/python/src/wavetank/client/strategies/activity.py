@@ -36,23 +36,24 @@ class Activity:
         A move of x basis points adds x / τ to a rate whose time constant is τ seconds; between moves a rate decays
         by e^(-t/τ).
         """
-        self._decay(time_ns)
-        if self._price is not None and price != self._price:
-            move = abs(price / self._price - 1.0) * _BPS
+        if time_ns > self._time_ns:
+            self._decay(time_ns)
+        before = self._price
+        if before is not None and price != before:
+            move = abs(price / before - 1.0) * _BPS
             self._short += move / (self._short_ns / _SECOND)
             self._long += move / (self._long_ns / _SECOND)
         self._price = price
 
     def ratio(self, time_ns: int) -> float:
         """Return the short rate over the long one, which counts as at least the usual rate."""
-        self._decay(time_ns)
+        if time_ns > self._time_ns:
+            self._decay(time_ns)
         return self._short / max(self._long, self._usual)
 
     def _decay(self, time_ns: int) -> None:
-        elapsed = time_ns - self._time_ns
-        if elapsed <= 0:
-            return
         if self._time_ns:
+            elapsed = time_ns - self._time_ns
             self._short *= math.exp(-elapsed / self._short_ns)
             self._long *= math.exp(-elapsed / self._long_ns)
         self._time_ns = time_ns

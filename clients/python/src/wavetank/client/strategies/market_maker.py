@@ -109,6 +109,7 @@ class MarketMaker:
         self._quotes: Quotes | None = None
         self._book: BestBidOffer | None = None
         self._prices: Prices | None = None
+        self._index: float | None = None
         self._position = Decimal(0)
         self._sizes_at: dict[Side, tuple[Decimal, tuple[Decimal, ...]]] = {}
         """By side: sizes by level, and the position for which they were worked out."""
@@ -179,7 +180,7 @@ class MarketMaker:
                 self._book = event
                 return self._watch()
             case Prices(instrument=instrument) if instrument == symbol:
-                self._prices = event
+                self._prices, self._index = event, None if event.index is None else float(event.index)
                 return self._watch()
             case Fill():
                 quotes.follow(event)
@@ -202,7 +203,9 @@ class MarketMaker:
         return False
 
     def _watch(self) -> bool:
-        watched = self._watched_price()
+        # Without sizes, for a microprice trembles with every order although nothing has moved.
+        mid = self._book.mid if self._book is not None else None
+        watched = self._blended(None if mid is None else float(mid))
         if watched is not None:
             self._activity.see(watched, self._now_ns)
         return self._turn()
@@ -230,19 +233,14 @@ class MarketMaker:
             micro = (bid * ask_size + ask * bid_size) / (bid_size + ask_size)
         return self._blended(micro)
 
-    def _watched_price(self) -> float | None:
-        # Without sizes, for a microprice trembles with every order although nothing has moved.
-        mid = self._book.mid if self._book is not None else None
-        return self._blended(float(mid) if mid is not None else None)
-
     def _blended(self, book_price: float | None) -> float | None:
-        index = self._prices.index if self._prices is not None else None
+        index = self._index
         if index is None:
             return book_price
         if book_price is None:
-            return float(index)
+            return index
         weight = self._settings.index_weight
-        return weight * float(index) + (1.0 - weight) * book_price
+        return weight * index + (1.0 - weight) * book_price
 
     # --- Quotes ------------------------------------------------------------------------------------------------------
 
