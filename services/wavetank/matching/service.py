@@ -17,29 +17,21 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wavetank.matching.core import commands as packed
 from wavetank.matching.core.commands import RESULT_BYTES
 from wavetank.matching.core.credit import LedgersDisagree
+from wavetank.matching.core.facts import Facts
 from wavetank.matching.core.ordering import Ordering, ordering_policy
-from wavetank.matching.core.told_price import apply_price
 from wavetank.matching.inbox import Change, Fact, FromClearing, Move, OwnBatch, Question
 from wavetank.matching.ports import BatchStage, Committed
 from wavetank.matching.wire import credit_line, request_command
-from wavetank.model.events.clearing import (
-    InstrumentListed,
-    MarginScalingListed,
-    MarginTierListed,
-    OpenInterestScaled,
-)
-from wavetank.model.events.oracle import ConsumerBit, PricePublished
-from wavetank.model.instrument import Instrument, Listings
+from wavetank.model.events.oracle import PricePublished
 from wavetank.model.invariant import InvariantBroken
 from wavetank.model.orders import InstrumentState
 from wavetank.model.reason import Reason
-from wavetank.model.record import RECORD_BYTES, decode, encode_all, kind_of, kinds
+from wavetank.model.record import RECORD_BYTES, encode_all
 from wavetank.model.validity import Tolerances
 from wavetank.runtime.errors import VenueError
 from wavetank.runtime.recovering import cursor_messages, with_cursors
@@ -65,10 +57,6 @@ MAX_COMMANDS_PER_CYCLE = 10_000
 """Both bound the length of one entry, and so the wait of whoever comes next."""
 
 _SECONDS_PER_NS = 1e-9
-
-_PRICE_KIND = kind_of(PricePublished)
-_LISTING_KINDS = {kind_of(cls) for cls in (InstrumentListed, MarginScalingListed, MarginTierListed, OpenInterestScaled)}
-
 
 _END_OF_TIME_NS = 2**63 - 1
 # Named once, for a union written in the loop is made anew with each order.
@@ -120,7 +108,6 @@ class MatchingService:
         self._next_sample_ns = 0
         self._answer_timeout_seconds = answer_timeout_seconds
         self._metrics = metrics
-        self._tolerances = tolerances or Tolerances()
         self.controls = controls
         self._inbox: deque[Batch | Change | Fact | FromClearing | Move | Question] = deque()
         self._ordering: OrderingPolicy[Batch] | None = None
@@ -143,9 +130,8 @@ class MatchingService:
         """The inputs of nearly every entry, used again and again."""
         self._drained = asyncio.Event()
         self._in_flight: deque[Batch] = deque()
-        self._listed = {instrument.instrument_id for instrument in engine.instruments()}
+        self._facts = Facts(engine, tolerances or Tolerances())
         self._recorded: list[log_pb2.RecordedRequest] = []
-        self._listings = Listings()
         self._answering_sinks: list[CommitSink] = []
         self._sinks: list[CommitSink] = []
         self._snapshots: SnapshotPort | None = None
@@ -527,54 +513,16 @@ class MatchingService:
 
     def _count(self, fact: Fact, now_ns: int) -> None:
         entry = fact.entry
-        for index, kind in enumerate(kinds(entry.records)):
-            if kind == _PRICE_KIND:
-                price = decode(entry.records, index * RECORD_BYTES)
-                if isinstance(price, PricePublished):
-                    self._take_price(price, entry.first_seq + index, now_ns)
-            elif kind in _LISTING_KINDS:
-                self._take_listing(decode(entry.records, index * RECORD_BYTES), now_ns)
+        self._prices += self._facts.take(now_ns, entry.first_seq, entry.records)
+        self._harvest()
         self._cursors[fact.log] = entry.position
         self._cursor_bytes = b""
-
-    def _take_price(self, price: PricePublished, seq: int, now_ns: int) -> None:
-        if price.instrument_id not in self._listed:
-            # Published before the listing was read here; the next one comes soon.
-            return
-        if price.consumers & ConsumerBit.BOTS:
-            self._prices.append(price)
-        if price.consumers & ConsumerBit.MATCHING:
-            apply_price(self._engine, self._tolerances, price, seq, now_ns)
-            self._harvest()
-
-    def _take_listing(self, event: object, now_ns: int) -> None:
-        if isinstance(event, OpenInterestScaled):
-            if event.instrument_id in self._listed:
-                self._engine.list_instrument(replace(self._known(event.instrument_id), scaled_ppm=event.scaled_ppm))
-        elif isinstance(event, InstrumentListed | MarginScalingListed | MarginTierListed):
-            listed = self._listings.take(event)
-            if listed is not None and listed.shard == self._engine.shard:
-                self._list(listed, now_ns)
-
-    def _known(self, number: int) -> Instrument:
-        return next(known for known in self._engine.instruments() if known.instrument_id == number)
-
-    def _list(self, instrument: Instrument, now_ns: int) -> None:
-        """Take over a listing; one whose state changed moves the instrument."""
-        number = instrument.instrument_id
-        if number in self._listed:
-            before = self._known(number)
-            if instrument.state != before.state and self._engine.instrument_state(number) != InstrumentState.SETTLED:
-                self._engine.set_instrument_state(now_ns, number, instrument.state)
-                self._harvest()
-        self._engine.list_instrument(instrument)
-        self._listed.add(number)
 
     def _move(self, item: Move, now_ns: int) -> Question:
         """Bring an instrument into another state; return what answers it behind the commit."""
         request, engine = item.request, self._engine
         number, state = request.instrument_id, int(request.state)
-        if number not in self._listed:
+        if number not in self._facts.listed:
             refused = VenueError(Reason.INSTRUMENT_UNKNOWN, f"instrument {number} is not traded here", was=number)
             return Question(_raising(refused), item.answer)
         previous = engine.instrument_state(number)

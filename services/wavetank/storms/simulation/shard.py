@@ -7,7 +7,7 @@ applies all of it at one time, and nothing leaves before the entry is committed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from wavetank.clearing.adapters.shard_stream import line_message, request_message
@@ -17,22 +17,16 @@ from wavetank.matching.core import commands as packed
 from wavetank.matching.core.commands import RESULT_BYTES
 from wavetank.matching.core.credit import CreditLine
 from wavetank.matching.core.engine import Engine
+from wavetank.matching.core.facts import Facts
 from wavetank.matching.core.ordering import Ordering, OrderingPolicy, OrderingSettings, ordering_policy
 from wavetank.matching.core.settings import EngineSettings
-from wavetank.matching.core.told_price import apply_price
 from wavetank.matching.wire import request_command
 from wavetank.model.events.clearing import (
-    InstrumentListed,
-    MarginScalingListed,
-    MarginTierListed,
     MatchingRequested,
-    OpenInterestScaled,
 )
-from wavetank.model.events.oracle import ConsumerBit, PricePublished
-from wavetank.model.instrument import Instrument, Listings
-from wavetank.model.orders import InstrumentState
+from wavetank.model.instrument import Instrument
 from wavetank.model.reason import Reason
-from wavetank.model.record import Event, encode_all, kind_of
+from wavetank.model.record import encode_all
 from wavetank.model.validity import Tolerances
 from wavetank.runtime.errors import VenueError
 from wavetank.runtime.log_entry import Position
@@ -40,7 +34,6 @@ from wavetank.storms.simulation.journal import Entry, Journal
 from wavetank.storms.simulation.schedule import Schedule
 from wavetank.v1 import credit_pb2, log_pb2
 
-_LISTING = {kind_of(cls) for cls in (InstrumentListed, MarginScalingListed, MarginTierListed, OpenInterestScaled)}
 SECOND_NS = 1_000_000_000
 _END_OF_TIME_NS = 2**63 - 1
 
@@ -151,13 +144,12 @@ class SimulatedShard:
         self._inbox: list[Input] = []
         self.controls = Controls(0, OrderingSettings())
         self._ordering: OrderingPolicy[Batch] | None = None
-        self._listings = Listings()
         self._made: list[tuple[Callable[[Any], None], Any]] = []
         """Answers to changes, for behind the commit."""
         self._is_busy = False
         self._cursors: dict[str, Position] = {}
         self._recorded: list[log_pb2.RecordedRequest] = []
-        self._instruments: dict[int, Instrument] = {each.instrument_id: each for each in engine.instruments()}
+        self._facts = Facts(engine, tolerances)
         schedule.at(schedule.now_ns, self._sample)
 
     # Doors
@@ -181,8 +173,7 @@ class SimulatedShard:
 
     def list_instrument(self, instrument: Instrument) -> None:
         """Take over a listing."""
-        self._instruments[instrument.instrument_id] = instrument
-        self.engine.list_instrument(instrument)
+        self._facts.list_instrument(instrument)
 
     def kill(self) -> None:
         """End the process: who waits for an answer gets none; an entry that is under way still reaches the log."""
@@ -200,6 +191,7 @@ class SimulatedShard:
         never_stopped = self.engine.state_hash()
         self.engine = Engine.restore(self.engine.snapshot(), self._settings)
         assert self.engine.state_hash() == never_stopped, "MTCH-090: a restored shard differs"
+        self._facts = Facts(self.engine, self._tolerances)
         self.journal.open_epoch(self._schedule.now_ns)
         self.is_down = False
         self._inbox.insert(0, [Gate(is_open=False)])
@@ -274,7 +266,8 @@ class SimulatedShard:
                 self._obey(message, now_ns, chunks)
             return
         if isinstance(item, Entry):
-            self._take_entry(item, now_ns)
+            self._facts.take(now_ns, item.first_seq, item.records)
+            self._cursors[item.log] = item.position
         elif isinstance(item, Move):
             if engine.instrument_state(item.instrument_id) != item.state:
                 engine.set_instrument_state(now_ns, item.instrument_id, item.state)
@@ -301,42 +294,6 @@ class SimulatedShard:
                 gate = credit_pb2.VenueGate(open=item.is_open)
                 self._recorded.append(log_pb2.RecordedRequest(venue_gate=gate))
         chunks.append(engine.drain_events())
-
-    def _take_entry(self, entry: Entry, now_ns: int) -> None:
-        if entry.log == "oracle":
-            for seq, event in enumerate(entry.events, entry.first_seq):
-                if isinstance(event, PricePublished):
-                    self._take_price(event, seq, now_ns)
-        else:
-            for _, event in entry.picked(_LISTING):
-                self._take_listing(event, now_ns)
-        self._cursors[entry.log] = entry.position
-
-    def _take_price(self, price: PricePublished, seq: int, now_ns: int) -> None:
-        if price.consumers & ConsumerBit.MATCHING:
-            apply_price(self.engine, self._tolerances, price, seq, now_ns)
-
-    def _take_listing(self, event: Event, now_ns: int) -> None:
-        if isinstance(event, OpenInterestScaled):
-            if event.instrument_id in self._instruments:
-                known = self._instruments[event.instrument_id]
-                self.list_instrument(replace(known, scaled_ppm=event.scaled_ppm))
-        elif isinstance(event, InstrumentListed | MarginScalingListed | MarginTierListed):
-            listed = self._listings.take(event)
-            if listed is not None:
-                self._list(listed, now_ns)
-
-    def _list(self, instrument: Instrument, now_ns: int) -> None:
-        """Take over a listing; one whose state changed moves the instrument."""
-        number = instrument.instrument_id
-        before = self._instruments.get(number)
-        if (
-            before is not None
-            and before.state != instrument.state
-            and self.engine.instrument_state(number) != InstrumentState.SETTLED
-        ):
-            self.engine.set_instrument_state(now_ns, number, instrument.state)
-        self.list_instrument(instrument)
 
     def _change(self, item: Change, now_ns: int) -> None:
         """Change a control; what waited under an old ordering goes first."""
