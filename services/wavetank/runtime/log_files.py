@@ -7,6 +7,7 @@ place is named.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -40,13 +41,35 @@ class LogFiles:
             OSError: the file cannot be written.
 
         """
-        file = self._files[log] = (self._folder / f"{log}{SUFFIX}").open("wb")
+        files = self._files
+        files[log] = (self._folder / f"{log}{SUFFIX}").open("wb")
 
         def append(data: bytes) -> None:
+            file = files[log]
             file.write(len(data).to_bytes(_LENGTH_BYTES, "little"))
             file.write(data)
 
         return append
+
+    def flush(self) -> None:
+        """Let the files hold all that was written."""
+        for file in self._files.values():
+            file.flush()
+
+    def go_on_in(self, folder: Path) -> None:
+        """Write into another folder from now on; what was written stands there too, and stays where it was.
+
+        Raises:
+            OSError: the folder or a file cannot be made.
+
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        for log, file in self._files.items():
+            file.close()
+            name = f"{log}{SUFFIX}"
+            shutil.copyfile(self._folder / name, folder / name)
+            self._files[log] = (folder / name).open("ab")
+        self._folder = folder
 
     def close(self) -> None:
         """Close every file."""

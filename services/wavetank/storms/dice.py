@@ -5,12 +5,13 @@ the same on every machine, and the logarithm of one C library is not that of ano
 from random bits, tables and integer arithmetic alone.
 
 Kept true: the same seed gives the same draws everywhere; dice spawned by name are independent of how often, and in
-which order, their parent is thrown.
+which order, their parent is thrown. Dice that are turned to another seed take along all that come from the same first
+ones, each by its own name; what they have shown stays as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
 from hashlib import blake2b
 from random import Random
@@ -45,21 +46,35 @@ _UNIFORM_MASK = (1 << _UNIFORM_BITS) - 1
 class Dice:
     """A source of chance; all that it returns is a whole number or one of the given things."""
 
-    def __init__(self, seed: int, name: str = "") -> None:
+    def __init__(self, seed: int, name: str = "", *, kin: list[Callable[[int], None]] | None = None) -> None:
         """Make dice.
 
         Args:
             seed: any whole number.
             name: dice of one seed and different names are independent of one another.
+            kin: what turns the dice of which these are spawned and all others of them; None for the first ones.
 
         """
+        self._begin(seed, name)
+        self._kin = [] if kin is None else kin
+        self._kin.append(self._turn)
+
+    def _begin(self, seed: int, name: str) -> None:
         self._key = blake2b(f"{seed}/{name}".encode(), digest_size=32).digest()
         self._random = Random(int.from_bytes(self._key, "big"))
         self._bits = self._random.getrandbits
 
+    def _turn(self, seed: int) -> None:
+        self._begin(int.from_bytes(self._key, "big"), f"turned to {seed}")
+
     def spawn(self, name: str) -> Self:
         """Return other dice, which depend on these dice's seed and name, not on what they have shown."""
-        return type(self)(int.from_bytes(self._key, "big"), name)
+        return type(self)(int.from_bytes(self._key, "big"), name, kin=self._kin)
+
+    def turn(self, seed: int) -> None:
+        """Throw from another seed from now on, and so do all dice that come from the same first ones."""
+        for turn in self._kin:
+            turn(seed)
 
     def below(self, bound: int) -> int:
         """Return a whole number from 0 to `bound` - 1, all alike.

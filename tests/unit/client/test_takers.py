@@ -68,3 +68,23 @@ def test_without_a_book_nobody_comes() -> None:
     takers = TakerFlow(SETTINGS, seed=1)
     takers.on_event(started())
     assert takers.on_event(Timer(event_time_ns=10 * SECOND_NS)) == []
+
+
+def test_a_flow_that_is_turned_goes_on_from_another_seed() -> None:
+    def after_turning(seed: int | None) -> list[PlaceOrder]:
+        takers = TakerFlow(SETTINGS, seed=1)
+        takers.on_event(started({"SOL": Decimal(0)}))
+        takers.on_event(bbo("99.99", "100.01"))
+        orders: list[PlaceOrder] = []
+        for tick in range(1, 601):
+            if tick == 301 and seed is not None:
+                takers.turn(seed)
+            orders += placed(takers.on_event(Timer(event_time_ns=SECOND_NS + tick * TICK_NS)))
+        return orders
+
+    unturned, turned = after_turning(None), after_turning(2)
+    assert turned == after_turning(2)
+    assert turned != after_turning(3)
+    # Half a minute at about one and a half per second, and nothing of it is touched.
+    assert turned[:20] == unturned[:20]
+    assert turned != unturned

@@ -53,3 +53,25 @@ def test_a_length_that_no_entry_has_is_refused(tmp_path: Path) -> None:
     (tmp_path / "clearing.log").write_bytes(b"\xff\xff\xff\xffone")
     with pytest.raises(LogCorrupt, match="at byte 0"):
         list(read_log_file(tmp_path, "clearing"))
+
+
+def test_a_log_goes_on_in_another_folder_and_what_was_written_stands_in_both(tmp_path: Path) -> None:
+    files = LogFiles(tmp_path / "here")
+    append, other = files.keep("clearing"), files.keep("oracle")
+    append(b"one")
+    other(b"price")
+    files.go_on_in(tmp_path / "there")
+    append(b"two")
+    files.close()
+    assert list(read_log_file(tmp_path / "here", "clearing")) == [b"one"]
+    assert list(read_log_file(tmp_path / "there", "clearing")) == [b"one", b"two"]
+    assert list(read_log_file(tmp_path / "there", "oracle")) == [b"price"]
+
+
+def test_what_was_flushed_can_be_read_while_the_log_is_written(tmp_path: Path) -> None:
+    files = LogFiles(tmp_path)
+    append = files.keep("clearing")
+    append(b"one")
+    files.flush()
+    assert list(read_log_file(tmp_path, "clearing")) == [b"one"]
+    files.close()

@@ -145,3 +145,36 @@ def test_powers_of_e_keep_zero_and_vanish_far_below() -> None:
     assert scaled_by_exponential(10**15, 0) == 10**15
     # e^-40 = 4.2 · 10^-18.
     assert scaled_by_exponential(10**15, -40_000_000) == 0
+
+
+def test_turned_dice_keep_what_they_have_shown_and_differ_from_there_on() -> None:
+    trunk, one, other, again = (Dice(3).spawn("agent") for _ in range(4))
+    before = [[dice.below(ONE_E6) for _ in range(5)] for dice in (trunk, one, other, again)]
+    assert before[0] == before[1] == before[2] == before[3]
+    one.turn(1)
+    other.turn(2)
+    again.turn(1)
+    after = [tuple(dice.below(ONE_E6) for _ in range(5)) for dice in (trunk, one, other, again)]
+    assert len(set(after)) == 3
+    assert after[1] == after[3]
+
+
+def test_whichever_dice_are_turned_all_of_their_kin_are_and_stay_independent() -> None:
+    def shown(*, turned: bool) -> list[int]:
+        first = Dice(3)
+        early, other = first.spawn("a"), first.spawn("b")
+        deep = early.spawn("b")
+        if turned:
+            deep.turn(9)
+        late = other.spawn("late")
+        return [dice.below(10**12) for dice in (first, early, other, deep, late)]
+
+    plain, turned = shown(turned=False), shown(turned=True)
+    # Ten draws of a million millions: two alike would be no chance.
+    assert len({*plain, *turned}) == 10
+
+
+def test_dice_of_another_first_are_not_turned() -> None:
+    one, other = Dice(3), Dice(3)
+    one.turn(1)
+    assert other.below(10**12) == Dice(3).below(10**12)

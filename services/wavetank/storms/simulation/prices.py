@@ -58,6 +58,10 @@ class SimulatedOracle:
         self._due_ns = 0
         self._wake_at(schedule.now_ns)
 
+    def price_by(self, sources: Sequence[PriceSource]) -> None:
+        """Ask other sources from now on."""
+        self._sources = tuple(sources)
+
     def take(self, entry: Entry) -> None:
         """Note the book samples of an entry of the shard's log; the newest enter with the next prices."""
         for seq, event in entry.picked(_SAMPLED):

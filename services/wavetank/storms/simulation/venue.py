@@ -134,7 +134,7 @@ class SimulatedVenue:
         """Strategies by the delay of their market data."""
         self._told_ns: dict[int, int] = {}
         """When the newest market data of an account arrives that was made late."""
-        self._foresight = {source.symbol: source for source in foresight}
+        self._foresight: dict[str, PriceSource] = {source.symbol: source for source in foresight}
         journals = {
             log: Journal(log, schedule.now_ns, None if keep is None else keep(log))
             for log in ("matching-0", "clearing", "oracle")
@@ -213,6 +213,11 @@ class SimulatedVenue:
         seat.enter(enter_ns)
 
     # What is asked
+
+    def price_by(self, sources: Sequence[PriceSource], foresight: Sequence[PriceSource]) -> None:
+        """Let true prices come from other sources from now on; both as at the beginning."""
+        self.oracle.price_by(sources)
+        self._foresight = {source.symbol: source for source in foresight}
 
     def ask_clearing(
         self,

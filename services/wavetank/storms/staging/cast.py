@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -81,6 +80,8 @@ class Casting:
         self.members: dict[int, Member] = {member.account_id: member for member in VENUE_MEMBERS}
         self.accounts: dict[str, list[int]] = {}
         """By role, and by the name of one of a crowd."""
+        self._flows: list[tuple[Dice, TakerFlow]] = []
+        """Takers of the SDK, who draw from a seed of their own, and the dice that it comes from."""
 
     def cast(self, role: Role) -> None:
         """Open the accounts of a role, and seat who trades by itself.
@@ -102,6 +103,11 @@ class Casting:
             self.members[account_id] = Member(
                 account_id=account_id, name=name, role=role.name, label=label, is_bot=role.is_bot
             )
+
+    def turn(self) -> None:
+        """Give those who draw for themselves another seed, when the dice have been turned."""
+        for dice, flow in self._flows:
+            flow.turn(dice.below(2**63))
 
     def _open(self, name: str, role: Role) -> int:
         venue = self._venue
@@ -155,7 +161,7 @@ class Casting:
 
     def _strategy(self, role: Role, instruments: Sequence[Instrument], dice: Dice) -> tuple[Strategy, Label]:
         settings_class, make, label = STRATEGIES[role.kind]
-        strategies = []
+        strategies: list[Strategy] = []
         for instrument in instruments:
             said = counted(settings_class, role.settings)
             for name in sorted(IN_DOLLARS.get(settings_class, ())):
@@ -169,8 +175,12 @@ class Casting:
             except ValidationError as error:
                 raise ValueError(_words_of(error.errors())) from None
             if role.kind == "taker_flow":
-                make = partial(TakerFlow, seed=dice.spawn(instrument.symbol).below(2**63))
-            strategies.append(make(settings))
+                own = dice.spawn(instrument.symbol)
+                flow = TakerFlow(settings, seed=own.below(2**63))
+                self._flows.append((own, flow))
+                strategies.append(flow)
+            else:
+                strategies.append(make(settings))
         return Ensemble(strategies), label
 
 

@@ -1,7 +1,8 @@
 """True prices of a scenario: a walk, a file or a straight line, and the moves of the timeline on top.
 
 All sources of an instrument follow one true price until a fault parts them. Kept true: a path is a function of time and
-seed, so a second path made alike may be asked ahead of the first: that is how somebody sees the next index.
+seed, so a second path made alike may be asked ahead of the first: that is how somebody sees the next index. A walk that
+is turned is the same up to its turn, and from there on moves as one of another seed does.
 """
 
 from __future__ import annotations
@@ -61,6 +62,56 @@ class ShockedPath:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Where walks part from themselves."""
+
+    time_ns: int
+    """The newest step by then is the last that stays; venue time."""
+    seed: int
+    """Of what they do from there on."""
+
+
+class TurnedPath:
+    """A walk up to its turn, and then the moves of another, with the timeline's on top."""
+
+    def __init__(
+        self, before: SyntheticMarket, after: SyntheticMarket, symbol: str, shocks: tuple[Shock, ...], time_ns: int
+    ) -> None:
+        """Turn from one walk into another.
+
+        Args:
+            before: without shocks.
+            after: alike, with another seed.
+            symbol: of the walk in both.
+            shocks: the timeline's.
+            time_ns: of the turn, not before the markets begin.
+
+        """
+        held, other = before.price_micros(symbol, time_ns), after.price_micros(symbol, time_ns)
+        assert held is not None, "a walk turns while it goes"
+        assert other is not None, "a walk turns while it goes"
+        self._before, self._after, self._symbol = before, after, symbol
+        self._shocks = shocks
+        self._time_ns, self._price, self._other_price = held[0], held[1], other[1]
+
+    def newest_by(self, now_ns: int) -> tuple[int, int] | None:
+        """Return time and price of the newest step."""
+        before = self._before
+        if now_ns < self._time_ns + before.step_ns:
+            newest = before.price_micros(self._symbol, now_ns)
+        else:
+            newest = self._after.price_micros(self._symbol, now_ns)
+        if newest is None:
+            return None
+        time_ns, price = newest
+        if time_ns > self._time_ns:
+            price = divide_half_even(self._price * price, self._other_price)
+        for shock in self._shocks:
+            price = divide_half_even(price * shock.factor_e12(time_ns - before.start_ns), ONE_E12)
+        return time_ns, max(1, price)
+
+
+@dataclass(frozen=True, slots=True)
 class StagedSource:
     """One source of an instrument: the true price under a name."""
 
@@ -94,8 +145,20 @@ def make_paths(
     correlation_e6: int,
     step_ns: int,
     start_ns: int,
+    recorded: Mapping[str, PricePath] | None = None,
+    turn: Turn | None = None,
 ) -> dict[str, TruePath]:
     """Return a true path by symbol; those made of the same arguments agree for ever.
+
+    Args:
+        plans: of all instruments.
+        shocks: the timeline's moves.
+        seed: of the walks.
+        correlation_e6: of each two of them.
+        step_ns: venue time between two prices of a walk.
+        start_ns: venue time at which they begin.
+        recorded: what files hold, by symbol, where they have been read already.
+        turn: where the walks part from themselves; a recording stays as it was recorded.
 
     Raises:
         PriceFileInvalid: a file cannot be read.
@@ -103,32 +166,40 @@ def make_paths(
 
     """
     walking = [plan for plan in plans if plan.file is None]
-    market = None
-    if walking:
+
+    def market(seed: int, shocks: Sequence[Shock]) -> SyntheticMarket:
         symbols = [plan.symbol for plan in walking]
-        market = SyntheticMarket(
+        walks = [
+            Walk(symbol=plan.symbol, start_price_micros=plan.start_price_micros, volatility_e6=plan.volatility_e6)
+            for plan in walking
+        ]
+        pairs = [(one, other) for at, one in enumerate(symbols) for other in symbols[at + 1 :]]
+        return SyntheticMarket(
             seed=seed,
-            walks=[
-                Walk(
-                    symbol=plan.symbol,
-                    start_price_micros=plan.start_price_micros,
-                    volatility_e6=plan.volatility_e6,
-                )
-                for plan in walking
-            ],
-            correlations_e6={
-                (one, other): correlation_e6 for at, one in enumerate(symbols) for other in symbols[at + 1 :]
-            },
+            walks=walks,
+            correlations_e6=dict.fromkeys(pairs, correlation_e6),
             step_ns=step_ns,
             start_ns=start_ns,
             shocks=shocks,
         )
+
     paths: dict[str, TruePath] = {}
+    if walking and turn is None:
+        walked = market(seed, shocks)
+        paths = {plan.symbol: WalkPath(walked, plan.symbol) for plan in walking}
+    elif walking and turn is not None:
+        before, after = market(seed, ()), market(turn.seed, ())
+        paths = {
+            plan.symbol: TurnedPath(before, after, plan.symbol, _own(shocks, plan.symbol), turn.time_ns)
+            for plan in walking
+        }
     for plan in plans:
-        if plan.file is None:
-            assert market is not None, "a plan without a file walks"
-            paths[plan.symbol] = WalkPath(market, plan.symbol)
-        else:
-            own = tuple(shock for shock in shocks if not shock.symbols or plan.symbol in shock.symbols)
-            paths[plan.symbol] = ShockedPath(load_path(plan.file), own, start_ns, step_ns)
+        if plan.file is not None:
+            known = (recorded or {}).get(plan.symbol)
+            prices = load_path(plan.file) if known is None else known
+            paths[plan.symbol] = ShockedPath(prices, _own(shocks, plan.symbol), start_ns, step_ns)
     return paths
+
+
+def _own(shocks: Sequence[Shock], symbol: str) -> tuple[Shock, ...]:
+    return tuple(shock for shock in shocks if not shock.symbols or symbol in shock.symbols)

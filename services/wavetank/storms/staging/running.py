@@ -62,41 +62,86 @@ def run_simulated(plan: RunPlan, on_progress: Progress | None = None) -> RunReco
     if plan.logs is None:
         return _run(plan, None, on_progress)
     with closing(LogFiles(plan.logs)) as files:
-        return _run(plan, files, on_progress)
+        return _run(plan, files.keep, on_progress)
 
 
-def _run(plan: RunPlan, files: LogFiles | None, on_progress: Progress | None) -> RunRecord:
-    scenario = plan.scenario
-    began = time.perf_counter()
-    venue, members = stage(scenario, seed=scenario.seed, keep=None if files is None else files.keep)
-    began_ns = venue.schedule.now_ns
-    recorder = Recorder(
-        members=members,
-        listed={
-            number: Listed(instrument_id=number, symbol=each.symbol, size_decimals=each.size_decimals)
-            for number, each in venue.instruments.items()
-        },
-        began_ns=began_ns,
-    )
-    venue.observers.append(recorder.take)
-    failure = _let_time_run(venue, scenario.duration, on_progress)
-    for _, account_id, refused in venue.refusals:
-        recorder.note_refusal(account_id, refused.reason)
-    facts = RunFacts(
-        scenario=scenario.name,
-        title=scenario.title,
-        variant=plan.variant,
-        seed=scenario.seed,
-        mode="sim",
-        state_hash="" if failure else venue.state_hash,
-        wall_seconds=time.perf_counter() - began,
-    )
-    record = recorder.finish(facts, ended_ns=venue.schedule.now_ns)
-    record.failure = failure
-    judge_record(record, scenario, plan.expected_harm)
-    if not plan.keeps_series:
-        record.drop_series()
-    return record
+def _run(plan: RunPlan, keep: Callable[[str], Keep] | None, on_progress: Progress | None) -> RunRecord:
+    run = Run(plan.scenario, keep)
+    run.let_time_run(plan.scenario.duration, on_progress)
+    return run.record(plan)
+
+
+class Run:
+    """A run under way, and what is measured of it."""
+
+    def __init__(self, scenario: Scenario, keep: Callable[[str], Keep] | None = None) -> None:
+        """Begin a run.
+
+        Args:
+            scenario: the page, its seed the run's.
+            keep: gives what keeps the bytes of each log; None keeps none.
+
+        Raises:
+            StagingRefused, SettingsRefused, PriceFileInvalid: as `run_simulated`.
+
+        """
+        began = time.perf_counter()
+        self.staged = stage(scenario, seed=scenario.seed, keep=keep)
+        self.failure = ""
+        """What broke it; nothing if nothing did."""
+        venue = self.staged.venue
+        self.began_ns = venue.schedule.now_ns
+        """Venue time."""
+        self._recorder = Recorder(
+            members=self.staged.members,
+            listed={
+                number: Listed(instrument_id=number, symbol=each.symbol, size_decimals=each.size_decimals)
+                for number, each in venue.instruments.items()
+            },
+            began_ns=self.began_ns,
+        )
+        venue.observers.append(self._recorder.take)
+        self._wall_seconds = time.perf_counter() - began
+
+    def let_time_run(self, until_ns: int, on_progress: Progress | None = None) -> None:
+        """Let time run, or let be what is broken.
+
+        Args:
+            until_ns: venue time behind the beginning.
+            on_progress: told which share of this stretch is done.
+
+        """
+        began = time.perf_counter()
+        if not self.failure:
+            self.failure = _let_time_run(self.staged.venue, self.began_ns, until_ns, on_progress)
+        self._wall_seconds += time.perf_counter() - began
+
+    def record(self, plan: RunPlan) -> RunRecord:
+        """Return the record; the run has ended then.
+
+        Args:
+            plan: what was wanted, by whose page the run is judged.
+
+        """
+        began = time.perf_counter()
+        venue, scenario = self.staged.venue, plan.scenario
+        for _, account_id, refused in venue.refusals:
+            self._recorder.note_refusal(account_id, refused.reason)
+        facts = RunFacts(
+            scenario=scenario.name,
+            title=scenario.title,
+            variant=plan.variant,
+            seed=scenario.seed,
+            mode="sim",
+            state_hash="" if self.failure else venue.state_hash,
+        )
+        record = self._recorder.finish(facts, ended_ns=venue.schedule.now_ns)
+        record.failure = self.failure
+        judge_record(record, scenario, plan.expected_harm)
+        if not plan.keeps_series:
+            record.drop_series()
+        record.wall_seconds = self._wall_seconds + time.perf_counter() - began
+        return record
 
 
 def run_venue(scenario: Scenario, keep: Callable[[str], Keep] | None = None) -> tuple[SimulatedVenue, str]:
@@ -110,16 +155,16 @@ def run_venue(scenario: Scenario, keep: Callable[[str], Keep] | None = None) -> 
         StagingRefused: the page says what no venue can do.
 
     """
-    venue, _ = stage(scenario, seed=scenario.seed, keep=keep)
-    return venue, _let_time_run(venue, scenario.duration, None)
+    venue = stage(scenario, seed=scenario.seed, keep=keep).venue
+    return venue, _let_time_run(venue, venue.schedule.now_ns, scenario.duration, None)
 
 
-def _let_time_run(venue: SimulatedVenue, duration_ns: int, on_progress: Progress | None) -> str:
-    """Let the whole duration pass; return what broke the run, nothing if nothing did."""
-    began_ns = venue.schedule.now_ns
+def _let_time_run(venue: SimulatedVenue, began_ns: int, until_ns: int, on_progress: Progress | None) -> str:
+    """Let time pass up to so long behind the beginning; return what broke the run, nothing if nothing did."""
+    from_ns = venue.schedule.now_ns - began_ns
     try:
         for part in range(1, SLICES + 1):
-            venue.run_until(began_ns + duration_ns * part // SLICES)
+            venue.run_until(began_ns + from_ns + (until_ns - from_ns) * part // SLICES)
             if on_progress is not None:
                 on_progress(part / SLICES)
     except (InvariantBroken, LedgersDisagree, AssertionError) as error:

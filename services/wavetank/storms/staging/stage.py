@@ -1,10 +1,16 @@
-"""A scenario on stage: a simulated venue with its cast, its timeline and whoever sits at the desk."""
+"""A scenario on stage: a simulated venue with its cast, its timeline and whoever sits at the desk.
+
+Kept true: what is on stage can turn to another page in the middle of a run. What has happened stays, what is under way
+goes on, and what the other page has later happens as if it had been said from the beginning.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
+from wavetank.storms.dice import Dice
 from wavetank.storms.measure.record import Member
 from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.simulation.journal import Keep
@@ -12,14 +18,81 @@ from wavetank.storms.simulation.venue import SimulatedVenue
 from wavetank.storms.staging.cast import Casting
 from wavetank.storms.staging.market import path_plans, shocks_of, venue_settings
 from wavetank.storms.staging.person import StandIn
-from wavetank.storms.staging.prices import PathPlan, StagedSource, make_paths
+from wavetank.storms.staging.prices import PathPlan, ShockedPath, StagedSource, TruePath, Turn, make_paths
 from wavetank.storms.staging.timeline import Director, Stage
 
 
-def stage(
-    scenario: Scenario, *, seed: int, keep: Callable[[str], Keep] | None = None
-) -> tuple[SimulatedVenue, dict[int, Member]]:
-    """Return a venue before its time runs, and who takes part.
+@dataclass(slots=True)
+class Staged:
+    """What is on stage."""
+
+    scenario: Scenario
+    """The page that is followed."""
+    seed: int
+    """Of everything random, until the dice are turned."""
+    venue: SimulatedVenue
+    casting: Casting
+    director: Director
+    stand_in: StandIn
+    plans: list[PathPlan]
+    paths: Mapping[str, TruePath]
+    foresight: Mapping[str, TruePath]
+    """The same paths once more, asked ahead of time."""
+
+    @property
+    def members(self) -> dict[int, Member]:
+        """Who takes part, by account."""
+        return self.casting.members
+
+    def follow(self, scenario: Scenario, *, seed: int | None = None) -> None:
+        """Follow another page from now on.
+
+        Args:
+            scenario: the same page up to now, with other steps or another person from here on.
+            seed: of all dice thrown from here on; None leaves them as they are.
+
+        Raises:
+            StagingRefused: the page says what no venue can do.
+
+        """
+        venue = self.venue
+        if seed is not None:
+            venue.dice.turn(seed)
+            self.casting.turn()
+        turn = (
+            None
+            if seed is None
+            else Turn(next_prices_ns(venue), Dice(self.seed, f"walks turned to {seed}").below(2**63))
+        )
+        self.paths, self.foresight = (self._turned(scenario, paths, turn) for paths in (self.paths, self.foresight))
+        venue.price_by(_sources(self.plans, self.paths), _firsts(_sources(self.plans, self.foresight)))
+        self.director.follow(scenario)
+        if scenario.person != self.scenario.person:
+            self.stand_in.follow(scenario.person)
+        self.scenario = scenario
+
+    def _turned(self, scenario: Scenario, paths: Mapping[str, TruePath], turn: Turn | None) -> dict[str, TruePath]:
+        recorded = {symbol: path.prices for symbol, path in paths.items() if isinstance(path, ShockedPath)}
+        return make_paths(
+            self.plans,
+            shocks_of(scenario),
+            seed=self.seed,
+            correlation_e6=scenario.market.correlation // 10**6,
+            step_ns=scenario.market.price_step,
+            start_ns=self.venue.settings.start_ns,
+            recorded=recorded,
+            turn=turn,
+        )
+
+
+def next_prices_ns(venue: SimulatedVenue) -> int:
+    """Return the venue time of the oracle's next regular publication: so far ahead somebody may have seen prices."""
+    interval_ns = venue.settings.oracle.publish_interval_ns
+    return (venue.schedule.now_ns // interval_ns + 1) * interval_ns
+
+
+def stage(scenario: Scenario, *, seed: int, keep: Callable[[str], Keep] | None = None) -> Staged:
+    """Put a scenario on stage, before its time runs.
 
     Args:
         scenario: the page, variant and overrides applied.
@@ -34,34 +107,47 @@ def stage(
     """
     settings = venue_settings(scenario)
     plans = path_plans(scenario)
-    sources = _sources(scenario, plans, settings.start_ns, seed)
-    foresight = _sources(scenario, plans, settings.start_ns, seed)
-    firsts = {source.symbol: source for source in reversed(foresight)}
-    venue = SimulatedVenue(settings, sources, seed=seed, keep=keep, foresight=list(firsts.values()))
+    paths, foresight = (
+        make_paths(
+            plans,
+            shocks_of(scenario),
+            seed=seed,
+            correlation_e6=scenario.market.correlation // 10**6,
+            step_ns=scenario.market.price_step,
+            start_ns=settings.start_ns,
+        )
+        for _ in range(2)
+    )
+    firsts = _firsts(_sources(plans, foresight))
+    venue = SimulatedVenue(settings, _sources(plans, paths), seed=seed, keep=keep, foresight=firsts)
     prices = {}
-    for symbol, source in firsts.items():
+    for source in firsts:
         newest = source.newest_by(settings.start_ns)
-        prices[symbol] = Decimal(0 if newest is None else newest[1]).scaleb(-6)
+        prices[source.symbol] = Decimal(0 if newest is None else newest[1]).scaleb(-6)
     casting = Casting(venue, prices)
     for role in scenario.cast:
         casting.cast(role)
-    Director(scenario, Stage(venue, casting.accounts))
-    StandIn(scenario.person, venue)
-    return venue, casting.members
-
-
-def _sources(scenario: Scenario, plans: list[PathPlan], start_ns: int, seed: int) -> list[StagedSource]:
-    market = scenario.market
-    paths = make_paths(
-        plans,
-        shocks_of(scenario),
+    return Staged(
+        scenario=scenario,
         seed=seed,
-        correlation_e6=market.correlation // 10**6,
-        step_ns=market.price_step,
-        start_ns=start_ns,
+        venue=venue,
+        casting=casting,
+        director=Director(scenario, Stage(venue, casting.accounts)),
+        stand_in=StandIn(scenario.person, venue),
+        plans=plans,
+        paths=paths,
+        foresight=foresight,
     )
+
+
+def _sources(plans: list[PathPlan], paths: Mapping[str, TruePath]) -> list[StagedSource]:
     return [
         StagedSource(plan.symbol, name, terms, paths[plan.symbol])
         for plan in plans
         for name, terms in plan.sources.items()
     ]
+
+
+def _firsts(sources: list[StagedSource]) -> list[StagedSource]:
+    """Return the first source of each instrument."""
+    return list({source.symbol: source for source in reversed(sources)}.values())

@@ -37,6 +37,8 @@ from wavetank.storms.staging.market import StagingRefused, lots_of, ticks_of, wh
 
 ONE_E12 = 10**12
 _E6 = 10**6
+_MOST_HAPPENINGS = 10**12
+"""Of one timeline; more than its models allow."""
 _TAKER_BEHIND_NS = 20_000_000
 """For so long the resting order of a wash trade is in the book before the other takes it."""
 _AUTHOR = Author("storm", "timeline")
@@ -100,18 +102,37 @@ class Director:
         self._venue = stage.venue
         self._faults: dict[str, list[int]] = {}
         self._disturbances: dict[str, list[int]] = {}
-        start_ns = stage.venue.schedule.now_ns
+        self._start_ns = stage.venue.schedule.now_ns
+        self._places = stage.venue.schedule.reserve(_MOST_HAPPENINGS)
+        self._arrange(scenario, after_ns=self._start_ns - 1)
+
+    def follow(self, scenario: Scenario) -> None:
+        """Carry out what another timeline has later than now; what has begun goes on.
+
+        Raises:
+            StagingRefused: as at the beginning.
+
+        """
+        schedule = self._venue.schedule
+        schedule.withdraw(self._places)
+        self._arrange(scenario, after_ns=schedule.now_ns)
+
+    def _arrange(self, scenario: Scenario, *, after_ns: int) -> None:
+        schedule, places = self._venue.schedule, iter(self._places)
         for number, step in enumerate(scenario.timeline):
             if step.move is not None:
                 # A move is part of the true price from the beginning.
-                stage.numbers(step.move.instruments)
+                self._stage.numbers(step.move.instruments)
                 continue
             try:
                 act = self._act(step)
             except StagingRefused as fault:
                 raise StagingRefused(f"timeline.{number}.{step.verb}: {fault}") from fault
             for turn in range(step.repeat):
-                stage.venue.schedule.at(start_ns + step.at + turn * step.every, act)
+                # Each has its place, also what is past, so that what is to come stands where it would have stood.
+                place, time_ns = next(places), self._start_ns + step.at + turn * step.every
+                if time_ns > after_ns:
+                    schedule.at_place(place, time_ns, act)
 
     def _act(self, step: steps.Step) -> Callable[[], None]:  # noqa: PLR0911 - one case for each verb.
         """Return what a step does; all that can be checked now is."""

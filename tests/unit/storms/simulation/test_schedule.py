@@ -43,3 +43,29 @@ def test_a_happening_at_the_very_end_still_happens() -> None:
     schedule.at(11, seen.append, 2)
     schedule.run_until(10)
     assert seen == [1]
+
+
+def test_what_takes_a_reserved_place_comes_where_it_would_have_come() -> None:
+    schedule = Schedule(0)
+    seen: list[object] = []
+    schedule.at(10, seen.append, "before")
+    places = schedule.reserve(2)
+    schedule.at(10, seen.append, "after")
+    schedule.at_place(places[1], 10, seen.append, "second place")
+    schedule.at_place(places[0], 10, seen.append, "first place")
+    schedule.run_until(10)
+    assert seen == ["before", "first place", "second place", "after"]
+
+
+def test_what_is_withdrawn_does_not_happen_and_its_places_are_free_again() -> None:
+    schedule = Schedule(0)
+    seen: list[object] = []
+    places = schedule.reserve(2)
+    for time_ns in (30, 10, 20):
+        schedule.at(time_ns, seen.append, time_ns)
+    schedule.at_place(places[0], 15, seen.append, "old")
+    schedule.at_place(places[1], 25, seen.append, "old")
+    schedule.withdraw(places)
+    schedule.at_place(places[0], 25, seen.append, "new")
+    schedule.run_until(30)
+    assert seen == [10, 20, "new", 30]

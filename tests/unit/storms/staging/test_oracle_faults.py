@@ -33,7 +33,7 @@ def page(venue: dict[str, Any], *faults: dict[str, Any]) -> Scenario:
 
 def told(scenario: Scenario) -> tuple[list[FaultSet], PricePublished, int]:
     """Run a page; return the faults set, what the faulty are told last, and how much was refused."""
-    venue, _ = stage(scenario, seed=1)
+    venue = stage(scenario, seed=1).venue
     events: list[Any] = []
 
     def observe(entry: Entry) -> None:

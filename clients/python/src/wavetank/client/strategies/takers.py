@@ -86,6 +86,10 @@ class TakerFlow:
         self._trend = 0.0
         self._slow_mid = 0.0
 
+    def turn(self, seed: int) -> None:
+        """Draw from another seed from now on; what was drawn stays."""
+        self._random.seed(seed)
+
     def on_event(self, event: StrategyEvent) -> Sequence[StrategyCommand]:
         """Return what to do after an event; orders are sent on `Timer` alone."""
         symbol = self._settings.instrument
