@@ -202,6 +202,8 @@ class RunRecord:
     """Whether the variant expects it."""
     failure: str = ""
     """What broke the run: an invariant, an error; empty when nothing did."""
+    command: str = ""
+    """What repeats it, where scenario, variant and seed alone do not say it."""
 
     def drop_series(self) -> None:
         """Forget what only plots need; the figures stay."""

@@ -46,6 +46,7 @@ class _Seed(_Part):
     figures: dict[str, int | float | bool | str | None]
     asserted: list[_Asserted]
     failure: str
+    command: str = ""
 
 
 class _Quantiles(_Part):
@@ -139,6 +140,7 @@ def _variant(variant: VariantResult) -> dict[str, Any]:
                     for asserted in each.asserted
                 ],
                 "failure": each.failure,
+                "command": each.command,
             }
             for each in variant.seeds
         ],
@@ -166,6 +168,7 @@ def _read_variant(variant: _Variant) -> VariantResult:
                 harm=each.harm,
                 expected_harm=each.expected_harm,
                 failure=each.failure,
+                command=each.command,
             )
             for each in variant.seeds
         ),

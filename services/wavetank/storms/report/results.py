@@ -29,6 +29,8 @@ class SeedResult:
     harm: bool | None = None
     expected_harm: bool | None = None
     failure: str = ""
+    command: str = ""
+    """What repeats it, where scenario, variant and seed alone do not say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ def seed_result(record: RunRecord) -> SeedResult:
         harm=record.harm,
         expected_harm=record.expected_harm,
         failure=record.failure,
+        command=record.command,
     )
 
 
@@ -131,12 +134,14 @@ def distribution_of(seeds: Sequence[SeedResult]) -> dict[str, Quantiles]:
     }
 
 
-def repeat_command(results: Results, variant: str, seed: int) -> str:
+def repeat_command(results: Results, variant: str, result: SeedResult) -> str:
     """Return the command that repeats one run."""
+    if result.command:
+        return result.command
     parts = ["wavetank", "storm", "run", results.scenario, f"--{results.mode}"]
     if variant:
         parts += ["--variant", variant]
-    return shlex.join([*parts, "--set", f"seed={seed}"])
+    return shlex.join([*parts, "--set", f"seed={result.seed}"])
 
 
 def variant_name(variant: str) -> str:

@@ -77,7 +77,7 @@ def failures(results: Results) -> str:
         return ""
     items = "".join(
         f'<li><span class="bad">seed {seed.seed}, {escape(variant_name(name))}</span>: {escape(why_not(seed))}<br>'
-        f"<code>{escape(repeat_command(results, name, seed.seed))}</code></li>"
+        f"<code>{escape(repeat_command(results, name, seed))}</code></li>"
         for name, seed in failed[:MOST_FAILURES]
     )
     more = f"<p>and {len(failed) - MOST_FAILURES:,} more</p>" if len(failed) > MOST_FAILURES else ""

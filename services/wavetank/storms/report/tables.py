@@ -112,7 +112,7 @@ def print_failures(results: Results, console: Console) -> None:
     for name, seed in failed[:MOST_FAILURES]:
         console.print(Text(f"seed {seed.seed}, {variant_name(name)}: {why_not(seed)}", style="red"))
         # A command that is folded cannot be copied.
-        console.print(Text(f"  {repeat_command(results, name, seed.seed)}"), soft_wrap=True)
+        console.print(Text(f"  {repeat_command(results, name, seed)}"), soft_wrap=True)
     if len(failed) > MOST_FAILURES:
         console.print(f"and {len(failed) - MOST_FAILURES:,} more")
 

@@ -42,8 +42,11 @@ def test_results_are_of_one_scenario() -> None:
 
 def test_the_command_that_repeats_a_run() -> None:
     results = results_of([finished_run()])
-    assert repeat_command(results, "", 7) == "wavetank storm run fall --sim --set seed=7"
+    (result,) = results_of([finished_run(seed=7)]).variants[""].seeds
+    assert repeat_command(results, "", result) == "wavetank storm run fall --sim --set seed=7"
     elsewhere = replace(results, scenario="my storms/fall.yaml")
-    assert repeat_command(elsewhere, "as_it_was", 7) == (
+    assert repeat_command(elsewhere, "as_it_was", result) == (
         "wavetank storm run 'my storms/fall.yaml' --sim --variant as_it_was --set seed=7"
     )
+    forked = replace(result, command="wavetank storm fork fall --at 5s --seed-after 7")
+    assert repeat_command(results, "", forked) == "wavetank storm fork fall --at 5s --seed-after 7"

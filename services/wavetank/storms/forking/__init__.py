@@ -1,0 +1,1 @@
+"""A run that is forked: one past, and several ways on from there."""
