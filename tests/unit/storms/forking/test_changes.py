@@ -98,7 +98,7 @@ def test_a_person_of_another_shape_is_refused(trunk: Scenario) -> None:
     with pytest.raises(OverrideRefused, match="is 'after=5s,whole'; write absent, scripted"):
         person_set("after=5s,whole")
     with pytest.raises(OverrideRefused, match="did you mean after"):
-        person_set("afer=5s").applied_to(trunk)
+        person_set("after_=5s").applied_to(trunk)
 
 
 def test_names_that_are_there_twice() -> None:
