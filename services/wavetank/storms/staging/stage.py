@@ -19,6 +19,7 @@ from wavetank.storms.staging.cast import Casting
 from wavetank.storms.staging.market import path_plans, shocks_of, venue_settings
 from wavetank.storms.staging.person import StandIn
 from wavetank.storms.staging.prices import PathPlan, ShockedPath, StagedSource, TruePath, Turn, make_paths
+from wavetank.storms.staging.simulated_hands import SimulatedHands
 from wavetank.storms.staging.timeline import Director, Stage
 
 
@@ -132,7 +133,7 @@ def stage(scenario: Scenario, *, seed: int, keep: Callable[[str], Keep] | None =
         seed=seed,
         venue=venue,
         casting=casting,
-        director=Director(scenario, Stage(venue, casting.accounts)),
+        director=Director(scenario, Stage(SimulatedHands(venue), casting.accounts)),
         stand_in=StandIn(scenario.person, venue),
         plans=plans,
         paths=paths,

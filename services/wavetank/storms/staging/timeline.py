@@ -1,7 +1,6 @@
-"""What the timeline of a scenario does to a simulated venue.
+"""What the timeline of a scenario does to a venue: each step at its time, through the doors that every venue has.
 
-Each step is carried out at its time through the doors that a live venue has: orders arrive at the shard, requests at
-clearing, faults at the oracle. What is refused is noted, as it would be live, and the day goes on.
+It exists once, for venues that are simulated and for those that run: `hands` are what differs.
 """
 
 from __future__ import annotations
@@ -12,27 +11,20 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, assert_never
 
-from wavetank.clearing.core.clearing import Clearing
-from wavetank.clearing.core.credit import withdrawable_micros
-from wavetank.clearing.core.limits import EVERY_CLIENT, PositionLimit
-from wavetank.clearing.core.operator import Author
-from wavetank.clearing.core.refusal import Refused
 from wavetank.matching.core.entry_faults import EntryFault, fault_problem
 from wavetank.matching.core.ordering import OrderingSettings
-from wavetank.model.events.oracle import ConsumerBit, FaultSet
+from wavetank.model.events.oracle import ConsumerBit
 from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
 from wavetank.model.orders import InstrumentState, OrderFlag, Side, TimeInForce
-from wavetank.model.reason import Reason
 from wavetank.model.venue_faults import Jitter, VenueFaultKind
 from wavetank.oracle.core.faults import FaultKind, FaultTarget, JitterDistribution
 from wavetank.oracle.core.inputs import FaultRequest
-from wavetank.runtime.errors import VenueError
 from wavetank.storms.agents.agent import CancelAll, Intent, OnGrid, Order
 from wavetank.storms.scenario import steps
 from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.scenario.terms import given
-from wavetank.storms.simulation.venue import SimulatedVenue
+from wavetank.storms.staging.hands import ALL, Hands, Parameters
 from wavetank.storms.staging.market import StagingRefused, lots_of, ticks_of, whole
 
 ONE_E12 = 10**12
@@ -41,14 +33,13 @@ _MOST_HAPPENINGS = 10**12
 """Of one timeline; more than its models allow."""
 _TAKER_BEHIND_NS = 20_000_000
 """For so long the resting order of a wash trade is in the book before the other takes it."""
-_AUTHOR = Author("storm", "timeline")
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A venue and those who act in it, by role and by name."""
 
-    venue: SimulatedVenue
+    hands: Hands
     members: Mapping[str, Sequence[int]]
     """Accounts by role, and by the name of one of a crowd, such as `makers.3`."""
 
@@ -70,22 +61,21 @@ class Stage:
             StagingRefused: none has that symbol.
 
         """
-        for instrument in self.venue.instruments.values():
+        for instrument in self.hands.instruments.values():
             if instrument.symbol == symbol:
                 return instrument
-        known = ", ".join(each.symbol for each in self.venue.instruments.values())
+        known = ", ".join(each.symbol for each in self.hands.instruments.values())
         raise StagingRefused(f"no instrument is called {symbol!r}; there are: {known}")
 
     def numbers(self, symbols: Sequence[str]) -> tuple[int, ...]:
         """Return the numbers of instruments; of none, all."""
         if not symbols:
-            return tuple(self.venue.instruments)
+            return tuple(self.hands.instruments)
         return tuple(self.instrument(symbol).instrument_id for symbol in symbols)
 
     def index_ticks(self, instrument: Instrument) -> int:
         """Return the index as bots are told it, 0 before the first."""
-        told = self.venue.tape.told[instrument.instrument_id].newest
-        return 0 if told is None else told.index_price_ticks
+        return self.hands.index_ticks(instrument.instrument_id)
 
 
 class Director:
@@ -99,11 +89,9 @@ class Director:
 
         """
         self._stage = stage
-        self._venue = stage.venue
-        self._faults: dict[str, list[int]] = {}
-        self._disturbances: dict[str, list[int]] = {}
-        self._start_ns = stage.venue.schedule.now_ns
-        self._places = stage.venue.schedule.reserve(_MOST_HAPPENINGS)
+        self._hands = stage.hands
+        self._start_ns = stage.hands.schedule.now_ns
+        self._places = stage.hands.schedule.reserve(_MOST_HAPPENINGS)
         self._arrange(scenario, after_ns=self._start_ns - 1)
 
     def follow(self, scenario: Scenario) -> None:
@@ -113,12 +101,12 @@ class Director:
             StagingRefused: as at the beginning.
 
         """
-        schedule = self._venue.schedule
+        schedule = self._hands.schedule
         schedule.withdraw(self._places)
         self._arrange(scenario, after_ns=schedule.now_ns)
 
     def _arrange(self, scenario: Scenario, *, after_ns: int) -> None:
-        schedule, places = self._venue.schedule, iter(self._places)
+        schedule, places = self._hands.schedule, iter(self._places)
         for number, step in enumerate(scenario.timeline):
             if step.move is not None:
                 # A move is part of the true price from the beginning.
@@ -152,21 +140,21 @@ class Director:
             case steps.Deposit() | steps.Withdraw() | steps.Transfer() | steps.Collateral():
                 return self._money(said)
             case steps.Fault():
-                return partial(self._fault, said, self._request(said))
+                return partial(self._hands.set_fault, said.name, self._request(said))
             case steps.Mend():
-                return partial(self._mend, said) if step.mend is not None else partial(self._calm, said)
+                return partial(self._hands.clear_faults if step.mend is not None else self._hands.calm, said.names)
             case steps.Disturb():
-                return partial(self._disturb, said, self._entry_fault(said))
+                return partial(self._hands.disturb, said.name, self._entry_fault(said))
             case steps.Instruments():
                 numbers, state = self._stage.numbers(said.instruments), InstrumentState[said.state.upper()]
                 return partial(self._move_instruments, numbers, state)
             case steps.Restart():
-                return partial(self._restart, said)
+                return partial(self._hands.restart, said.service, said.down)
             case steps.Settle() | steps.Fund() | steps.Withdrawals() | steps.Pace() | steps.Parameters():
                 return self._operate(said)
             case _:
                 ordering = OrderingSettings(**given(said, OrderingSettings))
-                return partial(self._venue.reorder, ordering)
+                return partial(self._hands.reorder, ordering)
 
     # Orders
 
@@ -202,18 +190,18 @@ class Director:
         ticks = None if said.price is None else ticks_of(instrument, said.price)
 
         def begin() -> None:
-            now_ns = self._venue.schedule.now_ns
+            now_ns = self._hands.schedule.now_ns
             for clip in range(said.clips):
                 part = lots * (clip + 1) // said.clips - lots * clip // said.clips
-                self._venue.schedule.at(now_ns + said.over * clip // said.clips, trade, part)
+                self._hands.schedule.at(now_ns + said.over * clip // said.clips, trade, part)
 
         def trade(part: int) -> None:
             price = OnGrid(instrument).below(ticks or self._stage.index_ticks(instrument))
             if part and price:
                 number = instrument.instrument_id
                 self._send(sellers, [Order(number, Side.SELL, part, price)])
-                self._venue.schedule.at(
-                    self._venue.schedule.now_ns + _TAKER_BEHIND_NS,
+                self._hands.schedule.at(
+                    self._hands.schedule.now_ns + _TAKER_BEHIND_NS,
                     self._send,
                     buyers,
                     [Order(number, Side.BUY, part, price, TimeInForce.IOC)],
@@ -222,41 +210,49 @@ class Director:
         return begin
 
     def _close(self, accounts: Sequence[int], instrument: Instrument, slippage: int) -> None:
-        for account_id in accounts:
-            lots = self._venue.shard.engine.position(account_id, instrument.instrument_id)
+        number = instrument.instrument_id
+
+        def close(account_id: int, lots: int) -> None:
             if lots:
                 side = Side.SELL if lots > 0 else Side.BUY
                 price = _through(instrument, self._stage.index_ticks(instrument), side, slippage)
-                order = Order(instrument.instrument_id, side, abs(lots), price, TimeInForce.IOC, OrderFlag.REDUCE_ONLY)
+                order = Order(number, side, abs(lots), price, TimeInForce.IOC, OrderFlag.REDUCE_ONLY)
                 self._send((account_id,), [order])
+
+        for account_id in accounts:
+            self._hands.with_position(account_id, number, partial(close, account_id))
 
     def _send(self, accounts: Sequence[int], intents: Sequence[Intent]) -> None:
         for account_id in accounts:
-            self._venue.doors[account_id].send_intents(intents)
+            self._hands.send(account_id, intents)
 
     # Money
 
     def _money(self, said: steps.Deposit | steps.Withdraw | steps.Transfer | steps.Collateral) -> Callable[[], None]:
-        accounts = self._stage.accounts(said.who)
-        call: Callable[[int, Clearing, int], object]
+        accounts, hands = self._stage.accounts(said.who), self._hands
+        ask: Callable[[int], None]
         match said:
             case steps.Deposit():
-                call = partial(_deposit, said.amount)
+                brought = said.amount
+                ask = lambda account_id: hands.deposit(account_id, brought)  # noqa: E731
             case steps.Withdraw():
-                call = partial(_withdraw, said.amount)
+                wanted = _amount(said.amount)
+                ask = lambda account_id: hands.withdraw(account_id, wanted)  # noqa: E731
             case steps.Transfer():
-                call = partial(_transfer, self._stage.accounts(said.to)[0], said.amount)
+                receiver_id, amount = self._stage.accounts(said.to)[0], _amount(said.amount)
+                ask = lambda account_id: hands.transfer(account_id, receiver_id, amount)  # noqa: E731
             case steps.Collateral():
                 instrument = self._stage.instrument(said.instrument)
-                call = partial(_collateral, instrument.instrument_id, lots_of(instrument, said.size))
+                number, lots = instrument.instrument_id, lots_of(instrument, said.size)
+                ask = lambda account_id: hands.pledge(account_id, number, lots)  # noqa: E731
             case _:
                 assert_never(said)
 
-        def ask() -> None:
+        def ask_all() -> None:
             for account_id in accounts:
-                self._venue.ask_clearing(account_id, partial(call, account_id))
+                ask(account_id)
 
-        return ask
+        return ask_all
 
     # Faults
 
@@ -286,20 +282,6 @@ class Director:
             seed=said.seed,
         )
 
-    def _fault(self, said: steps.Fault, request: FaultRequest) -> None:
-        decided = self._venue.oracle.ask(lambda core, now_ns: core.handle_fault(now_ns, request))
-        if isinstance(decided, list):
-            ids = {event.fault_id for event in decided if isinstance(event, FaultSet)}
-            self._faults.setdefault(said.name, []).extend(sorted(ids))
-        else:
-            refused = Refused(decided.reason, 0, 0, decided.message)
-            self._venue.refusals.append((self._venue.schedule.now_ns, 0, refused))
-
-    def _mend(self, said: steps.Mend) -> None:
-        ids = [number for name in said.names for number in self._faults.pop(name, [])]
-        if ids or not said.names:
-            self._venue.oracle.ask(lambda core, now_ns: core.handle_clear(now_ns, ids))
-
     def _entry_fault(self, said: steps.Disturb) -> EntryFault:
         """Return a venue fault as the shard takes it.
 
@@ -324,60 +306,40 @@ class Director:
             raise StagingRefused(problem)
         return fault
 
-    def _disturb(self, said: steps.Disturb, fault: EntryFault) -> None:
-        def answer(made: EntryFault | VenueError) -> None:
-            if isinstance(made, EntryFault):
-                self._disturbances.setdefault(said.name, []).append(made.fault_id)
-            else:
-                refused = Refused(made.reason, 0, 0, str(made))
-                self._venue.refusals.append((self._venue.schedule.now_ns, 0, refused))
-
-        self._venue.disturb(fault, answer)
-
-    def _calm(self, said: steps.Mend) -> None:
-        active = {fault.fault_id for fault in self._venue.shard.controls.active(self._venue.schedule.now_ns)}
-        named = [number for name in said.names for number in self._disturbances.pop(name, [])]
-        # One that has ended by itself needs no calming.
-        ids = [number for number in named if number in active]
-        if ids or not said.names:
-            self._venue.calm(ids)
-
     # The venue
 
     def _move_instruments(self, numbers: Sequence[int], state: InstrumentState) -> None:
         for number in numbers:
-            self._venue.move_instrument(number, state)
-
-    def _restart(self, said: steps.Restart) -> None:
-        self._venue.kill(said.service)
-        self._venue.schedule.at(self._venue.schedule.now_ns + said.down, self._venue.restart, said.service)
+            self._hands.move_instrument(number, state)
 
     def _operate(
         self, said: steps.Settle | steps.Fund | steps.Withdrawals | steps.Pace | steps.Parameters
     ) -> Callable[[], None]:
-        call: Callable[[Clearing, int], object]
+        hands = self._hands
         match said:
             case steps.Withdrawals():
-                paused = said.paused
-                call = lambda core, _: core.operator.pause_withdrawals(_AUTHOR, paused=paused)  # noqa: E731
+                return partial(hands.pause_withdrawals, paused=said.paused)
             case steps.Fund() if said.top_up is not None:
-                amount = said.top_up
-                call = lambda core, _: core.operator.top_up_fund(amount, _AUTHOR)  # noqa: E731
+                return partial(hands.top_up_fund, said.top_up)
             case steps.Fund():
-                drained = said.drain if isinstance(said.drain, int) else 0
-                call = lambda core, _: core.operator.drain_fund(drained, _AUTHOR)  # noqa: E731
+                return partial(hands.drain_fund, said.drain if isinstance(said.drain, int) else 0)
             case steps.Pace():
-                pace_ns = said.delay
-                call = lambda core, _: core.operator.slow_liquidations(pace_ns, _AUTHOR)  # noqa: E731
+                return partial(hands.slow_liquidations, said.delay)
             case steps.Settle():
                 instrument = self._stage.instrument(said.instrument)
-                number, ticks = instrument.instrument_id, ticks_of(instrument, said.price)
-                call = lambda core, _: core.operator.settle_instrument(number, ticks, _AUTHOR)  # noqa: E731
+                return partial(hands.settle_instrument, instrument.instrument_id, ticks_of(instrument, said.price))
             case steps.Parameters():
-                call = partial(_change_parameters, said, self._stage.instrument(said.instrument).instrument_id)
+                tiers = [
+                    MarginTier(tier.above, tier.leverage, 0 if tier.maintenance is None else tier.maintenance // _E6)
+                    for tier in said.tiers
+                ]
+                parameters = Parameters(
+                    tiers=tiers, funding_interval_ns=said.funding_interval, position_limit_micros=said.position_limit
+                )
+                number = self._stage.instrument(said.instrument).instrument_id
+                return partial(hands.change_parameters, number, parameters)
             case _:
                 assert_never(said)
-        return lambda: self._venue.ask_clearing(0, call)
 
 
 def _through(instrument: Instrument, index_ticks: int, side: Side, slippage_e12: int) -> int:
@@ -393,48 +355,5 @@ def _micros_of(price: Decimal | None) -> int:
     return 0 if price is None else whole(price.scaleb(6), f"a price of {price} dollars in micro-dollars")
 
 
-def _deposit(amount: int, account_id: int, core: Clearing, _now_ns: int) -> None:
-    core.bank.deposit(account_id, amount)
-
-
-def _withdraw(amount: int | str, account_id: int, core: Clearing, now_ns: int) -> int:
-    micros = _amount(amount, account_id, core)
-    core.bank.withdraw(account_id, micros, now_ns)
-    return micros
-
-
-def _transfer(to_id: int, amount: int | str, account_id: int, core: Clearing, _now_ns: int) -> int:
-    micros = _amount(amount, account_id, core)
-    core.bank.transfer(account_id, to_id, micros, between_owners=True)
-    return micros
-
-
-def _amount(amount: int | str, account_id: int, core: Clearing) -> int:
-    if isinstance(amount, int):
-        return amount
-    allowed = withdrawable_micros(core.state, core.bank.client(account_id))
-    if not allowed:
-        message = "nothing can be withdrawn now"
-        raise Refused(Reason.WITHDRAWAL_EXCEEDS_FREE_MARGIN, 0, 0, message)
-    return allowed
-
-
-def _collateral(instrument_id: int, lots: int, account_id: int, core: Clearing, now_ns: int) -> None:
-    if lots >= 0:
-        core.collateral.deposit(account_id, instrument_id, lots)
-    else:
-        core.collateral.withdraw(account_id, instrument_id, -lots, now_ns)
-
-
-def _change_parameters(said: steps.Parameters, instrument_id: int, core: Clearing, _now_ns: int) -> None:
-    if said.tiers:
-        tiers = [
-            MarginTier(tier.above, tier.leverage, 0 if tier.maintenance is None else tier.maintenance // _E6)
-            for tier in said.tiers
-        ]
-        core.operator.change_margin(instrument_id, tiers, _AUTHOR)
-    if said.funding_interval is not None:
-        core.operator.set_funding_interval(instrument_id, said.funding_interval, _AUTHOR)
-    if said.position_limit is not None:
-        limit = PositionLimit(0, said.position_limit)
-        core.operator.set_position_limit(instrument_id, EVERY_CLIENT, limit, _AUTHOR)
+def _amount(said: int | str) -> int | None:
+    return said if isinstance(said, int) else ALL
