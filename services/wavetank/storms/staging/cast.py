@@ -7,6 +7,7 @@ account; what a role's settings say is checked before time runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +26,7 @@ from wavetank.client.strategies import (
 from wavetank.client.strategy import Ensemble, Strategy
 from wavetank.model.ids import BACKSTOP_VAULT_ID, FEE_ACCOUNT_ID, INSURANCE_FUND_ID
 from wavetank.model.instrument import Instrument
-from wavetank.storms.agents.agent import Label
+from wavetank.storms.agents.agent import Agent, Label
 from wavetank.storms.agents.casting import AGENT_KINDS, CastingRefused, make_agent
 from wavetank.storms.dice import Dice
 from wavetank.storms.measure.record import Member
@@ -134,54 +135,95 @@ class Casting:
     def _seat(self, account_id: int, name: str, role: Role) -> Label | None:
         venue = self._venue
         enter_ns = venue.schedule.now_ns + role.enters
-        instruments = [self._instrument(symbol) for symbol in role.instruments] or list(venue.instruments.values())
-        dice = venue.dice.spawn(f"agent {name}")
-        if role.kind == "account":
-            if role.settings:
-                raise ValueError("an account has no settings, for it acts by the timeline alone")
-            return None
-        if role.kind in STRATEGIES:
-            strategy, label = self._strategy(role, instruments, dice)
+        listed = list(venue.instruments.values())
+        instruments = [self._instrument(symbol) for symbol in role.instruments] or listed
+        actor = actor_of(role, instruments, listed, self._prices, venue.dice.spawn(f"agent {name}"))
+        self._flows += actor.flows
+        if actor.agent is not None:
+            venue.seat_agent(account_id, actor.agent, foresees=role.sees_next_index, enter_ns=enter_ns)
+        elif actor.strategy is not None:
+            assert actor.label is not None, "a strategy has a label"
             numbers = [instrument.instrument_id for instrument in instruments]
-            venue.seat_strategy(account_id, strategy, numbers, label=label, enter_ns=enter_ns)
-            return label
-        if role.kind not in AGENT_KINDS:
-            known = ", ".join(["account", *sorted(STRATEGIES), *sorted(AGENT_KINDS)])
-            raise ValueError(f"nobody is of kind {role.kind!r}; there are: {known}")
-        settings = counted(AGENT_KINDS[role.kind].settings, role.settings)
-        fields = AGENT_KINDS[role.kind].settings.__dataclass_fields__
-        symbols = tuple(instrument.symbol for instrument in instruments)
-        if "instruments" in fields:
-            settings.setdefault("instruments", symbols)
-        elif "instrument" in fields and len(symbols) == 1:
-            settings.setdefault("instrument", symbols[0])
-        agent = make_agent(role.kind, settings, venue.instruments.values(), dice)
-        venue.seat_agent(account_id, agent, foresees=role.sees_next_index, enter_ns=enter_ns)
-        return agent.label
+            venue.seat_strategy(account_id, actor.strategy, numbers, label=actor.label, enter_ns=enter_ns)
+        return actor.label
 
-    def _strategy(self, role: Role, instruments: Sequence[Instrument], dice: Dice) -> tuple[Strategy, Label]:
-        settings_class, make, label = STRATEGIES[role.kind]
-        strategies: list[Strategy] = []
-        for instrument in instruments:
-            said = counted(settings_class, role.settings)
-            for name in sorted(IN_DOLLARS.get(settings_class, ())):
-                if name in said:
-                    dollars = Decimal(TypeAdapter(Money).validate_python(said[name])).scaleb(-6)
-                    units = dollars / self._prices[instrument.symbol]
-                    said[name] = units.quantize(Decimal(1).scaleb(-instrument.size_decimals))
-            try:
-                checked: Any = checked_dataclass(settings_class, config=_STRICT, frozen=True, kw_only=True)
-                settings = checked(**said, instrument=instrument.symbol)
-            except ValidationError as error:
-                raise ValueError(_words_of(error.errors())) from None
-            if role.kind == "taker_flow":
-                own = dice.spawn(instrument.symbol)
-                flow = TakerFlow(settings, seed=own.below(2**63))
-                self._flows.append((own, flow))
-                strategies.append(flow)
-            else:
-                strategies.append(make(settings))
-        return Ensemble(strategies), label
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who sits behind an account: an agent, a strategy of the SDK, or nobody."""
+
+    label: Label | None = None
+    agent: Agent | None = None
+    strategy: Strategy | None = None
+    flows: Sequence[tuple[Dice, TakerFlow]] = ()
+    """Takers of the SDK among them, and the dice that their seeds come from."""
+
+
+def actor_of(
+    role: Role,
+    instruments: Sequence[Instrument],
+    listed: Sequence[Instrument],
+    prices: Mapping[str, Decimal],
+    dice: Dice,
+) -> Actor:
+    """Return who a role puts behind an account.
+
+    Args:
+        role: of the page.
+        instruments: that it trades.
+        listed: all that the venue lists.
+        prices: dollars per unit by symbol, for what a role says in dollars.
+        dice: for whoever draws.
+
+    Raises:
+        CastingRefused: a setting of an agent is wrong.
+        ValueError: a kind or a setting is not known.
+
+    """
+    if role.kind == "account":
+        if role.settings:
+            raise ValueError("an account has no settings, for it acts by the timeline alone")
+        return Actor()
+    if role.kind in STRATEGIES:
+        return _strategy(role, instruments, prices, dice)
+    if role.kind not in AGENT_KINDS:
+        known = ", ".join(["account", *sorted(STRATEGIES), *sorted(AGENT_KINDS)])
+        raise ValueError(f"nobody is of kind {role.kind!r}; there are: {known}")
+    settings = counted(AGENT_KINDS[role.kind].settings, role.settings)
+    fields = AGENT_KINDS[role.kind].settings.__dataclass_fields__
+    symbols = tuple(instrument.symbol for instrument in instruments)
+    if "instruments" in fields:
+        settings.setdefault("instruments", symbols)
+    elif "instrument" in fields and len(symbols) == 1:
+        settings.setdefault("instrument", symbols[0])
+    agent = make_agent(role.kind, settings, listed, dice)
+    return Actor(agent.label, agent=agent)
+
+
+def _strategy(role: Role, instruments: Sequence[Instrument], prices: Mapping[str, Decimal], dice: Dice) -> Actor:
+    settings_class, make, label = STRATEGIES[role.kind]
+    strategies: list[Strategy] = []
+    flows: list[tuple[Dice, TakerFlow]] = []
+    for instrument in instruments:
+        said = counted(settings_class, role.settings)
+        for name in sorted(IN_DOLLARS.get(settings_class, ())):
+            if name in said:
+                dollars = Decimal(TypeAdapter(Money).validate_python(said[name])).scaleb(-6)
+                units = dollars / prices[instrument.symbol]
+                said[name] = units.quantize(Decimal(1).scaleb(-instrument.size_decimals))
+        try:
+            checked: Any = checked_dataclass(settings_class, config=_STRICT, frozen=True, kw_only=True)
+            settings = checked(**said, instrument=instrument.symbol)
+        except ValidationError as error:
+            raise ValueError(_words_of(error.errors())) from None
+        if role.kind == "taker_flow":
+            own = dice.spawn(instrument.symbol)
+            flow = TakerFlow(settings, seed=own.below(2**63))
+            flows.append((own, flow))
+            strategies.append(flow)
+        else:
+            strategies.append(make(settings))
+    return Actor(label, strategy=Ensemble(strategies), flows=flows)
 
 
 def _words_of(errors: Iterable[Mapping[str, Any]]) -> str:
