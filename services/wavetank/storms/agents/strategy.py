@@ -250,25 +250,37 @@ class AgentStrategy:
         return [self._command(intent) for intent in turn.intents]
 
     def _command(self, intent: Intent) -> StrategyCommand:
-        instrument = self._view.seen[intent.instrument_id].client_instrument
-        match intent:
-            case Order():
-                self._counter += 1
-                return PlaceOrder(
-                    instrument=instrument.symbol,
-                    side=ClientSide(intent.side),
-                    size=instrument.size(intent.size_lots),
-                    price=instrument.price(intent.price_ticks),
-                    time_in_force=ClientTimeInForce(intent.time_in_force),
-                    post_only=OrderFlag.POST_ONLY in intent.flags,
-                    reduce_only=OrderFlag.REDUCE_ONLY in intent.flags,
-                    client_order_id=client_order_id(self._prefix, self._counter),
-                )
-            case CancelAll():
-                side = None if intent.side is None else ClientSide(intent.side)
-                return CancelAllOrders(instrument=instrument.symbol, side=side)
-            case _:
-                assert_never(intent)
+        self._counter += isinstance(intent, Order)
+        own = client_order_id(self._prefix, self._counter)
+        return command_of(intent, self._view.seen[intent.instrument_id].client_instrument, own)
+
+
+def command_of(intent: Intent, instrument: ClientInstrument, order_id: bytes) -> StrategyCommand:
+    """Return what is wanted as the SDK takes it.
+
+    Args:
+        intent: an order, or the wish to have none.
+        instrument: of the intent, as the SDK knows it.
+        order_id: client order id of an order that names none itself; empty lets the session make one.
+
+    """
+    match intent:
+        case Order():
+            return PlaceOrder(
+                instrument=instrument.symbol,
+                side=ClientSide(intent.side),
+                size=instrument.size(intent.size_lots),
+                price=instrument.price(intent.price_ticks),
+                time_in_force=ClientTimeInForce(intent.time_in_force),
+                post_only=OrderFlag.POST_ONLY in intent.flags,
+                reduce_only=OrderFlag.REDUCE_ONLY in intent.flags,
+                client_order_id=intent.client_order_id or order_id,
+            )
+        case CancelAll():
+            side = None if intent.side is None else ClientSide(intent.side)
+            return CancelAllOrders(instrument=instrument.symbol, side=side)
+        case _:
+            assert_never(intent)
 
 
 def _ticks(seen: _Seen, price: Decimal | None) -> int:
