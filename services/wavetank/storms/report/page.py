@@ -19,12 +19,14 @@ from wavetank.cli.page_parts import section
 from wavetank.cli.times import show_duration, show_instant
 from wavetank.storms.measure.record import RunRecord
 from wavetank.storms.report import sections
+from wavetank.storms.report.branches import Fork
 from wavetank.storms.report.look import FOLLOW_SCREEN, POLICY, STYLE
 from wavetank.storms.report.markouts import bots_of, markouts
-from wavetank.storms.report.plots.accounts import bots_plot, fund_plot, health_plot, overlaid_plots
+from wavetank.storms.report.plots.accounts import bots_plot, fund_plot, health_plot
 from wavetank.storms.report.plots.axes import TimeAxis
 from wavetank.storms.report.plots.cascades import cascade_plot, contagion_plot
 from wavetank.storms.report.plots.liquidations import liquidations_plot, timeline_plot
+from wavetank.storms.report.plots.overlays import Overlaid, fork_line, marks_plot, overlaid_plots
 from wavetank.storms.report.plots.prices import depth_plot, open_interest_plot, price_plots, spread_plot
 from wavetank.storms.report.plots.seeds import markout_plot, seed_plots
 from wavetank.storms.report.results import Results, variant_name
@@ -32,11 +34,15 @@ from wavetank.storms.report.results import Results, variant_name
 _BESIDE, _OVER_SEEDS = "Variants beside each other", "Over seeds, variants beside each other"
 MOST_RUNS = 4
 """Runs drawn over time on one page."""
+MOST_OVERLAID = 24
+"""Runs drawn over one another on one page."""
 MOST_INSTRUMENTS = 8
 """Instruments drawn of a run: those that were traded most."""
 _BYTES = 5_000_000
 """Of all series of a page together, about; the scripts of bokeh and the plots themselves come on top."""
 _FEWEST, _MOST = 60, 2_000
+_MOST_OVERLAID = 600
+"""Points of a line where more than four runs are drawn over one another."""
 _BYTES_OF_AN_INSTRUMENT, _BYTES_OF_A_RUN = 300, 800
 """What a point more of each of its series takes."""
 
@@ -54,19 +60,21 @@ class _Plots:
         return f'<div class="plot">{_slot(name)}</div>'
 
 
-def report_page(results: Results, records: Sequence[RunRecord] = ()) -> str:
+def report_page(results: Results, records: Sequence[RunRecord] = (), *, forked: Fork | None = None) -> str:
     """Return the page of one scenario's results.
 
     Args:
         results: of all variants and seeds.
-        records: runs to draw over time, the most telling first; those above four are left off.
+        records: runs to draw over time, the most telling first; four are drawn each for itself, more only over one
+            another.
+        forked: where branches left their trunk, if that is what the variants are.
 
     """
     plots = _Plots()
     shown = records[:MOST_RUNS]
     seeds = sections.first_seeds(results)
-    parts = [
-        sections.cards(results),
+    parts = [sections.cards(results)] if forked is None else [sections.branches(results, forked)]
+    parts += [
         section(
             "What happened",
             sections.conditions(seeds),
@@ -76,13 +84,15 @@ def report_page(results: Results, records: Sequence[RunRecord] = ()) -> str:
         ),
     ]
     links = [("happened", "What happened")]
+    if forked is not None:
+        links.insert(0, ("differs", "What differs"))
     if results.most_seeds > 1 or len(results.variants) > 1:
         parts.append(_over_seeds(results, plots))
         links.append(("seeds", "Over seeds" if results.most_seeds > 1 else _BESIDE))
     points = _points(shown)
     axes = [(_run_name(record), TimeAxis(record, most_points=points)) for record in shown]
     if len(axes) > 1:
-        parts.append(_overlaid(axes, plots))
+        parts.append(_overlaid(_over_one_another(axes, records), plots, forked))
         links.append(("beside", "Runs over one another"))
     for place, (name, axis) in enumerate(axes):
         parts.append(_run(name, axis, plots, f"run{place}"))
@@ -97,7 +107,7 @@ def comparison_page(first: Results, second: Results, records: Sequence[tuple[str
     Args:
         first: what is compared with, called A.
         second: what is compared, called B.
-        records: runs to draw over one another, each with its name; those above four are left off.
+        records: runs to draw over one another, each with its name.
 
     """
     plots = _Plots()
@@ -115,11 +125,13 @@ def comparison_page(first: Results, second: Results, records: Sequence[tuple[str
     )
     parts.append(_over_seeds(beside, plots))
     links.append(("seeds", "Over seeds" if beside.most_seeds > 1 else _BESIDE))
-    shown = records[:MOST_RUNS]
-    points = _points([record for _, record in shown])
-    axes = [(name, TimeAxis(record, most_points=points)) for name, record in shown]
-    if axes:
-        parts.append(_overlaid(axes, plots))
+    points = _MOST_OVERLAID if len(records) > MOST_RUNS else _MOST
+    runs = [
+        Overlaid(name=name, kin=name, axis=TimeAxis(record, most_points=points))
+        for name, record in records[:MOST_OVERLAID]
+    ]
+    if runs:
+        parts.append(_overlaid(runs, plots, None))
         links.append(("beside", "Runs over one another"))
     title = f"{first.title or first.scenario} (A) and {second.title or second.scenario} (B)"
     return _assembled(title, f"{first.mode} and {second.mode}", links, parts, plots)
@@ -178,8 +190,21 @@ def _over_seeds(results: Results, plots: _Plots) -> str:
     return section(_OVER_SEEDS, note, grid, sections.distribution_table(results), anchor="seeds")
 
 
-def _overlaid(axes: list[tuple[str, TimeAxis]], plots: _Plots) -> str:
-    return section("Runs over one another", *(plots.place(plot) for plot in overlaid_plots(axes)), anchor="beside")
+def _over_one_another(axes: list[tuple[str, TimeAxis]], records: Sequence[RunRecord]) -> list[Overlaid]:
+    """Return all runs that are drawn over one another; axes of the first are there."""
+    more = records[len(axes) : MOST_OVERLAID]
+    known = [*axes, *((_run_name(record), TimeAxis(record, most_points=_MOST_OVERLAID)) for record in more)]
+    return [Overlaid(name=name, kin=variant_name(axis.record.variant), axis=axis) for name, axis in known]
+
+
+def _overlaid(runs: list[Overlaid], plots: _Plots, forked: Fork | None) -> str:
+    first = runs[0].axis.record
+    drawn = [marks_plot(runs, number) for number in _drawn_instruments(first) if number in first.prices]
+    drawn += overlaid_plots(runs)
+    if forked is not None:
+        for plot in drawn:
+            fork_line(plot, forked.at_ns)
+    return section("Runs over one another", *(plots.place(plot) for plot in drawn), anchor="beside")
 
 
 def _run(name: str, axis: TimeAxis, plots: _Plots, anchor: str) -> str:

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from wavetank.cli.amounts import show_size
-from wavetank.cli.page_parts import Cell, table
+from wavetank.cli.page_parts import Cell, section, table
 from wavetank.cli.times import show_duration
 from wavetank.storms.measure.distribution import VALUE_AT_RISK
 from wavetank.storms.measure.record import Figure, RunRecord
+from wavetank.storms.report.branches import Fork, branch_rows
 from wavetank.storms.report.figures import (
     NOTHING,
     Group,
@@ -155,6 +156,29 @@ def decided(record: RunRecord) -> str:
         for span in found[:_MOST_ROWS]
     ]
     return table(("time", "kind", "what", "lasted"), rows, 1) + _left_off(len(found))
+
+
+def branches(results: Results, fork: Fork) -> str:
+    """Return what branches came to beside their trunk, as far as it differs, and each one's command."""
+    names = list(results.variants)
+    rows: list[Sequence[Cell]] = []
+    previous: Group | None = None
+    for name, group, cells in branch_rows(results, fork):
+        if group is not previous:
+            rows.append([(group or "what the page says", "group"), *("" for _ in names)])
+        previous = group
+        rows.append(
+            [name, *((cell.text, "" if cell.worse is None else "bad" if cell.worse else "ok") for cell in cells)]
+        )
+    lead = f"Forked {show_duration(fork.at_ns)} behind the beginning, state hash {fork.state_hash or NOTHING} in all."
+    if results.most_seeds > len(results.variants[fork.trunk].seeds):
+        lead += " Under several dice: P50 [P5 … P95]."
+    commands = "".join(
+        f"<li>{escape(name)}: <code>{escape(variant.seeds[0].command)}</code></li>"
+        for name, variant in results.variants.items()
+    )
+    parts = (f'<p class="lead">{escape(lead)}</p>', table(("what differs", *names), rows, len(names)))
+    return section("What differs", *parts, f"<h3>To repeat one</h3><ul>{commands}</ul>", anchor="differs")
 
 
 def differences(first: Results, second: Results) -> str:

@@ -144,45 +144,16 @@ def bots_plot(axis: TimeAxis) -> Figure:
     return finish(plot, [("", "$name"), ("time", CLOCK_FIELD), ("equity", "$@y{0,0.00}")])
 
 
-def overlaid_plots(axes: list[tuple[str, TimeAxis]]) -> list[Figure]:
-    """Return what runs of several variants came to over time, drawn over one another.
-
-    Args:
-        axes: names of the runs and their times; the first one's range is used.
-
-    """
-    plots = []
-    for title, number in (("insurance fund", INSURANCE_FUND_ID), ("backstop vault", BACKSTOP_VAULT_ID)):
-        plot = axes[0][1].plot(f"{title}: equity", "dollars", height=220)
-        in_dollars(plot)
-        for place, (name, axis) in enumerate(axes):
-            look = (PALETTE[place % len(PALETTE)], DASHES[place % len(DASHES)])
-            equity_line(axis, plot, axis.record.accounts.get(number, AccountTrack()), name, look)
-        plots.append(finish(plot, [("", "$name"), ("time", CLOCK_FIELD), ("equity", "$@y{0,0.00}")]))
-    plot = axes[0][1].plot("closed by liquidations so far", "dollars", height=220)
-    in_dollars(plot)
-    for place, (name, axis) in enumerate(axes):
-        times, totals = [0.0], [0.0]
-        for each in sorted(axis.record.liquidations, key=lambda each: each.began_ns):
-            times.append(axis.ms(each.began_ns))
-            totals.append(totals[-1] + each.closed_micros / MICROS)
-        source = table_of({"t": [*times, axis.end_ms], "y": [*totals, totals[-1]]})
-        plot.step(
-            "t",
-            "y",
-            source=source,
-            mode="after",
-            color=PALETTE[place % len(PALETTE)],
-            line_dash=DASHES[place % len(DASHES)],
-            line_width=2,
-            legend_label=name,
-            name=name,
-        )
-    plots.append(finish(plot, [("", "$name"), ("time", CLOCK_FIELD), ("closed", "$@y{0,0}")]))
-    return plots
-
-
-def equity_line(axis: TimeAxis, plot: Figure, track: AccountTrack, name: str, look: tuple[str, str]) -> None:
+def equity_line(
+    axis: TimeAxis,
+    plot: Figure,
+    track: AccountTrack,
+    name: str,
+    look: tuple[str, str],
+    *,
+    width: float = 2.0,
+    legend: str = "",
+) -> None:
     """Draw the equity of an account.
 
     Args:
@@ -191,6 +162,8 @@ def equity_line(axis: TimeAxis, plot: Figure, track: AccountTrack, name: str, lo
         track: the account.
         name: what it is called.
         look: colour and dash.
+        width: of the line, in pixels.
+        legend: what the legend calls it, else as it is called.
 
     """
     equity = [micros / MICROS for micros in track.equity_micros]
@@ -204,7 +177,7 @@ def equity_line(axis: TimeAxis, plot: Figure, track: AccountTrack, name: str, lo
         mode="after",
         color=look[0],
         line_dash=look[1],
-        line_width=2,
-        legend_label=name,
+        line_width=width,
+        legend_label=legend or name,
         name=name,
     )
