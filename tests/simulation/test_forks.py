@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from wavetank.clearing.core.booking import Booking
 from wavetank.cli.audit.run import audit_folder
 from wavetank.model.events.oracle import ConsumerBit, PricePublished
 from wavetank.model.record import decode_all
 from wavetank.runtime.log_entry import decode_entry
 from wavetank.runtime.log_files import log_names, read_log_file
+from wavetank.storms.forking import growing
 from wavetank.storms.forking.earlier import ForkRefused, check_change
 from wavetank.storms.forking.growing import Branch, ForkPlan, Grown, grow
 from wavetank.storms.scenario.reading import overridden, read_scenario
@@ -23,6 +25,7 @@ from wavetank.storms.staging.running import RunPlan, run_simulated
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from wavetank.model.events.oracle import FundingTicked
     from wavetank.storms.measure.record import RunRecord
     from wavetank.storms.scenario.document import Scenario
 
@@ -221,6 +224,26 @@ def test_a_page_that_cannot_be_put_on_stage_is_refused_before_time_runs(tmp_path
     with pytest.raises(ForkRefused, match=r"timeline\.7\.settle: a price of"):
         _grown(tmp_path, {"wrong": (page, None)})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trunk_that_breaks_before_the_fork_is_all_that_becomes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    book_once = Booking.funding_tick
+
+    def book_twice(self: Booking, fact: FundingTicked, seq: int) -> list[int]:
+        book_once(self, fact, seq)
+        return book_once(self, fact, seq)
+
+    monkeypatch.setattr(Booking, "funding_tick", book_twice)
+    # In this process, where the bug is planted; at ten seconds funding is paid, and so it never comes to a fork.
+    trunk = Branch(run=RunPlan(scenario=_trunk(), variant="trunk"), command="wavetank storm run short_fork.yaml")
+    other = Branch(run=RunPlan(scenario=_trunk(), variant="other"))
+    shares: list[float] = []
+    grown = growing._Trunk(ForkPlan(at_ns=AT_NS, trunk=trunk, branches=(other,)), 1, shares.append, None).grow()
+    (record,) = grown.records
+    assert "funding tick" in record.failure
+    assert (record.variant, record.command, grown.state_hash) == ("trunk", "wavetank storm run short_fork.yaml", "")
+    # Of 16.5 + 2 x 13.5 s in all, 10 have passed: 23 %.
+    assert 0.2 < max(shares) < 0.25
 
 
 def _record(grown: Grown, name: str) -> RunRecord:

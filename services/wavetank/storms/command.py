@@ -4,48 +4,46 @@ It exists so that a day is one word: its page says who takes part, what goes wro
 says that everything was as the page says, 1 that something was not, 2 that the page or the command is wrong.
 """
 
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.syntax import Syntax
-from rich.table import Table
 
-from wavetank.clearing.core.settings import SettingsRefused
 from wavetank.cli.failure import CommandFailed, ExitCode
 from wavetank.cli.options import AsJson
 from wavetank.cli.screen import notices, print_json, results
-from wavetank.cli.times import show_duration
-from wavetank.runtime.price_path import PriceFileInvalid
-from wavetank.storms.measure.catalogue import INSTRUMENT, PERSON, VENUE, WITH_ARGUMENTS
+from wavetank.storms.console import (
+    DOCUMENT_NAME,
+    PAGE_NAME,
+    WRONG_PAGE,
+    EveryFigure,
+    Jobs,
+    Logs,
+    PageName,
+    Report,
+    jobs_of,
+    page_named,
+    progress,
+    wanted_variants,
+    write_report,
+)
+from wavetank.storms.fork_command import fork
 from wavetank.storms.measure.record import RunRecord
-from wavetank.storms.report.document import DocumentUnreadable, read_document, results_document, write_document
+from wavetank.storms.page_commands import figures, kinds, list_command, new, show
+from wavetank.storms.report.document import DocumentUnreadable, read_document, results_document
 from wavetank.storms.report.page import comparison_page, report_page
-from wavetank.storms.report.results import Results, results_of
+from wavetank.storms.report.results import Results, results_of, variant_name
 from wavetank.storms.report.tables import print_comparison, print_results
 from wavetank.storms.scenario.document import Scenario
-from wavetank.storms.scenario.faults import ScenarioInvalid
-from wavetank.storms.scenario.kinds import KINDS, terms_of_kind
-from wavetank.storms.scenario.library import ScenarioUnknown, find, list_scenarios, text_of
-from wavetank.storms.scenario.overriding import OverrideRefused, read_assignments
-from wavetank.storms.scenario.reading import overridden, variants_of
-from wavetank.storms.scenario.template import new_scenario
-from wavetank.storms.staging.market import StagingRefused
+from wavetank.storms.scenario.overriding import read_assignments
+from wavetank.storms.scenario.reading import overridden
 from wavetank.storms.staging.running import RunPlan
 from wavetank.storms.staging.seeds import run_all
 from wavetank.storms.sweep.trial import Trial, attempt_all, outcome_document
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-
-DOCUMENT_NAME = "results.json"
-PAGE_NAME = "report.html"
-
-_WRONG_PAGE = (ScenarioInvalid, ScenarioUnknown, OverrideRefused, StagingRefused, SettingsRefused, PriceFileInvalid)
 
 
 @app.callback()
@@ -56,71 +54,30 @@ def storm() -> None:
       wavetank storm list
       wavetank storm run C1 --seeds 100 --report c1
       wavetank storm run jelly_vault --set venue.fund=1M
+      wavetank storm fork day.yaml --at 60s --add '{fund: {top_up: 1M}}'
       wavetank storm compare before/results.json after/results.json
     """
 
 
-@app.command("list")
-def list_command(as_json: AsJson = False) -> None:
-    """List the scenarios that come with Wavetank.
-
-    Examples:
-      wavetank storm list
-    """
-    scenarios = list_scenarios()
-    if as_json:
-        print_json([_summary(each) for each in scenarios])
-        return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("name", "what", "day", "cost", "lasts", "variants"):
-        table.add_column(heading, overflow="fold")
-    for each in scenarios:
-        incident = each.incident
-        table.add_row(
-            f"[cyan]{each.name}[/]",
-            each.title,
-            str(incident.day) if incident else "",
-            incident.loss if incident else "",
-            show_duration(each.duration),
-            ", ".join(each.variants),
-        )
-    results().print(table)
-
-
-@app.command()
-def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A shipped scenario, or a file.")],
-    as_json: AsJson = False,
-) -> None:
-    """Show the page of a scenario.
-
-    Examples:
-      wavetank storm show jelly_vault
-    """
-    scenario = _found(name)
-    if as_json:
-        print_json(scenario.model_dump(mode="json", exclude_unset=True))
-        return
-    results().print(Syntax(text_of(name), "yaml", background_color="default", word_wrap=True))
+app.command("list")(list_command)
+app.command()(show)
 
 
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 - one parameter for each option.
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A shipped scenario, or a file.")],
+    name: PageName,
     sim: Annotated[bool, typer.Option("--sim", help="Simulate, on a virtual clock.")] = True,
     seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds, from the page's own on.")] = 1,
-    jobs: Annotated[int, typer.Option(min=0, help="Processes at one time; 0 for one per core.")] = 0,
+    jobs: Jobs = 0,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the page; again for more.")
     ] = None,
     variants: Annotated[
         list[str] | None, typer.Option("--variant", metavar="NAME", help="Only this variant; again for more.")
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write results.json and report.html there.")
-    ] = None,
-    logs: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the logs of each run, for an audit.")] = None,
-    every_figure: Annotated[bool, typer.Option("--all", help="Show every figure that was measured.")] = False,
+    report: Report = None,
+    logs: Logs = None,
+    every_figure: EveryFigure = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a scenario, every variant of it, once or over many seeds.
@@ -132,15 +89,15 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option.
     """
     del sim  # The word may be said; there is no other way yet.
     try:
-        plans = _plans(_found(name), read_assignments(set_ or []), variants or [], seeds, logs)
-        records = _simulated(plans, jobs or os.cpu_count() or 1)
-    except _WRONG_PAGE as fault:
+        plans = _plans(page_named(name), read_assignments(set_ or []), variants or [], seeds, logs)
+        records = _simulated(plans, jobs_of(jobs))
+    except WRONG_PAGE as fault:
         raise CommandFailed(
             str(fault), hint=f"`wavetank storm show {name}` shows the page", code=ExitCode.USAGE
         ) from fault
     found = results_of(records)
     if report is not None:
-        _write(report, found, records)
+        write_report(report, found, report_page(found, [record for record in records if record.prices]))
     if as_json:
         print_json(results_document(found))
     else:
@@ -151,95 +108,56 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option.
         raise typer.Exit(ExitCode.FAILED)
 
 
+app.command()(fork)
+
+
 @app.command()
 def compare(
-    first: Annotated[Path, typer.Argument(metavar="A", help="A results.json, or the folder of a report.")],
-    second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    first: Annotated[
+        str, typer.Argument(metavar="A", help="A results.json, the folder of a report, or NAME[:VARIANT].")
+    ],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds of a page that is run.")] = 1,
+    jobs: Jobs = 0,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that shows both.")] = None,
-    every_figure: Annotated[bool, typer.Option("--all", help="Show every figure that was measured.")] = False,
+    every_figure: EveryFigure = False,
     as_json: AsJson = False,
 ) -> None:
-    """Lay two results beside each other.
+    """Lay two results beside each other, of documents or of pages that are run for it.
+
+    Of pages that are run the report draws the first seed of each variant over time; a document holds no times.
 
     Examples:
       wavetank storm compare before after
+      wavetank storm compare C1:as_it_was C1:as_it_should_be --seeds 20 --report c1.html
+      wavetank storm compare before my_day.yaml
     """
+    names = (first, second)
     try:
-        one, other = (read_document(path / DOCUMENT_NAME if path.is_dir() else path) for path in (first, second))
+        read = {text: read_document(path) for text in names if (path := _document_at(text)) is not None}
+        plans = {text: _plans_named(text, seeds) for text in names if text not in read}
+        records = _simulated([plan for each in plans.values() for plan in each], jobs_of(jobs)) if plans else []
     except DocumentUnreadable as fault:
         hint = "`wavetank storm run NAME --report DIR` writes one"
         raise CommandFailed(str(fault), hint=hint, code=ExitCode.USAGE) from fault
+    except WRONG_PAGE as fault:
+        raise CommandFailed(str(fault), hint="`wavetank storm show NAME` shows a page", code=ExitCode.USAGE) from fault
+    run: dict[str, list[RunRecord]] = {}
+    for text, wanted in plans.items():
+        run[text], records = records[: len(wanted)], records[len(wanted) :]
+    one, other = (read[text] if text in read else results_of(run[text]) for text in names)
     if report is not None:
-        report.write_text(comparison_page(one, other), encoding="utf-8")
+        drawn = [
+            (f"{letter}: {variant_name(record.variant)}", record)
+            for letter, text in zip("AB", names, strict=True)
+            for record in run.get(text, [])
+            if record.prices
+        ]
+        _write_comparison(report, one, other, drawn)
     if as_json:
         print_json({"a": results_document(one), "b": results_document(other)})
     else:
         print_comparison(one, other, results(), every_figure=every_figure)
-
-
-@app.command()
-def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the scenario: small letters, digits, underscores.")],
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; else NAME.yaml here.")] = None,
-) -> None:
-    """Write a page to begin from: it runs as it is, and says what can be changed.
-
-    Examples:
-      wavetank storm new my_day && wavetank storm run my_day.yaml
-    """
-    path = out or Path(f"{name}.yaml")
-    if path.exists():
-        raise CommandFailed(f"{path} is there already", hint="--out names another file", code=ExitCode.USAGE)
-    try:
-        text = new_scenario(name)
-    except ValueError as fault:
-        raise CommandFailed(str(fault), code=ExitCode.USAGE) from fault
-    path.write_text(text, encoding="utf-8")
-    results().print(f"wrote [cyan]{path}[/]; run it with [cyan]wavetank storm run {path}[/]")
-
-
-@app.command()
-def figures(as_json: AsJson = False) -> None:
-    """List what is measured of a run, and so what a page can assert.
-
-    Examples:
-      wavetank storm figures
-    """
-    meanings = [
-        (prefix + meaning.name, meaning)
-        for prefix, catalogue in (("", VENUE), ("", INSTRUMENT), ("", WITH_ARGUMENTS), ("bot.", PERSON))
-        for meaning in catalogue.meanings.values()
-    ]
-    if as_json:
-        print_json([{"name": name, "unit": each.unit.value, "meaning": each.text} for name, each in meanings])
-        return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("figure", "unit", "what it is"):
-        table.add_column(heading, overflow="fold")
-    for name, each in meanings:
-        table.add_row(f"[cyan]{name}[/]", each.unit.value, escape(each.text))
-    results().print(table)
-    notices().print("an instrument's own stands as NAME.SYMBOL; a person's behind bot., account(NAME). and role(NAME).")
-
-
-@app.command()
-def kinds(as_json: AsJson = False) -> None:
-    """List who can be cast, and what each can be told.
-
-    Examples:
-      wavetank storm kinds
-    """
-    listed = {kind: sorted(terms.model_fields) for kind in KINDS if (terms := terms_of_kind(kind)) is not None}
-    if as_json:
-        print_json(listed)
-        return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("kind")
-    table.add_column("settings", overflow="fold")
-    table.add_row("[cyan]account[/]", "none: it acts by the timeline alone")
-    for kind, settings in listed.items():
-        table.add_row(f"[cyan]{kind}[/]", ", ".join(settings))
-    results().print(table)
 
 
 @app.command()
@@ -250,7 +168,7 @@ def sweep(
         list[str] | None, typer.Option(metavar="NAME", help="Let the weather come over this scenario; again for more.")
     ] = None,
     minutes: Annotated[float, typer.Option(min=0, help="Begin no trial after so long; 0 ends with the seeds.")] = 0,
-    jobs: Annotated[int, typer.Option(min=0, help="Processes at one time; 0 for one per core.")] = 0,
+    jobs: Jobs = 0,
     as_json: AsJson = False,
 ) -> None:
     """Run random days until something breaks: every invariant after every step, an audit after every day.
@@ -262,11 +180,11 @@ def sweep(
       wavetank storm sweep --over C1 --over calm --minutes 10
     """
     trials = [Trial(seed, name) for seed in range(first, first + seeds) for name in over or [""]]
-    with _progress("sweeping") as progress:
-        task = progress.add_task("days", total=len(trials))
+    with progress("sweeping") as bar:
+        task = bar.add_task("days", total=len(trials))
         try:
-            outcomes = attempt_all(trials, jobs or os.cpu_count() or 1, minutes * 60, lambda _: progress.advance(task))
-        except _WRONG_PAGE as fault:
+            outcomes = attempt_all(trials, jobs_of(jobs), minutes * 60, lambda _: bar.advance(task))
+        except WRONG_PAGE as fault:
             raise CommandFailed(str(fault), hint="`wavetank storm list` names them all", code=ExitCode.USAGE) from fault
     broken = [outcome for outcome in outcomes if outcome.failure]
     if as_json:
@@ -280,40 +198,40 @@ def sweep(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _summary(scenario: Scenario) -> dict[str, Any]:
-    incident = scenario.incident
-    return {
-        "name": scenario.name,
-        "title": scenario.title,
-        "day": str(incident.day) if incident else None,
-        "venue": incident.venue if incident else None,
-        "loss": incident.loss if incident else None,
-        "duration_ns": scenario.duration,
-        "variants": list(scenario.variants),
-        "tags": list(scenario.tags),
-    }
+app.command()(new)
+app.command()(figures)
+app.command()(kinds)
 
 
-def _found(name: str) -> Scenario:
+def _document_at(text: str) -> Path | None:
+    """Return where a document stands, None for what is the name of a page."""
+    path = Path(text)
+    if path.is_dir():
+        return path / DOCUMENT_NAME
+    return path if path.suffix == ".json" else None
+
+
+def _plans_named(text: str, seeds: int) -> list[RunPlan]:
+    """Return the plans of a page that is named, `NAME` or `NAME:VARIANT`."""
+    name, _, variant = text.partition(":")
+    return _plans(page_named(name), {}, [variant] if variant else [], seeds, None)
+
+
+def _write_comparison(path: Path, one: Results, other: Results, records: Sequence[tuple[str, RunRecord]]) -> None:
     try:
-        return find(name)
-    except (ScenarioUnknown, ScenarioInvalid) as fault:
-        raise CommandFailed(str(fault), hint="`wavetank storm list` names them all", code=ExitCode.USAGE) from fault
+        path.write_text(comparison_page(one, other, records), encoding="utf-8")
+    except OSError as fault:
+        raise CommandFailed(f"the report cannot be written: {fault}", code=ExitCode.USAGE) from fault
+    notices().print(f"the report stands in [cyan]{path}[/]")
 
 
 def _plans(
     scenario: Scenario, overrides: dict[str, object], wanted: Sequence[str], seeds: int, logs: Path | None
 ) -> list[RunPlan]:
     """Return a plan for each variant and seed, seeds innermost."""
-    variants = variants_of(scenario, overrides)
-    unknown = [name for name in wanted if name not in variants]
-    if unknown:
-        known = ", ".join(name for name in variants if name) or "none"
-        raise CommandFailed(f"{scenario.name} has no variant {unknown[0]!r}; it has: {known}", code=ExitCode.USAGE)
+    variants = wanted_variants(scenario, overrides, list(wanted))
     plans = []
     for name, variant in variants.items():
-        if wanted and name not in wanted:
-            continue
         expected = scenario.variants[name].harm if name in scenario.variants else None
         for number in range(seeds):
             seed = variant.seed + number
@@ -329,29 +247,7 @@ def _plans(
     return plans
 
 
-def _progress(what: str) -> Progress:
-    return Progress(
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=notices(),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-
-
 def _simulated(plans: list[RunPlan], jobs: int) -> list[RunRecord]:
-    with _progress("simulating") as progress:
-        task = progress.add_task("runs", total=len(plans))
-        return run_all(plans, jobs, lambda _: progress.advance(task))
-
-
-def _write(folder: Path, found: Results, records: Sequence[RunRecord]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_document(found, folder / DOCUMENT_NAME)
-        page = report_page(found, [record for record in records if record.prices])
-        (folder / PAGE_NAME).write_text(page, encoding="utf-8")
-    except OSError as fault:
-        raise CommandFailed(f"the report cannot be written: {fault}", code=ExitCode.USAGE) from fault
+    with progress("simulating") as bar:
+        task = bar.add_task("runs", total=len(plans))
+        return run_all(plans, jobs, lambda _: bar.advance(task))
