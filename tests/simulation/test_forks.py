@@ -8,6 +8,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 from wavetank.clearing.core.booking import Booking
@@ -224,6 +225,36 @@ def test_a_page_that_cannot_be_put_on_stage_is_refused_before_time_runs(tmp_path
     with pytest.raises(ForkRefused, match=r"timeline\.7\.settle: a price of"):
         _grown(tmp_path, {"wrong": (page, None)})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recording_stays_as_it_was_recorded_and_moves_come_on_top(tmp_path: Path) -> None:
+    # Written and read by a library that has threads, none of which a copy of the process has.
+    file = tmp_path / "btc.parquet"
+    begin_ns, seconds = 1_700_000_000 * SECOND_NS, range(40)
+    prices = [60_000_000_000 + (-1) ** second * second * 1_000_000 for second in seconds]
+    pl.DataFrame(
+        {"time_ns": [begin_ns + second * SECOND_NS for second in seconds], "price_micros": prices}
+    ).write_parquet(file)
+    trunk = overridden(
+        _trunk(), {"market.instruments.BTC": {"file": str(file), "funding_interval": "10s"}, "timeline.3.at": "17s"}
+    )
+    moved = overridden(trunk, {"timeline.4.move.by": "10%", "timeline.4.move.over": "1s"})
+    plans = {
+        name: RunPlan(scenario=page, variant=name, logs=tmp_path / name)
+        for name, page in (("trunk", trunk), ("moved", moved), ("dice 1", trunk))
+    }
+    branches = (Branch(run=plans["moved"]), Branch(run=plans["dice 1"], seed=1))
+    grow(ForkPlan(at_ns=AT_NS, trunk=Branch(run=plans["trunk"]), branches=branches, logs=tmp_path), 2)
+    for name, page in (("trunk", trunk), ("moved", moved)):
+        run_simulated(RunPlan(scenario=page, logs=tmp_path / "whole"))
+        assert _hashes(tmp_path / name) == _hashes(tmp_path / "whole")
+    ticks = {name: _true_prices(tmp_path / name) for name in plans}
+    # A tick of BTC is ten cents. At 16 s a move by -20 % or 10 % has not begun, at 19 s it is whole.
+    at_19_s = prices[19] // 100_000
+    for name, expected in (("trunk", at_19_s * 8 // 10), ("moved", at_19_s * 11 // 10), ("dice 1", at_19_s * 8 // 10)):
+        assert ticks[name][16 * SECOND_NS][0] == prices[16] // 100_000
+        assert abs(ticks[name][19 * SECOND_NS][0] - expected) <= 1
+    assert ticks["dice 1"][19 * SECOND_NS][1] != ticks["trunk"][19 * SECOND_NS][1]
 
 
 def test_a_trunk_that_breaks_before_the_fork_is_all_that_becomes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
