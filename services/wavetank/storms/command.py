@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from wavetank.cli.failure import CommandFailed, ExitCode
-from wavetank.cli.options import AsJson
+from wavetank.cli.options import DIRECTORY, AsJson, Directory
 from wavetank.cli.screen import notices, print_json, results
 from wavetank.storms.console import (
     DOCUMENT_NAME,
@@ -30,6 +30,7 @@ from wavetank.storms.console import (
     write_report,
 )
 from wavetank.storms.fork_command import fork
+from wavetank.storms.live_command import run_plans
 from wavetank.storms.measure.record import RunRecord
 from wavetank.storms.page_commands import figures, kinds, list_command, new, show
 from wavetank.storms.report.document import DocumentUnreadable, read_document, results_document
@@ -66,7 +67,9 @@ app.command()(show)
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 - one parameter for each option.
     name: PageName,
-    sim: Annotated[bool, typer.Option("--sim", help="Simulate, on a virtual clock.")] = True,
+    live: Annotated[
+        bool, typer.Option("--live/--sim", help="On the running venue, in its time; or simulated, on a virtual clock.")
+    ] = False,
     seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds, from the page's own on.")] = 1,
     jobs: Jobs = 0,
     set_: Annotated[
@@ -78,19 +81,31 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option.
     report: Report = None,
     logs: Logs = None,
     every_figure: EveryFigure = False,
+    as_is: Annotated[
+        bool,
+        typer.Option("--as-is", help="Live: with what the venue has where the page differs."),
+    ] = False,
+    directory: Directory = DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """Run a scenario, every variant of it, once or over many seeds.
+
+    Live, the page's people open accounts and trade over the network, its
+    faults are set and its decisions made through the venue's own doors. When
+    it is over, or is cut short, the venue is as it was found. What a running
+    venue cannot have, such as other settings, is said before anything is done.
 
     Examples:
       wavetank storm run C1 --sim --seeds 100
       wavetank storm run jelly_vault --variant as_it_was --report jelly
       wavetank storm run C3 --set seed=7 --set venue.clearing.vault_cap=1M --logs day
+      wavetank storm run calm --live --set duration=1m
     """
-    del sim  # The word may be said; there is no other way yet.
+    if live and logs is not None:
+        raise CommandFailed("a running venue keeps logs of its own", hint="leave out --logs", code=ExitCode.USAGE)
     try:
         plans = _plans(page_named(name), read_assignments(set_ or []), variants or [], seeds, logs)
-        records = _simulated(plans, jobs_of(jobs))
+        records = run_plans(plans, directory, as_is=as_is) if live else _simulated(plans, jobs_of(jobs))
     except WRONG_PAGE as fault:
         raise CommandFailed(
             str(fault), hint=f"`wavetank storm show {name}` shows the page", code=ExitCode.USAGE

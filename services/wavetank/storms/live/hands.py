@@ -77,6 +77,8 @@ class LiveHands:
     indexes: dict[int, int] = field(default_factory=dict[int, int])
     """In ticks, as bots are told them."""
     refused: list[Noted] = field(default_factory=list[Noted])
+    broken: list[str] = field(default_factory=list[str])
+    """Requests that came to nothing by a fault of this program's own, in words."""
     _running: dict[int, asyncio.Task[None]] = field(default_factory=dict[int, "asyncio.Task[None]"])
     """The last request of each account, and of the operator."""
     _faults: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
@@ -225,7 +227,7 @@ class LiveHands:
             doors = self.venue.doors
             before = await doors.set_ordering(
                 ClientOrdering(
-                    policy=ClientPolicy(int(ordering.policy)),
+                    policy=ClientPolicy[ordering.policy.name],
                     block_interval_ns=ordering.block_interval_ns,
                     taker_delay_ns=ordering.taker_delay_ns,
                     seed=ordering.seed,
@@ -342,8 +344,8 @@ class LiveHands:
     async def leave(self) -> list[str]:
         """Bring back what was changed of the venue; return what could not be, in words."""
         self.schedule.end()
-        ended = await asyncio.gather(*self._running.values(), return_exceptions=True)
-        left = [f"a request broke: {error!r}" for error in ended if isinstance(error, Exception)]
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        left = []
         ending: list[tuple[str, Callable[[], Awaitable[object]]]] = [
             ("faults of the oracle", lambda: self._clear_faults(list(self._faults))),
             ("disturbances", lambda: self._calm(list(self._disturbances))),
@@ -367,6 +369,8 @@ class LiveHands:
                 await request
             except WavetankError as error:
                 self._note(account_id, error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the day goes on, and it is told in the end.
+                self.broken.append(repr(error))
 
         self._running[account_id] = asyncio.create_task(ask())
 

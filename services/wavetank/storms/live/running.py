@@ -122,7 +122,7 @@ async def _run(
             following.cancel()
             # Whoever cuts a run short waits for this, and may cut this short too.
             left = [*await hands.leave(), *await cast.leave()]
-        trouble = [f"refused: {each.message}" for each in hands.refused] + cast.broken
+        trouble = [f"refused: {each.message}" for each in hands.refused] + hands.broken + cast.broken
         await asyncio.sleep(_LOGGED_SECONDS)
         record = _measured(plan, cast, hands, logs, start_ns, ended_ns, time.perf_counter() - began)
     return LiveRun(record, left, trouble)
