@@ -1,19 +1,16 @@
 """The page stands by itself, shows every part of a run, and stays small."""
 
-import json
 import re
-from html import unescape
-from random import Random
-from typing import Any
+from functools import cache
 
 import pytest
 from bokeh.core.validation import check_integrity
 from bokeh.document import Document
 from bokeh.models import FactorRange
 
-from tests.unit.storms.report.finished_run import BTC, SECOND_NS, at, finished_run
-from wavetank.storms.measure.record import AccountTrack, BookTrack, PriceTrack, RunRecord
-from wavetank.storms.report.page import MOST_INSTRUMENTS, MOST_RUNS, comparison_page, report_page
+from tests.unit.storms.report.finished_run import finished_run
+from tests.unit.storms.report.reading_page import page_of, plots_of, titles
+from wavetank.storms.report.page import MOST_RUNS, comparison_page, report_page
 from wavetank.storms.report.results import results_of
 
 OF_A_RUN = (
@@ -46,26 +43,14 @@ PLOTS = (
 )
 
 
-def page_of(*runs: RunRecord) -> str:
-    return report_page(results_of(runs), runs)
-
-
-def plots_of(page: str) -> Any:  # noqa: ANN401 - it is JSON.
-    """Return the document of plots that a page carries, as Bokeh writes it."""
-    found = re.search(r"const docs_json = '(.*?)';", page)
-    assert found is not None
-    # Bokeh writes it for HTML inside of a literal of JavaScript.
-    documents = json.loads(unescape(found[1].replace("\\\\", "\\")))
-    (document,) = documents.values()
-    return document
-
-
-def titles(page: str) -> list[str]:
-    return [root["attributes"]["title"]["attributes"]["text"] for root in plots_of(page)["roots"]]
+@cache
+def usual_page() -> str:
+    """Return the page of one run."""
+    return page_of(finished_run())
 
 
 def test_a_run_has_every_section_and_every_plot() -> None:
-    page = page_of(finished_run())
+    page = usual_page()
     for heading in OF_A_RUN:
         assert f"<h3>{heading}</h3>" in page
     assert titles(page) == list(PLOTS)
@@ -84,14 +69,14 @@ def test_the_plots_are_whole() -> None:
 
 
 def test_plots_over_time_move_together() -> None:
-    roots = Document.from_json(plots_of(page_of(finished_run()))).roots
+    roots = Document.from_json(plots_of(usual_page())).roots
     # All but the tree, the matrix and the markouts.
     assert len({root.x_range.id for root in roots[:10]}) == 1  # type: ignore[attr-defined]
     assert roots[0].x_range.end == 10_000.0  # type: ignore[attr-defined]
 
 
 def test_the_page_loads_nothing() -> None:
-    page = page_of(finished_run())
+    page = usual_page()
     assert not re.search(r"<(script|link|img|iframe|source)\b[^>]*\b(src|href)\s*=", page)
     assert not re.search(r"@import|url\(\s*['\"]?https?:", page)
     assert "default-src 'none'" in page
@@ -150,31 +135,6 @@ def test_a_comparison_shows_both() -> None:
     assert "closed by liquidations so far" in titles(page)
     assert "A: as written" in page
     assert "+$2.00" in comparison_page(first, second)
-
-
-def long_run(seed: int, instruments: int) -> RunRecord:
-    """Return an hour at ten publications a second."""
-    dice, rows = Random(seed), 36_000
-    run = finished_run(seed=seed)
-    run.ended_ns = at(3_600)
-    times = [at(0) + row * SECOND_NS // 10 for row in range(rows)]
-    walk = [100_000 + dice.randrange(-500, 500) for _ in range(rows)]
-    for number in range(1, instruments + 1):
-        run.listed[number] = run.listed[BTC]
-        run.prices[number] = PriceTrack(times, walk, walk, walk, walk, [True] * rows)
-        run.books[number] = BookTrack(times, walk, [each + 10 for each in walk], walk, walk, walk)
-    for number in run.members:
-        run.accounts[number] = AccountTrack(times, walk, walk, walk)
-    return run
-
-
-def test_a_long_day_in_many_markets_stays_below_eight_megabytes() -> None:
-    # Four runs would take twice as long and no more room, for runs share a budget.
-    runs = [long_run(seed, MOST_INSTRUMENTS + 1) for seed in range(1, 3)]
-    page = page_of(*runs)
-    assert len(page.encode()) < 8_000_000
-    assert titles(page).count("BTC: prices") == MOST_INSTRUMENTS * 2
-    assert "Traded less, and not drawn" in page
 
 
 def test_more_runs_than_are_drawn_share_the_page() -> None:
