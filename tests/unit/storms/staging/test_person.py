@@ -94,6 +94,15 @@ def test_who_takes_over_counts_from_then_and_the_one_before_says_nothing_more(as
     assert 0 <= time_ns - asked_ns - 5 * SECOND_NS < SECOND_NS // 5
 
 
+def test_who_stays_while_the_page_turns_answers_when_it_would_have(asked_ns: int) -> None:
+    watched = Watched({"policy": "after", "after": "4s", "choose": "hold"})
+    watched.run_until(asked_ns + 2 * SECOND_NS)
+    watched.staged.follow(page({"policy": "after", "after": "4s", "choose": "hold"}))
+    time_ns, decision, _ = first_decision(watched)
+    assert decision == Decision.HOLD
+    assert 0 <= time_ns - asked_ns - 4 * SECOND_NS < SECOND_NS // 5
+
+
 def test_who_leaves_lets_the_clock_decide(asked_ns: int) -> None:
     watched = Watched({"policy": "after", "after": "4s", "choose": "hold"})
     watched.run_until(asked_ns + 2 * SECOND_NS)
