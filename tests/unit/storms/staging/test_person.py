@@ -125,6 +125,18 @@ def test_a_script_that_takes_over_knows_what_was_asked_before_and_skips_what_is_
     assert 0 <= time_ns - asked_ns - 5 * SECOND_NS < SECOND_NS // 5
 
 
+def test_a_script_that_is_taken_away_decides_nothing_more(asked_ns: int) -> None:
+    def script(after_s: int, choose: str) -> dict[str, Any]:
+        return {"policy": "scripted", "scripted": [{"at": f"{asked_ns + after_s * SECOND_NS}ns", "choose": choose}]}
+
+    watched = Watched(script(4, "hold"))
+    watched.run_until(asked_ns + 2 * SECOND_NS)
+    watched.follow(script(6, "go_on"))
+    time_ns, decision, _ = first_decision(watched)
+    assert decision == Decision.GO_ON
+    assert 0 <= time_ns - asked_ns - 6 * SECOND_NS < SECOND_NS // 5
+
+
 def test_what_has_ended_is_not_decided_by_who_comes_later() -> None:
     watched = Watched()
     watched.run_until(30 * SECOND_NS)

@@ -28,7 +28,8 @@ def walked(path: TruePath, *, until_s: int = 20) -> dict[int, int]:
     for time_ns in range(START_NS, START_NS + until_s * SECOND_NS, STEP_NS // 2):
         newest = path.newest_by(time_ns)
         assert newest is not None
-        found[newest[0]] = newest[1]
+        # What holds from a step on holds until the next.
+        assert found.setdefault(newest[0], newest[1]) == newest[1]
     return found
 
 
