@@ -24,7 +24,7 @@ def paths(seed: int, *shocks: Shock, turn: Turn | None = None) -> dict[str, True
 
 def walked(path: TruePath, *, until_s: int = 20) -> dict[int, int]:
     """Return the prices by step; asked between steps too, where the newest holds."""
-    found = {}
+    found: dict[int, int] = {}
     for time_ns in range(START_NS, START_NS + until_s * SECOND_NS, STEP_NS // 2):
         newest = path.newest_by(time_ns)
         assert newest is not None
