@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
 from hashlib import blake2b
 from random import Random
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 Item = TypeVar("Item")
 
@@ -66,6 +66,14 @@ class Dice:
 
     def _turn(self, seed: int) -> None:
         self._begin(int.from_bytes(self._key, "big"), f"turned to {seed}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The generator's own method would stay bound to the generator that is copied from.
+        return {name: value for name, value in vars(self).items() if name != "_bits"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._bits = self._random.getrandbits
 
     def spawn(self, name: str) -> Self:
         """Return other dice, which depend on these dice's seed and name, not on what they have shown."""

@@ -4,6 +4,7 @@ Distributions are compared with their own moments and tails, four standard error
 passes passes always. The golden draws are those of the first version: a change of them changes every stored storm.
 """
 
+from copy import deepcopy
 from decimal import Context, Decimal
 from random import Random
 from statistics import fmean
@@ -178,3 +179,13 @@ def test_dice_of_another_first_are_not_turned() -> None:
     one, other = Dice(3), Dice(3)
     one.turn(1)
     assert other.below(10**12) == Dice(3).below(10**12)
+
+
+def test_a_copy_throws_as_the_original_and_neither_moves_the_other() -> None:
+    dice = Dice(3).spawn("agent")
+    dice.below(ONE_E6)
+    copy, other = deepcopy(dice), deepcopy(dice)
+    shown = [copy.below(10**12) for _ in range(3)]
+    other.turn(1)
+    assert [other.below(10**12) for _ in range(3)] != shown
+    assert [dice.below(10**12) for _ in range(3)] == shown
