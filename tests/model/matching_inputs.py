@@ -23,7 +23,13 @@ BEAT_NS = 250_000_000
 """Time passes in these; a dead-man switch waits four of them at least."""
 
 CLIENTS = (1000, 1001, 1002, 1003)
-SETTINGS = EngineSettings(credit_ttl_ns=30 * BEAT_NS, remembered_client_ids=3, max_open_orders=8, depth_band_ppm=50_000)
+SETTINGS = EngineSettings(
+    credit_ttl_ns=30 * BEAT_NS,
+    stale_after_ns=20 * BEAT_NS,
+    remembered_client_ids=3,
+    max_open_orders=8,
+    depth_band_ppm=50_000,
+)
 
 # A hundred ticks a dollar and two figures: from 100 ticks on the step is 10. Small numbers, so that every limit, every
 # rounding and both margin tiers are met often.

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from wavetank.matching.core.ordering import Ordering, OrderingSettings
 from wavetank.matching.core.settings import EngineSettings
-from wavetank.model.validity import Doubt, Tolerances, tolerated
+from wavetank.model.validity import Action, Doubt, Tolerances, tolerated
 from wavetank.runtime.settings import ServiceSettings, environment
 
 SECOND_NS = 1_000_000_000
@@ -23,6 +23,8 @@ class MatchingConfig(ServiceSettings):
     """Index of this shard; its log is `matching-<shard>`."""
     credit_ttl_ns: Annotated[int, Field(ge=1)] = 60 * SECOND_NS
     """Age at which a credit line is stale (PROTOCOL R11); never less than 5 seconds of wall time."""
+    stale_after_ns: Annotated[int, Field(ge=1)] = 60 * SECOND_NS
+    """Age of its index at which a mark is stale (ORCL-030); never less than 2 seconds of wall time."""
     max_open_orders: Annotated[int, Field(ge=1)] = 5_000
     remembered_client_ids: Annotated[int, Field(ge=0)] = 100_000
     depth_band_ppm: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
@@ -67,6 +69,9 @@ class MatchingConfig(ServiceSettings):
         """Return the engine's settings; the venue's speed lengthens what is a latency in disguise."""
         return EngineSettings(
             credit_ttl_ns=self.venue_clock().at_least_wall(self.credit_ttl_ns, 5 * SECOND_NS),
+            stale_after_ns=self.tolerances().age_limit_ns(
+                Action.FILL, self.venue_clock().at_least_wall(self.stale_after_ns, 2 * SECOND_NS)
+            ),
             remembered_client_ids=self.remembered_client_ids,
             max_open_orders=self.max_open_orders,
             depth_band_ppm=self.depth_band_ppm,

@@ -56,6 +56,10 @@ class Tolerances:
         """Return whether an action may be taken by a price of this validity."""
         return validity == Validity.VALID or validity in self.of(action)
 
+    def age_limit_ns(self, action: Action, limit_ns: int) -> int:
+        """Return the age at which a price is too old for an action: 0, for never, if it tolerates what is stale."""
+        return 0 if self.allows(action, Validity.STALE) else limit_ns
+
     def of(self, action: Action) -> frozenset[Validity]:
         """Return what an action tolerates."""
         match action:

@@ -206,12 +206,12 @@ def check_limit(price: int, instrument: Instrument) -> None:
 def check_price(shard: Shard, order: Order, instrument: Instrument) -> None:
     check_limit(order.price, instrument)
     refuse_if(order.instrument_id not in shard.marks, Reason.NO_REFERENCE_PRICE)
-    mark, stale = shard.marks[order.instrument_id]
+    mark = shard.marks[order.instrument_id][0]
     if not order.is_market and not book.is_in_band(shard, order.instrument_id, order.price):
         side = BUY if order.price > mark else SELL
         edge = book.band_edge(shard, order.instrument_id, side, instrument.price_band_ppm)
         raise Refused(Reason.OUTSIDE_PRICE_BAND, order.price, edge)
-    refuse_if(stale and not order.reduces, Reason.PRICE_STALE)
+    refuse_if(shard.is_stale(order.instrument_id) and not order.reduces, Reason.PRICE_STALE)
 
 
 def check_lots(order: Order, instrument: Instrument, *, closes_all: bool = False) -> None:

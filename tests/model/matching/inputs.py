@@ -33,6 +33,7 @@ def apply_mark(
 ) -> None:
     timers.enter(shard, now)
     shard.marks[instrument_id] = (mark, stale)
+    shard.mark_times[instrument_id] = now
     shard.indexes[instrument_id] = index
     shard.emit(events.MarkApplied(instrument_id, 0, mark, index, now, oracle_seq, now, int(stale)))
     triggers.fire_all(shard)

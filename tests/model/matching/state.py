@@ -152,6 +152,7 @@ class Shard:
         self.moved: set[int] = set()
         """Instruments whose state is no longer that of their listing."""
         self.marks: dict[int, tuple[int, bool]] = {}
+        self.mark_times: dict[int, int] = {}
         self.indexes: dict[int, int] = {}
         self.last_prices: dict[int, int] = {}
         self.accounts: dict[int, Account] = {}
@@ -194,6 +195,12 @@ class Shard:
         return self.base | self.orders_made
 
     # Sums, always from scratch -----------------------------------------------------------------
+
+    def is_stale(self, instrument_id: int) -> bool:
+        """Tell whether the mark was told as stale, or is too old; here an index is as old as its mark."""
+        limit = self.settings.stale_after_ns
+        is_old = bool(limit) and self.now - self.mark_times[instrument_id] > limit
+        return self.marks[instrument_id][1] or is_old
 
     def position(self, account_id: int, instrument_id: int) -> int:
         account = self.accounts.get(account_id)

@@ -37,7 +37,7 @@ def holds(shard: Shard, order: Order) -> bool:
 
 
 def may_fire(shard: Shard, order: Order) -> bool:
-    stale = needs_price(order) and shard.marks[order.instrument_id][1]
+    stale = needs_price(order) and shard.is_stale(order.instrument_id)
     return shard.is_open and shard.states[order.instrument_id] in FIRES_IN and not stale
 
 

@@ -258,7 +258,7 @@ cdef int check(Shard shard, Intent* intent, int32_t replaced, Refusal* refusal) 
         _add_lots(&after, old.side, old.flags, -old.remaining_lots, old.price_ticks)
         after.loss -= loss_now(old, shard.taker_rate_of(old))
         after.open_orders -= 1
-    reason = _check_price(shard.book(intent.book), intent, refusal)
+    reason = _check_price(shard, shard.book(intent.book), intent, refusal)
     if reason == OK:
         reason = _check_size(shard.book(intent.book), intent, &after, replaced == FIRED_WHOLE, refusal)
     if reason == OK:
@@ -294,7 +294,7 @@ cdef inline int _check_grid(Book* book, int64_t price, Refusal* refusal) noexcep
     return OK
 
 
-cdef int _check_price(Book* book, Intent* intent, Refusal* refusal) noexcept:
+cdef int _check_price(Shard shard, Book* book, Intent* intent, Refusal* refusal) noexcept:
     cdef int64_t price = intent.price_ticks
     if _check_grid(book, price, refusal) != OK:
         return refusal.reason
@@ -306,7 +306,7 @@ cdef int _check_price(Book* book, Intent* intent, Refusal* refusal) noexcept:
             refusal, OUTSIDE_PRICE_BAND, price,
             band_edge(book, BUY if price > book.mark_ticks else SELL, book.price_band_ppm),
         )
-    if book.mark_is_stale and not intent.flags & REDUCE_ONLY:
+    if shard.is_stale(book) and not intent.flags & REDUCE_ONLY:
         return refuse(refusal, PRICE_STALE, 0, 0)
     return OK
 

@@ -53,6 +53,7 @@ cdef struct Book:
     uint8_t margin_grows
     int64_t mark_ticks
     int64_t index_ticks
+    int64_t index_time_ns
     # The furthest that a limit may be from the mark (MTCH-040).
     int64_t band_ticks
     int64_t last_price_ticks
@@ -182,7 +183,9 @@ cdef class Books:
     cdef int put_back(self, int32_t index, int32_t previous, int32_t following) except -1
     cdef void move(self, int32_t at, uint8_t state) noexcept
     cdef void renew_plain(self, int32_t at) noexcept
-    cdef void set_mark(self, int32_t at, int64_t mark_ticks, int64_t index_ticks, bint is_stale) noexcept
+    cdef void set_mark(
+        self, int32_t at, int64_t mark_ticks, int64_t index_ticks, int64_t index_time_ns, bint is_stale
+    ) noexcept
     cdef int32_t find_large(self, int32_t instrument_id) noexcept
     cdef int note(self, int32_t at) except -1
     cdef void track(self, bint track_levels) noexcept

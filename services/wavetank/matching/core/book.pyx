@@ -129,7 +129,7 @@ cdef class Books:
             book.every_tick_below = 1
             for _figure in range(book.significant_figures):
                 book.every_tick_below *= 10
-        self.set_mark(at, book.mark_ticks, book.index_ticks, book.mark_is_stale)
+        self.set_mark(at, book.mark_ticks, book.index_ticks, book.index_time_ns, book.mark_is_stale)
         return 0
 
     cdef void move(self, int32_t at, uint8_t state) noexcept:
@@ -138,10 +138,13 @@ cdef class Books:
         self.slots[at].is_moved = True
         self.renew_plain(at)
 
-    cdef void set_mark(self, int32_t at, int64_t mark_ticks, int64_t index_ticks, bint is_stale) noexcept:
+    cdef void set_mark(
+        self, int32_t at, int64_t mark_ticks, int64_t index_ticks, int64_t index_time_ns, bint is_stale
+    ) noexcept:
         cdef Book* book = &self.slots[at]
         book.mark_ticks = mark_ticks
         book.index_ticks = index_ticks
+        book.index_time_ns = index_time_ns
         book.mark_is_stale = is_stale
         # Below 2^31 * 10^9, so below 2^61.
         book.band_ticks = mark_ticks * book.price_band_ppm // 1_000_000

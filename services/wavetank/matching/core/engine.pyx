@@ -116,7 +116,7 @@ cdef class Engine:
         if not 1 <= mark_ticks <= PRICE_LIMIT:
             raise ValueError(f"instrument {instrument_id}: mark {mark_ticks}, allowed are 1 to {PRICE_LIMIT}")
         enter(self.state, now_ns)
-        self.state.books.set_mark(at, mark_ticks, index_ticks, stale)
+        self.state.books.set_mark(at, mark_ticks, index_ticks, index_time_ns, stale)
         if self.state.book(at).watchers:
             self.state.triggers.note(at)
         self.state.accounts.reprice(at)
@@ -586,7 +586,7 @@ cdef class Engine:
     def mark(self, instrument_id):
         """Return mark and index price in ticks, 0 before the first, and whether they are stale."""
         cdef Book* book = self.state.book(self._listed(instrument_id))
-        return book.mark_ticks, book.index_ticks, bool(book.mark_is_stale)
+        return book.mark_ticks, book.index_ticks, bool(self.state.is_stale(book))
 
     def last_price(self, instrument_id):
         """Return the price of the last trade in ticks, or 0."""

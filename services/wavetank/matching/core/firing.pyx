@@ -72,7 +72,7 @@ cdef int _collect(Shard shard) except -1:
             continue
         if book.last_price_ticks:
             shard.triggers.collect(at, LAST, book.last_price_ticks)
-        if not book.mark_is_stale:
+        if not shard.is_stale(book):
             if book.mark_ticks:
                 shard.triggers.collect(at, MARK, book.mark_ticks)
             if book.index_ticks:

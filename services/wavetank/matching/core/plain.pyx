@@ -189,7 +189,7 @@ cdef inline bint _is_accepted(Shard shard, Command* command, Guess* guess, Run* 
     if unlikely(account < 0 or book < 0 or not shard.is_open):
         return False
     index = shard.accounts.find_holding(account, book)
-    if unlikely(index < 0):
+    if unlikely(index < 0 or shard.is_stale(&shard.books.slots[book])):
         return False
     run.account = &shard.accounts.slots[account]
     # A row that names a leverage makes a holding where an isolated account may not trade.

@@ -338,7 +338,7 @@ cdef bint _marked(Shard shard, MarkApplied* event) except? -1:
     cdef int32_t at = shard.books.find(event.instrument_id)
     if at < 0:
         return False
-    shard.books.set_mark(at, event.mark_price_ticks, event.index_price_ticks, event.stale)
+    shard.books.set_mark(at, event.mark_price_ticks, event.index_price_ticks, event.index_time_ns, event.stale)
     shard.accounts.reprice(at)
     return True
 

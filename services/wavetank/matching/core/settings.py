@@ -14,6 +14,8 @@ class EngineSettings:
 
     credit_ttl_ns: int = 10_000_000_000
     """Age at which a credit line is stale (PROTOCOL R11)."""
+    stale_after_ns: int = 0
+    """Age of its index at which a mark is stale, whatever was told of it (ORCL-030); 0 for never."""
     remembered_client_ids: int = 100_000
     """Ended client order ids that are remembered per account (ORD-030)."""
     max_open_orders: int = 5_000

@@ -94,6 +94,7 @@ cdef class Shard:
     cdef int number
     cdef object settings
     cdef int64_t credit_ttl_ns
+    cdef int64_t stale_after_ns
     cdef int64_t remembered_limit
     cdef int64_t max_open_orders
     cdef int64_t max_instruments
@@ -118,6 +119,10 @@ cdef class Shard:
     cdef inline Book* book(self, int32_t index) noexcept:
         """Return a book; it stays where it is until another instrument is listed."""
         return &self.books.slots[index]
+
+    cdef inline bint is_stale(self, Book* book) noexcept:
+        """Tell whether a book's mark may be acted by no more: so it was told, or it grew old (ORCL-030)."""
+        return book.mark_is_stale or self.now_ns - book.index_time_ns > self.stale_after_ns
 
     cdef inline Book* book_of(self, Order* order) noexcept:
         return &self.books.slots[order.book]

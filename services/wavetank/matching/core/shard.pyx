@@ -5,7 +5,7 @@ is what its events leave behind, by construction: instruments, marks, books, ord
 client order ids, counters. Credit lines are inputs that stand beside it (PROTOCOL R10).
 """
 
-from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from wavetank.matching.core.accounts cimport maker_rate
 from wavetank.matching.core.orders cimport (
@@ -52,6 +52,7 @@ cdef class Shard:
         self.number = number
         self.settings = settings
         self.credit_ttl_ns = settings.credit_ttl_ns
+        self.stale_after_ns = settings.stale_after_ns or INT64_MAX
         self.remembered_limit = settings.remembered_client_ids
         self.max_open_orders = settings.max_open_orders
         self.max_instruments = settings.max_instruments

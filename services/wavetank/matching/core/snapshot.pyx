@@ -28,7 +28,7 @@ cdef extern from *:
     void fetch "__builtin_prefetch"(const void* line) noexcept
 
 cdef enum:
-    VERSION = 3
+    VERSION = 4
     CHECKSUM_BYTES = 16
     # How many orders ahead something is fetched.
     AHEAD = 16
@@ -52,6 +52,7 @@ cdef packed struct SavedBook:
     int64_t instrument_id
     int64_t mark_ticks
     int64_t index_ticks
+    int64_t index_time_ns
     int64_t mark_is_stale
     int64_t last_price_ticks
     int64_t state
@@ -201,6 +202,7 @@ cdef int _put_books(Shard shard, vector[char]& out) except -1:
         saved.instrument_id = book.instrument_id
         saved.mark_ticks = book.mark_ticks
         saved.index_ticks = book.index_ticks
+        saved.index_time_ns = book.index_time_ns
         saved.mark_is_stale = book.mark_is_stale
         saved.last_price_ticks = book.last_price_ticks
         saved.state = book.state if book.is_moved else 0
@@ -408,7 +410,9 @@ cdef int _load_books(Shard shard, Reader reader, int64_t count) except -1:
     for _ in range(count):
         reader.take(&saved, sizeof(SavedBook))
         at = _book_index(shard, saved.instrument_id)
-        shard.books.set_mark(at, saved.mark_ticks, saved.index_ticks, saved.mark_is_stale)
+        shard.books.set_mark(
+            at, saved.mark_ticks, saved.index_ticks, saved.index_time_ns, saved.mark_is_stale
+        )
         shard.book(at).last_price_ticks = saved.last_price_ticks
         if saved.is_moved:
             shard.books.move(at, <uint8_t>saved.state)

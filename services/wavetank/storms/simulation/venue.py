@@ -54,7 +54,10 @@ _FILL, _HEALTH = kind_of(clearing_events.FillBooked), kind_of(clearing_events.He
 _FILLED_ORDER = fields_struct(clearing_events.FillBooked, "order_id")
 _NO_ORDER = (0,)
 
-_ENGINE = EngineSettings(credit_ttl_ns=60 * SECOND_NS, track_levels=False, expected_orders=10_000)
+ENGINE = EngineSettings(
+    credit_ttl_ns=60 * SECOND_NS, stale_after_ns=60 * SECOND_NS, track_levels=False, expected_orders=10_000
+)
+"""A shard as it is shipped, but for what only many orders need."""
 _INSIDE = Delay(MILLISECOND_NS // 2, MILLISECOND_NS // 4)
 
 Service = Literal["matching", "clearing", "oracle"]
@@ -78,7 +81,7 @@ class VenueSettings:
 
     instruments: tuple[Instrument, ...]
     clearing: ClearingSettings = field(default_factory=ClearingSettings)
-    engine: EngineSettings = _ENGINE
+    engine: EngineSettings = ENGINE
     tolerances: Tolerances = field(default_factory=Tolerances)
     """Of these what fills tolerate is decided by the shard; clearing and the oracle have theirs."""
     oracle: OracleSettings = field(default_factory=OracleSettings)

@@ -19,7 +19,7 @@ from wavetank.matching.core.ordering import OrderingSettings
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.instrument import Instrument, default_instruments
 from wavetank.model.margin import MarginTier
-from wavetank.model.validity import Doubt, Tolerances, ValidityTerms, tolerated
+from wavetank.model.validity import Action, Doubt, Tolerances, ValidityTerms, tolerated
 from wavetank.oracle.adapters.sources.synthetic import Shock
 from wavetank.oracle.core.funding import FundingTerms
 from wavetank.oracle.core.index import IndexTerms
@@ -29,7 +29,7 @@ from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.scenario.market import InstrumentTerms, ToleranceTerms
 from wavetank.storms.scenario.terms import given
 from wavetank.storms.simulation.link import Delay
-from wavetank.storms.simulation.venue import NetworkDelays, VenueSettings
+from wavetank.storms.simulation.venue import ENGINE, NetworkDelays, VenueSettings
 from wavetank.storms.staging.prices import PathPlan
 
 START_NS = 1_700_000_000 * 10**9
@@ -202,14 +202,12 @@ def venue_settings(scenario: Scenario) -> VenueSettings:
     if terms.funding.clamp is not None:
         funding = replace(funding, clamp_e12=terms.funding.clamp)
     tolerances = tolerances_of(terms.tolerates)
+    engine = replace(ENGINE, **given(terms.matching, EngineSettings))
     return VenueSettings(
         instruments=instruments_of(scenario),
         tolerances=tolerances,
         clearing=_clearing(scenario),
-        engine=EngineSettings(
-            **{"credit_ttl_ns": 60 * 10**9, "track_levels": False, "expected_orders": 10_000}
-            | given(terms.matching, EngineSettings)
-        ),
+        engine=replace(engine, stale_after_ns=tolerances.age_limit_ns(Action.FILL, engine.stale_after_ns)),
         oracle=OracleSettings(
             sources=sources,
             funding=funding,

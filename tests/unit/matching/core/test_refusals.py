@@ -20,6 +20,7 @@ from tests.unit.matching.core.desk import (
     Desk,
 )
 from wavetank.matching.core import commands
+from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.orders import InstrumentState, OrderState
 from wavetank.model.reason import Reason
@@ -94,6 +95,25 @@ def test_a_stale_mark_refuses_all_but_reducing_orders(desk: Desk) -> None:
     assert desk.place(ALICE, SELL, 10, 1_000, flags=REDUCE_ONLY).reason == 0
     desk.mark(1_000)
     assert desk.place(BOB, BUY, 10, 990).reason == 0
+
+
+@pytest.mark.spec("ORCL-030")
+def test_a_mark_grows_stale_when_nothing_new_comes() -> None:
+    desk = Desk(settings=EngineSettings(stale_after_ns=100))
+    desk.give(ALICE, 100)
+    desk.now += 100
+    # Alice has traded here before, Bob has not: a plain order takes a shorter way than a first one.
+    assert [desk.place(who, BUY, 10, 990).reason for who in (ALICE, BOB)] == [0, 0]
+    desk.now += 1
+    for engine in (desk.engine, Engine.restore(desk.engine.snapshot(), desk.settings)):
+        desk.engine = engine
+        desk.line(ALICE)
+        desk.line(BOB)
+        assert [desk.place(who, BUY, 10, 990).reason for who in (ALICE, BOB)] == [R.PRICE_STALE] * 2
+        assert engine.mark(1) == (1_000, 1_000, True)
+        assert desk.place(ALICE, SELL, 10, 1_000, flags=REDUCE_ONLY).reason == 0
+    desk.mark(1_000)
+    assert desk.place(ALICE, BUY, 10, 990).reason == 0
 
 
 @pytest.mark.spec("LIQ-110")

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.matching.core.desk import ALICE, BOB, BUY, CAROL, IOC, MARKET, POST_ONLY, REDUCE_ONLY, SELL, Desk
 from wavetank.matching.core import commands
 from wavetank.matching.core.engine import Engine
+from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.orders import CancelReason, InstrumentState, OrderState
 from wavetank.model.orders import TriggerKind as Kind
 from wavetank.model.orders import TriggerSource as Source
@@ -115,6 +116,19 @@ def test_a_stale_mark_fires_nothing_until_it_is_fresh(desk: Desk) -> None:
     desk.place(ALICE, BUY, 10, 1_000, **stop(1_010))
     desk.mark(1_020, stale=True)
     assert desk.kinds() == ["MarkApplied"]
+    desk.mark(1_020)
+    assert desk.kinds() == ["MarkApplied", "OrderTriggered"]
+
+
+def test_a_mark_that_grew_old_fires_nothing_when_the_gate_opens() -> None:
+    desk = Desk(settings=EngineSettings(stale_after_ns=100))
+    desk.place(ALICE, BUY, 10, 1_000, **stop(1_010))
+    desk.engine.set_gate(desk.now, is_open=False)
+    desk.mark(1_020)
+    desk.now += 101
+    desk.engine.set_gate(desk.now, is_open=True)
+    desk.drain()
+    assert desk.kinds() == ["GateMoved"]
     desk.mark(1_020)
     assert desk.kinds() == ["MarkApplied", "OrderTriggered"]
 
