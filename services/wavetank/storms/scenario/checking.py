@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from wavetank.storms.scenario.condition_units import misfits
 from wavetank.storms.scenario.condition_words import ConditionMalformed
 from wavetank.storms.scenario.conditions import parse
 from wavetank.storms.scenario.document import Scenario
@@ -169,9 +170,11 @@ def _of_conditions(document: Mapping[str, Any], known: Collection[str] | None) -
     for loc, text in texts:
         if isinstance(text, str):
             try:
-                parse(text, known)
+                condition = parse(text, known)
             except ConditionMalformed as fault:
                 yield Flaw(loc, fault.message, offset=fault.offset)
+            else:
+                yield from (Flaw(loc, fault.message, offset=fault.offset) for fault in misfits(condition))
 
 
 def _items(value: object) -> list[tuple[Loc, object]]:
