@@ -103,5 +103,5 @@ def test_a_page_that_compares_unlike_things_is_refused_at_line_and_field() -> No
 
 def test_conditions_that_are_set_on_the_command_line_are_looked_at_too() -> None:
     scenario = read_scenario(PAGE.replace("HARM", "fund.loss > 1M"))
-    with pytest.raises(ScenarioInvalid, match="with harm set: harm: compares fund.loss with 5, but it is money"):
+    with pytest.raises(ScenarioInvalid, match=r"with harm set: harm: compares fund\.loss with 5, but it is money"):
         overridden(scenario, read_assignments(["harm=fund.loss > 5"]))
