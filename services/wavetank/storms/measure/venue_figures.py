@@ -30,7 +30,11 @@ def positions_balanced(run: Recorder) -> Figure:
 
 @VENUE.of("waterfall.in_order", Unit.TRUTH)
 def waterfall_in_order(run: Recorder) -> Figure:
-    """Whether the stages acted in their order between any two tests of an account (INV-080)."""
+    """Whether stages acted in their order in every liquidation (INV-080).
+
+    Cancels first, a deficit's sharing last; between two tests never an earlier stage on the same position, the book again
+    only at a health that has risen, vault and fund as set, and the fund before winners.
+    """
     return run.liquidations.in_order
 
 
