@@ -18,6 +18,7 @@ from wavetank.model.instrument import Instrument
 from wavetank.storms.agents.casting import CastingRefused
 from wavetank.storms.agents.strategy import AgentStrategy
 from wavetank.storms.dice import Dice
+from wavetank.storms.live.answers import Answers, Overheard
 from wavetank.storms.measure.record import Member
 from wavetank.storms.scenario.document import Role, Scenario
 from wavetank.storms.staging.cast import VENUE_MEMBERS, Actor, actor_of
@@ -56,8 +57,14 @@ class LiveCast:
     )
     accounts: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """By role, and by the name of one of a crowd."""
+    answers: Answers = field(init=False)
+    """To those who trade by themselves."""
     _trading: dict[int, asyncio.Task[None]] = field(default_factory=dict[int, "asyncio.Task[None]"])
     """By account."""
+
+    def __post_init__(self) -> None:
+        """Listen by the venue's clock."""
+        self.answers = Answers(self.venue.directory.clock)
 
     async def open(
         self, scenario: Scenario, listed: Mapping[str, Instrument], prices: Mapping[str, Decimal], run: str
@@ -145,7 +152,8 @@ class LiveCast:
     async def _trade(self, seat: _Seat, strategy: Strategy) -> None:
         await asyncio.sleep(self.venue.directory.clock.wall_seconds(seat.role.enters))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(Runner(strategy, seat.venue, seat.symbols).run())
+            overheard = Overheard(strategy, seat.account.account_id, self.answers)
+            tasks.create_task(Runner(overheard, seat.venue, seat.symbols).run())
             if isinstance(strategy, AgentStrategy):
                 tasks.create_task(self._tell_margin(seat, strategy))
 

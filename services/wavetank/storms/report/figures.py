@@ -87,6 +87,8 @@ _GROUPS: dict[str, Group] = {
     "spread": Group.BOOKS,
     "depth": Group.BOOKS,
     "trades": Group.BOOKS,
+    "ack_latency": Group.BOOKS,
+    "cancel_latency": Group.BOOKS,
     "refused": Group.PEOPLE,
     "escalations": Group.PEOPLE,
     "time_to_escalate": Group.PEOPLE,
@@ -124,6 +126,10 @@ _MORE_IS_WORSE = frozenset(
         "unhedged_ns",
         "picked_off_share",
         "rejections",
+        "ack_latency.p50",
+        "ack_latency.p99",
+        "cancel_latency.p50",
+        "cancel_latency.p99",
     )
 )
 _LESS_IS_WORSE = frozenset(
