@@ -20,8 +20,9 @@ from wavetank.storms.agents.strategy import AgentStrategy
 from wavetank.storms.dice import Dice
 from wavetank.storms.live.answers import Answers, Overheard
 from wavetank.storms.measure.record import Member
+from wavetank.storms.measure.venue_members import VENUE_MEMBERS
 from wavetank.storms.scenario.document import Role, Scenario
-from wavetank.storms.staging.cast import VENUE_MEMBERS, Actor, actor_of
+from wavetank.storms.staging.cast import Actor, actor_of
 from wavetank.storms.staging.market import StagingRefused
 
 _RETURN_SECONDS = 5.0
@@ -52,9 +53,7 @@ class LiveCast:
     seats: list[_Seat] = field(default_factory=list[_Seat])
     sessions: dict[int, Session] = field(default_factory=dict[int, Session])
     """Of those who act by the timeline, by account."""
-    members: dict[int, Member] = field(
-        default_factory=lambda: {member.account_id: member for member in VENUE_MEMBERS},
-    )
+    members: dict[int, Member] = field(default_factory=lambda: dict(VENUE_MEMBERS))
     accounts: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """By role, and by the name of one of a crowd."""
     answers: Answers = field(init=False)

@@ -15,7 +15,6 @@ from wavetank.clearing.core.health import HealthBand
 from wavetank.client.orders import Command
 from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events import matching as matching_events
-from wavetank.model.ids import VENUE_ACCOUNTS
 from wavetank.model.record import RECORD_BYTES, decode, fields_struct, kind_of, kinds
 from wavetank.storms.agents.agent import Label
 from wavetank.storms.measure.accounts import Accounts
@@ -28,6 +27,7 @@ from wavetank.storms.measure.quotes import Quotes
 from wavetank.storms.measure.record import BookTrack, DeleveragingSeen, Listed, Member, RunRecord
 from wavetank.storms.measure.standing import Sampler, Standing
 from wavetank.storms.measure.trades import TradeColumns
+from wavetank.storms.measure.venue_members import VENUE_MEMBERS
 
 SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000
@@ -306,16 +306,10 @@ class Recorder:
         return record
 
     def _everybody(self) -> dict[int, Member]:
-        members = dict(self.members)
+        members = {**VENUE_MEMBERS, **self.members}
         for holder in self.accounts.by_id():
             account_id = holder.account_id
             if account_id not in members:
-                venue = VENUE_ACCOUNTS.get(account_id)
-                label = Label.VAULT if venue == "backstop-vault" else None
-                members[account_id] = Member(
-                    account_id=account_id,
-                    name=venue or holder.name or str(account_id),
-                    role="venue" if venue is not None else "others",
-                    label=label,
-                )
+                name = holder.name or str(account_id)
+                members[account_id] = Member(account_id=account_id, name=name, role="others", label=None)
         return members

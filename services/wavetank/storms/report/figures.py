@@ -16,7 +16,6 @@ from enum import StrEnum
 from math import isfinite
 
 from wavetank.cli.times import show_duration
-from wavetank.model.ids import VENUE_ACCOUNTS
 from wavetank.storms.measure import figures as _measured  # noqa: F401 - all figures register themselves.
 from wavetank.storms.measure.catalogue import (
     INSTRUMENT,
@@ -30,6 +29,7 @@ from wavetank.storms.measure.catalogue import (
 )
 from wavetank.storms.measure.distribution import OF_PEOPLE, OVER_SEEDS, is_number
 from wavetank.storms.measure.record import Figure
+from wavetank.storms.measure.venue_members import TOLD_OF
 
 NOTHING = "–"
 """Stands where a figure has no value."""
@@ -166,8 +166,6 @@ _AXES: dict[Unit, tuple[str, float]] = {
     Unit.BPS: ("basis points", 1.0),
 }
 _OF_OTHERS = frozenset((*OF_PEOPLE, "withdrawn", "liquidated", "adl"))
-_OF_THE_VENUE = frozenset((*VENUE_ACCOUNTS.values(), "fund", "vault"))
-"""Names of the venue's accounts; those of the fund and the vault have figures of their own."""
 _OF_A_CROWD = re.compile(r".*\.[0-9]+")
 
 
@@ -181,7 +179,7 @@ def is_folded(name: str) -> bool:
     if not subject or subject == "bot":
         return "who: " in name
     who = subject.partition("(")[2].removesuffix(")")
-    return _OF_A_CROWD.fullmatch(who) is not None or who in _OF_THE_VENUE or measure not in _OF_OTHERS
+    return _OF_A_CROWD.fullmatch(who) is not None or who in TOLD_OF or measure not in _OF_OTHERS
 
 
 def kind_of(name: str) -> Kind:

@@ -10,14 +10,12 @@ from collections.abc import Iterator, Sequence
 
 from wavetank.storms.measure import figures as _measured  # noqa: F401 - all figures register themselves.
 from wavetank.storms.measure.catalogue import names
+from wavetank.storms.measure.venue_members import TOLD_OF
 from wavetank.storms.scenario.conditions import parse, paths_of
 from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.scenario.faults import choices, shown
 from wavetank.storms.scenario.page import Loc
 from wavetank.storms.scenario.quantities import write_duration
-
-VENUE_ACCOUNTS = ("fees", "fund", "vault")
-"""The venue's own, of which figures are told as of anybody's."""
 
 _PEOPLE = ("who", "to", "buyer", "seller")
 _MARKETS = ("instrument", "instruments")
@@ -48,7 +46,7 @@ def dangling(scenario: Scenario) -> Iterator[tuple[Loc, str]]:
             elif name in _MARKETS:
                 yield from _unknown(loc, getattr(said, name), symbols, "is traded")
         yield from _ended(scenario, index)
-    yield from _of_conditions(scenario, [*people, *VENUE_ACCOUNTS], symbols)
+    yield from _of_conditions(scenario, [*people, *TOLD_OF], symbols)
 
 
 def _ended(scenario: Scenario, index: int) -> Iterator[tuple[Loc, str]]:
