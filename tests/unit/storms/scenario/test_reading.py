@@ -215,6 +215,17 @@ def test_figures_of_the_cast_the_market_and_the_venue_can_be_asked_for() -> None
     assert read_scenario(changed("fund.loss > 1M", asked)).harm == asked
 
 
+def test_a_fault_that_never_strikes_is_refused_not_taken_for_one_that_always_does() -> None:
+    (fault,) = faults(changed("lag: 30s}", "lag: 30s, probability: 0%}"))
+    # Line 20 of the page; `probability: ` ends at column 81.
+    assert fault.startswith("late.yaml:20:82: timeline.1.fault.probability: is '0%'; a probability is above 0 and at")
+    step = "  - {at: 2m, disturb: {kind: throttle, probability: 0}}\n"
+    (fault,) = faults(changed("harm: fund.loss", f"{step}harm: fund.loss"))
+    assert fault.startswith(
+        "late.yaml:23:53: timeline.3.disturb.probability: is 0; a probability is above 0 and at most"
+    )
+
+
 def test_one_of_a_crowd_can_be_named_and_no_more_than_there_are() -> None:
     read_scenario(changed("who: believer", "who: makers.3"))
     (fault,) = faults(changed("who: believer", "who: makers.4"))
