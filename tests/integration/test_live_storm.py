@@ -79,6 +79,30 @@ timeline:
   - {at: 5s, order: {who: one, instrument: BTC, side: buy, size: 0.1, slippage: 0.1%}}
 """
 
+DOOR = """
+scenario: 1
+name: door
+title: Who wants to get out is turned away
+duration: 10s
+market:
+  instruments:
+    BTC: {}
+cast:
+  - {name: maker, kind: market_maker, deposit: 1M, settings: {size: 9k, max_position: 450k, half_spread_bps: 4}}
+  - {name: one, deposit: 100k}
+  - {name: two, deposit: 100k}
+timeline:
+  - {at: 1s, cross: {buyer: one, seller: two, instrument: BTC, size: 0.5}}
+  - {at: 2s, disturb: {kind: reduce_only_rejected, who: [one], lasting: 4s}}
+  - {at: 3s, repeat: 2, every: 1s, order: {who: one, instrument: BTC, side: sell, size: 0.5, reduce_only: true}}
+  - {at: 7s, order: {who: one, instrument: BTC, side: sell, size: 0.1, reduce_only: true}}
+asserts:
+  - "refused(reason: VENUE_OVERLOADED, who: one) == 2"
+  - account(one).rejections == 2
+  - role(maker).ack_latency.p50 > 0
+  - role(maker).ack_latency.p99 < 5s
+"""
+
 
 @pytest.fixture
 def venue(tmp_path: Path) -> Iterator[VenueProcess]:
@@ -175,6 +199,18 @@ async def test_a_run_that_is_cut_short_leaves_the_venue_as_it_was_found(venue: V
             return (await client.market_data.book("BTC")).prices.mark is not None
 
         await eventually_async(priced)
+
+
+async def test_what_the_door_refuses_and_how_long_answers_take_is_known_live_as_simulated(venue: VenueProcess) -> None:
+    plan = RunPlan(scenario=read_scenario(DOOR))
+    simulated = Run(plan.scenario)
+    simulated.let_time_run(plan.scenario.duration)
+    ran = await _in_thread(plan, venue, as_is=False)
+    for record in (simulated.record(plan), ran.record):
+        assert [each for each in record.asserted if not each.holds] == []
+        assert record.figures["refused(reason: VENUE_OVERLOADED)"] == 2
+    assert len(ran.trouble) == 2
+    assert ran.left == []
 
 
 async def test_a_page_that_does_not_fit_is_refused_before_anything_is_done(venue: VenueProcess) -> None:

@@ -164,9 +164,9 @@ def set_fault(  # noqa: PLR0913, PLR0917 - one parameter for each option.
         int, typer.Option(parser=duration, metavar="TIME", help="Time in which it grows.", show_default=False)
     ] = 0,
     chance: Annotated[
-        int,
+        int | None,
         typer.Option(parser=ratio, metavar="RATIO", help="Of each update; else always.", show_default=False),
-    ] = 0,
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides what chance decides.")] = 0,
     target: Annotated[Target, typer.Option(help="Prices, or the funding rate.")] = Target.PRICE,
     directory: Directory = DIRECTORY,
@@ -195,7 +195,7 @@ def set_fault(  # noqa: PLR0913, PLR0917 - one parameter for each option.
         "--ramp": ramp,
     }
     _check_options(kind, {option for option, value in given.items() if value})
-    if chance % E12_IN_PPM or not 0 <= chance <= ALWAYS_PPM * E12_IN_PPM:
+    if chance is not None and (chance % E12_IN_PPM or not 0 < chance <= ALWAYS_PPM * E12_IN_PPM):
         raise typer.BadParameter("a chance is 0.0001% to 100%, in steps of that", param_hint="--chance")
     with VenueConnection(RunDirectory(directory).running()) as connection:
         symbols = _symbols(connection)
@@ -215,7 +215,7 @@ def set_fault(  # noqa: PLR0913, PLR0917 - one parameter for each option.
             delay_ns=after,
             duration_ns=length,
             ramp_ns=ramp,
-            probability_ppm=chance // E12_IN_PPM,
+            probability_ppm=(chance or 0) // E12_IN_PPM,
             seed=seed,
         )
         if distribution is not None:

@@ -78,3 +78,12 @@ def test_a_wrong_command_line_ends_with_its_code_and_starts_nothing(command: str
     result = CliRunner().invoke(app, [*command.split(), "--dir", str(directory)])
     assert (result.exit_code, result.stdout) == (2, "")
     assert not directory.exists()
+
+
+@pytest.mark.parametrize("command", ["fault", "disturb"])
+@pytest.mark.parametrize("chance", ["0%", "100.01%"])
+def test_a_chance_of_nothing_is_refused_not_taken_for_always(command: str, chance: str) -> None:
+    kind = {"fault": "freeze", "disturb": "throttle"}[command]
+    code, page = run(command, "set", kind, "--chance", chance)
+    assert code == 2
+    assert "a chance is 0.0001% to 100%" in page

@@ -11,7 +11,16 @@ from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.clearing.core.mode_changes import ModeChanges
 from wavetank.clearing.core.refusal import Refused
 from wavetank.model.events import clearing as events
-from wavetank.model.ids import FIRST_CLIENT_ACCOUNT_ID, INSURANCE_FUND_ID, VENUE_ACCOUNTS
+from wavetank.model.ids import (
+    BACKSTOP_VAULT_ID,
+    DEBT_ACCOUNT_ID,
+    FEE_ACCOUNT_ID,
+    FIRST_CLIENT_ACCOUNT_ID,
+    HOUSE_ACCOUNT_ID,
+    INSURANCE_FUND_ID,
+    ROUNDING_ACCOUNT_ID,
+    VENUE_ACCOUNTS,
+)
 from wavetank.model.reason import Reason
 
 if TYPE_CHECKING:
@@ -29,12 +38,12 @@ MAX_SUB_ACCOUNTS = 100
 """Sub-accounts of one account."""
 
 _VENUE_KINDS = {
-    "fees": AccountKind.FEES,
-    "insurance-fund": AccountKind.INSURANCE_FUND,
-    "rounding": AccountKind.ROUNDING,
-    "backstop-vault": AccountKind.BACKSTOP_VAULT,
-    "debt": AccountKind.DEBT,
-    "house": AccountKind.HOUSE,
+    FEE_ACCOUNT_ID: AccountKind.FEES,
+    INSURANCE_FUND_ID: AccountKind.INSURANCE_FUND,
+    ROUNDING_ACCOUNT_ID: AccountKind.ROUNDING,
+    BACKSTOP_VAULT_ID: AccountKind.BACKSTOP_VAULT,
+    DEBT_ACCOUNT_ID: AccountKind.DEBT,
+    HOUSE_ACCOUNT_ID: AccountKind.HOUSE,
 }
 
 
@@ -61,7 +70,7 @@ class Bank:
                     instrument_id=0,
                     account_id=account_id,
                     name=name.encode(),
-                    account_kind=int(_VENUE_KINDS[name]),
+                    account_kind=int(_VENUE_KINDS[account_id]),
                 )
             )
         if is_new and fund_deposit_micros:

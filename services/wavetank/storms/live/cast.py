@@ -18,9 +18,11 @@ from wavetank.model.instrument import Instrument
 from wavetank.storms.agents.casting import CastingRefused
 from wavetank.storms.agents.strategy import AgentStrategy
 from wavetank.storms.dice import Dice
+from wavetank.storms.live.answers import Answers, Overheard
 from wavetank.storms.measure.record import Member
+from wavetank.storms.measure.venue_members import VENUE_MEMBERS
 from wavetank.storms.scenario.document import Role, Scenario
-from wavetank.storms.staging.cast import VENUE_MEMBERS, Actor, actor_of
+from wavetank.storms.staging.cast import Actor, actor_of
 from wavetank.storms.staging.market import StagingRefused
 
 _RETURN_SECONDS = 5.0
@@ -51,13 +53,17 @@ class LiveCast:
     seats: list[_Seat] = field(default_factory=list[_Seat])
     sessions: dict[int, Session] = field(default_factory=dict[int, Session])
     """Of those who act by the timeline, by account."""
-    members: dict[int, Member] = field(
-        default_factory=lambda: {member.account_id: member for member in VENUE_MEMBERS},
-    )
+    members: dict[int, Member] = field(default_factory=lambda: dict(VENUE_MEMBERS))
     accounts: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """By role, and by the name of one of a crowd."""
+    answers: Answers = field(init=False)
+    """To those who trade by themselves."""
     _trading: dict[int, asyncio.Task[None]] = field(default_factory=dict[int, "asyncio.Task[None]"])
     """By account."""
+
+    def __post_init__(self) -> None:
+        """Listen by the venue's clock."""
+        self.answers = Answers(self.venue.directory.clock)
 
     async def open(
         self, scenario: Scenario, listed: Mapping[str, Instrument], prices: Mapping[str, Decimal], run: str
@@ -145,7 +151,8 @@ class LiveCast:
     async def _trade(self, seat: _Seat, strategy: Strategy) -> None:
         await asyncio.sleep(self.venue.directory.clock.wall_seconds(seat.role.enters))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(Runner(strategy, seat.venue, seat.symbols).run())
+            overheard = Overheard(strategy, seat.account.account_id, self.answers)
+            tasks.create_task(Runner(overheard, seat.venue, seat.symbols).run())
             if isinstance(strategy, AgentStrategy):
                 tasks.create_task(self._tell_margin(seat, strategy))
 

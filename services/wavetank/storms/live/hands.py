@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from wavetank.cli.run_directory import Restart, RunDirectory
@@ -30,6 +31,7 @@ from wavetank.client import InstrumentState as ClientState
 from wavetank.client import Ordering as ClientOrdering
 from wavetank.client import OrderingPolicy as ClientPolicy
 from wavetank.client.instrument import dollars, scaled
+from wavetank.client.shard_session import Results
 from wavetank.matching.core.entry_faults import EntryFault
 from wavetank.matching.core.ordering import OrderingSettings
 from wavetank.model.events.oracle import ConsumerBit
@@ -38,6 +40,7 @@ from wavetank.model.orders import InstrumentState
 from wavetank.oracle.core.inputs import FaultRequest
 from wavetank.storms.agents.agent import Intent
 from wavetank.storms.agents.strategy import command_of
+from wavetank.storms.live.answers import is_of_the_door
 from wavetank.storms.live.timetable import LiveTimetable
 from wavetank.storms.staging.hands import Parameters
 
@@ -110,8 +113,7 @@ class LiveHands:
         named = {each.instrument_id: each for each in self.venue.instruments.values()}
         commands = [command_of(intent, named[intent.instrument_id], b"") for intent in intents]
         try:
-            # Whatever becomes of them stands in the shard's log.
-            session.submit(commands).add_done_callback(lambda done: done.cancelled() or done.exception())
+            session.submit(commands).add_done_callback(partial(self._answered, account_id, len(commands)))
         except WavetankError as error:
             self._note(account_id, error)
 
@@ -373,6 +375,13 @@ class LiveHands:
                 self.broken.append(repr(error))
 
         self._running[account_id] = asyncio.create_task(ask())
+
+    def _answered(self, account_id: int, commands: int, done: asyncio.Future[Results]) -> None:
+        """Note what the door refused, once for each command; whatever else became of them stands in the shard's log."""
+        error = None if done.cancelled() else done.exception()
+        if isinstance(error, WavetankError) and is_of_the_door(error):
+            for _ in range(commands):
+                self._note(account_id, error)
 
     def _note(self, account_id: int, error: WavetankError) -> None:
         self.refused.append(Noted(self.schedule.now_ns, account_id, error.code, str(error)))

@@ -240,6 +240,10 @@ def _measured(
     record_logs(logs, recorder, ended_ns)
     for refused in hands.refused:
         recorder.note_refusal(refused.account_id, refused.reason)
+    for account_id, reason in cast.answers.refused:
+        recorder.note_refusal(account_id, reason)
+    for account_id, command, took_ns in cast.answers.answered:
+        recorder.note_answer(account_id, command, took_ns)
     facts = RunFacts(
         scenario=plan.scenario.name,
         title=plan.scenario.title,

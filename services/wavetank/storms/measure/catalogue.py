@@ -6,7 +6,8 @@ a scenario may assert is what stands here. Figures of a person stand behind `bot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from inspect import cleandoc
@@ -76,6 +77,33 @@ PERSON = Catalogue()
 """Of an account, a role or the bots under test."""
 WITH_ARGUMENTS = Catalogue()
 """Worked out when they are asked for."""
+
+_SUBJECT = re.compile(r"(?P<subject>bot|(?:account|role)\([^)]*\))\.(?P<measure>.+)")
+
+
+def split_subject(name: str) -> tuple[str, str]:
+    """Return whom a figure is about and what is measured: `account(a).pnl` is of `account(a)`; the venue is nobody."""
+    found = _SUBJECT.fullmatch(name)
+    return (found["subject"], found["measure"]) if found is not None else ("", name)
+
+
+def families(name: str) -> Iterator[Meaning]:
+    """Yield what is measured under a figure's name and under its beginnings, the longest first.
+
+    Behind the name of what is measured there may be a symbol, a label or arguments: `spread.median_bps.BTC`,
+    `markout_1s_bps.noise`, `refused(who: a)`. A name that nothing measures yields nothing, or what it begins with.
+    """
+    subject, measure = split_subject(name)
+    catalogues = (PERSON,) if subject else (VENUE, INSTRUMENT, WITH_ARGUMENTS)
+    beginning = measure.partition("(")[0]
+    while beginning:
+        yield from (each.meanings[beginning] for each in catalogues if beginning in each.meanings)
+        beginning = beginning.rpartition(".")[0]
+
+
+def meaning_of(name: str) -> Meaning | None:
+    """Return what a figure means by its name, or None of what nothing measures."""
+    return next(families(name), None)
 
 
 def names(people: Iterable[str], symbols: Iterable[str]) -> frozenset[str]:

@@ -12,6 +12,7 @@ from wavetank.storms.measure import venue_figures  # noqa: F401 - its figures re
 from wavetank.storms.measure.catalogue import INSTRUMENT, PERSON, VENUE, WITH_ARGUMENTS, Unit
 from wavetank.storms.measure.people import Person, people, together
 from wavetank.storms.measure.record import Figure, Member, RunRecord
+from wavetank.storms.measure.venue_members import UNTOLD
 
 if TYPE_CHECKING:
     from wavetank.storms.measure.recorder import Recorder
@@ -44,7 +45,7 @@ def measure(recorder: Recorder, record: RunRecord) -> dict[str, Figure]:
         figures |= _personal("bot", together(bots))
     roles: dict[str, list[int]] = {}
     for key, member in record.members.items():
-        if member.role != "venue" and key in everybody:
+        if member.role != UNTOLD and key in everybody:
             roles.setdefault(member.role, []).append(key)
     for role, accounts in roles.items():
         alone = len(accounts) == 1 and record.members[accounts[0]].name == role

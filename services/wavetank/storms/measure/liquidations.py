@@ -16,10 +16,10 @@ from wavetank.model.orders import OrderFlag
 from wavetank.model.record import Event
 from wavetank.storms.measure.accounts import Accounts
 from wavetank.storms.measure.record import DeleveragingSeen, LiquidationSeen
+from wavetank.storms.measure.stage_order import StageOrder
 
 STAGES = ("none", "cancel", "partial", "full", "backstop", "insurance", "deleverage", "socialise")
 """By number of the wire's `LiquidationStage`."""
-_BACKSTOP, _INSURANCE, _DELEVERAGE = 4, 5, 6
 _PASSED_OVER = frozenset(
     {
         StepCause.STAGE_OFF,
@@ -29,9 +29,10 @@ _PASSED_OVER = frozenset(
         StepCause.COOLDOWN_WAIT,
         StepCause.PRICE_STALE,
         StepCause.UNFILLED,
+        StepCause.DEPTH_LIMITED,
     }
 )
-"""Why a stage that stands in the log did nothing."""
+"""Why a stage that stands in the log did nothing; how much of an order the depth allows is told before the order."""
 NOTHING_MOVED = "none"
 """Stands for the instrument that hurt most where no leg had lost anything."""
 
@@ -55,8 +56,7 @@ class Case:
     fund_micros: int = 0
     ended_ns: int = 0
     outcome: str = "goes on"
-    rank: int = 0
-    """Of the stage that acted last at the present frozen inputs."""
+    order: StageOrder = field(default_factory=StageOrder)
 
     @property
     def seen(self) -> LiquidationSeen:
@@ -94,8 +94,6 @@ class Liquidations:
         self.contagion: dict[tuple[str, str], int] = {}
         self.paid: dict[CashCause, int] = dict.fromkeys(CashCause, 0)
         """What cash moved for each cause."""
-        self.in_order = True
-        """Whether the stages acted in their order, at each set of frozen inputs (INV-080)."""
         self.vault_is_apart = True
         """Whether the vault's money paid for nobody else's loss, and nobody's but the rules' for its own."""
         self._accounts = accounts
@@ -140,6 +138,11 @@ class Liquidations:
             case.closed_micros += amount
             key = case.hurt_most, self._symbols.get(instrument_id, str(instrument_id))
             self.contagion[key] = self.contagion.get(key, 0) + amount
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the stages of every liquidation acted in their order (INV-080)."""
+        return all(case.order.is_kept for case in self.cases.values())
 
     def multipliers(self) -> Iterable[float]:
         """Yield what each cascade closed for each dollar of its first generation (LIQ-120).
@@ -186,7 +189,7 @@ class Liquidations:
     def _tested(self, _now_ns: int, event: events.LiquidationTested) -> None:
         case = self.cases.get(event.liquidation_id)
         if case is not None:
-            case.rank = 0
+            case.order.tested(event)
 
     def _stepped(self, _now_ns: int, event: events.LiquidationStepped) -> None:
         case = self.cases.get(event.liquidation_id)
@@ -194,11 +197,7 @@ class Liquidations:
             return
         if event.stage not in case.stages:
             case.stages.append(event.stage)
-        rank = event.stage
-        if self._insurance_first and rank in {_BACKSTOP, _INSURANCE}:
-            rank = _BACKSTOP + _INSURANCE - rank
-        self.in_order = self.in_order and rank >= case.rank
-        case.rank = rank
+        case.order.stepped(event, insurance_first=self._insurance_first)
 
     def _ended(self, now_ns: int, event: events.LiquidationEnded) -> None:
         case = self.cases.get(event.liquidation_id)

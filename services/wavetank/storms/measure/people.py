@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from wavetank.storms.measure.catalogue import PERSON, Unit
+from wavetank.storms.measure.distribution import nearest_rank
 from wavetank.storms.measure.record import Figure, Member
 from wavetank.storms.measure.trades import BPS, Judged
 
@@ -45,6 +46,9 @@ class Person:
     quoted: int = 0
     samples: int = 0
     rejections: int = 0
+    order_answers_ns: list[int] = field(default_factory=list[int])
+    """How long each answer to an order took."""
+    cancel_answers_ns: list[int] = field(default_factory=list[int])
     judged: dict[str, Judged] = field(default_factory=dict)
     """By label of the counterparty."""
 
@@ -67,6 +71,8 @@ class Person:
         self.quoted += other.quoted
         self.samples += other.samples
         self.rejections += other.rejections
+        self.order_answers_ns += other.order_answers_ns
+        self.cancel_answers_ns += other.cancel_answers_ns
         for label, judged in other.judged.items():
             self.judged.setdefault(label, Judged()).add(judged)
 
@@ -104,6 +110,8 @@ def people(recorder: Recorder, members: Mapping[int, Member], *, ended_ns: int) 
         person.deposited_micros, person.withdrawn_micros = holder.deposited_micros, holder.withdrawn_micros
         person.min_health, person.min_equity_micros = holder.min_health, holder.min_equity_micros
         person.fills, person.volume_micros = holder.fills, holder.volume_micros
+        person.order_answers_ns = recorder.acknowledgements.of_account(account_id, cancels=False)
+        person.cancel_answers_ns = recorder.acknowledgements.of_account(account_id, cancels=True)
         person.time_to_flat_ns = standing.time_to_flat_ns(
             account_id, is_liquidated=liquidations.is_under_way(account_id), ended_ns=ended_ns
         )
@@ -266,8 +274,35 @@ def realised_spread(person: Person) -> Figure:
 
 @PERSON.of("rejections", Unit.COUNT)
 def rejections(person: Person) -> Figure:
-    """Orders and withdrawals refused."""
+    """Commands and withdrawals refused."""
     return person.rejections
+
+
+@PERSON.of("ack_latency.p50", Unit.DURATION)
+def ack_latency_median(person: Person) -> Figure:
+    """Median time from an order or amendment leaving its sender to the answer reaching it; what is lost has none.
+
+    None of simulated agents, who wait for no answer, and of strangers to a live run, of whose clocks nobody knows.
+    """
+    return nearest_rank(person.order_answers_ns, 50)
+
+
+@PERSON.of("ack_latency.p99", Unit.DURATION)
+def ack_latency_worst(person: Person) -> Figure:
+    """99th percentile of the same, by nearest rank."""
+    return nearest_rank(person.order_answers_ns, 99)
+
+
+@PERSON.of("cancel_latency.p50", Unit.DURATION)
+def cancel_latency_median(person: Person) -> Figure:
+    """Median of the same, of cancels."""
+    return nearest_rank(person.cancel_answers_ns, 50)
+
+
+@PERSON.of("cancel_latency.p99", Unit.DURATION)
+def cancel_latency_worst(person: Person) -> Figure:
+    """99th percentile of the same, of cancels."""
+    return nearest_rank(person.cancel_answers_ns, 99)
 
 
 _HORIZONS = {"100ms": 100_000_000, "1s": 1_000_000_000, "10s": 10_000_000_000}

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wavetank.clearing.core.health import HealthBand
+from wavetank.client.orders import Command
 from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events import matching as matching_events
-from wavetank.model.ids import VENUE_ACCOUNTS
 from wavetank.model.record import RECORD_BYTES, decode, fields_struct, kind_of, kinds
 from wavetank.storms.agents.agent import Label
 from wavetank.storms.measure.accounts import Accounts
+from wavetank.storms.measure.acknowledgements import Acknowledgements
 from wavetank.storms.measure.desk import Desk
 from wavetank.storms.measure.figures import measure
 from wavetank.storms.measure.liquidations import Liquidations
@@ -26,6 +27,7 @@ from wavetank.storms.measure.quotes import Quotes
 from wavetank.storms.measure.record import BookTrack, DeleveragingSeen, Listed, Member, RunRecord
 from wavetank.storms.measure.standing import Sampler, Standing
 from wavetank.storms.measure.trades import TradeColumns
+from wavetank.storms.measure.venue_members import VENUE_MEMBERS
 
 SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000
@@ -117,6 +119,7 @@ class Recorder:
     liquidations: Liquidations = field(init=False)
     standing: Standing = field(init=False)
     desk: Desk = field(init=False)
+    acknowledgements: Acknowledgements = field(init=False, default_factory=Acknowledgements)
     funds: list[int] = field(init=False, default_factory=list)
     """What the insurance fund had: after the entries up to the beginning, and after each that changed it since."""
     _sampler: Sampler = field(init=False)
@@ -168,8 +171,12 @@ class Recorder:
             self._take_matching(entry)
 
     def note_refusal(self, account_id: int, reason: int) -> None:
-        """Count a refusal that stands in no log: a call that clearing or the oracle refused at its door."""
+        """Count a refusal that stands in no log: a call, or a command, that a service refused at its door."""
         self.desk.refuse(account_id, reason)
+
+    def note_answer(self, account_id: int, command: Command, took_ns: int) -> None:
+        """Count the answer to a command, and the venue time from its leaving the sender to the answer reaching it."""
+        self.acknowledgements.note(account_id, command, took_ns)
 
     def _take_matching(self, entry: Entry) -> None:
         quotes = self.shards.get(entry.log)
@@ -299,16 +306,10 @@ class Recorder:
         return record
 
     def _everybody(self) -> dict[int, Member]:
-        members = dict(self.members)
+        members = {**VENUE_MEMBERS, **self.members}
         for holder in self.accounts.by_id():
             account_id = holder.account_id
             if account_id not in members:
-                venue = VENUE_ACCOUNTS.get(account_id)
-                label = Label.VAULT if venue == "backstop-vault" else None
-                members[account_id] = Member(
-                    account_id=account_id,
-                    name=venue or holder.name or str(account_id),
-                    role="venue" if venue is not None else "others",
-                    label=label,
-                )
+                name = holder.name or str(account_id)
+                members[account_id] = Member(account_id=account_id, name=name, role="others", label=None)
         return members

@@ -30,7 +30,11 @@ def positions_balanced(run: Recorder) -> Figure:
 
 @VENUE.of("waterfall.in_order", Unit.TRUTH)
 def waterfall_in_order(run: Recorder) -> Figure:
-    """Whether the stages acted in their order between any two tests of an account (INV-080)."""
+    """Whether stages acted in their order in every liquidation (INV-080).
+
+    Cancels first, a deficit's sharing last; between two tests never an earlier stage on the same position, the book
+    again only at a health that has risen, vault and fund as set, and the fund before winners.
+    """
     return run.liquidations.in_order
 
 
@@ -222,7 +226,7 @@ def trades_count(run: Recorder) -> Figure:
 
 @VENUE.of("refused", Unit.COUNT)
 def refused(run: Recorder) -> Figure:
-    """Orders and withdrawals refused; see `refused(reason: …, who: …)`."""
+    """Commands and withdrawals refused, at the door too; see `refused(reason: …, who: …)`."""
     return sum(run.desk.refusals.values())
 
 
@@ -306,3 +310,31 @@ def depth_min(run: Recorder, instrument_id: int) -> Figure:
     values = [min(bid * bids, ask * asks) for bid, ask, bids, asks in rows]
     first = next((at for at, value in enumerate(values) if value), len(values))
     return min(values[first:], default=None)
+
+
+@INSTRUMENT.of("ack_latency.p50", Unit.DURATION)
+def ack_latency_median(run: Recorder, instrument_id: int) -> Figure:
+    """Median time from an order or amendment leaving its sender to the answer; see `bot.ack_latency.p50`."""
+    return _answered_within(run, instrument_id, 50, cancels=False)
+
+
+@INSTRUMENT.of("ack_latency.p99", Unit.DURATION)
+def ack_latency_worst(run: Recorder, instrument_id: int) -> Figure:
+    """99th percentile of the same, by nearest rank."""
+    return _answered_within(run, instrument_id, 99, cancels=False)
+
+
+@INSTRUMENT.of("cancel_latency.p50", Unit.DURATION)
+def cancel_latency_median(run: Recorder, instrument_id: int) -> Figure:
+    """Median of the same, of cancels in this instrument alone."""
+    return _answered_within(run, instrument_id, 50, cancels=True)
+
+
+@INSTRUMENT.of("cancel_latency.p99", Unit.DURATION)
+def cancel_latency_worst(run: Recorder, instrument_id: int) -> Figure:
+    """99th percentile of the same, of cancels in this instrument alone."""
+    return _answered_within(run, instrument_id, 99, cancels=True)
+
+
+def _answered_within(run: Recorder, instrument_id: int, percent: int, *, cancels: bool) -> Figure:
+    return nearest_rank(run.acknowledgements.of_instrument(run.listed[instrument_id].symbol, cancels=cancels), percent)

@@ -16,11 +16,20 @@ from enum import StrEnum
 from math import isfinite
 
 from wavetank.cli.times import show_duration
-from wavetank.model.ids import VENUE_ACCOUNTS
 from wavetank.storms.measure import figures as _measured  # noqa: F401 - all figures register themselves.
-from wavetank.storms.measure.catalogue import INSTRUMENT, PERSON, VENUE, WITH_ARGUMENTS, Unit
+from wavetank.storms.measure.catalogue import (
+    INSTRUMENT,
+    PERSON,
+    VENUE,
+    WITH_ARGUMENTS,
+    Unit,
+    families,
+    meaning_of,
+    split_subject,
+)
 from wavetank.storms.measure.distribution import OF_PEOPLE, OVER_SEEDS, is_number
 from wavetank.storms.measure.record import Figure
+from wavetank.storms.measure.venue_members import TOLD_OF
 
 NOTHING = "–"
 """Stands where a figure has no value."""
@@ -78,6 +87,8 @@ _GROUPS: dict[str, Group] = {
     "spread": Group.BOOKS,
     "depth": Group.BOOKS,
     "trades": Group.BOOKS,
+    "ack_latency": Group.BOOKS,
+    "cancel_latency": Group.BOOKS,
     "refused": Group.PEOPLE,
     "escalations": Group.PEOPLE,
     "time_to_escalate": Group.PEOPLE,
@@ -115,6 +126,10 @@ _MORE_IS_WORSE = frozenset(
         "unhedged_ns",
         "picked_off_share",
         "rejections",
+        "ack_latency.p50",
+        "ack_latency.p99",
+        "cancel_latency.p50",
+        "cancel_latency.p99",
     )
 )
 _LESS_IS_WORSE = frozenset(
@@ -151,16 +166,7 @@ _AXES: dict[Unit, tuple[str, float]] = {
     Unit.BPS: ("basis points", 1.0),
 }
 _OF_OTHERS = frozenset((*OF_PEOPLE, "withdrawn", "liquidated", "adl"))
-_OF_THE_VENUE = frozenset((*VENUE_ACCOUNTS.values(), "fund", "vault"))
-"""Names of the venue's accounts; those of the fund and the vault have figures of their own."""
-_SUBJECT = re.compile(r"(?P<subject>bot|(?:account|role)\([^)]*\))\.(?P<measure>.+)")
 _OF_A_CROWD = re.compile(r".*\.[0-9]+")
-
-
-def split_subject(name: str) -> tuple[str, str]:
-    """Return whom a figure is about and what is measured: `account(a).pnl` is of `account(a)`; the venue is nobody."""
-    found = _SUBJECT.fullmatch(name)
-    return (found["subject"], found["measure"]) if found is not None else ("", name)
 
 
 def is_folded(name: str) -> bool:
@@ -173,28 +179,21 @@ def is_folded(name: str) -> bool:
     if not subject or subject == "bot":
         return "who: " in name
     who = subject.partition("(")[2].removesuffix(")")
-    return _OF_A_CROWD.fullmatch(who) is not None or who in _OF_THE_VENUE or measure not in _OF_OTHERS
+    return _OF_A_CROWD.fullmatch(who) is not None or who in TOLD_OF or measure not in _OF_OTHERS
 
 
 def kind_of(name: str) -> Kind:
     """Return what is known of a figure by its name."""
     subject, measure = split_subject(name)
-    plain = measure.partition("(")[0]
     if subject:
         group = Group.BOTS if subject == "bot" else Group.ACCOUNTS
     else:
-        group = _GROUPS.get(plain.partition(".")[0], Group.OTHER)
-    catalogues = (PERSON,) if subject else (VENUE, INSTRUMENT, WITH_ARGUMENTS)
-    meanings = {each: meaning for catalogue in catalogues for each, meaning in catalogue.meanings.items()}
-    # Behind the name of what is measured there may be a symbol or a label: `markout_1s_bps.noise`.
-    beginnings = [plain]
-    while "." in beginnings[-1]:
-        beginnings.append(beginnings[-1].rpartition(".")[0])
-    known = next((each for each in beginnings if each in meanings), plain)
+        group = _GROUPS.get(re.split(r"[.(]", measure, maxsplit=1)[0], Group.OTHER)
+    meaning = meaning_of(name)
     # Of the venue `adl` alone is not measured, and tells nothing of `adl.first_ns`.
-    families = {each for each in beginnings if each in meanings}
-    worse = Worse.MORE if families & _MORE_IS_WORSE else Worse.LESS if families & _LESS_IS_WORSE else Worse.UNKNOWN
-    return Kind(group, meanings[known].unit if known in meanings else _by_suffix(plain), worse)
+    related = {each.name for each in families(name)}
+    worse = Worse.MORE if related & _MORE_IS_WORSE else Worse.LESS if related & _LESS_IS_WORSE else Worse.UNKNOWN
+    return Kind(group, meaning.unit if meaning is not None else _by_suffix(measure.partition("(")[0]), worse)
 
 
 def show_figure(name: str, value: Figure) -> str:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from wavetank.storms.measure.catalogue import split_subject
 from wavetank.storms.measure.distribution import VALUE_AT_RISK
 from wavetank.storms.measure.record import Figure
 from wavetank.storms.report.figures import (
@@ -27,7 +28,6 @@ from wavetank.storms.report.figures import (
     show_difference,
     show_figure,
     shown_names,
-    split_subject,
 )
 from wavetank.storms.report.results import (
     Quantiles,

@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from wavetank.storms.scenario.condition_units import misfits
 from wavetank.storms.scenario.condition_words import ConditionMalformed
 from wavetank.storms.scenario.conditions import parse
 from wavetank.storms.scenario.document import Scenario
@@ -43,12 +44,11 @@ class Checked:
     scenario: Scenario | None
 
 
-def check(document: object, known: Collection[str] | None = None) -> Checked:
+def check(document: object) -> Checked:
     """Return what is wrong with a page; variants are looked at only as far as they can be without applying them.
 
     Args:
         document: plain values.
-        known: names of the figures that conditions may ask for; None for any.
 
     """
     if not isinstance(document, dict):
@@ -60,7 +60,7 @@ def check(document: object, known: Collection[str] | None = None) -> Checked:
     except ValidationError as error:
         flaws.extend(_worded(error.errors(include_url=False), document))
     flaws.extend(_of_settings(document))
-    flaws.extend(_of_conditions(document, known))
+    flaws.extend(_of_conditions(document))
     if scenario is not None:
         flaws.extend(Flaw(loc, message) for loc, message in dangling(scenario))
     return Checked(tuple(flaws), None if flaws else scenario)
@@ -158,7 +158,7 @@ def _of_settings(document: Mapping[str, Any]) -> Iterator[Flaw]:
                 yield from _worded(error.errors(include_url=False), document, ("cast", index, "settings"))
 
 
-def _of_conditions(document: Mapping[str, Any], known: Collection[str] | None) -> Iterator[Flaw]:
+def _of_conditions(document: Mapping[str, Any]) -> Iterator[Flaw]:
     """Yield what is wrong with conditions."""
     texts: list[tuple[Loc, object]] = [(("harm",), document.get("harm") or None)]
     texts += [(("asserts", *loc), text) for loc, text in _items(document.get("asserts"))]
@@ -169,9 +169,11 @@ def _of_conditions(document: Mapping[str, Any], known: Collection[str] | None) -
     for loc, text in texts:
         if isinstance(text, str):
             try:
-                parse(text, known)
+                condition = parse(text)
             except ConditionMalformed as fault:
                 yield Flaw(loc, fault.message, offset=fault.offset)
+            else:
+                yield from (Flaw(loc, fault.message, offset=fault.offset) for fault in misfits(condition))
 
 
 def _items(value: object) -> list[tuple[Loc, object]]:

@@ -13,8 +13,7 @@ is known; a condition has an end in length and depth.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -23,12 +22,10 @@ from typing import TypeAlias
 from wavetank.cli.amounts import AmountMalformed, dollars_to_micros, ratio_e12
 from wavetank.cli.times import TimeMalformed, duration_ns
 from wavetank.storms.scenario.condition_words import ConditionMalformed, Token, TokenKind, is_word, words_of
-from wavetank.storms.scenario.faults import choices
 
 MAX_CHARACTERS = 1_000
 MAX_DEPTH = 20
 _E12 = 10**12
-_WORDS_INSIDE = re.compile(r"\([^)]*\)")
 
 
 class Unit(StrEnum):
@@ -164,13 +161,11 @@ def _quoted(value: str) -> str:
     return value if is_word(value) else _in_quotes(value)
 
 
-def parse(text: str, known: Collection[str] | None = None) -> Condition:
+def parse(text: str) -> Condition:
     """Return the condition that a text means.
 
     Args:
         text: for instance `fund.loss > 1M and not ledger.balanced`.
-        known: names of figures, `*` for any words in parentheses, for instance `account(*).pnl`; any other name is
-            refused. None takes all.
 
     Raises:
         ConditionMalformed: the text means none; `offset` says where it stops making sense.
@@ -178,7 +173,7 @@ def parse(text: str, known: Collection[str] | None = None) -> Condition:
     """
     if len(text) > MAX_CHARACTERS:
         raise ConditionMalformed(f"has {len(text)} characters; at most {MAX_CHARACTERS} are read", MAX_CHARACTERS)
-    return _Parser(text, known).whole()
+    return _Parser(text).whole()
 
 
 def paths_of(condition: Condition) -> Iterator[Path]:
@@ -199,10 +194,9 @@ class _Parser:
     single := "not" single | "(" either ")" | path [operator value]
     """
 
-    def __init__(self, text: str, known: Collection[str] | None) -> None:
+    def __init__(self, text: str) -> None:
         self._tokens = words_of(text)
         self._next = 0
-        self._known = known
         self._depth = 0
 
     def whole(self) -> Condition:
@@ -296,10 +290,6 @@ class _Parser:
                 name += self._take().text
         if name.endswith(".") or ".." in name or name.startswith("."):
             raise ConditionMalformed(f"names `{name}`; a name is words with one dot between", begin.offset)
-        if self._known is not None and not {name, _WORDS_INSIDE.sub("(*)", name)} & set(self._known):
-            raise ConditionMalformed(
-                f"asks for `{name}`, which nothing measures; {choices(name, self._known)}", begin.offset
-            )
         return Path(name, arguments, begin.offset)
 
     def _arguments(self) -> tuple[str, tuple[tuple[str, str], ...]]:

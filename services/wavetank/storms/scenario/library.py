@@ -5,7 +5,6 @@ Kept true: a shipped page is named as the scenario on it, and every one can be r
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -30,25 +29,21 @@ def shipped_names() -> list[str]:
     return sorted(page.name.removesuffix(".yaml") for page in SHELF.iterdir() if page.name.endswith(".yaml"))
 
 
-def list_scenarios(*, known: Collection[str] | None = None) -> list[Scenario]:
+def list_scenarios() -> list[Scenario]:
     """Return the shipped scenarios, in the order of their names.
-
-    Args:
-        known: as `read_scenario` takes it.
 
     Raises:
         ScenarioInvalid: one cannot be read.
 
     """
-    return [_shipped(name, known) for name in shipped_names()]
+    return [_shipped(name) for name in shipped_names()]
 
 
-def find(name_or_path: str, *, known: Collection[str] | None = None) -> Scenario:
+def find(name_or_path: str) -> Scenario:
     """Return a scenario: the shipped one of that name, or that of a file.
 
     Args:
         name_or_path: for instance `calm`, or `storms/mine.yaml`; what has a slash or ends in .yaml is a file.
-        known: as `read_scenario` takes it.
 
     Raises:
         ScenarioUnknown: there is neither.
@@ -59,12 +54,12 @@ def find(name_or_path: str, *, known: Collection[str] | None = None) -> Scenario
         path = Path(name_or_path)
         if not path.is_file():
             raise ScenarioUnknown(f"no file is at {shown(name_or_path)}; write a name of a shipped scenario, or a file")
-        return read_scenario(path, known=known)
+        return read_scenario(path)
     names = shipped_names()
     matching = [name for name in names if name.casefold() == name_or_path.casefold()]
     if not matching:
         raise ScenarioUnknown(f"no scenario is called {shown(name_or_path)}; {choices(name_or_path, names)}")
-    return _shipped(matching[0], known)
+    return _shipped(matching[0])
 
 
 def text_of(name_or_path: str) -> str:
@@ -79,6 +74,6 @@ def text_of(name_or_path: str) -> str:
     return (SHELF / f"{find(name_or_path).name}.yaml").read_text(encoding="utf-8")
 
 
-def _shipped(name: str, known: Collection[str] | None) -> Scenario:
+def _shipped(name: str) -> Scenario:
     with as_file(SHELF / f"{name}.yaml") as path:
-        return read_scenario(path, known=known)
+        return read_scenario(path)

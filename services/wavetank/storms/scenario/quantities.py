@@ -21,6 +21,9 @@ _LONGEST = 40
 _FAR_EXPONENT = re.compile(r"\de[-+]?\d{3,}", re.IGNORECASE)
 _LARGEST = 2**63 - 1
 """The venue counts in 64 bits."""
+_E12 = 10**12
+_FINEST_CHANCE = _E12 // 10**6
+"""Faults count their chance in millionths, and nothing of it would be always."""
 
 
 def _text(value: object) -> str:
@@ -55,6 +58,16 @@ def _instant(value: object) -> int:
 
 def _ratio(value: object) -> int:
     return _counted(ratio_e12, value)
+
+
+def _probability(value: object) -> int:
+    ratio = _ratio(value)
+    if not 0 < ratio <= _E12 or ratio % _FINEST_CHANCE:
+        raise ValueError(
+            f"is {shown(value)}; a probability is above 0 and at most 100%, in steps of 0.0001%; "
+            "what never happens is left out"
+        )
+    return ratio
 
 
 def _money(value: object) -> int:
@@ -120,6 +133,13 @@ Ratio = Annotated[
     _shown(_NUMBER + r"\s*(%|bp)?$", ["-8%", "25bp", "0.05"], "A share."),
 ]
 """Parts per 10^12."""
+Probability = Annotated[
+    int,
+    BeforeValidator(_probability),
+    Written(write_ratio),
+    _shown(_NUMBER + r"\s*(%|bp)?$", ["5%", "0.5"], "A probability above 0."),
+]
+"""Parts per 10^12, whole millionths."""
 Money = Annotated[
     int,
     BeforeValidator(_money),

@@ -6,7 +6,7 @@ read has variants that can be read, conditions that can be judged, and names tha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,12 @@ from wavetank.storms.scenario.overriding import OverrideRefused, loc_of, with_ov
 from wavetank.storms.scenario.page import MAX_BYTES, Loc, Page, read_page
 
 
-def read_scenario(page: Path | str, *, source: str = "page", known: Collection[str] | None = None) -> Scenario:
+def read_scenario(page: Path | str, *, source: str = "page") -> Scenario:
     """Return the scenario of a page.
 
     Args:
         page: a file, or the text itself.
         source: what messages call a text.
-        known: names of the figures that conditions may ask for; None for any.
 
     Raises:
         ScenarioInvalid: the page is none; `faults` has everything that is wrong with it.
@@ -34,12 +33,12 @@ def read_scenario(page: Path | str, *, source: str = "page", known: Collection[s
         with page.open("rb") as file:
             # One byte more than allowed is enough to know.
             content: bytes | str = file.read(MAX_BYTES + 1)
-        return _scenario_of(read_page(content, str(page)), known)
-    return _scenario_of(read_page(page, source), known)
+        return _scenario_of(read_page(content, str(page)))
+    return _scenario_of(read_page(page, source))
 
 
-def _scenario_of(page: Page, known: Collection[str] | None) -> Scenario:
-    checked = check(page.document, known)
+def _scenario_of(page: Page) -> Scenario:
+    checked = check(page.document)
     flaws = list(checked.flaws)
     if checked.scenario is not None:
         for name, variant in checked.scenario.variants.items():

@@ -1,4 +1,4 @@
-"""Names on a page that name nothing on it: an order of somebody who is not in the cast, a move of what is not traded.
+"""Names on a page that name nothing: an order of somebody who is not in the cast, a figure that nothing measures.
 
 It exists so that a slip of the pen is met when a page is read, at its line, and not a minute into a run.
 """
@@ -8,18 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from wavetank.storms.measure import figures as _measured  # noqa: F401 - all figures register themselves.
+from wavetank.storms.measure.catalogue import names
+from wavetank.storms.measure.venue_members import TOLD_OF
 from wavetank.storms.scenario.conditions import parse, paths_of
 from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.scenario.faults import choices, shown
 from wavetank.storms.scenario.page import Loc
 from wavetank.storms.scenario.quantities import write_duration
 
-VENUE_ACCOUNTS = ("fees", "fund", "vault")
-"""The venue's own, of which figures are told as of anybody's."""
-
 _PEOPLE = ("who", "to", "buyer", "seller")
 _MARKETS = ("instrument", "instruments")
-_ACCOUNT = re.compile(r"account\(([^)]*)\)")
+_SUBJECT = re.compile(r"(?:account|role)\(([^)]*)\)")
 
 
 def dangling(scenario: Scenario) -> Iterator[tuple[Loc, str]]:
@@ -46,7 +46,7 @@ def dangling(scenario: Scenario) -> Iterator[tuple[Loc, str]]:
             elif name in _MARKETS:
                 yield from _unknown(loc, getattr(said, name), symbols, "is traded")
         yield from _ended(scenario, index)
-    yield from _of_conditions(scenario, [*people, *VENUE_ACCOUNTS])
+    yield from _of_conditions(scenario, [*people, *TOLD_OF], symbols)
 
 
 def _ended(scenario: Scenario, index: int) -> Iterator[tuple[Loc, str]]:
@@ -83,7 +83,7 @@ def _nothing(word: str, allowed: Sequence[str], what: str) -> str:
     return f"is {shown(word)}, and nothing of that name {what}; {choices(word, allowed)}"
 
 
-def _of_conditions(scenario: Scenario, people: Sequence[str]) -> Iterator[tuple[Loc, str]]:
+def _of_conditions(scenario: Scenario, people: Sequence[str], symbols: Sequence[str]) -> Iterator[tuple[Loc, str]]:
     texts: list[tuple[Loc, str]] = [(("harm",), scenario.harm)] if scenario.harm else []
     texts += [(("asserts", index), text) for index, text in enumerate(scenario.asserts)]
     for name, variant in scenario.variants.items():
@@ -95,6 +95,10 @@ def _of_conditions(scenario: Scenario, people: Sequence[str]) -> Iterator[tuple[
             # Told where conditions are read.
             continue
         for path in paths:
-            match = _ACCOUNT.match(path.name)
-            if match is not None and match[1] not in people:
-                yield loc, f"asks for {path}, and nobody of that name is in the cast; {choices(match[1], people)}"
+            subject = _SUBJECT.match(path.name)
+            if subject is not None and subject[1] not in people:
+                yield loc, f"asks for {path}, and nobody of that name is in the cast; {choices(subject[1], people)}"
+                continue
+            measured = names([] if subject is None else [subject[1]], symbols)
+            if path.name not in measured:
+                yield loc, f"asks for {path}, which nothing measures; {choices(path.name, measured)}"

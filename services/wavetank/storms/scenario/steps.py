@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from wavetank.storms.scenario.market import Consumer, OrderingTerms, SourceName, Symbol, TierTerms
-from wavetank.storms.scenario.quantities import Amount, Duration, Money, Ratio
+from wavetank.storms.scenario.quantities import Amount, Duration, Money, Probability, Ratio
 from wavetank.storms.scenario.terms import Terms
 
 Who = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
@@ -143,7 +143,7 @@ class Fault(Terms):
     lasting: Duration = 0
     """0 until mended."""
     ramp: Duration = 0
-    probability: Ratio = 1_000_000_000_000
+    probability: Probability = 1_000_000_000_000
     seed: Annotated[int, Field(ge=0)] = 0
 
 
@@ -166,7 +166,7 @@ class Disturb(Terms):
     """Empty for all clients."""
     delay: Duration = 0
     jitter: Duration = 0
-    probability: Ratio = 1_000_000_000_000
+    probability: Probability = 1_000_000_000_000
     lasting: Duration = 0
     ramp: Duration = 0
     seed: Annotated[int, Field(ge=0)] = 0

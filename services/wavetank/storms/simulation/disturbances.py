@@ -62,8 +62,7 @@ class Disturbances:
             batch.lost(maybe_done=True)
             venue.cut_session(account_id, RECONNECT_NS)
         elif found.refusal is not None:
-            if batch.refuse is not None:
-                batch.refuse(found.refusal)
+            venue.refuse_at_door(batch, found.refusal)
         elif found.is_lost:
             venue.schedule.at(now_ns + PATIENCE_NS, partial(batch.lost, maybe_done=True))
         elif found == UNDISTURBED and account_id not in self._last_ns:

@@ -12,7 +12,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wavetank.client.errors import CLASS_OF_REASON, OutcomeUnknown, VenueUnavailable, WavetankError
-from wavetank.client.events import CommandUnresolved, Disconnected, Reconnected, Started, StrategyEvent, Timer
+from wavetank.client.events import (
+    CommandAnswered,
+    CommandUnresolved,
+    Disconnected,
+    Reconnected,
+    Started,
+    StrategyEvent,
+    Timer,
+)
 from wavetank.client.orders import PlaceOrder
 from wavetank.client.strategy import Strategy, StrategyCommand
 from wavetank.matching.core import commands as packed
@@ -264,6 +272,10 @@ class StrategySeat:
 
     def _handle(self, events: list[StrategyEvent]) -> None:
         for event in events:
+            if isinstance(event, CommandAnswered):
+                took_ns = self._venue.schedule.now_ns - event.sent_ns
+                for observer in self._venue.answer_observers:
+                    observer(self.account_id, event.command, took_ns)
             commands = self._strategy.on_event(event)
             if commands:
                 self._send(commands)

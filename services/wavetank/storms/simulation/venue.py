@@ -17,6 +17,7 @@ from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import state_hash
 from wavetank.client.events import StrategyEvent
+from wavetank.client.orders import Command
 from wavetank.client.strategy import Strategy
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.entry_faults import EntryFault
@@ -26,6 +27,7 @@ from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events import matching as matching_events
 from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.instrument import Instrument
+from wavetank.model.reason import Reason
 from wavetank.model.record import RECORD_BYTES, decode, fields_struct, heads, kind_of
 from wavetank.model.validity import Tolerances
 from wavetank.oracle.core.oracle import Oracle
@@ -63,6 +65,8 @@ _INSIDE = Delay(MILLISECOND_NS // 2, MILLISECOND_NS // 4)
 Service = Literal["matching", "clearing", "oracle"]
 Observer = Callable[[Entry], None]
 """Is told of each entry of any log when it is committed."""
+AnswerObserver = Callable[[int, Command, int], None]
+"""Is told of each answer that reaches a strategy: its account, its command, and how long it took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +130,7 @@ class SimulatedVenue:
         self.translator = Translator(list(settings.instruments))
         self.tape = Tape(list(self.instruments))
         self.observers: list[Observer] = []
+        self.answer_observers: list[AnswerObserver] = []
         self.invariants = Invariants(self)
         self.disturbances = Disturbances(self, knows_magic_ids=settings.knows_magic_ids)
         self.refusals: list[tuple[int, int, Refused]] = []
@@ -251,6 +256,13 @@ class SimulatedVenue:
         if seat is not None:
             seat.tell_disconnected()
             self.schedule.at(self.schedule.now_ns + away_ns, seat.tell_returned)
+
+    def refuse_at_door(self, batch: Batch, reason: Reason) -> None:
+        """Refuse a request as a whole; no log tells of it, so each of its commands is noted."""
+        refused = Refused(reason, 0, 0, "refused at the door")
+        self.refusals += [(self.schedule.now_ns, batch.account_id, refused)] * batch.count
+        if batch.refuse is not None:
+            batch.refuse(reason)
 
     def move_instrument(self, instrument_id: int, state: int) -> None:
         """Bring an instrument into another state (MTCH-050)."""

@@ -24,12 +24,12 @@ from wavetank.client.strategies import (
     TakerSettings,
 )
 from wavetank.client.strategy import Ensemble, Strategy
-from wavetank.model.ids import BACKSTOP_VAULT_ID, FEE_ACCOUNT_ID, INSURANCE_FUND_ID
 from wavetank.model.instrument import Instrument
 from wavetank.storms.agents.agent import Agent, Label
 from wavetank.storms.agents.casting import AGENT_KINDS, CastingRefused, make_agent
 from wavetank.storms.dice import Dice
 from wavetank.storms.measure.record import Member
+from wavetank.storms.measure.venue_members import VENUE_MEMBERS
 from wavetank.storms.scenario.document import DistanceTerms, Role
 from wavetank.storms.scenario.kinds import IN_DOLLARS
 from wavetank.storms.scenario.quantities import Money
@@ -38,13 +38,6 @@ from wavetank.storms.simulation.link import Delay
 from wavetank.storms.simulation.seats import Distance
 from wavetank.storms.simulation.venue import SimulatedVenue
 from wavetank.storms.staging.market import StagingRefused, lots_of
-
-VENUE_MEMBERS = (
-    Member(account_id=FEE_ACCOUNT_ID, name="fees", role="fees", label=None),
-    Member(account_id=INSURANCE_FUND_ID, name="fund", role="fund", label=None),
-    Member(account_id=BACKSTOP_VAULT_ID, name="vault", role="vault", label=Label.VAULT),
-)
-"""The venue's own accounts that figures are told of."""
 
 STRATEGIES: Mapping[str, tuple[type[Any], Callable[..., Strategy], Label]] = {
     "market_maker": (MarketMakerSettings, MarketMaker, Label.MAKER),
@@ -78,7 +71,7 @@ class Casting:
         """
         self._venue = venue
         self._prices = start_prices
-        self.members: dict[int, Member] = {member.account_id: member for member in VENUE_MEMBERS}
+        self.members: dict[int, Member] = dict(VENUE_MEMBERS)
         self.accounts: dict[str, list[int]] = {}
         """By role, and by the name of one of a crowd."""
         self._flows: list[tuple[Dice, TakerFlow]] = []

@@ -104,6 +104,7 @@ class Run:
             began_ns=self.began_ns,
         )
         venue.observers.append(self._recorder.take)
+        venue.answer_observers.append(self._recorder.note_answer)
         self._wall_seconds = time.perf_counter() - began
 
     def let_time_run(self, until_ns: int, on_progress: Progress | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wavetank.storms.measure.catalogue import INSTRUMENT, PERSON, VENUE, WITH_ARGUMENTS, Unit
+from wavetank.storms.measure.catalogue import INSTRUMENT, PERSON, VENUE, WITH_ARGUMENTS, Unit, split_subject
 from wavetank.storms.measure.record import Figure
 from wavetank.storms.report.figures import (
     _LESS_IS_WORSE,
@@ -15,7 +15,6 @@ from wavetank.storms.report.figures import (
     show_difference,
     show_figure,
     shown_names,
-    split_subject,
 )
 
 

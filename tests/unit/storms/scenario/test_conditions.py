@@ -165,17 +165,6 @@ def test_what_is_no_condition_is_refused_at_its_character(text: str, offset: int
     assert caught.value.offset == offset
 
 
-def test_a_figure_that_nothing_measures_is_refused_with_the_one_that_was_meant() -> None:
-    known = ["fund.loss", "account(*).pnl"]
-    parse("fund.loss > 1M and account(anybody).pnl < $0", known)
-    with pytest.raises(ConditionMalformed) as caught:
-        parse("fund.loss > 1M and fund.lost > 1M", known)
-    assert caught.value.message == "asks for `fund.lost`, which nothing measures; did you mean fund.loss?"
-    assert caught.value.offset == 19
-    with pytest.raises(ConditionMalformed):
-        parse("account(anybody).equity < $0", known)
-
-
 def test_a_condition_has_an_end_in_length_and_depth() -> None:
     parse("a".ljust(MAX_CHARACTERS))
     with pytest.raises(ConditionMalformed, match="at most 1000 are read"):

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from wavetank.storms.scenario.faults import ScenarioInvalid
 from wavetank.storms.scenario.library import ScenarioUnknown, find, list_scenarios, shipped_names, text_of
 from wavetank.storms.scenario.reading import variants_of
 from wavetank.storms.scenario.template import new_scenario
@@ -45,8 +44,3 @@ def test_what_is_not_there_is_told_with_what_is_near(name: str, message: str) ->
     with pytest.raises(ScenarioUnknown) as caught:
         find(name)
     assert str(caught.value).startswith(message)
-
-
-def test_known_figures_are_handed_on() -> None:
-    with pytest.raises(ScenarioInvalid, match=r"asks for `ledger\.balanced`, which nothing measures"):
-        find("calm", known=["fund.loss"])

@@ -9,6 +9,7 @@ from wavetank.storms.scenario.quantities import (
     Amount,
     Duration,
     Money,
+    Probability,
     Ratio,
     write_duration,
     write_money,
@@ -57,10 +58,21 @@ def test_a_quantity_has_64_bits() -> None:
         TypeAdapter(Money).validate_python("9223372036854.775808")
 
 
+@pytest.mark.parametrize(("said", "parts"), [("100%", 10**12), (1, 10**12), ("0.0001%", 10**6), ("25bp", 25 * 10**8)])
+def test_a_probability_is_above_nothing_and_in_whole_millionths(said: object, parts: int) -> None:
+    assert TypeAdapter(Probability).validate_python(said) == parts
+
+
+@pytest.mark.parametrize("said", ["0%", 0, "0.0", "-5%", "100.0001%", 2, "0.00001%", "0.00015%"])
+def test_a_probability_of_nothing_is_no_probability(said: object) -> None:
+    with pytest.raises(ValidationError, match=r"a probability is above 0 and at most 100%, in steps of 0\.0001%"):
+        TypeAdapter(Probability).validate_python(said)
+
+
 @pytest.mark.parametrize(
     "quantity",
-    [TypeAdapter(Duration), TypeAdapter(Ratio), TypeAdapter(Money), TypeAdapter(Amount)],
-    ids=["duration", "ratio", "money", "amount"],
+    [TypeAdapter(kind) for kind in (Duration, Ratio, Probability, Money, Amount)],
+    ids=["duration", "ratio", "probability", "money", "amount"],
 )
 @pytest.mark.parametrize("value", ["inf", "nan", "1e999999999", "1" * 41, True, None, [1], {"a": 1}, "", "x"])
 def test_what_is_no_quantity_is_refused(quantity: TypeAdapter[int] | TypeAdapter[Decimal], value: object) -> None:

@@ -195,13 +195,34 @@ def test_a_page_that_is_no_mapping_is_refused() -> None:
     assert faults("- a\n") == ["late.yaml:1:1: is a list of 1; a page is a mapping that begins with `scenario: 1`"]
 
 
-def test_figures_that_nothing_measures_are_refused_where_the_known_are_named() -> None:
-    known = ["fund.loss", "ledger.balanced", "adl.triggered_before", "account(*).pnl"]
-    read_scenario(changed("fund.loss > 1M", "account(believer).pnl < $0"), known=known)
-    with pytest.raises(ScenarioInvalid) as caught:
-        read_scenario(changed("fund.loss > 1M", "fund.los > 1M"), source="late.yaml", known=known)
-    assert str(caught.value) == (
-        "late.yaml:23:7: harm: asks for `fund.los`, which nothing measures; did you mean fund.loss?"
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("fund.los > 1M", "asks for fund.los, which nothing measures; did you mean fund.loss?"),
+        ("fund.loss.BTC > 1M", "asks for fund.loss.BTC, which nothing measures; did you mean fund.loss?"),
+        ("depth.min.SOL > 1M", "asks for depth.min.SOL, which nothing measures; did you mean depth.min"),
+        ("account(believer).pln > 1M", "asks for account(believer).pln, which nothing measures; did you mean account("),
+        ("role(makres).pnl > 1M", "asks for role(makres).pnl, and nobody of that name is in the cast; did you mean ma"),
+    ],
+)
+def test_a_figure_that_nothing_measures_is_refused_with_the_one_that_was_meant(asked: str, message: str) -> None:
+    (fault,) = faults(changed("fund.loss > 1M", asked))
+    assert fault.startswith(f"late.yaml:23:7: harm: {message}")
+
+
+def test_figures_of_the_cast_the_market_and_the_venue_can_be_asked_for() -> None:
+    asked = "account(makers.3).pnl > 1M or role(makers).pnl > 1M or depth.min.ETH > 1M or account(vault).pnl > 1M"
+    assert read_scenario(changed("fund.loss > 1M", asked)).harm == asked
+
+
+def test_a_fault_that_never_strikes_is_refused_not_taken_for_one_that_always_does() -> None:
+    (fault,) = faults(changed("lag: 30s}", "lag: 30s, probability: 0%}"))
+    # Line 20 of the page; `probability: ` ends at column 81.
+    assert fault.startswith("late.yaml:20:82: timeline.1.fault.probability: is '0%'; a probability is above 0 and at")
+    step = "  - {at: 2m, disturb: {kind: throttle, probability: 0}}\n"
+    (fault,) = faults(changed("harm: fund.loss", f"{step}harm: fund.loss"))
+    assert fault.startswith(
+        "late.yaml:23:53: timeline.3.disturb.probability: is 0; a probability is above 0 and at most"
     )
 
 
