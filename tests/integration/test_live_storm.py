@@ -79,6 +79,18 @@ timeline:
   - {at: 5s, order: {who: one, instrument: BTC, side: buy, size: 0.1, slippage: 0.1%}}
 """
 
+QUIET = """
+scenario: 1
+name: quiet
+title: Nobody does anything
+duration: 4s
+market:
+  instruments:
+    BTC: {}
+cast:
+  - {name: one, deposit: 10k}
+"""
+
 DOOR = """
 scenario: 1
 name: door
@@ -199,6 +211,10 @@ async def test_a_run_that_is_cut_short_leaves_the_venue_as_it_was_found(venue: V
             return (await client.market_data.book("BTC")).prices.mark is not None
 
         await eventually_async(priced)
+    # What happened on the days before is no part of this one.
+    quiet = (await _in_thread(RunPlan(scenario=read_scenario(QUIET)), venue, as_is=False)).record
+    assert [quiet.figures[name] for name in ("trades.count", "role(others).fills", "role(others).withdrawn")] == [0] * 3
+    assert quiet.figures["account(one).deposited"] == 10_000_000_000
 
 
 async def test_what_the_door_refuses_and_how_long_answers_take_is_known_live_as_simulated(venue: VenueProcess) -> None:

@@ -1,7 +1,7 @@
 """The record of a live storm, from the venue's logs: the means by which a simulated one is measured.
 
-Kept true: the logs are read from their beginning, for what everybody has stands nowhere else; what came behind the end
-is not read.
+Kept true: the logs are read from their beginning, for what everybody has stands nowhere else; but what happened before
+the day is no part of it, and what came behind its end is not read.
 """
 
 from __future__ import annotations
@@ -62,7 +62,11 @@ def record_logs(client: redis.Redis, recorder: Recorder, ended_ns: int) -> None:
 
     """
     streams = [_entries(client, log, ended_ns) for log in logs_of(client)]
+    has_begun = False
     for entry in heapq.merge(*streams, key=attrgetter("now_ns")):
+        if not has_begun and entry.now_ns >= recorder.began_ns:
+            recorder.begin()
+            has_begun = True
         recorder.take(entry)
 
 

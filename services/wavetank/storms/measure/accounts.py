@@ -150,6 +150,15 @@ class Accounts:
         """Take over an event other than a fill or a mark."""
         self._handlers[type(event)](event)
 
+    def begin(self) -> None:
+        """Begin to measure here: what an account is worth is what its owner brought, and nothing was traded yet."""
+        self.value_all()
+        for holder in self.holders.values():
+            holder.deposited_micros = holder.equity_micros
+            holder.withdrawn_micros = holder.pledged_micros = holder.handed_micros = 0
+            holder.fills = holder.volume_micros = 0
+            holder.min_equity_micros = holder.min_health = None
+
     # Doors of what happens often
 
     def fill(

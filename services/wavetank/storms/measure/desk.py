@@ -57,6 +57,15 @@ class Desk:
         }
         """By class: seq, venue time and event."""
 
+    def begin(self) -> None:
+        """Begin to measure here: what is closed, halted or asked still is."""
+        goes_on = {key: self.spans[at] for key, at in self._open.items()}
+        self.spans = list(goes_on.values())
+        self._open = {key: at for at, key in enumerate(goes_on)}
+        self.refusals.clear()
+        self.escalations = self.by_person = self.by_default = 0
+        self.first_doubt_ns = self.first_escalation_ns = None
+
     def apply(self, seq: int, now_ns: int, event: Event) -> None:
         """Take over an event."""
         self.handlers[type(event)](seq, now_ns, event)

@@ -115,6 +115,16 @@ class Liquidations:
         }
         """By class: venue time and event."""
 
+    def begin(self) -> None:
+        """Begin to measure here: liquidations that are under way go on, and have closed nothing yet."""
+        self.cases = {case.liquidation_id: case for case in self._under_way.values()}
+        for case in self.cases.values():
+            case.closed_micros = case.fund_micros = 0
+        self.deleveragings.clear()
+        self.contagion.clear()
+        self.paid = dict.fromkeys(CashCause, 0)
+        self.vault_is_apart = True
+
     def is_under_way(self, account_id: int) -> bool:
         """Whether an account is in liquidation."""
         return account_id in self._under_way

@@ -31,6 +31,11 @@ class Prices:
         self._faults: dict[tuple[int, int], Span] = {}
         """Faults that began, by id and instrument."""
 
+    def begin(self) -> None:
+        """Begin to measure here: what was told last still holds, and faults that have not ended go on."""
+        self.tracks.clear()
+        self._faults = {key: span for key, span in self._faults.items() if not span.ended_ns}
+
     def take(self, now_ns: int, records: bytes) -> None:
         """Take over an entry of the oracle's log."""
         true: dict[int, PricePublished] = {}

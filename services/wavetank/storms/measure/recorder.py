@@ -159,6 +159,21 @@ class Recorder:
         found.setdefault(clearing_events.LiquidationEnded, []).append(self._ended)
         return {kind_of(cls): tuple(handlers) for cls, handlers in found.items()}
 
+    def begin(self) -> None:
+        """Begin the day here, on a venue that has run before.
+
+        Everybody stands as he does: positions, orders, faults and liquidations that are under way go on. What had
+        happened is no part of what is measured: what an account was worth is what its owner brought.
+        """
+        self.accounts.begin()
+        self.trades.clear()
+        self.books.clear()
+        self.prices.begin()
+        self.liquidations.begin()
+        self.standing.begin()
+        self.desk.begin()
+        self._sampler.begin()
+
     # What is committed
 
     def take(self, entry: Entry) -> None:

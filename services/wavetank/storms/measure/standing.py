@@ -49,6 +49,12 @@ class Standing:
     _hedged: set[int] = field(default_factory=set)
     """Accounts with several legs that were hedged at the last mark."""
 
+    def begin(self) -> None:
+        """Begin to measure here: who is in trouble still is."""
+        self.troubles = {key: Trouble(trouble.began_ns) for key, trouble in self.troubles.items() if trouble.began_ns}
+        self.hedges.clear()
+        self.vault_peaks.clear()
+
     # Trouble
 
     def band(self, now_ns: int, account_id: int, band: int) -> None:
@@ -155,8 +161,14 @@ class Sampler:
         """
         self.tracks: dict[int, AccountTrack] = {}
         self._accounts = accounts
-        self._interval_ns = interval_ns
+        self._least_interval_ns = interval_ns
         self._most_rows = most_rows
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin to measure here, with no row."""
+        self.tracks.clear()
+        self._interval_ns = self._least_interval_ns
         self._next_ns = 0
         self._rows = 0
 

@@ -79,6 +79,10 @@ class TradeColumns:
         """Begin with none."""
         self._rows = bytearray()
 
+    def clear(self) -> None:
+        """Forget them."""
+        self._rows.clear()
+
     def __len__(self) -> int:
         """Return how many there were."""
         return len(self._rows) // _ROW.size
