@@ -76,6 +76,7 @@ timeline:
   - {at: 3s, move: {by: -1%, over: 1s}}
   - {at: 4s, instruments: {state: post_only, instruments: [ETH]}}
   - {at: 4s, parameters: {instrument: ETH, tiers: [{leverage: 7}], funding_interval: 30m, position_limit: 1M}}
+  - {at: 4s, group_limit: {group: majors, net: 5M, gross: 10M}}
   - {at: 5s, order: {who: one, instrument: BTC, side: buy, size: 0.1, slippage: 0.1%}}
 """
 
@@ -247,7 +248,7 @@ async def _state(client: Venue) -> dict[str, Any]:
         "trading": all(each.state is InstrumentState.TRADING for each in client.instruments.values()),
         "tiers": {symbol: each.margin_tiers for symbol, each in client.instruments.items()},
         "funding": {symbol: each.funding_interval_ns for symbol, each in client.instruments.items()},
-        "limits": (await client.admin.list_limits()).positions,
+        "limits": await client.admin.list_limits(),
         "fund": fund,
     }
 

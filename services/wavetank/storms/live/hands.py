@@ -330,6 +330,22 @@ class LiveHands:
 
         self._do(_OPERATOR, ask())
 
+    def limit_group(self, group: str, net_micros: int, gross_micros: int) -> None:
+        """Limit what each client may come to in a correlation group; 0 is no limit."""
+        admin = self.venue.admin
+
+        async def ask() -> None:
+            standing = [
+                each for each in (await admin.list_limits()).groups if each.group == group and not each.account_id
+            ]
+            net, gross = (standing[0].net, standing[0].gross) if standing else (Decimal(0), Decimal(0))
+            await admin.set_group_limit(group, net=dollars(net_micros), gross=dollars(gross_micros), note=NOTE)
+            self._undo.setdefault(
+                f"limit of {group}", lambda: admin.set_group_limit(group, net=net, gross=gross, note=NOTE)
+            )
+
+        self._do(_OPERATOR, ask())
+
     async def _limit(self, symbol: str, exposure_micros: int) -> None:
         admin = self.venue.admin
         standing = [

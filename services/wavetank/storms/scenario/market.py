@@ -16,6 +16,7 @@ from wavetank.storms.scenario.quantities import Amount, Duration, Instant, Money
 from wavetank.storms.scenario.terms import Terms, terms_of
 
 Symbol = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9]+$")]
+GroupName = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[!-~]+$")]
 SourceName = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[!-~]+$")]
 
 ClearingTerms = terms_of(
@@ -81,7 +82,7 @@ class InstrumentTerms(Terms):
     scaling_begins: Money | None = None
     """Open interest at which initial margin begins to grow (MRGN-020)."""
     scaling_full: Money | None = None
-    correlation_group: str = ""
+    correlation_group: GroupName | Literal[""] = ""
     """Offsets within it, in the offset modes (MRGN-030)."""
     correlation: Ratio | None = None
     """With the market, for the scenario mode."""

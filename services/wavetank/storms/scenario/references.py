@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.storms.measure import figures as _measured  # noqa: F401 - all figures register themselves.
 from wavetank.storms.measure.catalogue import names
 from wavetank.storms.measure.venue_members import TOLD_OF
@@ -26,6 +27,7 @@ def dangling(scenario: Scenario) -> Iterator[tuple[Loc, str]]:
     """Yield the place of each name that names nothing, and what to write instead."""
     symbols = list(scenario.market.instruments)
     people = _people(scenario)
+    groups = _groups(scenario)
     for index, role in enumerate(scenario.cast):
         loc: Loc = ("cast", index)
         yield from _unknown((*loc, "instruments"), role.instruments, symbols, "is traded")
@@ -45,8 +47,16 @@ def dangling(scenario: Scenario) -> Iterator[tuple[Loc, str]]:
                 yield from _unknown(loc, getattr(said, name), people, "is in the cast")
             elif name in _MARKETS:
                 yield from _unknown(loc, getattr(said, name), symbols, "is traded")
+            elif name == "group":
+                yield from _unknown(loc, getattr(said, name), groups, "is a correlation group")
         yield from _ended(scenario, index)
     yield from _of_conditions(scenario, [*people, *TOLD_OF], symbols)
+
+
+def _groups(scenario: Scenario) -> list[str]:
+    """Return the correlation groups that there are: those of the shipped venue, and those that the page names."""
+    named = [each.correlation_group for each in scenario.market.instruments.values() if each.correlation_group]
+    return list(dict.fromkeys([*ClearingSettings().groups_ppm, *named]))
 
 
 def _ended(scenario: Scenario, index: int) -> Iterator[tuple[Loc, str]]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from wavetank.storms.scenario.market import Consumer, OrderingTerms, SourceName, Symbol, TierTerms
+from wavetank.storms.scenario.market import Consumer, GroupName, OrderingTerms, SourceName, Symbol, TierTerms
 from wavetank.storms.scenario.quantities import Amount, Duration, Money, Probability, Ratio
 from wavetank.storms.scenario.terms import Terms
 
@@ -228,6 +228,16 @@ class Parameters(Terms):
     """Largest notional of every client."""
 
 
+class GroupLimit(Terms):
+    """An operator limits what each client may come to in a correlation group (MRGN-070); 0 is no limit."""
+
+    group: GroupName
+    net: Money = 0
+    """Largest difference of long and short notional."""
+    gross: Money = 0
+    """Largest sum of both."""
+
+
 class Step(Terms):
     """One thing at one time."""
 
@@ -260,6 +270,7 @@ class Step(Terms):
     withdrawals: Withdrawals | None = None
     pace: Pace | None = None
     parameters: Parameters | None = None
+    group_limit: GroupLimit | None = None
 
     @property
     def verb(self) -> str:

@@ -128,3 +128,6 @@ class Hands(Protocol):
 
     def change_parameters(self, instrument_id: int, parameters: Parameters) -> None:
         """Change an instrument while it trades."""
+
+    def limit_group(self, group: str, net_micros: int, gross_micros: int) -> None:
+        """Limit what each client may come to in a correlation group; 0 is no limit."""

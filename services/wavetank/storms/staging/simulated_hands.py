@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.credit import withdrawable_micros
-from wavetank.clearing.core.limits import EVERY_CLIENT, PositionLimit
+from wavetank.clearing.core.limits import EVERY_CLIENT, GroupLimit, PositionLimit
 from wavetank.clearing.core.operator import Author
 from wavetank.clearing.core.refusal import Refused
 from wavetank.matching.core.entry_faults import EntryFault
@@ -176,6 +176,11 @@ class SimulatedHands:
     def change_parameters(self, instrument_id: int, parameters: Parameters) -> None:
         """Change an instrument while it trades."""
         self._operate(partial(_change_parameters, instrument_id, parameters))
+
+    def limit_group(self, group: str, net_micros: int, gross_micros: int) -> None:
+        """Limit what each client may come to in a correlation group; 0 is no limit."""
+        limit = GroupLimit(net_micros, gross_micros)
+        self._operate(lambda core, _: core.operator.set_group_limit(group, EVERY_CLIENT, limit, _AUTHOR))
 
     def _operate(self, call: Callable[[Clearing, int], Any]) -> None:
         self._venue.ask_clearing(0, call)

@@ -150,7 +150,14 @@ class Director:
                 return partial(self._move_instruments, numbers, state)
             case steps.Restart():
                 return partial(self._hands.restart, said.service, said.down)
-            case steps.Settle() | steps.Fund() | steps.Withdrawals() | steps.Pace() | steps.Parameters():
+            case (
+                steps.Settle()
+                | steps.Fund()
+                | steps.Withdrawals()
+                | steps.Pace()
+                | steps.Parameters()
+                | steps.GroupLimit()
+            ):
                 return self._operate(said)
             case _:
                 ordering = OrderingSettings(**given(said, OrderingSettings))
@@ -313,7 +320,8 @@ class Director:
             self._hands.move_instrument(number, state)
 
     def _operate(
-        self, said: steps.Settle | steps.Fund | steps.Withdrawals | steps.Pace | steps.Parameters
+        self,
+        said: steps.Settle | steps.Fund | steps.Withdrawals | steps.Pace | steps.Parameters | steps.GroupLimit,
     ) -> Callable[[], None]:
         hands = self._hands
         match said:
@@ -338,6 +346,8 @@ class Director:
                 )
                 number = self._stage.instrument(said.instrument).instrument_id
                 return partial(hands.change_parameters, number, parameters)
+            case steps.GroupLimit():
+                return partial(hands.limit_group, said.group, said.net, said.gross)
             case _:
                 assert_never(said)
 
