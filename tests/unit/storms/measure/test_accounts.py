@@ -40,6 +40,14 @@ def test_what_all_have_is_what_came_in_and_fees_are_somebodys() -> None:
     assert (accounts.holders[A].fills, accounts.holders[A].volume_micros) == (1, 1_000)
 
 
+def test_a_transfer_of_a_position_is_no_fill() -> None:
+    accounts = with_cash(a=1, b=1)
+    trade(accounts)
+    accounts.fill(BTC, A, -1_000, 0, 0, 0, 999_995, FillRole.TRANSFER)
+    assert (accounts.holders[A].fills, accounts.holders[A].volume_micros) == (1, 1_000)
+    assert not accounts.holders[A].legs
+
+
 @pytest.mark.spec("INV-010")
 def test_a_micro_dollar_from_nowhere_is_seen_and_stays_seen() -> None:
     accounts = with_cash(a=1, b=1)

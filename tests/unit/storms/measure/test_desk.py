@@ -57,13 +57,15 @@ def test_a_question_without_a_doubt_before_it_took_no_time() -> None:
 
 def test_a_question_is_open_until_somebody_or_the_clock_decides_or_it_has_no_object() -> None:
     desk = Desk({})
-    for seq in (10, 20, 30, 40):
+    for seq in (10, 20, 30, 40, 41):
         desk.apply(seq, seq, raised(EscalationKind.DELEVERAGING))
     desk.apply(50, 50, event(clearing.EscalationDecided, escalation_id=20, by_default=1))
     desk.apply(51, 51, event(clearing.EscalationDecided, escalation_id=10, by_default=0))
     desk.apply(52, 52, event(clearing.EscalationEnded, escalation_id=30))
-    assert (desk.by_person, desk.by_default) == (1, 1)
-    assert [(span.began_ns, span.ended_ns) for span in desk.spans] == [(10, 51), (20, 50), (30, 52), (40, 0)]
+    desk.apply(53, 53, event(clearing.EscalationDecided, escalation_id=40, by_default=1))
+    assert (desk.by_person, desk.by_default) == (1, 2)
+    spans = [(span.began_ns, span.ended_ns) for span in desk.spans]
+    assert spans == [(10, 51), (20, 50), (30, 52), (40, 53), (41, 0)]
     assert {span.what for span in desk.spans} == {"deleveraging"}
 
 

@@ -111,11 +111,12 @@ def test_who_was_not_hedged_before_is_not_unhedged_by_deleveraging() -> None:
     accounts = holding((BTC, 1_000), (ETH, -500))
     standing = Standing(accounts)
     standing.marked(10 * SECOND_NS)
-    accounts.fill(BTC, A, -40_000, 0, 600, 60_000, 0, FillRole.TRANSFER)
+    accounts.fill(BTC, A, -30_000, 0, 700, 70_000, 0, FillRole.TRANSFER)
     standing.deleveraged(12 * SECOND_NS, [deleveraging()])
     standing.finish(60 * SECOND_NS)
     hedge = standing.hedges[A]
-    assert (hedge.was_hedged, hedge.residual_micros, hedge.unhedged_ns) == (False, 10_000, 0)
+    # 70,000 against 50,000 is no hedge, but there was none to lose.
+    assert (hedge.was_hedged, hedge.residual_micros, hedge.unhedged_ns) == (False, 20_000, 0)
 
 
 def test_the_worst_of_the_vault_is_what_it_was_given_less_what_it_is_worth() -> None:
