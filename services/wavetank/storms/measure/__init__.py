@@ -1,1 +1,1 @@
-"""What a run comes to: read from the logs alone, whether the venue was live or simulated."""
+"""What a run comes to: read from its logs, and from those who waited for answers, live and simulated alike."""

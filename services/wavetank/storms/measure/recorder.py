@@ -1,8 +1,9 @@
 """The recorder: entries of a venue's logs in, the record of the run out.
 
-It exists so that a simulated run and a live one are measured by the same means: it takes what stands in the logs and
-nothing else. Kept true: it writes to nothing but itself, so a run with a recorder is the run without it; what it reads
-of an entry is what it needs, field by field, for it stands beside every order of a simulation.
+It exists so that a simulated run and a live one are measured by the same means: it takes what stands in the logs, and
+what doors and senders tell where no log can. Kept true: it writes to nothing but itself, so a run with a recorder is
+the run without it; what it reads of an entry is what it needs, field by field, for it stands beside every order of a
+simulation.
 """
 
 from __future__ import annotations
