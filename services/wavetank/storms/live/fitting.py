@@ -6,7 +6,7 @@ something else. Kept true: nothing has been done to the venue when a page is ref
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -54,6 +54,7 @@ def misfits(
     listed: Mapping[str, Instrument],
     indexes: Mapping[str, Decimal],
     *,
+    sources: Mapping[int, Sequence[str]],
     can_restart: bool,
 ) -> list[Misfit]:
     """Return where a page does not fit a running venue.
@@ -62,6 +63,7 @@ def misfits(
         scenario: the page, variant and overrides applied.
         listed: the venue's instruments by symbol.
         indexes: dollars per unit by symbol, as bots are told them.
+        sources: names of the sources of each instrument, by its number.
         can_restart: whether its services can be restarted from here.
 
     """
@@ -69,6 +71,7 @@ def misfits(
         *_of_market(scenario, listed),
         *_of_venue(scenario),
         *_of_cast(scenario),
+        *_of_sources(scenario, {each.symbol: sources.get(each.instrument_id, ()) for each in listed.values()}),
         *_of_timeline(scenario, indexes, can_restart=can_restart),
     ]
 
@@ -107,6 +110,20 @@ def _of_cast(scenario: Scenario) -> Iterator[Misfit]:
             yield Misfit(f"cast.{role.name}.sees_next_index", "nobody sees ahead of a venue that runs")
         if role.distance != DistanceTerms():
             yield Misfit(f"cast.{role.name}.distance", "everybody is as far away as this process is")
+
+
+def _of_sources(scenario: Scenario, sources: Mapping[str, Sequence[str]]) -> Iterator[Misfit]:
+    for number, step in enumerate(scenario.timeline):
+        if step.fault is None:
+            continue
+        for symbol in step.fault.instruments or scenario.market.instruments:
+            strangers = [name for name in step.fault.sources if name not in sources.get(symbol, step.fault.sources)]
+            if strangers:
+                known = ", ".join(sources[symbol]) or "none yet"
+                yield Misfit(
+                    f"timeline.{number}.fault.sources",
+                    f"{symbol} has no source {', '.join(strangers)} in the venue; it has {known}",
+                )
 
 
 def _of_timeline(scenario: Scenario, indexes: Mapping[str, Decimal], *, can_restart: bool) -> Iterator[Misfit]:

@@ -114,7 +114,7 @@ async def _run(
         left: list[str] = []
         try:
             indexes = await _first_indexes(scenario, listed, hands)
-            found = misfits(scenario, listed, indexes, can_restart=True)
+            found = misfits(scenario, listed, indexes, sources=source_names(logs), can_restart=True)
             if any(each.is_final for each in found) or (found and not as_is):
                 raise PageUnfit(found)
             start_ns, ended_ns = await _day(scenario, cast, hands, listed, indexes, logs, on_progress)

@@ -11,12 +11,14 @@ from wavetank.storms.scenario.reading import read_scenario
 
 LISTED = {each.symbol: each for each in default_instruments()}
 INDEXES = {"BTC": Decimal(60_000), "ETH": Decimal(2_500), "SOL": Decimal(150)}
+SOURCES = {LISTED["BTC"].instrument_id: ("spot", "perp"), LISTED["ETH"].instrument_id: ("spot",)}
 PAGE = "scenario: 1\nname: day\ntitle: A day\nduration: 1m\n"
 
 
 def found(text: str, *, can_restart: bool = True) -> list[tuple[str, bool]]:
     scenario = read_scenario(PAGE + text)
-    return [(each.place, each.is_final) for each in misfits(scenario, LISTED, INDEXES, can_restart=can_restart)]
+    misfit = misfits(scenario, LISTED, INDEXES, sources=SOURCES, can_restart=can_restart)
+    return [(each.place, each.is_final) for each in misfit]
 
 
 def test_a_page_of_what_the_venue_lists_fits() -> None:
@@ -88,4 +90,17 @@ def test_prices_in_dollars_hold_near_the_price_that_they_were_written_for() -> N
 def test_the_listing_is_compared_as_the_venue_has_it() -> None:
     scenario = read_scenario(PAGE + "market: {instruments: {BTC: {price_band: 5%}}}\n")
     narrow = {**LISTED, "BTC": replace(LISTED["BTC"], price_band_ppm=50_000)}
-    assert not misfits(scenario, narrow, INDEXES, can_restart=True)
+    assert not misfits(scenario, narrow, INDEXES, sources=SOURCES, can_restart=True)
+
+
+def test_a_fault_of_a_source_that_the_venue_lacks_is_named_by_step() -> None:
+    text = (
+        "market: {instruments: {BTC: {}, ETH: {}}}\n"
+        "timeline:\n"
+        "  - {at: 1s, fault: {kind: freeze, sources: [spot]}}\n"
+        "  - {at: 2s, fault: {kind: freeze, sources: [perp], instruments: [BTC]}}\n"
+        "  - {at: 3s, fault: {kind: freeze, sources: [spot, perp]}}\n"
+        "  - {at: 4s, fault: {kind: lag, lag: 1s}}\n"
+    )
+    # Of the third, ETH has no perp; the page goes on with what there is if it is told to.
+    assert found(text) == [("timeline.2.fault.sources", False)]
