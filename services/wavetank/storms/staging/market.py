@@ -24,8 +24,9 @@ from wavetank.oracle.adapters.sources.synthetic import Shock
 from wavetank.oracle.core.funding import FundingTerms
 from wavetank.oracle.core.index import IndexTerms
 from wavetank.oracle.core.settings import OracleSettings, SourceTerms
+from wavetank.runtime.price_files import check_window
 from wavetank.runtime.price_formats import load_path
-from wavetank.runtime.price_path import PricePath, Series
+from wavetank.runtime.price_path import PricePath, Series, SeriesUnknown
 from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.scenario.market import InstrumentTerms, ToleranceTerms
 from wavetank.storms.scenario.market import SourceTerms as WrittenSource
@@ -119,12 +120,19 @@ def _instrument(like: Instrument, terms: InstrumentTerms) -> Instrument:
     changes |= {name: value for name, value in as_written.items() if value is not None}
     instrument = replace(like, **changes)  # type: ignore[arg-type] # Names and types are those of the fields above.
     price = start_price(like.symbol, terms)
-    if price is not None and price.scaleb(6 - decimals) < _LEAST_TICKS:
+    if price is not None and not terms.file:
+        _check_ticks(instrument, price)
+    return instrument
+
+
+def _check_ticks(instrument: Instrument, price: Decimal) -> None:
+    decimals = instrument.size_decimals
+    ticks = price.scaleb(6 - decimals)
+    if ticks < _LEAST_TICKS:
         raise StagingRefused(
-            f"{like.symbol} at {price} dollars is {price.scaleb(6 - decimals)} ticks; at least {_LEAST_TICKS} are "
+            f"{instrument.symbol} at {price} dollars is {ticks} ticks; at least {_LEAST_TICKS} are "
             f"needed (UNIT-015): with size_decimals below {decimals}, or per thousand units"
         )
-    return instrument
 
 
 def market_plan(scenario: Scenario) -> MarketPlan:
@@ -133,8 +141,8 @@ def market_plan(scenario: Scenario) -> MarketPlan:
     It begins where the last of its files does, or at a moment that is always the same.
 
     Raises:
-        StagingRefused: an instrument has neither a price nor a file.
-        PriceFileInvalid: a file cannot be read.
+        StagingRefused: an instrument has neither a price nor a file, or a recorded price is too low for its units.
+        PriceFileInvalid: a file cannot be read, or ends before the scenario does.
 
     """
     plans, begins = [], []
@@ -151,14 +159,25 @@ def market_plan(scenario: Scenario) -> MarketPlan:
             begins.append(prices.first_ns)
         sources = {source.name: _source(source, prices) for source in terms.sources}
         plans.append(PathPlan(symbol=symbol, prices=prices, sources=sources))
-    return MarketPlan(paths=tuple(plans), walks=walk_terms(scenario.market), start_ns=max(begins, default=START_NS))
+    start_ns = max(begins, default=START_NS)
+    instruments = {each.symbol: each for each in instruments_of(scenario)}
+    for plan in plans:
+        if plan.prices is not None:
+            check_window(plan.prices, start_ns, start_ns + scenario.duration, allow_holes=True)
+            first = plan.prices.newest_by(start_ns)
+            assert first is not None, "the window begins within the file"
+            _check_ticks(instruments[plan.symbol], Decimal(first[1]).scaleb(-6))
+    return MarketPlan(paths=tuple(plans), walks=walk_terms(scenario.market), start_ns=start_ns)
 
 
 def _recorded(symbol: str, terms: InstrumentTerms) -> PricePath | None:
     if not terms.file:
         return None
     wanted, _, source = terms.series.partition("/")
-    return load_path(Path(terms.file), series=Series(wanted or symbol, source))
+    try:
+        return load_path(Path(terms.file), series=Series(wanted or symbol, source))
+    except SeriesUnknown as fault:
+        raise StagingRefused(f"market.instruments.{symbol}.series: {fault}") from None
 
 
 def _source(terms: WrittenSource, prices: PricePath | None) -> SourceTerms:
@@ -171,9 +190,15 @@ def _source(terms: WrittenSource, prices: PricePath | None) -> SourceTerms:
 def shocks_of(scenario: Scenario) -> list[Shock]:
     """Return the moves of the timeline as the walks take them."""
     shocks = []
+    instruments = scenario.market.instruments
     for step in scenario.timeline:
         if step.move is None:
             continue
+        moved = frozenset(step.move.instruments)
+        if step.move.spares_recorded:
+            moved = frozenset(symbol for symbol in moved or instruments if not instruments[symbol].file)
+            if not moved:
+                continue
         for turn in range(step.repeat):
             move = step.move
             shocks.append(
@@ -184,7 +209,7 @@ def shocks_of(scenario: Scenario) -> list[Shock]:
                     hold_ns=move.hold,
                     recovered_e12=move.recovered,
                     recover_over_ns=move.recover_over,
-                    symbols=frozenset(move.instruments),
+                    symbols=moved,
                 )
             )
     return shocks
@@ -213,7 +238,7 @@ def venue_settings(scenario: Scenario, plan: MarketPlan) -> VenueSettings:
     return VenueSettings(
         instruments=instruments_of(scenario),
         tolerances=tolerances,
-        clearing=_clearing(scenario),
+        clearing=_clearing(scenario, plan),
         engine=EngineSettings(
             **{"credit_ttl_ns": 60 * 10**9, "track_levels": False, "expected_orders": 10_000}
             | given(terms.matching, EngineSettings)
@@ -243,9 +268,12 @@ def tolerances_of(terms: ToleranceTerms) -> Tolerances:
     return replace(Tolerances(), **{action: tolerated(doubts) for action, doubts in said.items()})
 
 
-def _clearing(scenario: Scenario) -> ClearingSettings:
+def _clearing(scenario: Scenario, plan: MarketPlan) -> ClearingSettings:
     terms = scenario.venue
     usual = ClearingSettings()
+    # What the oracle takes for fresh, for that is how often such a file has a price, clearing does as well.
+    limits_ns = [each.limit_ns for path in plan.paths if path.prices is not None for each in path.sources.values()]
+    usual = replace(usual, stale_after_ns=max([usual.stale_after_ns, *limits_ns]))
     limits = {
         name: Fraction(value)
         for name, value in (
