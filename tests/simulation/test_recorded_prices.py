@@ -76,7 +76,6 @@ def test_a_recorded_crash_liquidates_whom_it_must_and_keeps_the_ledger(
             "market.instruments.BTC.file": str(PATHS / file),
             "market.instruments.BTC.begin": begin,
             "duration": duration,
-            "timeline.0.move.by": "0",
             "cast.long.deposit": deposit,
         },
     )

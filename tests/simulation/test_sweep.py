@@ -59,6 +59,13 @@ def test_a_random_page_can_be_written_down_and_read() -> None:
         assert Scenario.model_validate(random_page(seed)).seed == seed
 
 
+def test_on_some_days_prices_jump_burst_or_change_their_kind_and_on_some_they_do_not() -> None:
+    markets = [random_page(seed)["market"] for seed in range(1, 60)]
+    for name in ("correlation", "jumps", "regimes", "bursts"):
+        # Drawn on three days of ten or four: of 59 at least 5 but for one chance in 10,000, and never on 45.
+        assert 5 <= sum(name in market for market in markets) <= 45
+
+
 def test_weather_over_a_scenario_changes_nothing_but_what_it_adds() -> None:
     page = read_scenario(
         "scenario: 1\nname: still\ntitle: Still\nduration: 30s\nmarket: {instruments: {BTC: {}}}\n"

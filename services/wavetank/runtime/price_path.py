@@ -159,7 +159,7 @@ class PricePath:
 
     def cursor(self) -> PriceCursor:
         """Return a way through the prices that goes forward."""
-        return PriceCursor(self.times_ns, self.prices_micros)
+        return PriceCursor(self.times_ns, self.prices_micros, self.confidences_micros)
 
     def newest_by(self, time_ns: int) -> tuple[int, int] | None:
         """Return time and price of the newest point not later than `time_ns`, or None before the first."""

@@ -99,6 +99,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option.
       wavetank storm run C1 --sim --seeds 100
       wavetank storm run jelly_vault --variant as_it_was --report jelly
       wavetank storm run C3 --set seed=7 --set venue.clearing.vault_cap=1M --logs day
+      wavetank storm run oracle_lag --set market.instruments.BTC.file=spot_btcusdt.gz
       wavetank storm run calm --live --set duration=1m
     """
     if live and logs is not None:

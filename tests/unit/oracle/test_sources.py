@@ -140,6 +140,17 @@ def test_a_file_is_replayed_at_its_own_times(tmp_path: Path) -> None:
     assert source.newest_by(START - 1) is None
 
 
+def test_a_recorded_confidence_comes_with_its_price(tmp_path: Path) -> None:
+    table = tmp_path / "sure.csv"
+    rows = [f"{START + step * SECOND},100,{confidence}\n" for step, confidence in enumerate((7, "", 9))]
+    table.write_text("time_ns,price_micros,confidence_micros\n" + "".join(rows))
+    (source,) = build_sources(settings({"BTC": [{"kind": "file", "path": str(table)}]}), clock())
+    # One that is empty says nothing: 0.
+    assert [source.newest_by(START + step * SECOND) for step in range(3)] == [
+        (START + step * SECOND, 100, confidence) for step, confidence in enumerate((7, 0, 9))
+    ]
+
+
 def test_a_series_of_a_table_and_a_path_through_bars_are_chosen(tmp_path: Path) -> None:
     table = tmp_path / "day.csv"
     table.write_text(

@@ -246,6 +246,18 @@ def test_regimes_do_not_depend_on_the_length_of_blocks() -> None:
     assert np.concatenate([chain.block(steps) for steps in (1, 999, 1_500, 500)]).tolist() == whole.tolist()
 
 
+def test_a_regime_that_is_held_goes_on_as_one_that_has_just_begun() -> None:
+    held = RegimeChain(seed=11, regimes=[CALM, STORM, SLUMP], step_ns=SECOND, held_steps=2_500)
+    indices = np.concatenate([held.block(1_000) for _ in range(4)])
+    free = RegimeChain(seed=11, regimes=[CALM, STORM, SLUMP], step_ns=SECOND).block(4_000)
+    assert set(indices[:2_501].tolist()) == {0}
+    assert len(set(free[:2_500].tolist())) == 3
+    # Both draw alike, so that they are one from where they are in the same regime for the first time.
+    met = 2_500 + int(np.flatnonzero(indices[2_500:] == free[2_500:])[0])
+    assert indices[met:].tolist() == free[met:].tolist()
+    assert len(set(indices[2_500:].tolist())) == 3
+
+
 def test_a_regime_bends_volatility_drift_and_correlation() -> None:
     regimes = [
         Regime(name="calm", mean_ns=300 * SECOND),

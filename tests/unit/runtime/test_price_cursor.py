@@ -39,3 +39,8 @@ def test_while_a_price_holds_nothing_is_made_anew() -> None:
     assert cursor.newest_by(2**62) == (20, 2)
     assert cursor.newest_by(12) == (10, 1)
     assert cursor.newest_by(9) is None
+
+
+def test_a_confidence_comes_with_the_price_that_it_is_of() -> None:
+    cursor = PriceCursor(np.asarray([10, 20]), np.asarray([100, 101]), np.asarray([0, 7]))
+    assert [cursor.newest_by(now_ns) for now_ns in (9, 10, 19, 20)] == [None, (10, 100, 0), (10, 100, 0), (20, 101, 7)]

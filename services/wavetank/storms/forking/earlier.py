@@ -14,7 +14,7 @@ from typing import Any
 from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.scenario.quantities import write_duration
 from wavetank.storms.scenario.steps import Step
-from wavetank.storms.staging.market import start_ns_of, venue_settings
+from wavetank.storms.staging.market import market_plan, venue_settings
 
 _FREE = frozenset({"title", "about", "incident", "harm", "asserts", "variants", "tags"})
 """Fields that say how a run is told and judged, not what happens in it."""
@@ -70,7 +70,8 @@ def foreseen_ns(scenario: Scenario, at_ns: int) -> int:
     """
     if not any(role.sees_next_index for role in scenario.cast):
         return at_ns
-    interval_ns, start_ns = venue_settings(scenario).oracle.publish_interval_ns, start_ns_of(scenario)
+    plan = market_plan(scenario)
+    interval_ns, start_ns = venue_settings(scenario, plan).oracle.publish_interval_ns, plan.start_ns
     return ((start_ns + at_ns - 1) // interval_ns + 1) * interval_ns - start_ns
 
 

@@ -15,8 +15,10 @@ from wavetank.storms.scenario.document import DistanceTerms, Scenario
 from wavetank.storms.scenario.steps import Step
 from wavetank.storms.staging.market import instruments_of
 
-_OF_PATHS = {"price", "volatility", "file", "begin", "sources"}
+_OF_PATHS = {"price", "volatility", "file", "series", "begin", "sources"}
 """What a page says of true prices: a running venue has its own."""
+_OF_WALKS = {"correlation", "correlations", "jumps", "regimes", "bursts"}
+"""What a page says of how true prices move by themselves."""
 _OF_INSTRUMENTS = {
     "size_decimals": "size_decimals",
     "tiers": "tiers",
@@ -77,6 +79,8 @@ def misfits(
 
 
 def _of_market(scenario: Scenario, listed: Mapping[str, Instrument]) -> Iterator[Misfit]:
+    for name in sorted(scenario.market.model_fields_set & _OF_WALKS):
+        yield Misfit(f"market.{name}", "a running venue has prices of its own")
     wanted = {each.symbol: each for each in instruments_of(scenario)}
     for symbol, terms in scenario.market.instruments.items():
         place = f"market.instruments.{symbol}"

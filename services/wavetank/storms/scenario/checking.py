@@ -22,6 +22,7 @@ from wavetank.storms.scenario.kinds import ACCOUNT, KINDS, terms_of_kind
 from wavetank.storms.scenario.page import Loc
 from wavetank.storms.scenario.references import dangling
 from wavetank.storms.scenario.shape import names_at
+from wavetank.storms.scenario.walks import not_walked
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def check(document: object) -> Checked:
     flaws.extend(_of_settings(document))
     flaws.extend(_of_conditions(document))
     if scenario is not None:
-        flaws.extend(Flaw(loc, message) for loc, message in dangling(scenario))
+        loose = [Flaw(loc, message) for loc, message in dangling(scenario)]
+        # Walks of what is not there cannot be judged.
+        flaws += loose or [Flaw(loc, message) for loc, message in not_walked(scenario)]
     return Checked(tuple(flaws), None if flaws else scenario)
 
 

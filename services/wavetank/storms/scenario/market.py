@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.matching.core.ordering import OrderingSettings
@@ -12,12 +13,60 @@ from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.validity import Doubt, ValidityTerms
 from wavetank.oracle.core.index import IndexTerms
 from wavetank.oracle.core.settings import OracleSettings
-from wavetank.storms.scenario.quantities import Amount, Duration, Instant, Money, Ratio
+from wavetank.storms.scenario.quantities import (
+    Amount,
+    Duration,
+    Instant,
+    Money,
+    Ratio,
+    write_duration,
+    write_ratio,
+)
 from wavetank.storms.scenario.terms import Terms, terms_of
+
+_E6 = 10**6
+
+
+def _share(least_e6: int, most_e6: int) -> AfterValidator:
+    """Return what holds a ratio to whole millionths within bounds."""
+
+    def check(ratio: int) -> int:
+        if ratio % _E6 or not least_e6 <= ratio // _E6 <= most_e6:
+            least, most = write_ratio(least_e6 * _E6), write_ratio(most_e6 * _E6)
+            raise ValueError(f"is {write_ratio(ratio)}; {least} to {most} is allowed, in whole millionths")
+        return ratio
+
+    return AfterValidator(check)
+
+
+def _times(most: int) -> AfterValidator:
+    """Return what holds a number to whole millionths from 0 to a bound."""
+
+    def check(number: Decimal) -> Decimal:
+        if not 0 <= number <= most or number.scaleb(6) % 1:
+            raise ValueError(f"is {number}; 0 to {most} is allowed, with at most 6 decimals")
+        return number
+
+    return AfterValidator(check)
+
+
+def _some(length_ns: int) -> int:
+    """Return a length that is one."""
+    if not length_ns:
+        raise ValueError(f"is {write_duration(length_ns)}; more is allowed")
+    return length_ns
+
 
 Symbol = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9]+$")]
 GroupName = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[!-~]+$")]
 SourceName = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[!-~]+$")]
+Pair = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,16},[A-Za-z0-9]{1,16}$")]
+"""Two symbols, in either order."""
+RegimeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Span = Annotated[Duration, AfterValidator(_some)]
+Correlation = Annotated[Ratio, _share(-999_999, 999_999)]
+Factor = Annotated[Amount, _times(100)]
+"""What something is multiplied by."""
 
 ClearingTerms = terms_of(
     ClearingSettings,
@@ -38,8 +87,8 @@ class SourceTerms(Terms):
 
     name: SourceName
     weight: Annotated[int, Field(ge=1, le=1_000)] = 1
-    limit: Duration = 10_000_000_000
-    """Age at which it is stale."""
+    limit: Duration | None = None
+    """Age at which it is stale; else 10 s, or what the cadence of its file asks for if that is longer."""
 
 
 class TierTerms(Terms):
@@ -57,10 +106,12 @@ class InstrumentTerms(Terms):
 
     price: Amount | None = None
     """Dollars per unit at the start; needed unless the symbol is a shipped one, or a file gives it."""
-    volatility: Ratio | None = None
+    volatility: Annotated[Ratio, _share(0, _E6)] | None = None
     """Standard deviation of an hour, as a share of the price; 0 stands still."""
     file: str = ""
     """A file of prices to replay instead: any format that `wavetank up --prices` takes."""
+    series: Annotated[str, Field(max_length=33, pattern=r"^[!-~]*$")] = ""
+    """Which of a file that holds several, as `SYMBOL` or `SYMBOL/SOURCE`; else that of the instrument's symbol."""
     begin: Instant | None = None
     """Where in the file the scenario begins; else where the file does."""
     sources: tuple[SourceTerms, ...] = (SourceTerms(name="spot"),)
@@ -91,14 +142,82 @@ class InstrumentTerms(Terms):
     collateral_cap: Money | None = None
 
 
+class JumpTerms(Terms):
+    """Jumps of the walks, after Merton: a Poisson process of moves by e^z, z normal."""
+
+    per_hour: Annotated[Amount, _times(3_600)]
+    """How many arrive in the mean; of each instrument, unless they are common."""
+    mean: Annotated[Ratio, _share(-3 * _E6, 3 * _E6)] = 0
+    """Of z: -2% is a fall by about 2 %; nothing is added to the drift to make up for it."""
+    deviation: Annotated[Ratio, _share(0, _E6)]
+    """Standard deviation of z."""
+    common: bool = False
+    """Whether instruments jump at one time and by one factor, or each by itself."""
+    instruments: tuple[Symbol, ...] = ()
+    """Empty for all."""
+
+
+class RegimeTerms(Terms):
+    """How the walks are for a while, until another regime follows at random."""
+
+    name: RegimeName
+    lasting: Span
+    """In the mean, exponentially distributed."""
+    volatility: Factor = Decimal(1)
+    """Times every instrument's own."""
+    drift: Annotated[Ratio, _share(-_E6, _E6)] = 0
+    """Mean move of an hour, as a share of the price."""
+    correlation: Annotated[Amount, _times(10)] = Decimal(1)
+    """Times every pair's own."""
+    intensity: Factor = Decimal(1)
+    """Times the number of jumps."""
+    next: dict[RegimeName, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(default_factory=dict)
+    """Which may follow, by weight; empty for all others alike."""
+
+
+class BurstTerms(Terms):
+    """Short spans in which the walks move further and jump more often."""
+
+    every: Span
+    """From begin to begin, or its mean."""
+    lasting: Span
+    """Each; not shorter than the time between two publications, for nobody could see it."""
+    arrivals: Literal["periodic", "random"] = "periodic"
+    """At equal distances, or as a Poisson process."""
+    after: Duration = 0
+    """Behind the beginning: when the first one begins, or random ones may."""
+    volatility: Factor = Decimal(10)
+    """Times every instrument's own."""
+    intensity: Factor = Decimal(10)
+    """Times the number of jumps."""
+
+    @field_validator("lasting")
+    @classmethod
+    def _not_longer_than_its_distance(cls, lasting_ns: int, info: ValidationInfo) -> int:
+        every_ns = info.data.get("every", lasting_ns)
+        if lasting_ns > every_ns:
+            raise ValueError(
+                f"is {write_duration(lasting_ns)}; at most `every`, {write_duration(every_ns)}, is allowed"
+            )
+        return lasting_ns
+
+
 class Market(Terms):
     """What is traded, and how prices move when nothing goes wrong."""
 
     instruments: Annotated[dict[Symbol, InstrumentTerms], Field(min_length=1, max_length=16)]
-    correlation: Ratio = 800_000_000_000
-    """Of the walks, pair by pair."""
-    price_step: Duration = 100_000_000
+    correlation: Correlation = 800_000_000_000
+    """Of the walks, of every pair that `correlations` does not name."""
+    correlations: dict[Pair, Correlation] = Field(default_factory=dict)
+    """By pair: `{"BTC,ETH": 90%}`."""
+    price_step: Span = 100_000_000
     """Between two true prices."""
+    jumps: Annotated[tuple[JumpTerms, ...], Field(max_length=16)] = ()
+    """Kinds of jumps; all of them arrive."""
+    regimes: Annotated[tuple[RegimeTerms, ...], Field(max_length=16)] = ()
+    """The market begins in the first."""
+    bursts: Annotated[tuple[BurstTerms, ...], Field(max_length=16)] = ()
+    """Kinds of bursts; the factors of those that overlap multiply."""
 
 
 class FundingTerms(Terms):

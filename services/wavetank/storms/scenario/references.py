@@ -36,6 +36,7 @@ def dangling(scenario: Scenario) -> Iterator[tuple[Loc, str]]:
             for symbol in role.collateral
             if symbol not in symbols
         )
+    yield from _of_walks(scenario, symbols)
     for index, step in enumerate(scenario.timeline):
         if step.at + (step.repeat - 1) * step.every > scenario.duration:
             last = write_duration(step.at + (step.repeat - 1) * step.every)
@@ -57,6 +58,29 @@ def _groups(scenario: Scenario) -> list[str]:
     """Return the correlation groups that there are: those of the shipped venue, and those that the page names."""
     named = [each.correlation_group for each in scenario.market.instruments.values() if each.correlation_group]
     return list(dict.fromkeys([*ClearingSettings().groups_ppm, *named]))
+
+
+def _of_walks(scenario: Scenario, symbols: Sequence[str]) -> Iterator[tuple[Loc, str]]:
+    market = scenario.market
+    for pair in market.correlations:
+        one, other = pair.split(",")
+        loc: Loc = ("market", "correlations", pair)
+        yield from ((loc, _nothing(symbol, symbols, "is traded")) for symbol in (one, other) if symbol not in symbols)
+        if one == other:
+            yield loc, "is of one instrument; write two"
+        elif f"{other},{one}" in market.correlations and one > other:
+            yield loc, f"is {other},{one} once more; write one of them"
+    for index, jumps in enumerate(market.jumps):
+        yield from _unknown(("market", "jumps", index, "instruments"), jumps.instruments, symbols, "is traded")
+    names = [regime.name for regime in market.regimes]
+    for index, regime in enumerate(market.regimes):
+        loc = ("market", "regimes", index)
+        if regime.name in names[:index]:
+            yield (*loc, "name"), f"is {regime.name} once more; each name may stand once"
+        others = [name for name in names if name != regime.name]
+        yield from (
+            ((*loc, "next", name), _nothing(name, others, "can follow")) for name in regime.next if name not in others
+        )
 
 
 def _ended(scenario: Scenario, index: int) -> Iterator[tuple[Loc, str]]:

@@ -111,6 +111,8 @@ class Move(Terms):
     recovered: Ratio = 0
     """Share that is taken back in the end."""
     recover_over: Duration = 0
+    spares_recorded: bool = False
+    """Whether an instrument with a file stays as it was recorded."""
 
 
 class Fault(Terms):

@@ -24,20 +24,22 @@ from wavetank.oracle.adapters.sources.synthetic import Shock
 from wavetank.oracle.core.funding import FundingTerms
 from wavetank.oracle.core.index import IndexTerms
 from wavetank.oracle.core.settings import OracleSettings, SourceTerms
+from wavetank.runtime.price_files import check_window
 from wavetank.runtime.price_formats import load_path
+from wavetank.runtime.price_path import PricePath, Series, SeriesUnknown
 from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.scenario.market import InstrumentTerms, ToleranceTerms
+from wavetank.storms.scenario.market import SourceTerms as WrittenSource
 from wavetank.storms.scenario.terms import given
+from wavetank.storms.scenario.walks import start_price, walk_terms
 from wavetank.storms.simulation.link import Delay
 from wavetank.storms.simulation.venue import ENGINE, NetworkDelays, VenueSettings
-from wavetank.storms.staging.prices import PathPlan
+from wavetank.storms.staging.prices import MarketPlan, PathPlan
 
 START_NS = 1_700_000_000 * 10**9
 """When a scenario without files begins; any moment would do, as long as it is the same one."""
 
 _E6 = 10**6
-_SHIPPED_PRICES = {"BTC": Decimal(60_000), "ETH": Decimal(2_500), "SOL": Decimal(150)}
-_SHIPPED_VOLATILITY_E6 = {"BTC": 8_000, "ETH": 10_000, "SOL": 14_000}
 _LEAST_TICKS = 1_000
 """UNIT-015."""
 
@@ -117,59 +119,86 @@ def _instrument(like: Instrument, terms: InstrumentTerms) -> Instrument:
     }
     changes |= {name: value for name, value in as_written.items() if value is not None}
     instrument = replace(like, **changes)  # type: ignore[arg-type] # Names and types are those of the fields above.
-    price = terms.price or _SHIPPED_PRICES.get(like.symbol)
-    if price is not None and price.scaleb(6 - decimals) < _LEAST_TICKS:
-        raise StagingRefused(
-            f"{like.symbol} at {price} dollars is {price.scaleb(6 - decimals)} ticks; at least {_LEAST_TICKS} are "
-            f"needed (UNIT-015): with size_decimals below {decimals}, or per thousand units"
-        )
+    price = start_price(like.symbol, terms)
+    if price is not None and not terms.file:
+        _check_ticks(instrument, price)
     return instrument
 
 
-def start_ns_of(scenario: Scenario) -> int:
-    """Return when a scenario begins: where its files do, or at a moment that is always the same."""
-    begins = []
-    for terms in scenario.market.instruments.values():
-        if terms.begin is not None:
-            begins.append(terms.begin)
-        elif terms.file:
-            begins.append(load_path(Path(terms.file)).first_ns)
-    return max(begins, default=START_NS)
+def _check_ticks(instrument: Instrument, price: Decimal) -> None:
+    decimals = instrument.size_decimals
+    ticks = price.scaleb(6 - decimals)
+    if ticks < _LEAST_TICKS:
+        raise StagingRefused(
+            f"{instrument.symbol} at {price} dollars is {ticks} ticks; at least {_LEAST_TICKS} are "
+            f"needed (UNIT-015): with size_decimals below {decimals}, or per thousand units"
+        )
 
 
-def path_plans(scenario: Scenario) -> list[PathPlan]:
-    """Return what the true prices are made of.
+def market_plan(scenario: Scenario) -> MarketPlan:
+    """Return what the true prices are made of; files are read.
+
+    It begins where the last of its files does, or at a moment that is always the same.
 
     Raises:
-        StagingRefused: an instrument has neither a price nor a file.
+        StagingRefused: an instrument has neither a price nor a file, or a recorded price is too low for its units.
+        PriceFileInvalid: a file cannot be read, or ends before the scenario does.
 
     """
-    plans = []
+    plans, begins = [], []
     for symbol, terms in scenario.market.instruments.items():
-        price = terms.price or _SHIPPED_PRICES.get(symbol)
-        if price is None and not terms.file:
-            raise StagingRefused(f"market.instruments.{symbol} has neither a price nor a file")
-        volatility = terms.volatility
-        plans.append(
-            PathPlan(
-                symbol=symbol,
-                start_price_micros=0 if price is None else whole(price.scaleb(6), f"the price of {symbol}"),
-                volatility_e6=_SHIPPED_VOLATILITY_E6.get(symbol, 20_000) if volatility is None else volatility // _E6,
-                file=Path(terms.file) if terms.file else None,
-                sources={
-                    source.name: SourceTerms(weight=source.weight, limit_ns=source.limit) for source in terms.sources
-                },
-            )
-        )
-    return plans
+        prices = _recorded(symbol, terms)
+        if prices is None:
+            price = start_price(symbol, terms)
+            if price is None:
+                raise StagingRefused(f"market.instruments.{symbol} has neither a price nor a file")
+            whole(price.scaleb(6), f"the price of {symbol}")
+        if terms.begin is not None:
+            begins.append(terms.begin)
+        elif prices is not None:
+            begins.append(prices.first_ns)
+        sources = {source.name: _source(source, prices) for source in terms.sources}
+        plans.append(PathPlan(symbol=symbol, prices=prices, sources=sources))
+    start_ns = max(begins, default=START_NS)
+    instruments = {each.symbol: each for each in instruments_of(scenario)}
+    for plan in plans:
+        if plan.prices is not None:
+            check_window(plan.prices, start_ns, start_ns + scenario.duration, allow_holes=True)
+            first = plan.prices.newest_by(start_ns)
+            assert first is not None, "the window begins within the file"
+            _check_ticks(instruments[plan.symbol], Decimal(first[1]).scaleb(-6))
+    return MarketPlan(paths=tuple(plans), walks=walk_terms(scenario.market), start_ns=start_ns)
+
+
+def _recorded(symbol: str, terms: InstrumentTerms) -> PricePath | None:
+    if not terms.file:
+        return None
+    wanted, _, source = terms.series.partition("/")
+    try:
+        return load_path(Path(terms.file), series=Series(wanted or symbol, source))
+    except SeriesUnknown as fault:
+        raise StagingRefused(f"market.instruments.{symbol}.series: {fault}") from None
+
+
+def _source(terms: WrittenSource, prices: PricePath | None) -> SourceTerms:
+    usual = SourceTerms(weight=terms.weight)
+    if terms.limit is not None:
+        return replace(usual, limit_ns=terms.limit)
+    return usual if prices is None else replace(usual, limit_ns=max(usual.limit_ns, prices.limit_ns))
 
 
 def shocks_of(scenario: Scenario) -> list[Shock]:
     """Return the moves of the timeline as the walks take them."""
     shocks = []
+    instruments = scenario.market.instruments
     for step in scenario.timeline:
         if step.move is None:
             continue
+        moved = frozenset(step.move.instruments)
+        if step.move.spares_recorded:
+            moved = frozenset(symbol for symbol in moved or instruments if not instruments[symbol].file)
+            if not moved:
+                continue
         for turn in range(step.repeat):
             move = step.move
             shocks.append(
@@ -180,14 +209,18 @@ def shocks_of(scenario: Scenario) -> list[Shock]:
                     hold_ns=move.hold,
                     recovered_e12=move.recovered,
                     recover_over_ns=move.recover_over,
-                    symbols=frozenset(move.instruments),
+                    symbols=moved,
                 )
             )
     return shocks
 
 
-def venue_settings(scenario: Scenario) -> VenueSettings:
+def venue_settings(scenario: Scenario, plan: MarketPlan) -> VenueSettings:
     """Return the settings of the simulated venue of a scenario.
+
+    Args:
+        scenario: the page.
+        plan: of its market.
 
     Raises:
         StagingRefused: the page says what no venue can do.
@@ -195,18 +228,19 @@ def venue_settings(scenario: Scenario) -> VenueSettings:
 
     """
     terms = scenario.venue
-    sources = {plan.symbol: plan.sources for plan in path_plans(scenario)}
+    sources = {path.symbol: path.sources for path in plan.paths}
     funding = FundingTerms()
     if terms.funding.interest is not None:
         funding = replace(funding, interest_e12=terms.funding.interest)
     if terms.funding.clamp is not None:
         funding = replace(funding, clamp_e12=terms.funding.clamp)
     tolerances = tolerances_of(terms.tolerates)
-    engine = replace(ENGINE, **given(terms.matching, EngineSettings))
+    engine = replace(ENGINE, stale_after_ns=_stale_after_ns(plan, ENGINE.stale_after_ns))
+    engine = replace(engine, **given(terms.matching, EngineSettings))
     return VenueSettings(
         instruments=instruments_of(scenario),
         tolerances=tolerances,
-        clearing=_clearing(scenario),
+        clearing=_clearing(scenario, plan),
         engine=replace(engine, stale_after_ns=tolerances.age_limit_ns(Action.FILL, engine.stale_after_ns)),
         oracle=OracleSettings(
             sources=sources,
@@ -219,7 +253,7 @@ def venue_settings(scenario: Scenario) -> VenueSettings:
         fund_micros=terms.fund,
         vault_micros=terms.vault,
         knows_magic_ids=terms.magic_client_ids,
-        start_ns=start_ns_of(scenario),
+        start_ns=plan.start_ns,
         delays=NetworkDelays(
             log=Delay(terms.log_delay, terms.log_jitter), lines=Delay(terms.log_delay, terms.log_jitter)
         ),
@@ -233,9 +267,16 @@ def tolerances_of(terms: ToleranceTerms) -> Tolerances:
     return replace(Tolerances(), **{action: tolerated(doubts) for action, doubts in said.items()})
 
 
-def _clearing(scenario: Scenario) -> ClearingSettings:
+def _stale_after_ns(plan: MarketPlan, usual_ns: int) -> int:
+    """Return the age at which a price is stale: longer than usual where that is how often a file has one."""
+    limits_ns = [each.limit_ns for path in plan.paths if path.prices is not None for each in path.sources.values()]
+    return max([usual_ns, *limits_ns])
+
+
+def _clearing(scenario: Scenario, plan: MarketPlan) -> ClearingSettings:
     terms = scenario.venue
     usual = ClearingSettings()
+    usual = replace(usual, stale_after_ns=_stale_after_ns(plan, usual.stale_after_ns))
     limits = {
         name: Fraction(value)
         for name, value in (

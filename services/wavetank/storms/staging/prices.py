@@ -2,21 +2,21 @@
 
 All sources of an instrument follow one true price until a fault parts them. Kept true: a path is a function of time and
 seed, so a second path made alike may be asked ahead of the first: that is how somebody sees the next index. A walk that
-is turned is the same up to its turn, and from there on moves as one of another seed does.
+is turned is the same up to its turn, and from there on moves as one of another seed does, out of the same regime.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from wavetank.oracle.adapters.sources.synthetic import Shock, SyntheticMarket, Walk
+from wavetank.oracle.adapters.sources.synthetic import Shock, SyntheticMarket
 from wavetank.oracle.core.rounding import divide_half_even
 from wavetank.oracle.core.settings import SourceTerms
-from wavetank.runtime.price_formats import load_path
+from wavetank.runtime.price_cursor import Newest, PriceCursor
 from wavetank.runtime.price_path import PricePath
+from wavetank.storms.scenario.walks import Held, WalkTerms
 
 ONE_E12 = 10**12
 
@@ -24,8 +24,8 @@ ONE_E12 = 10**12
 class TruePath(Protocol):
     """The true price of one instrument."""
 
-    def newest_by(self, now_ns: int) -> tuple[int, int] | None:
-        """Return time and price (micro-dollars per unit) of its newest point; times never decrease between calls."""
+    def newest_by(self, now_ns: int) -> Newest | None:
+        """Return its newest point, or None before the first; times never decrease between calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,26 @@ class WalkPath:
 
 @dataclass(frozen=True, slots=True)
 class ShockedPath:
-    """A recorded path with the timeline's moves on top, on a grid of steps."""
+    """A recorded path with the timeline's moves on top, on a grid of steps; a confidence stays the same share of it."""
 
-    prices: PricePath
+    prices: PriceCursor
     shocks: tuple[Shock, ...]
     start_ns: int
     step_ns: int
 
-    def newest_by(self, now_ns: int) -> tuple[int, int] | None:
-        """Return time and price of the newest point; while the moves are under way, of the newest step."""
+    def newest_by(self, now_ns: int) -> Newest | None:
+        """Return the newest point; with moves, at the time of the newest step."""
         newest = self.prices.newest_by(now_ns)
         if newest is None or not self.shocks:
             return newest
-        time_ns, price = newest
+        time_ns, price, *confidence = newest
         step_ns = now_ns - (now_ns - self.start_ns) % self.step_ns
         for shock in self.shocks:
-            price = divide_half_even(price * shock.factor_e12(step_ns - self.start_ns), ONE_E12)
-        return max(time_ns, step_ns), max(1, price)
+            factor_e12 = shock.factor_e12(step_ns - self.start_ns)
+            price = divide_half_even(price * factor_e12, ONE_E12)
+            confidence = [divide_half_even(micros * factor_e12, ONE_E12) for micros in confidence]
+        moved = max(time_ns, step_ns), max(1, price)
+        return (*moved, confidence[0]) if confidence else moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,8 @@ class StagedSource:
     terms: SourceTerms
     path: TruePath
 
-    def newest_by(self, now_ns: int) -> tuple[int, int] | None:
-        """Return time and price of its newest point, or None before the first."""
+    def newest_by(self, now_ns: int) -> Newest | None:
+        """Return its newest point, or None before the first."""
         return self.path.newest_by(now_ns)
 
 
@@ -130,74 +133,51 @@ class PathPlan:
     """What the true price of one instrument is made of."""
 
     symbol: str
-    start_price_micros: int
-    """Of a walk."""
-    volatility_e6: int
-    file: Path | None
+    prices: PricePath | None
+    """As recorded; None for a walk."""
     sources: Mapping[str, SourceTerms]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketPlan:
+    """What the true prices of a scenario are made of."""
+
+    paths: tuple[PathPlan, ...]
+    walks: WalkTerms
+    """Of the instruments without a recording."""
+    start_ns: int
+    """Venue time of the first prices."""
+
+
 def make_paths(
-    plans: Sequence[PathPlan],
-    shocks: Sequence[Shock],
-    *,
-    seed: int,
-    correlation_e6: int,
-    step_ns: int,
-    start_ns: int,
-    recorded: Mapping[str, PricePath] | None = None,
-    turn: Turn | None = None,
+    plan: MarketPlan, shocks: Sequence[Shock], *, seed: int, turn: Turn | None = None
 ) -> dict[str, TruePath]:
     """Return a true path by symbol; those made of the same arguments agree for ever.
 
     Args:
-        plans: of all instruments.
+        plan: of the market.
         shocks: the timeline's moves.
         seed: of the walks.
-        correlation_e6: of each two of them.
-        step_ns: venue time between two prices of a walk.
-        start_ns: venue time at which they begin.
-        recorded: what files hold, by symbol, where they have been read already.
         turn: where the walks part from themselves; a recording stays as it was recorded.
 
     Raises:
-        PriceFileInvalid: a file cannot be read.
-        ValueError: no walks have that correlation.
+        ValueError: no walks are like this.
 
     """
-    walking = [plan for plan in plans if plan.file is None]
-
-    def market(seed: int, shocks: Sequence[Shock]) -> SyntheticMarket:
-        symbols = [plan.symbol for plan in walking]
-        walks = [
-            Walk(symbol=plan.symbol, start_price_micros=plan.start_price_micros, volatility_e6=plan.volatility_e6)
-            for plan in walking
-        ]
-        pairs = [(one, other) for at, one in enumerate(symbols) for other in symbols[at + 1 :]]
-        return SyntheticMarket(
-            seed=seed,
-            walks=walks,
-            correlations_e6=dict.fromkeys(pairs, correlation_e6),
-            step_ns=step_ns,
-            start_ns=start_ns,
-            shocks=shocks,
-        )
-
+    symbols = [walk.symbol for walk in plan.walks.walks]
     paths: dict[str, TruePath] = {}
-    if walking and turn is None:
-        walked = market(seed, shocks)
-        paths = {plan.symbol: WalkPath(walked, plan.symbol) for plan in walking}
-    elif walking and turn is not None:
-        before, after = market(seed, ()), market(turn.seed, ())
-        paths = {
-            plan.symbol: TurnedPath(before, after, plan.symbol, _own(shocks, plan.symbol), turn.time_ns)
-            for plan in walking
-        }
-    for plan in plans:
-        if plan.file is not None:
-            known = (recorded or {}).get(plan.symbol)
-            prices = load_path(plan.file) if known is None else known
-            paths[plan.symbol] = ShockedPath(prices, _own(shocks, plan.symbol), start_ns, step_ns)
+    if symbols and turn is None:
+        walked = plan.walks.market(seed=seed, start_ns=plan.start_ns, shocks=shocks)
+        paths = {symbol: WalkPath(walked, symbol) for symbol in symbols}
+    elif symbols and turn is not None:
+        before = plan.walks.market(seed=seed, start_ns=plan.start_ns)
+        held = Held(before.regime_by(turn.time_ns), turn.time_ns)
+        after = plan.walks.market(seed=turn.seed, start_ns=plan.start_ns, held=held)
+        paths = {symbol: TurnedPath(before, after, symbol, _own(shocks, symbol), turn.time_ns) for symbol in symbols}
+    for path in plan.paths:
+        if path.prices is not None:
+            own = _own(shocks, path.symbol)
+            paths[path.symbol] = ShockedPath(path.prices.cursor(), own, plan.start_ns, plan.walks.step_ns)
     return paths
 
 

@@ -16,9 +16,9 @@ from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.simulation.journal import Keep
 from wavetank.storms.simulation.venue import SimulatedVenue
 from wavetank.storms.staging.cast import Casting
-from wavetank.storms.staging.market import path_plans, shocks_of, venue_settings
+from wavetank.storms.staging.market import market_plan, shocks_of, venue_settings
 from wavetank.storms.staging.person import StandIn
-from wavetank.storms.staging.prices import PathPlan, ShockedPath, StagedSource, TruePath, Turn, make_paths
+from wavetank.storms.staging.prices import MarketPlan, StagedSource, TruePath, Turn, make_paths
 from wavetank.storms.staging.simulated_hands import SimulatedHands
 from wavetank.storms.staging.timeline import Director, Stage
 
@@ -35,7 +35,7 @@ class Staged:
     casting: Casting
     director: Director
     stand_in: StandIn
-    plans: list[PathPlan]
+    plan: MarketPlan
     paths: Mapping[str, TruePath]
     foresight: Mapping[str, TruePath]
     """The same paths once more, asked ahead of time."""
@@ -65,25 +65,14 @@ class Staged:
             if seed is None
             else Turn(next_prices_ns(venue), Dice(self.seed, f"walks turned to {seed}").below(2**63))
         )
-        self.paths, self.foresight = (self._turned(scenario, paths, turn) for paths in (self.paths, self.foresight))
-        venue.price_by(_sources(self.plans, self.paths), _firsts(_sources(self.plans, self.foresight)))
+        self.paths, self.foresight = (
+            make_paths(self.plan, shocks_of(scenario), seed=self.seed, turn=turn) for _ in range(2)
+        )
+        venue.price_by(_sources(self.plan, self.paths), _firsts(_sources(self.plan, self.foresight)))
         self.director.follow(scenario)
         if scenario.person != self.scenario.person:
             self.stand_in.follow(scenario.person)
         self.scenario = scenario
-
-    def _turned(self, scenario: Scenario, paths: Mapping[str, TruePath], turn: Turn | None) -> dict[str, TruePath]:
-        recorded = {symbol: path.prices for symbol, path in paths.items() if isinstance(path, ShockedPath)}
-        return make_paths(
-            self.plans,
-            shocks_of(scenario),
-            seed=self.seed,
-            correlation_e6=scenario.market.correlation // 10**6,
-            step_ns=scenario.market.price_step,
-            start_ns=self.venue.settings.start_ns,
-            recorded=recorded,
-            turn=turn,
-        )
 
 
 def next_prices_ns(venue: SimulatedVenue) -> int:
@@ -106,21 +95,11 @@ def stage(scenario: Scenario, *, seed: int, keep: Callable[[str], Keep] | None =
         PriceFileInvalid: a file cannot be read.
 
     """
-    settings = venue_settings(scenario)
-    plans = path_plans(scenario)
-    paths, foresight = (
-        make_paths(
-            plans,
-            shocks_of(scenario),
-            seed=seed,
-            correlation_e6=scenario.market.correlation // 10**6,
-            step_ns=scenario.market.price_step,
-            start_ns=settings.start_ns,
-        )
-        for _ in range(2)
-    )
-    firsts = _firsts(_sources(plans, foresight))
-    venue = SimulatedVenue(settings, _sources(plans, paths), seed=seed, keep=keep, foresight=firsts)
+    plan = market_plan(scenario)
+    settings = venue_settings(scenario, plan)
+    paths, foresight = (make_paths(plan, shocks_of(scenario), seed=seed) for _ in range(2))
+    firsts = _firsts(_sources(plan, foresight))
+    venue = SimulatedVenue(settings, _sources(plan, paths), seed=seed, keep=keep, foresight=firsts)
     prices = {}
     for source in firsts:
         newest = source.newest_by(settings.start_ns)
@@ -135,17 +114,17 @@ def stage(scenario: Scenario, *, seed: int, keep: Callable[[str], Keep] | None =
         casting=casting,
         director=Director(scenario, Stage(SimulatedHands(venue), casting.accounts)),
         stand_in=StandIn(scenario.person, venue),
-        plans=plans,
+        plan=plan,
         paths=paths,
         foresight=foresight,
     )
 
 
-def _sources(plans: list[PathPlan], paths: Mapping[str, TruePath]) -> list[StagedSource]:
+def _sources(plan: MarketPlan, paths: Mapping[str, TruePath]) -> list[StagedSource]:
     return [
-        StagedSource(plan.symbol, name, terms, paths[plan.symbol])
-        for plan in plans
-        for name, terms in plan.sources.items()
+        StagedSource(path.symbol, name, terms, paths[path.symbol])
+        for path in plan.paths
+        for name, terms in path.sources.items()
     ]
 
 

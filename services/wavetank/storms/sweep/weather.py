@@ -40,7 +40,7 @@ def random_page(seed: int) -> dict[str, Any]:
     symbols = list(_SYMBOLS[: dice.between(1, 3)])
     cast = _cast(dice, symbols)
     sky = Sky(symbols, [role["name"] for role in cast])
-    return {
+    page: dict[str, Any] = {
         "scenario": 1,
         "name": f"weather_{seed}",
         "title": f"Random weather of seed {seed}",
@@ -65,6 +65,44 @@ def random_page(seed: int) -> dict[str, Any]:
         "person": {"policy": dice.choice(["absent", "after"]), "after": "2s", "choose": dice.choice(["go_on", "hold"])},
         "asserts": ["ledger.balanced", "positions.balanced"],
     }
+    page["market"] |= _walks(Dice(seed, "weather of prices"), symbols, page["venue"]["oracle"]["publish_interval"])
+    return page
+
+
+def _walks(dice: Dice, symbols: list[str], published: str) -> dict[str, Any]:
+    """Return how prices move by themselves; a burst is as long as the time between two publications, or longer."""
+    walks: dict[str, Any] = {}
+    if dice.chance(300_000):
+        walks["correlation"] = f"{dice.choice([0, 50, 95])}%"
+    if dice.chance(400_000):
+        walks["jumps"] = [
+            {
+                "per_hour": dice.choice([60, 300, 1_200]),
+                "mean": f"{dice.choice([-100, 0, 50])}bp",
+                "deviation": f"{dice.choice([10, 100, 500])}bp",
+                "common": dice.chance(400_000),
+                "instruments": [dice.choice(symbols)] if dice.chance(300_000) else [],
+            }
+            for _ in range(dice.between(1, 2))
+        ]
+    if dice.chance(300_000):
+        walks["regimes"] = [
+            {"name": "calm", "lasting": f"{dice.choice([2, 10])}s", "next": {"storm": 2, "slump": 1}},
+            {"name": "storm", "lasting": "5s", "volatility": dice.choice([3, 8]), "correlation": 1.05, "intensity": 5},
+            {"name": "slump", "lasting": "8s", "volatility": 1.5, "drift": f"{dice.choice([-100, -20, 40])}%"},
+        ]
+    if dice.chance(400_000):
+        walks["bursts"] = [
+            {
+                "every": f"{dice.choice([3, 10])}s",
+                "lasting": dice.choice([published, published, "2s"]),
+                "arrivals": dice.choice(["periodic", "random"]),
+                "after": f"{dice.choice([0, 5])}s",
+                "volatility": dice.choice([3, 10, 20]),
+                "intensity": dice.choice([1, 10]),
+            }
+        ]
+    return walks
 
 
 def _venue(dice: Dice) -> dict[str, Any]:

@@ -25,6 +25,11 @@ def test_a_page_of_what_the_venue_lists_fits() -> None:
     assert not found("market: {instruments: {BTC: {price: 60000, volatility: 1%}, ETH: {}}}\n")
 
 
+def test_how_prices_move_by_themselves_is_the_venues_own() -> None:
+    text = "market: {instruments: {BTC: {volatility: 2%}}, correlation: 90%, bursts: [{every: 30s, lasting: 1s}]}\n"
+    assert found(text) == [("market.bursts", False), ("market.correlation", False)]
+
+
 def test_an_instrument_that_is_not_listed_is_final() -> None:
     assert found("market: {instruments: {DOGE: {price: 60000}}}\n") == [("market.instruments.DOGE", True)]
 

@@ -10,7 +10,8 @@ from wavetank.oracle.core.faults import FAULTY_CONSUMERS
 from wavetank.oracle.core.index import Aggregation
 from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.simulation.journal import Entry
-from wavetank.storms.staging.market import venue_settings
+from wavetank.storms.simulation.venue import VenueSettings
+from wavetank.storms.staging.market import market_plan, venue_settings
 from wavetank.storms.staging.stage import stage
 
 SEVEN = [{"name": f"exchange-{number}"} for number in range(1, 8)]
@@ -44,6 +45,10 @@ def told(scenario: Scenario) -> tuple[list[FaultSet], PricePublished, int]:
     venue.run_until(venue.schedule.now_ns + scenario.duration)
     prices = [each for each in events if isinstance(each, PricePublished) and each.consumers & FAULTY_CONSUMERS]
     return [each for each in events if isinstance(each, FaultSet)], prices[-1], len(venue.refusals)
+
+
+def settings_of(scenario: Scenario) -> VenueSettings:
+    return venue_settings(scenario, market_plan(scenario))
 
 
 BIAS = {"kind": "bias", "sources": ["exchange-3"], "by": "-30%"}
@@ -98,7 +103,7 @@ def test_what_is_tolerated_reaches_each_room() -> None:
         "validity": {"uncertain": "3%", "volatile_ratio": 4},
         "index": {"aggregation": "mean", "min_sources": 2},
     }
-    settings = venue_settings(page(venue))
+    settings = settings_of(page(venue))
     assert settings.clearing.tolerances.liquidate == EVERYTHING - {Validity.VALID}
     assert settings.clearing.tolerances.margin == {Validity.STALE}
     assert settings.tolerances.fill == {Validity.TOO_VOLATILE}
@@ -107,6 +112,6 @@ def test_what_is_tolerated_reaches_each_room() -> None:
     assert settings.oracle.index.aggregation is Aggregation.MEAN
     assert (settings.oracle.index.outlier_ppm, settings.oracle.index.min_sources) == (50_000, 2)
     # What is not written is as usual.
-    usual = venue_settings(page({}))
+    usual = settings_of(page({}))
     assert usual.oracle.tolerances.funding == {Validity.STALE}
     assert usual.clearing.tolerances.liquidate == frozenset()

@@ -1,25 +1,38 @@
-"""True prices: a walk that is turned is itself up to its turn, and moves as another from there on."""
+"""True prices: a walk that is turned is itself up to its turn, and then moves as another; files are as recorded."""
 
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from wavetank.oracle.adapters.sources.synthetic import Shock
+from wavetank.oracle.adapters.sources.synthetic import Regime, Shock, Walk
 from wavetank.oracle.core.settings import SourceTerms
-from wavetank.storms.staging.prices import PathPlan, TruePath, Turn, make_paths
+from wavetank.runtime.price_path import PriceFormat, checked_path
+from wavetank.storms.scenario.walks import WalkTerms
+from wavetank.storms.staging.prices import MarketPlan, PathPlan, TruePath, Turn, make_paths
 
 SECOND_NS = 1_000_000_000
 STEP_NS = SECOND_NS // 10
 START_NS = 1_000 * SECOND_NS
-PLANS = [
-    PathPlan(symbol=symbol, start_price_micros=price, volatility_e6=10_000, file=None, sources={"only": SourceTerms()})
-    for symbol, price in (("BTC", 60_000_000_000), ("ETH", 2_500_000_000))
-]
+PRICES = {"BTC": 60_000_000_000, "ETH": 2_500_000_000}
+PLAN = MarketPlan(
+    paths=tuple(PathPlan(symbol=symbol, prices=None, sources={"only": SourceTerms()}) for symbol in PRICES),
+    walks=WalkTerms(
+        walks=tuple(
+            Walk(symbol=symbol, start_price_micros=price, volatility_e6=10_000) for symbol, price in PRICES.items()
+        ),
+        correlations_e6={("BTC", "ETH"): 500_000},
+        step_ns=STEP_NS,
+    ),
+    start_ns=START_NS,
+)
 FALL = Shock(after_ns=4 * SECOND_NS, move_e12=-100_000_000_000, over_ns=2 * SECOND_NS)
 
 
 def paths(seed: int, *shocks: Shock, turn: Turn | None = None) -> dict[str, TruePath]:
-    return make_paths(PLANS, shocks, seed=seed, correlation_e6=500_000, step_ns=STEP_NS, start_ns=START_NS, turn=turn)
+    return make_paths(PLAN, shocks, seed=seed, turn=turn)
 
 
 def walked(path: TruePath, *, until_s: int = 20) -> dict[int, int]:
@@ -66,3 +79,41 @@ def test_a_walk_turned_alike_is_alike_however_far_ahead_it_is_asked() -> None:
     for time_ns in range(START_NS, START_NS + 20 * SECOND_NS, SECOND_NS):
         seen = ahead.newest_by(time_ns + SECOND_NS)
         assert one.newest_by(time_ns + SECOND_NS) == seen
+
+
+def test_a_walk_turns_within_the_regime_that_it_is_in() -> None:
+    # Half of the time nothing moves. Whichever of the other seed's it would be by itself is chance: 1 in 2^40.
+    regimes = (
+        Regime(name="still", mean_ns=10 * SECOND_NS, volatility_factor_e6=0),
+        Regime(name="lively", mean_ns=10 * SECOND_NS),
+    )
+    plan = replace(PLAN, walks=replace(PLAN.walks, regimes=regimes))
+    turn_ns = START_NS + 30 * SECOND_NS
+    found = []
+    for seed in range(40):
+        before = plan.walks.market(seed=seed, start_ns=START_NS)
+        path = make_paths(plan, (), seed=seed, turn=Turn(turn_ns, seed + 1_000))["BTC"]
+        at, after = path.newest_by(turn_ns), path.newest_by(turn_ns + STEP_NS)
+        assert at is not None
+        assert after is not None
+        found.append((before.regime_by(turn_ns), at[1] != after[1]))
+    assert set(found) == {("still", False), ("lively", True)}
+
+
+def test_a_recorded_confidence_comes_with_its_price_and_stays_the_same_share_of_it() -> None:
+    prices = checked_path(
+        Path("day.csv"),
+        PriceFormat.TABLE,
+        [START_NS, START_NS + SECOND_NS],
+        [200_000_000, 100_000_000],
+        confidences_micros=np.asarray([0, 30_000_000]),
+    )
+    plan = replace(
+        PLAN, paths=(PathPlan(symbol="BTC", prices=prices, sources={}),), walks=replace(PLAN.walks, walks=())
+    )
+    path = make_paths(plan, (), seed=1)["BTC"]
+    assert path.newest_by(START_NS) == (START_NS, 200_000_000, 0)
+    assert path.newest_by(START_NS + 3 * SECOND_NS) == (START_NS + SECOND_NS, 100_000_000, 30_000_000)
+    # Down by a tenth from 6 s on.
+    fallen = make_paths(plan, (FALL,), seed=1)["BTC"]
+    assert fallen.newest_by(START_NS + 7 * SECOND_NS) == (START_NS + 7 * SECOND_NS, 90_000_000, 27_000_000)

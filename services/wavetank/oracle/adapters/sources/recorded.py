@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wavetank.oracle.core.settings import SourceTerms
-from wavetank.runtime.price_cursor import PriceCursor
+from wavetank.runtime.price_cursor import Newest, PriceCursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,6 @@ class RecordedSource:
     terms: SourceTerms
     prices: PriceCursor
 
-    def newest_by(self, now_ns: int) -> tuple[int, int] | None:
-        """Return time and price of the newest point not later than `now_ns`, or None before the first."""
+    def newest_by(self, now_ns: int) -> Newest | None:
+        """Return the newest point not later than `now_ns`, or None before the first."""
         return self.prices.newest_by(now_ns)

@@ -39,13 +39,14 @@ class Regime:
 class RegimeChain:
     """Which regime each step of a market belongs to, block by block."""
 
-    def __init__(self, *, seed: int, regimes: Sequence[Regime], step_ns: int) -> None:
+    def __init__(self, *, seed: int, regimes: Sequence[Regime], step_ns: int, held_steps: int = 0) -> None:
         """Begin in the first regime.
 
         Args:
             seed: of the market.
             regimes: at least one; a single one lasts for ever.
             step_ns: venue time of a step.
+            held_steps: how many steps there are before the first regime can be left.
 
         Raises:
             ValueError: two have one name, one leads to an unknown one or to itself, or lasts less than a step.
@@ -72,10 +73,15 @@ class RegimeChain:
             self._next.append(([names.index(name) for name in weights], np.asarray(bounds, dtype=np.int64)))
         self._draws = stream(seed, Drawn.REGIMES)
         self._present = 0
+        self._held_steps = held_steps
 
     def block(self, steps: int) -> Whole:
         """Return the index of the regime of each of the next steps."""
         drawn = draws(self._draws, 2 * steps).reshape(steps, 2)
+        held = min(self._held_steps, steps)
+        self._held_steps -= held
+        # No draw is as large, and a step that draws nothing would change what later ones draw.
+        drawn[:held, 0] = ALL
         indices = np.empty(steps, dtype=np.int64)
         first = 0
         while first < steps:

@@ -73,6 +73,7 @@ class SyntheticMarket:
         jumps: Sequence[Jumps] = (),
         regimes: Sequence[Regime] = (),
         bursts: Sequence[Burst] = (),
+        first_regime_until_ns: int = 0,
     ) -> None:
         """Make the market; prices are drawn when they are asked for.
 
@@ -86,6 +87,7 @@ class SyntheticMarket:
             jumps: kinds of jumps; all of them arrive.
             regimes: the market begins in the first; empty for one that never changes.
             bursts: kinds of bursts; the factors of those that overlap multiply.
+            first_regime_until_ns: venue time before which the first regime is not left.
 
         Raises:
             ValueError: no set of walks has such correlations, or the message says what is too large, and what is
@@ -103,6 +105,7 @@ class SyntheticMarket:
             jumps=tuple(jumps),
             regimes=tuple(regimes) or (Regime(name="only", mean_ns=step_ns),),
             bursts=tuple(bursts),
+            first_regime_ns=max(0, first_regime_until_ns - start_ns),
         )
         self._positions = {walk.symbol: position for position, walk in enumerate(self.walks)}
         self._shocks = [

@@ -61,6 +61,8 @@ class MarketTerms:
     regimes: tuple[Regime, ...]
     """At least one; the market begins in the first."""
     bursts: tuple[Burst, ...]
+    first_regime_ns: int = 0
+    """Time from the start before which the first regime is not left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,12 @@ class WalkDrawing:
             ]
             for regime in terms.regimes
         ]
-        self._chain = RegimeChain(seed=terms.seed, regimes=terms.regimes, step_ns=terms.step_ns)
+        self._chain = RegimeChain(
+            seed=terms.seed,
+            regimes=terms.regimes,
+            step_ns=terms.step_ns,
+            held_steps=terms.first_regime_ns // terms.step_ns,
+        )
         self._bursts = [
             BurstWindows(seed=terms.seed, number=number, burst=burst, step_ns=terms.step_ns)
             for number, burst in enumerate(terms.bursts)
@@ -244,7 +251,8 @@ def _mixture(symbols: Sequence[str], correlations_e6: Mapping[tuple[str, str], i
     try:
         triangle = np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
-        found = f"no walks of {', '.join(symbols)} have these correlations: {correlations_e6}"
+        named = ", ".join(f"{one} and {other} {each / ONE_E6}" for (one, other), each in correlations_e6.items())
+        found = f"no walks of {', '.join(symbols)} have these correlations: {named}"
         factor = f", times {regime.correlation_factor_e6 / ONE_E6} in regime {regime.name}"
         raise ValueError(found + (factor if regime.correlation_factor_e6 != ONE_E6 else "")) from None
     mixture_e6: Whole = np.rint(triangle * ONE_E6).astype(np.int64)
