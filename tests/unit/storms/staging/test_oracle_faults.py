@@ -12,12 +12,13 @@ from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.simulation.journal import Entry
 from wavetank.storms.simulation.venue import VenueSettings
 from wavetank.storms.staging.market import market_plan, venue_settings
+from wavetank.storms.staging.running import RunPlan, run_simulated
 from wavetank.storms.staging.stage import stage
 
 SEVEN = [{"name": f"exchange-{number}"} for number in range(1, 8)]
 
 
-def page(venue: dict[str, Any], *faults: dict[str, Any]) -> Scenario:
+def page(venue: dict[str, Any], *faults: dict[str, Any], **said: Any) -> Scenario:  # noqa: ANN401 - fields of a page.
     """Return a page on which BTC stands at 9,100 dollars, by seven sources, until faults are set."""
     return Scenario.model_validate(
         {
@@ -29,6 +30,7 @@ def page(venue: dict[str, Any], *faults: dict[str, Any]) -> Scenario:
             "venue": venue,
             "timeline": [{"at": "5s", "fault": fault} for fault in faults],
         }
+        | said
     )
 
 
@@ -115,3 +117,32 @@ def test_what_is_tolerated_reaches_each_room() -> None:
     usual = settings_of(page({}))
     assert usual.oracle.tolerances.funding == {Validity.STALE}
     assert usual.clearing.tolerances.liquidate == frozenset()
+
+
+@pytest.mark.spec("ORCL-030")
+@pytest.mark.parametrize(
+    ("venue", "reason"),
+    [
+        ({}, "PRICE_STALE"),
+        # Who tolerates an old price still needs credit, and the line of who has a position is as old as its mark.
+        ({"tolerates": {"fill": ["stale"]}}, "CREDIT_STALE"),
+    ],
+)
+def test_nothing_is_added_by_the_price_of_an_oracle_that_is_gone(venue: dict[str, Any], reason: str) -> None:
+    trade = {"buyer": "buyer", "seller": "seller", "instrument": "BTC", "size": 1, "price": 9_100}
+    scenario = page(
+        venue,
+        duration="90s",
+        cast=[{"name": "buyer", "deposit": "1M"}, {"name": "seller", "deposit": "1M"}],
+        timeline=[
+            {"at": "5s", "restart": {"service": "oracle", "down": "80s"}},
+            *({"at": f"{second}s", "cross": trade} for second in (60, 70, 88)),
+        ],
+    )
+    record = run_simulated(RunPlan(scenario=scenario))
+    # Its last price is of the fifth second: a minute old at 65 s, and there is a new one when it is back.
+    assert record.figures["trades.count"] == 2
+    assert {name for name in record.figures if name.startswith("refused(reason") and "who" not in name} == {
+        f"refused(reason: {reason})"
+    }
+    assert record.figures["refused"] == 2
