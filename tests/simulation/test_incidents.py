@@ -32,6 +32,26 @@ INCIDENTS = (
 )
 SHOCKS = ("C1", "C2", "C3", "C4", "C5", "C6")
 
+INGREDIENTS = (
+    ("bitmex_313", "flood", {"timeline.1.disturb.lasting": "1ms"}),
+    ("luna_floor", "paused", {"timeline.1.fault.lasting": "1ms"}),
+    ("luna_floor", "worthless coins", {"timeline.3.collateral.size": "1"}),
+    ("aster_hardcode", "sweep", {"timeline.3.repeat": 1}),
+    ("whale_withdraw", "withdrawal", {"timeline.2.withdraw.amount": "1"}),
+)
+"""Pages, what is taken away of each, and how: as it was otherwise, and the harm is gone."""
+SLOW_INGREDIENTS = (
+    ("usde_local_book", "makers out", {"timeline.3.cancel.instrument": "BTC", "timeline.4.disturb.lasting": "1ms"}),
+    ("usde_local_book", "fall of Bitcoin", {"timeline.1.move.by": "0%"}),
+    ("C1", "funding", {"timeline.0.fault.lasting": "1ms"}),
+    ("C1", "late clearing", {"timeline.1.fault.lag": "0s"}),
+    ("C1", "fall", {"timeline.2.move.by": "0%"}),
+    ("C4", "makers gone", {"timeline.0.cancel.who": "noise", "timeline.1.disturb.lasting": "1ms"}),
+    ("C5", "drained fund", {"timeline.0.fund.drain": "1"}),
+    ("C5", "restart", {"timeline.1.restart.down": "1ms"}),
+)
+"""The same, of pages that take longer."""
+
 
 def test_the_library_holds_every_incident_and_every_compound_shock() -> None:
     names = {scenario.name for scenario in list_scenarios()}
@@ -60,3 +80,17 @@ def test_an_incident_is_a_pair_that_teaches_something(name: str) -> None:
 @pytest.mark.parametrize("name", [*INCIDENTS, *SHOCKS])
 def test_a_page_is_as_it_says(name: str) -> None:
     assert_as_said(name, 0)
+
+
+def assert_harmless_without(name: str, what: str) -> None:
+    """Run a page as it was but for one ingredient, and see that the harm was that ingredient's."""
+    [overrides] = [each[2] for each in (*INGREDIENTS, *SLOW_INGREDIENTS) if each[:2] == (name, what)]
+    scenario = variants_of(find(name), overrides)["as_it_was"]
+    record = run_simulated(RunPlan(scenario=scenario, variant="as_it_was", expected_harm=False, keeps_series=False))
+    assert not record.failure
+    assert record.harm is False, f"{record.asserted}"
+
+
+@pytest.mark.parametrize(("name", "what"), [each[:2] for each in INGREDIENTS])
+def test_the_harm_of_a_page_goes_with_what_it_blames(name: str, what: str) -> None:
+    assert_harmless_without(name, what)
