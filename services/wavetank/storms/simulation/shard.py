@@ -25,6 +25,7 @@ from wavetank.model.events.clearing import (
     MatchingRequested,
 )
 from wavetank.model.instrument import Instrument
+from wavetank.model.orders import InstrumentState
 from wavetank.model.reason import Reason
 from wavetank.model.record import encode_all
 from wavetank.model.validity import Tolerances
@@ -79,6 +80,8 @@ class Move:
 
     instrument_id: int
     state: int
+    refuse: Callable[[], None]
+    """Told that the instrument is settled, and stays so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +272,10 @@ class SimulatedShard:
             self._facts.take(now_ns, item.first_seq, item.records)
             self._cursors[item.log] = item.position
         elif isinstance(item, Move):
-            if engine.instrument_state(item.instrument_id) != item.state:
+            state = engine.instrument_state(item.instrument_id)
+            if state == InstrumentState.SETTLED:
+                item.refuse()
+            elif state != item.state:
                 engine.set_instrument_state(now_ns, item.instrument_id, item.state)
         else:
             self._change(item, now_ns)

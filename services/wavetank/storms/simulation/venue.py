@@ -27,6 +27,7 @@ from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events import matching as matching_events
 from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.instrument import Instrument
+from wavetank.model.orders import InstrumentState
 from wavetank.model.reason import Reason
 from wavetank.model.record import RECORD_BYTES, decode, fields_struct, heads, kind_of
 from wavetank.model.validity import Tolerances
@@ -265,8 +266,14 @@ class SimulatedVenue:
             batch.refuse(reason)
 
     def move_instrument(self, instrument_id: int, state: int) -> None:
-        """Bring an instrument into another state (MTCH-050)."""
-        self.shard.take(Move(instrument_id, state))
+        """Bring an instrument into another state (MTCH-050); of one that is settled this is refused, and noted."""
+
+        def refuse() -> None:
+            message = f"instrument {instrument_id} is settled, and stays so"
+            refused = Refused(Reason.INSTRUMENT_STATE, state, int(InstrumentState.SETTLED), message)
+            self.refusals.append((self.schedule.now_ns, 0, refused))
+
+        self.shard.take(Move(instrument_id, state, refuse))
 
     def reorder(self, ordering: OrderingSettings) -> None:
         """Follow another ordering policy from here on (MTCH-060)."""

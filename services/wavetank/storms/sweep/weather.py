@@ -6,17 +6,21 @@ is an ordinary one: it can be printed, changed and run like any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, get_args
 
 from wavetank.storms.dice import Dice
 from wavetank.storms.scenario.document import Scenario
-from wavetank.storms.scenario.steps import Step
+from wavetank.storms.scenario.steps import Disturb, Step
 
 _SYMBOLS = ("BTC", "ETH", "SOL")
-_PRICES = {"BTC": 60_000, "ETH": 2_500, "SOL": 150}
+_PRICES = {"BTC": Decimal(60_000), "ETH": Decimal(2_500), "SOL": Decimal(150)}
 _MODES = ("gross", "gross", "group_offset", "scenario")
-_KINDS = ("noise", "noise", "momentum", "arbitrageur", "informed", "liquidator", "backstop")
+_KINDS = ("noise", "momentum", "arbitrageur", "informed", "liquidator", "backstop", "wall")
+
+_SETTLES_PPM = 20_000
+"""Chance of a step to end an instrument."""
 
 Draw = Callable[[Dice, "Sky"], dict[str, Any]]
 
@@ -24,10 +28,18 @@ Draw = Callable[[Dice, "Sky"], dict[str, Any]]
 class Sky:
     """What a random step may name."""
 
-    def __init__(self, symbols: list[str], people: list[str]) -> None:
-        """Name these instruments and these people of the cast."""
+    def __init__(self, symbols: list[str], people: list[str], prices: Mapping[str, Decimal]) -> None:
+        """Name these instruments and these people of the cast.
+
+        Args:
+            symbols: of the instruments.
+            people: names of roles.
+            prices: dollars per unit, as far as the page says them.
+
+        """
         self.symbols = symbols
         self.people = people
+        self.prices = prices
 
     def some(self, dice: Dice) -> list[str]:
         """Return one of the instruments, or all."""
@@ -39,7 +51,7 @@ def random_page(seed: int) -> dict[str, Any]:
     dice = Dice(seed, "weather")
     symbols = list(_SYMBOLS[: dice.between(1, 3)])
     cast = _cast(dice, symbols)
-    sky = Sky(symbols, [role["name"] for role in cast])
+    sky = Sky(symbols, [role["name"] for role in cast], {symbol: _PRICES[symbol] for symbol in symbols})
     page: dict[str, Any] = {
         "scenario": 1,
         "name": f"weather_{seed}",
@@ -49,7 +61,7 @@ def random_page(seed: int) -> dict[str, Any]:
         "market": {
             "instruments": {
                 symbol: {
-                    "price": _PRICES[symbol],
+                    "price": f"{_PRICES[symbol]:f}",
                     "volatility": f"{dice.choice([0, 1, 2, 5, 10])}%",
                     "funding_interval": f"{dice.choice([5, 10, 30])}s",
                     "sources": [{"name": f"spot{number}"} for number in range(dice.choice([1, 1, 3]))],
@@ -149,13 +161,12 @@ def _cast(dice: Dice, symbols: list[str]) -> list[dict[str, Any]]:
         "momentum": {"size": "10k", "clip": "10k"},
         "arbitrageur": {"clip": "10k", "max_position": "100k"},
         "informed": {"clip": "10k", "max_position": "100k"},
-        "liquidator": {},
-        "backstop": {},
+        "liquidator": {"budget": "50k", "offline": "20%"},
+        "backstop": {"size": "5k", "max_position": "30k"},
+        "wall": {"instrument": symbols[0], "notional": "25k", "side": "buy"},
     }
     for number in range(dice.between(0, 3)):
         kind = dice.choice(_KINDS)
-        if kind in needed and not needed[kind]:
-            kind = "noise"
         role = {"name": f"other{number}", "kind": kind, "deposit": "30k", "sees_next_index": kind == "informed"}
         cast.append(role | {"settings": needed.get(kind, {"interval": "2s"})})
     for number in range(dice.between(1, 3)):
@@ -191,8 +202,10 @@ def random_steps(dice: Dice, sky: Sky, count: int, until_seconds: int) -> list[d
 
     """
     steps = []
+    verbs = [verb for verb in _STEPS if verb != "settle"]
     for _ in range(count):
-        verb = dice.choice(list(_STEPS))
+        # What is settled never trades again, so most days are without.
+        verb = "settle" if sky.prices and dice.chance(_SETTLES_PPM) else dice.choice(verbs)
         steps.append({"at": f"{dice.between(3_000, until_seconds * 1_000)}ms", verb: _STEPS[verb](dice, sky)})
     return sorted(steps, key=lambda step: int(step["at"].removesuffix("ms")))
 
@@ -230,9 +243,7 @@ def _fault(dice: Dice, sky: Sky) -> dict[str, Any]:
 
 
 def _disturb(dice: Dice, sky: Sky) -> dict[str, Any]:
-    kind = dice.choice(
-        ["delay", "ack_delay", "ack_loss", "throttle", "unavailable", "cancel_loss", "disconnect", "market_data_gap"]
-    )
+    kind = dice.choice(list(get_args(Disturb.model_fields["kind"].annotation)))
     disturbance: dict[str, Any] = {
         "kind": kind,
         "who": [dice.choice(sky.people)] if dice.chance(500_000) else [],
@@ -240,7 +251,29 @@ def _disturb(dice: Dice, sky: Sky) -> dict[str, Any]:
         "lasting": f"{dice.choice([1, 5])}s",
         "seed": dice.below(1_000),
     }
-    return disturbance | ({"delay": "20ms", "jitter": "100ms"} if kind in {"delay", "ack_delay"} else {})
+    return disturbance | ({"delay": "20ms", "jitter": "100ms"} if kind.endswith("delay") else {})
+
+
+def _order(dice: Dice, sky: Sky) -> dict[str, Any]:
+    return {
+        "who": dice.choice(sky.people),
+        "instrument": dice.choice(sky.symbols),
+        "side": dice.choice(["buy", "sell"]),
+        "notional": dice.choice(["5k", "50k", "300k"]),
+        "slippage": dice.choice(["1%", "10%"]),
+        "reduce_only": dice.chance(200_000),
+    }
+
+
+def _cross(dice: Dice, sky: Sky) -> dict[str, Any]:
+    buyer, seller = dice.choice(sky.people), dice.choice(sky.people)
+    clips = dice.between(1, 3)
+    return {"buyer": buyer, "seller": seller, "instrument": dice.choice(sky.symbols), "size": 1, "clips": clips}
+
+
+def _settle(dice: Dice, sky: Sky) -> dict[str, Any]:
+    symbol = dice.choice(list(sky.prices))
+    return {"instrument": symbol, "price": f"{sky.prices[symbol]:f}"}
 
 
 def _parameters(dice: Dice, sky: Sky) -> dict[str, Any]:
@@ -267,6 +300,17 @@ _STEPS: dict[str, Draw] = {
     "fund": lambda dice, _: dice.choice([{"drain": "all"}, {"top_up": "10k"}]),
     "pace": lambda dice, _: {"delay": dice.choice(["0s", "1s"])},
     "parameters": _parameters,
+    "group_limit": lambda dice, _: {"group": "majors", "net": dice.choice(["0", "100k"]), "gross": "500k"},
+    "order": _order,
+    "cross": _cross,
+    "close": lambda dice, sky: {"who": dice.choice(sky.people), "instrument": dice.choice(sky.symbols)},
+    "cancel": lambda dice, sky: {"who": dice.choice(sky.people)},
+    "collateral": lambda dice, sky: {
+        "who": dice.choice(sky.people),
+        "instrument": dice.choice(sky.symbols),
+        "size": dice.choice([1, -1]),
+    },
+    "settle": _settle,
 }
 
 
@@ -280,7 +324,9 @@ def stormy(scenario: Scenario, seed: int, steps: int) -> Scenario:
 
     """
     dice = Dice(seed, f"weather over {scenario.name}")
-    sky = Sky(list(scenario.market.instruments), [role.name for role in scenario.cast])
+    instruments = scenario.market.instruments
+    prices = {symbol: terms.price for symbol, terms in instruments.items() if terms.price is not None}
+    sky = Sky(list(instruments), [role.name for role in scenario.cast], prices)
     until = max(4, scenario.duration // 10**9 - 2)
     added = random_steps(dice, sky, steps, until)
     people = {role.name for role in scenario.cast}

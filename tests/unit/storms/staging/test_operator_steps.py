@@ -51,3 +51,31 @@ def test_a_group_that_no_instrument_is_in_is_refused_by_its_line() -> None:
     with pytest.raises(ScenarioInvalid, match=r"page:14:\d+: timeline.1.group_limit.group: is 'minors'") as refused:
         read_scenario(PAGE.replace("majors, LIMIT", "minors, net: 1k"))
     assert "majors" in str(refused.value)
+
+
+SETTLED = """\
+scenario: 1
+name: settled
+title: What is settled stays so
+duration: 10s
+market: {instruments: {BTC: {price: 60000, volatility: 0%}}}
+cast:
+  - {name: buyer, deposit: 1M}
+  - {name: seller, deposit: 1M}
+timeline:
+  - {at: 3s, cross: {buyer: buyer, seller: seller, instrument: BTC, size: 1, price: 60000}}
+  - {at: 4s, settle: {instrument: BTC, price: 59000}}
+  - {at: 6s, instruments: {state: trading}}
+  - {at: 8s, cross: {buyer: buyer, seller: seller, instrument: BTC, size: 1, price: 60000}}
+asserts: [ledger.balanced, positions.balanced]
+"""
+
+
+def test_an_instrument_that_is_settled_is_not_opened_again() -> None:
+    record = run_simulated(RunPlan(scenario=read_scenario(SETTLED)))
+    assert (record.failure, record.ok) == ("", True)
+    assert record.figures["trades.count"] == 1
+    # The operator once, and each of the two who came too late.
+    assert record.figures["refused(reason: INSTRUMENT_STATE)"] == 3
+    seller = [member.account_id for member in record.members.values() if member.name == "seller"]
+    assert record.accounts[seller[0]].equity_micros[-1] > 10**12
