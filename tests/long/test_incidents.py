@@ -12,6 +12,8 @@ from tests.simulation.test_incidents import (
 
 SEEDS = 20
 
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.mark.parametrize("name", [*INCIDENTS, *SHOCKS])
 def test_a_page_is_as_it_says_on_every_seed(name: str) -> None:
