@@ -52,7 +52,7 @@ class Role(Terms):
     instruments: tuple[Symbol, ...] = ()
     """Traded; empty for all."""
     settings: dict[str, Any] = Field(default_factory=dict)
-    """Of the kind; `wavetank storm show --kinds` lists them."""
+    """Of the kind; `wavetank storm kinds` lists them."""
     distance: DistanceTerms = DistanceTerms()
     enters: Duration = 2_000_000_000
     sees_next_index: bool = False
