@@ -123,7 +123,7 @@ def test_an_interrupt_ends_every_process_of_a_run(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     command = [sys.executable, "-m", "wavetank.cli", "storm", "run", str(page), "--logs", str(logs), "--jobs", "2"]
     running = subprocess.Popen([*command, "--seeds", "500"], start_new_session=True, stderr=subprocess.PIPE)
-    eventually(lambda: (logs / "run" / "2").exists(), timeout=60)
+    eventually((logs / "run" / "2").exists, timeout=60)
     # As a terminal does: everybody of the foreground is told.
     os.killpg(running.pid, signal.SIGINT)
     # The pipe is closed by the last process that has it.
