@@ -32,7 +32,15 @@ from wavetank.storms.report.results import (
     seeds_without,
     variant_name,
 )
-from wavetank.storms.report.tables import MOST_FAILURES, compared_variants, harm_text, key_figures, typical, why_not
+from wavetank.storms.report.tables import (
+    MOST_FAILURES,
+    compared_variants,
+    harm_text,
+    key_figures,
+    typical,
+    unlike_seeds,
+    why_not,
+)
 
 _MICROS = 1_000_000
 _MOST_ROWS = 400
@@ -204,7 +212,9 @@ def differences(first: Results, second: Results) -> str:
             for name in shown_names([before, after])
         ]
         title = f"{variant_name(left)} and {variant_name(right)}" if left != right else variant_name(left)
-        parts.append(f"<h3>{escape(title)}</h3>" + table(("figure", "A", "B", "B less A"), rows, 3))
+        unlike = unlike_seeds(first.variants[left], second.variants[right])
+        note = f'<p class="note">{escape(unlike)}.</p>' if unlike else ""
+        parts.append(f"<h3>{escape(title)}</h3>{note}" + table(("figure", "A", "B", "B less A"), rows, 3))
     return "".join(parts) or "<p>No variant of one has the name of a variant of the other.</p>"
 
 

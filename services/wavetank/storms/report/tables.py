@@ -136,11 +136,28 @@ def print_comparison(first: Results, second: Results, console: Console, *, every
                 every_figure=every_figure,
             )
         )
+        unlike = unlike_seeds(first.variants[left], second.variants[right])
+        if unlike:
+            console.print(unlike)
     paired = compared_variants(first, second)
     alone = [f"A: {variant_name(name)}" for name in first.variants if name not in {left for left, _ in paired}]
     alone += [f"B: {variant_name(name)}" for name in second.variants if name not in {right for _, right in paired}]
     if alone:
         console.print(f"without a counterpart: {', '.join(alone)}")
+
+
+def unlike_seeds(first: VariantResult, second: VariantResult) -> str:
+    """Return what to bear in mind where two variants were not run over the same seeds; nothing where they were."""
+    one, other = ([seed.seed for seed in each.seeds] for each in (first, second))
+    if one == other:
+        return ""
+    return f"A has {_seeds(one)}, B has {_seeds(other)}: what differs may be the dice alone"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    return f"{len(seeds):,} seeds from {min(seeds)} to {max(seeds)}"
 
 
 def compared_variants(first: Results, second: Results) -> list[tuple[str, str]]:
@@ -202,10 +219,11 @@ def held_table(name: str, variant: VariantResult) -> Table:
     for figure in in_order(list(truths)):
         broken_seeds = [seed.seed for seed in variant.seeds if seed.figures.get(figure) is False]
         # What broke a run may have come before it was measured, which is not that it held.
-        held = f"{sum(1 for seed in variant.seeds if seed.figures.get(figure) is True):,} of {len(variant.seeds):,}"
+        holding = sum(1 for seed in variant.seeds if seed.figures.get(figure) is True)
+        held = f"{holding:,} of {len(variant.seeds):,}"
         first = f"seed {broken_seeds[0]}: no" if broken_seeds else ""
         broken_style = "red" if kind_of(figure).group is Group.INVARIANTS else ""
-        table.add_row(figure, first, Text(held, style=broken_style if broken_seeds else "green"))
+        table.add_row(figure, first, Text(held, style="green" if holding == len(variant.seeds) else broken_style))
     return table
 
 
