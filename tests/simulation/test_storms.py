@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,11 +124,15 @@ def test_an_interrupt_ends_every_process_of_a_run(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     command = [sys.executable, "-m", "wavetank.cli", "storm", "run", str(page), "--logs", str(logs), "--jobs", "2"]
     running = subprocess.Popen([*command, "--seeds", "500"], start_new_session=True, stderr=subprocess.PIPE)
-    eventually((logs / "run" / "2").exists, timeout=60)
-    # As a terminal does: everybody of the foreground is told.
-    os.killpg(running.pid, signal.SIGINT)
-    # The pipe is closed by the last process that has it.
-    _, told = running.communicate(timeout=30)
+    try:
+        eventually((logs / "run" / "2").exists, timeout=60)
+        # As a terminal does: everybody of the foreground is told.
+        os.killpg(running.pid, signal.SIGINT)
+        # The pipe is closed by the last process that has it.
+        _, told = running.communicate(timeout=30)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
     assert running.returncode == 130
     assert b"Traceback" not in told
     assert not (logs / "run" / "20").exists()
