@@ -5,16 +5,21 @@ The auditor, which shares no code with the cores, reads the logs of each.
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.eventually import eventually
 from wavetank.cli.audit.run import audit_folder
 from wavetank.runtime.log_files import log_names
 from wavetank.storms.scenario.reading import overridden, read_scenario
+from wavetank.storms.staging.market import StagingRefused
 from wavetank.storms.staging.running import RunPlan, run_simulated
 from wavetank.storms.staging.seeds import run_all
 
@@ -102,6 +107,35 @@ def test_seeds_come_out_alike_in_one_process_and_in_two(kept: Path, tmp_path: Pa
         assert _logs(tmp_path / "alone" / str(seed)) == _logs(tmp_path / "together" / str(seed))
     assert _logs(tmp_path / "alone" / "1") == _logs(kept)
     assert _logs(tmp_path / "alone" / "2") != _logs(kept)
+
+
+def test_a_run_that_cannot_be_ends_the_others(tmp_path: Path) -> None:
+    wrong = overridden(_page(1), {"market.instruments.DOGE": {}})
+    plans = [RunPlan(scenario=wrong)] + [RunPlan(scenario=_page(seed), logs=tmp_path / str(seed)) for seed in range(50)]
+    with pytest.raises(StagingRefused, match="DOGE has neither a price nor a file"):
+        run_all(plans, 2)
+    # Some have begun by then, at most one in each process and what its queue holds; fifty would take long.
+    assert len(list(tmp_path.iterdir())) < 10
+
+
+def test_an_interrupt_ends_every_process_of_a_run(tmp_path: Path) -> None:
+    page = tmp_path / "short_storm.yaml"
+    page.write_text(PAGE, encoding="utf-8")
+    logs = tmp_path / "logs"
+    command = [sys.executable, "-m", "wavetank.cli", "storm", "run", str(page), "--logs", str(logs), "--jobs", "2"]
+    running = subprocess.Popen([*command, "--seeds", "500"], start_new_session=True, stderr=subprocess.PIPE)
+    try:
+        eventually((logs / "run" / "2").exists, timeout=60)
+        # As a terminal does: everybody of the foreground is told.
+        os.killpg(running.pid, signal.SIGINT)
+        # The pipe is closed by the last process that has it.
+        _, told = running.communicate(timeout=30)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+    assert running.returncode == 130
+    assert b"Traceback" not in told
+    assert not (logs / "run" / "20").exists()
 
 
 def test_the_run_is_the_same_whether_or_not_its_logs_are_kept(tmp_path: Path) -> None:

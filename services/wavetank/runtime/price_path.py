@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -78,6 +78,10 @@ class PriceFileInvalid(Exception):
         self.line = line
         self.found = found
         self.allowed = allowed
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, int, str, str]]:
+        # An exception is copied by its arguments, and it travels from worker processes.
+        return type(self), (self.path, self.line, self.found, self.allowed)
 
 
 class NotAPriceFile(PriceFileInvalid):

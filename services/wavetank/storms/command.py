@@ -4,6 +4,7 @@ It exists so that a day is one word: its page says who takes part, what goes wro
 says that everything was as the page says, 1 that something was not, 2 that the page or the command is wrong.
 """
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,7 @@ from wavetank.storms.console import (
     PageName,
     Report,
     jobs_of,
+    make_folders,
     page_named,
     progress,
     wanted_variants,
@@ -106,11 +108,14 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option.
         raise CommandFailed("a running venue keeps logs of its own", hint="leave out --logs", code=ExitCode.USAGE)
     try:
         plans = _plans(page_named(name), read_assignments(set_ or []), variants or [], seeds, logs)
+        make_folders(report, logs)
         records = run_plans(plans, directory, as_is=as_is) if live else _simulated(plans, jobs_of(jobs))
     except WRONG_PAGE as fault:
         raise CommandFailed(
             str(fault), hint=f"`wavetank storm show {name}` shows the page", code=ExitCode.USAGE
         ) from fault
+    where = [*(["--as-is"] if as_is else []), *(["--dir", str(directory)] if directory != DIRECTORY else [])]
+    _say_what_repeats(records, name, set_ or [], where if live else [])
     found = results_of(records)
     if report is not None:
         write_report(report, found, report_page(found, [record for record in records if record.prices]))
@@ -261,6 +266,25 @@ def _plans(
                 )
             )
     return plans
+
+
+def _say_what_repeats(records: Sequence[RunRecord], name: str, assignments: Sequence[str], where: list[str]) -> None:
+    """Leave in each record the command that repeats it, where scenario, variant and seed alone do not say it.
+
+    Args:
+        records: of one command.
+        name: of the page, as it was typed.
+        assignments: other values of the page.
+        where: options that a live run needs besides.
+
+    """
+    for record in records:
+        if name == record.scenario and not assignments and not where:
+            continue
+        variant = ["--variant", record.variant] if record.variant else []
+        # Of two values for one place the last holds.
+        values = [word for text in (*assignments, f"seed={record.seed}") for word in ("--set", text)]
+        record.command = shlex.join(["wavetank", "storm", "run", name, f"--{record.mode}", *where, *variant, *values])
 
 
 def _simulated(plans: list[RunPlan], jobs: int) -> list[RunRecord]:

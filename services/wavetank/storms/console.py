@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -52,8 +53,11 @@ def page_named(name: str) -> Scenario:
     """
     try:
         return find(name)
-    except (ScenarioUnknown, ScenarioInvalid) as fault:
+    except ScenarioUnknown as fault:
         raise CommandFailed(str(fault), hint="`wavetank storm list` names them all", code=ExitCode.USAGE) from fault
+    except ScenarioInvalid as fault:
+        hint = "`wavetank storm new NAME` writes a page that runs, to look how things are written"
+        raise CommandFailed(str(fault), hint=hint, code=ExitCode.USAGE) from fault
 
 
 def wanted_variants(scenario: Scenario, overrides: Mapping[str, object], wanted: list[str]) -> dict[str, Scenario]:
@@ -89,6 +93,26 @@ def progress(what: str, *, by_share: bool = False) -> Progress:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
+
+
+def make_folders(report: Path | None, logs: Path | None) -> None:
+    """Make the folders that results go to, so that what cannot be is told before anything has run.
+
+    Raises:
+        CommandFailed: one cannot be made, or cannot be written into.
+
+    """
+    for what, folder in (("report", report), ("logs", logs)):
+        if folder is None:
+            continue
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                pass
+        except OSError as fault:
+            raise CommandFailed(
+                f"no {what} can be written to {folder}: {fault.strerror}", code=ExitCode.USAGE
+            ) from fault
 
 
 def write_report(folder: Path, found: Results, page: str) -> None:

@@ -24,6 +24,7 @@ from wavetank.storms.console import (
     PageName,
     Report,
     jobs_of,
+    make_folders,
     page_named,
     progress,
     wanted_variants,
@@ -104,6 +105,7 @@ def fork(  # noqa: PLR0913, PLR0917 - one parameter for each option.
         dice = sorted({*(seed_after or []), *range(1, seeds + 1)})
         asked = _Asked(name, at, at_ns, trunk or [], logs, keeps_series=report is not None)
         plan = asked.plan(*asked.page(variant), said, dice)
+        make_folders(report, logs)
         with progress("simulating", by_share=True) as bar:
             task = bar.add_task("branches", total=1.0)
             grown = grow(plan, jobs_of(jobs), lambda share: bar.update(task, completed=share))

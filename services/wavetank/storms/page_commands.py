@@ -81,7 +81,10 @@ def new(
         text = new_scenario(name)
     except ValueError as fault:
         raise CommandFailed(str(fault), code=ExitCode.USAGE) from fault
-    path.write_text(text, encoding="utf-8")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        raise CommandFailed(f"{path} cannot be written: {fault.strerror}", code=ExitCode.USAGE) from fault
     results().print(f"wrote [cyan]{path}[/]; run it with [cyan]wavetank storm run {path}[/]")
 
 

@@ -1,5 +1,6 @@
 """Files are given to instruments by name, and windows of time are found and checked."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -236,3 +237,10 @@ def test_real_captures_are_read_on_the_exchange_s_clock(market_data: Path) -> No
     assert abs(ether.first_ns - 1_723_161_255_297_000_000) < 2_000_000
     assert int(ether.prices_micros[0]) == 2_683_805_000
     assert ether.holes == ()
+
+
+def test_a_refusal_of_a_file_travels_between_processes() -> None:
+    refused = UnknownSymbol(Path("day.csv"), 3, "DOGE", "BTC is allowed")
+    again = pickle.loads(pickle.dumps(refused))  # noqa: S301 - our own.
+    assert (type(again), str(again)) == (UnknownSymbol, "day.csv:3: DOGE; BTC is allowed")
+    assert (again.path, again.line, again.found, again.allowed) == (Path("day.csv"), 3, "DOGE", "BTC is allowed")

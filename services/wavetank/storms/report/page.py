@@ -28,7 +28,7 @@ from wavetank.storms.report.plots.cascades import cascade_plot, contagion_plot
 from wavetank.storms.report.plots.liquidations import liquidations_plot, timeline_plot
 from wavetank.storms.report.plots.overlays import Overlaid, fork_line, marks_plot, overlaid_plots
 from wavetank.storms.report.plots.prices import depth_plot, open_interest_plot, price_plots, spread_plot
-from wavetank.storms.report.plots.seeds import markout_plot, seed_plots
+from wavetank.storms.report.plots.seeds import markout_plot, same_everywhere, seed_plots
 from wavetank.storms.report.results import Results, variant_name
 
 _BESIDE, _OVER_SEEDS = "Variants beside each other", "Over seeds, variants beside each other"
@@ -181,6 +181,9 @@ def _slot(name: str) -> str:
 def _over_seeds(results: Results, plots: _Plots) -> str:
     drawn = "".join(plots.place(plot) for plot in seed_plots(results).values())
     grid = f'<div class="grid">{drawn}</div>'
+    same = ", ".join(f"{escape(name)} {escape(value)}" for name, value in same_everywhere(results).items())
+    if same:
+        grid += f'<p class="note">The same in every run, and not drawn: {same}.</p>'
     if results.most_seeds <= 1:
         return section(_BESIDE, grid, anchor="seeds")
     note = (

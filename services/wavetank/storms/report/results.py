@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from wavetank.storms.measure.distribution import distribution
+from wavetank.storms.measure.distribution import distribution, is_number
 from wavetank.storms.measure.record import Asserted, Figure, RunRecord
 from wavetank.storms.report.figures import in_order
 
@@ -122,16 +122,29 @@ def gathered(*, scenario: str, title: str, mode: str, seeds: dict[str, list[Seed
 def distribution_of(seeds: Sequence[SeedResult]) -> dict[str, Quantiles]:
     """Return the quantiles of every figure that is a number in some seed.
 
-    Seeds without a value do not count, nor do those that broke: what broke them may have cut them short.
+    Seeds without a value do not count, nor do those that broke: what broke them may have cut them short. Kinds of
+    refusals are the exception: they are named where they occur, and a seed without one had none of it.
     """
     whole = [each for each in seeds if not each.failure]
     names = in_order(list(dict.fromkeys(name for each in whole for name in each.figures)))
-    spreads = {name: distribution(each.figures.get(name) for each in whole) for name in names}
+    spreads = {name: distribution(_figures_of(name, whole)) for name in names}
     return {
         name: Quantiles(p5=spread.p5, p50=spread.p50, p95=spread.p95)
         for name, spread in spreads.items()
         if spread is not None
     }
+
+
+def _figures_of(name: str, seeds: Sequence[SeedResult]) -> list[Figure]:
+    absent = 0 if name.startswith("refused(") else None
+    return [each.figures.get(name, absent) for each in seeds]
+
+
+def seeds_without(name: str, variant: VariantResult) -> str:
+    """Return of how many seeds a figure's quantiles are, in words; nothing if of all that came to their end."""
+    whole = [each for each in variant.seeds if not each.failure]
+    known = sum(1 for value in _figures_of(name, whole) if is_number(value))
+    return "" if known == len(whole) else f"in {known:,} of {len(whole):,}"
 
 
 def repeat_command(results: Results, variant: str, result: SeedResult) -> str:

@@ -24,8 +24,23 @@ from wavetank.storms.report.figures import (
     shown_names,
 )
 from wavetank.storms.report.plots.liquidations import account_name, decisions
-from wavetank.storms.report.results import Results, SeedResult, VariantResult, repeat_command, variant_name
-from wavetank.storms.report.tables import MOST_FAILURES, compared_variants, harm_text, key_figures, typical, why_not
+from wavetank.storms.report.results import (
+    Results,
+    SeedResult,
+    VariantResult,
+    repeat_command,
+    seeds_without,
+    variant_name,
+)
+from wavetank.storms.report.tables import (
+    MOST_FAILURES,
+    compared_variants,
+    harm_text,
+    key_figures,
+    typical,
+    unlike_seeds,
+    why_not,
+)
 
 _MICROS = 1_000_000
 _MOST_ROWS = 400
@@ -108,7 +123,8 @@ def distribution_table(results: Results) -> str:
             quantiles = result.distribution.get(name)
             if quantiles is not None:
                 shown = (show_figure(name, value) for value in (quantiles.p5, quantiles.p50, quantiles.p95))
-                rows.append((name, variant_name(variant), at_risk.get(name, ""), *shown))
+                of_seeds = f"{name} {seeds_without(name, result)}".rstrip()
+                rows.append((of_seeds, variant_name(variant), at_risk.get(name, ""), *shown))
     note = (
         '<p class="note">P5, P50 and P95 are values that a seed had (nearest rank). The P95 of bad debt is known as '
         "VaR95, that of the notional liquidated as LaR95.</p>"
@@ -196,7 +212,9 @@ def differences(first: Results, second: Results) -> str:
             for name in shown_names([before, after])
         ]
         title = f"{variant_name(left)} and {variant_name(right)}" if left != right else variant_name(left)
-        parts.append(f"<h3>{escape(title)}</h3>" + table(("figure", "A", "B", "B less A"), rows, 3))
+        unlike = unlike_seeds(first.variants[left], second.variants[right])
+        note = f'<p class="note">{escape(unlike)}.</p>' if unlike else ""
+        parts.append(f"<h3>{escape(title)}</h3>{note}" + table(("figure", "A", "B", "B less A"), rows, 3))
     return "".join(parts) or "<p>No variant of one has the name of a variant of the other.</p>"
 
 

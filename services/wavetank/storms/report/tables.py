@@ -35,6 +35,7 @@ from wavetank.storms.report.results import (
     SeedResult,
     VariantResult,
     repeat_command,
+    seeds_without,
     variant_name,
 )
 
@@ -135,11 +136,28 @@ def print_comparison(first: Results, second: Results, console: Console, *, every
                 every_figure=every_figure,
             )
         )
+        unlike = unlike_seeds(first.variants[left], second.variants[right])
+        if unlike:
+            console.print(unlike)
     paired = compared_variants(first, second)
     alone = [f"A: {variant_name(name)}" for name in first.variants if name not in {left for left, _ in paired}]
     alone += [f"B: {variant_name(name)}" for name in second.variants if name not in {right for _, right in paired}]
     if alone:
         console.print(f"without a counterpart: {', '.join(alone)}")
+
+
+def unlike_seeds(first: VariantResult, second: VariantResult) -> str:
+    """Return what to bear in mind where two variants were not run over the same seeds; nothing where they were."""
+    one, other = ([seed.seed for seed in each.seeds] for each in (first, second))
+    if one == other:
+        return ""
+    return f"A has {_seeds(one)}, B has {_seeds(other)}: what differs may be the dice alone"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    return f"{len(seeds):,} seeds from {min(seeds)} to {max(seeds)}"
 
 
 def compared_variants(first: Results, second: Results) -> list[tuple[str, str]]:
@@ -169,12 +187,12 @@ def seeds_table(name: str, variant: VariantResult, *, every_figure: bool = False
         ("P5", "P50", "P95"),
     )
     for figure in key_figures(variant):
-        table.add_row(figure, *_quantiles(figure, variant.distribution[figure]))
+        table.add_row(_counted(figure, variant), *_quantiles(figure, variant.distribution[figure]))
     table.add_section()
     names = shown_names([{name: each.p50 for name, each in variant.distribution.items()}], every_figure=every_figure)
     keys = set(key_figures(variant))
     for figure in _by_group([each for each in names if each not in keys], table):
-        table.add_row(figure, *_quantiles(figure, variant.distribution[figure]))
+        table.add_row(_counted(figure, variant), *_quantiles(figure, variant.distribution[figure]))
     return table
 
 
@@ -200,10 +218,12 @@ def held_table(name: str, variant: VariantResult) -> Table:
     table.add_section()
     for figure in in_order(list(truths)):
         broken_seeds = [seed.seed for seed in variant.seeds if seed.figures.get(figure) is False]
-        held = f"{len(variant.seeds) - len(broken_seeds):,} of {len(variant.seeds):,}"
+        # What broke a run may have come before it was measured, which is not that it held.
+        holding = sum(1 for seed in variant.seeds if seed.figures.get(figure) is True)
+        held = f"{holding:,} of {len(variant.seeds):,}"
         first = f"seed {broken_seeds[0]}: no" if broken_seeds else ""
         broken_style = "red" if kind_of(figure).group is Group.INVARIANTS else ""
-        table.add_row(figure, first, Text(held, style=broken_style if broken_seeds else "green"))
+        table.add_row(figure, first, Text(held, style="green" if holding == len(variant.seeds) else broken_style))
     return table
 
 
@@ -299,6 +319,11 @@ def _shown(name: str, value: Figure) -> Text:
     text = show_figure(name, value)
     broken = value is False and kind_of(name).group is Group.INVARIANTS
     return Text(text, style="red" if broken else "dim" if value is None else "")
+
+
+def _counted(figure: str, variant: VariantResult) -> Text:
+    """Return the name of a figure, and in how many seeds it was if not in all."""
+    return Text.assemble(figure, (f" {seeds_without(figure, variant)}".rstrip(), "dim"))
 
 
 def _quantiles(name: str, quantiles: Quantiles) -> list[str]:

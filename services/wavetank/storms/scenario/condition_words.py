@@ -72,7 +72,8 @@ def words_of(text: str) -> list[Token]:
         if match is None:
             offset = position + len(text[position:]) - len(text[position:].lstrip())
             what = "a quote that is not closed" if text[offset] in "\"'" else f"`{text[offset]}`"
-            raise ConditionMalformed(f"has {what}, which means nothing here", offset)
+            meant = "; write for instance $1000, -$1000 or 5M" if text[offset] == "$" else ""
+            raise ConditionMalformed(f"has {what}, which means nothing here{meant}", offset)
         kind = TokenKind[match.lastgroup or "OTHER"]
         piece = match[match.lastgroup or 0]
         offset = match.start(match.lastgroup or 0)

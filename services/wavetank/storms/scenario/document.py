@@ -10,10 +10,10 @@ from copy import deepcopy
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 
 from wavetank.storms.scenario.market import Market, Symbol, VenueTerms
-from wavetank.storms.scenario.quantities import Duration, Money
+from wavetank.storms.scenario.quantities import Duration, Sum
 from wavetank.storms.scenario.steps import Step, Who
 from wavetank.storms.scenario.terms import Terms
 
@@ -46,13 +46,13 @@ class Role(Terms):
     kind: str = "account"
     """`account` acts by the timeline alone; the others trade by themselves."""
     count: Annotated[int, Field(ge=1, le=1_000)] = 1
-    deposit: Money = 100_000_000_000
+    deposit: Sum = 100_000_000_000
     collateral: dict[Symbol, str] = Field(default_factory=dict)
     """Units of base assets that are brought at the start (MRGN-080)."""
     instruments: tuple[Symbol, ...] = ()
     """Traded; empty for all."""
     settings: dict[str, Any] = Field(default_factory=dict)
-    """Of the kind; `wavetank storm show --kinds` lists them."""
+    """Of the kind; `wavetank storm kinds` lists them."""
     distance: DistanceTerms = DistanceTerms()
     enters: Duration = 2_000_000_000
     sees_next_index: bool = False
@@ -121,6 +121,14 @@ class Scenario(Terms):
     def written(self) -> dict[str, Any]:
         """What the page says, in its own words; a variant is the same page with some of them changed."""
         return deepcopy(self._written)
+
+    @field_validator("duration")
+    @classmethod
+    def _takes_time(cls, duration: int) -> int:
+        # On a day without time every condition holds, for nothing happens.
+        if not duration:
+            raise ValueError("is 0; a day takes time, for instance 3m")
+        return duration
 
     @model_validator(mode="wrap")
     @classmethod

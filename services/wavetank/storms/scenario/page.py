@@ -99,7 +99,7 @@ def read_page(text: str | bytes, source: str) -> Page:
     """
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "replace"))
     if size > MAX_BYTES:
-        raise _refused(source, None, f"is {size} bytes; at most {MAX_BYTES} are read")
+        raise _refused(source, None, f"is longer than {MAX_BYTES:,} bytes, and no more are read")
     try:
         root = _Composer(text if isinstance(text, str) else text.decode("utf-8")).get_single_node()
     except UnicodeDecodeError as error:

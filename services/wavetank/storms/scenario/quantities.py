@@ -24,6 +24,8 @@ _LARGEST = 2**63 - 1
 _E12 = 10**12
 _FINEST_CHANCE = _E12 // 10**6
 """Faults count their chance in millionths, and nothing of it would be always."""
+_LARGEST_SUM = 10**9
+"""Dollars that the venue books at once."""
 
 
 def _text(value: object) -> str:
@@ -74,6 +76,20 @@ def _money(value: object) -> int:
     return _counted(dollars_to_micros, value)
 
 
+def _sum(value: object) -> int:
+    money = _money(value)
+    if not 0 < money <= _LARGEST_SUM * 10**6:
+        raise ValueError(f"is {shown(value)}; above 0 and at most {_LARGEST_SUM:,} dollars are allowed")
+    return money
+
+
+def _change(value: object) -> int:
+    ratio = _ratio(value)
+    if ratio <= -_E12:
+        raise ValueError(f"is {shown(value)}; a price keeps something: write more than -100%, for instance -9%")
+    return ratio
+
+
 def _decimal(value: object) -> Decimal:
     try:
         number = Decimal(_text(value).replace(",", "").replace("_", ""))
@@ -81,6 +97,13 @@ def _decimal(value: object) -> Decimal:
         raise ValueError(f"{shown(value)} is no number; write for instance 4000000 or 0.0095") from None
     if not number.is_finite():
         raise ValueError(f"{shown(value)} is not finite")
+    return number
+
+
+def _positive(value: object) -> Decimal:
+    number = _decimal(value)
+    if number <= 0:
+        raise ValueError(f"is {shown(value)}; more than 0 is allowed")
     return number
 
 
@@ -112,6 +135,7 @@ def _shown(pattern: str, examples: list[str], what: str) -> WithJsonSchema:
     return WithJsonSchema({"type": ["string", "number"], "pattern": pattern, "examples": examples, "description": what})
 
 
+_NUMBER_UNSIGNED = r"^[0-9][0-9_,]*(\.[0-9]+)?"
 _NUMBER = r"^[-+]?[0-9][0-9_,]*(\.[0-9]+)?"
 
 Duration = Annotated[
@@ -133,6 +157,13 @@ Ratio = Annotated[
     _shown(_NUMBER + r"\s*(%|bp)?$", ["-8%", "25bp", "0.05"], "A share."),
 ]
 """Parts per 10^12."""
+Change = Annotated[
+    int,
+    BeforeValidator(_change),
+    Written(write_ratio),
+    _shown(_NUMBER + r"\s*(%|bp)?$", ["-8%", "25bp", "0.05"], "A share above -100%."),
+]
+"""Of a price; parts per 10^12."""
 Probability = Annotated[
     int,
     BeforeValidator(_probability),
@@ -147,7 +178,18 @@ Money = Annotated[
     _shown(_NUMBER + r"[kKmM]?$", ["10000", "5M", "250k"], "Dollars."),
 ]
 """Micro-dollars."""
+Sum = Annotated[
+    int,
+    BeforeValidator(_sum),
+    Written(write_money),
+    _shown(_NUMBER_UNSIGNED + r"[kKmM]?$", ["10000", "5M", "250k"], "Dollars, above 0 and at most a billion."),
+]
+"""What is paid or traded at once; micro-dollars."""
 Amount = Annotated[
     Decimal, BeforeValidator(_decimal), _shown(_NUMBER + "$", ["4000000", "0.0095"], "An exact decimal number.")
 ]
 """A price in dollars or a size in units of the base asset."""
+Positive = Annotated[
+    Decimal, BeforeValidator(_positive), _shown(_NUMBER_UNSIGNED + "$", ["4000000", "0.0095"], "A number above 0.")
+]
+"""A price or a size of an order."""

@@ -7,11 +7,22 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from wavetank.storms.scenario.market import Consumer, GroupName, OrderingTerms, SourceName, Symbol, TierTerms
-from wavetank.storms.scenario.quantities import Amount, Duration, Money, Probability, Ratio
+from wavetank.storms.scenario.quantities import (
+    Amount,
+    Change,
+    Duration,
+    Money,
+    Positive,
+    Probability,
+    Ratio,
+    Sum,
+)
 from wavetank.storms.scenario.terms import Terms
 
 Who = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 """A role of the cast; with a count above one, all of it, or one as `makers.3`."""
+Slippage = Annotated[Ratio, Field(ge=0)]
+"""How far from the index an order may trade."""
 
 
 class Order(Terms):
@@ -20,13 +31,13 @@ class Order(Terms):
     who: Who
     instrument: Symbol
     side: Literal["buy", "sell"]
-    size: Amount | None = None
+    size: Positive | None = None
     """Units; or else the notional."""
-    notional: Money | None = None
+    notional: Sum | None = None
     """Dollars at the index."""
-    price: Amount | None = None
+    price: Positive | None = None
     """A limit in dollars; without one the order takes what the slippage allows and its rest is cancelled."""
-    slippage: Ratio = 20_000_000_000
+    slippage: Slippage = 20_000_000_000
     """How far from the index an order without a price may trade."""
     time_in_force: Literal["gtc", "ioc", "fok"] = "gtc"
     reduce_only: bool = False
@@ -46,8 +57,8 @@ class Cross(Terms):
     buyer: Who
     seller: Who
     instrument: Symbol
-    size: Amount
-    price: Amount | None = None
+    size: Positive
+    price: Positive | None = None
     """Dollars; else the index."""
     clips: Annotated[int, Field(ge=1, le=1_000)] = 1
     """Parts that the size is traded in, one after the other."""
@@ -60,7 +71,7 @@ class Close(Terms):
 
     who: Who
     instrument: Symbol
-    slippage: Ratio = 50_000_000_000
+    slippage: Slippage = 50_000_000_000
 
 
 class Cancel(Terms):
@@ -74,14 +85,14 @@ class Deposit(Terms):
     """Somebody brings money."""
 
     who: Who
-    amount: Money
+    amount: Sum
 
 
 class Withdraw(Terms):
     """Somebody takes money out, or tries to."""
 
     who: Who
-    amount: Money | Literal["max"] = "max"
+    amount: Sum | Literal["max"] = "max"
 
 
 class Transfer(Terms):
@@ -89,7 +100,7 @@ class Transfer(Terms):
 
     who: Who
     to: Who
-    amount: Money | Literal["max"] = "max"
+    amount: Sum | Literal["max"] = "max"
 
 
 class Collateral(Terms):
@@ -103,7 +114,7 @@ class Collateral(Terms):
 class Move(Terms):
     """The true price moves; every source follows."""
 
-    by: Ratio
+    by: Change
     instruments: tuple[Symbol, ...] = ()
     """Empty for all."""
     over: Duration = 1_000_000_000
@@ -192,14 +203,14 @@ class Settle(Terms):
     """An instrument is delisted: every position is closed at one price."""
 
     instrument: Symbol
-    price: Amount
+    price: Positive
 
 
 class Fund(Terms):
     """Money is taken out of the insurance fund, or put in."""
 
-    drain: Money | Literal["all"] | None = None
-    top_up: Money | None = None
+    drain: Sum | Literal["all"] | None = None
+    top_up: Sum | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:

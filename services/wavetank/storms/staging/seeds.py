@@ -1,12 +1,13 @@
 """Many runs at once, in processes of their own.
 
 Kept true: a run depends on its plan alone, so records are the same whatever the number of processes, and come back in
-the order of the plans.
+the order of the plans; when one cannot be run, or somebody interrupts, no process goes on with the others.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 
@@ -40,12 +41,20 @@ def run_all(plans: Sequence[RunPlan], jobs: int, on_done: Callable[[RunRecord], 
 
     # A fresh interpreter each: nothing of this process, threads of gRPC least of all, is carried over.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(plans)), mp_context=context) as pool:
+    before = set(multiprocessing.active_children())
+    # A terminal interrupts all of its processes; what becomes of the runs is decided here, once.
+    pool = ProcessPoolExecutor(
+        min(jobs, len(plans)), mp_context=context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    )
+    try:
         futures = [pool.submit(run_simulated, plan) for plan in plans]
         for future in futures:
             future.add_done_callback(done)
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        return [future.result() for future in futures]
+    except BaseException:
+        # A pool that only cancels still ends what it began, and some more that waits in its queue.
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -121,7 +121,10 @@ def test_seeds_and_variants_are_beside_each_other() -> None:
     page = report_page(results_of(runs), [runs[0], runs[3]])
     assert "Over seeds, variants beside each other" in page
     drawn = titles(page)
-    assert {"bot.min_health", "bad_debt", "liquidations.notional", "fund.loss"} <= set(drawn)
+    assert {"bad_debt", "fund.loss"} <= set(drawn)
+    # Of these every run has the same, which needs no plot.
+    assert not {"bot.min_health", "liquidations.notional"} & set(drawn)
+    assert re.search(r"not drawn: [^<]*bot\.min_health [^<]*liquidations\.notional \$500\.00", page)
     assert "VaR95" in page
     assert drawn.count("closed by liquidations so far") == 1
     assert drawn.count("BTC: prices") == 2
@@ -140,3 +143,13 @@ def test_a_comparison_shows_both() -> None:
 def test_more_runs_than_are_drawn_share_the_page() -> None:
     runs = [finished_run(variant=f"v{number}") for number in range(MOST_RUNS + 1)]
     assert titles(page_of(*runs)).count("BTC: prices") == MOST_RUNS
+
+
+def test_a_figure_that_is_the_same_in_every_run_is_named_and_not_drawn() -> None:
+    runs = [finished_run(seed=seed) for seed in (1, 2, 3)]
+    for run in runs:
+        run.figures["vault.loss"] = 0
+    page = page_of(*runs)
+    assert "fund.loss" in titles(page)
+    assert "vault.loss" not in titles(page)
+    assert re.search(r"The same in every run, and not drawn: [^<]*vault\.loss \$0\.00", page)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.storms.report.finished_run import DOLLAR, finished_run
-from wavetank.storms.report.results import Quantiles, repeat_command, results_of
+from wavetank.storms.report.results import Quantiles, repeat_command, results_of, seeds_without
 
 
 def test_runs_are_grouped_by_variant_and_ordered_by_seed() -> None:
@@ -23,6 +23,26 @@ def test_quantiles_are_values_that_a_seed_had() -> None:
     assert spread["fund.loss"] == Quantiles(p5=DOLLAR, p50=10 * DOLLAR, p95=19 * DOLLAR)
     # Truths, words, and what no seed had are not ranked.
     assert not {"ledger.balanced", "liquidations.stages", "bot.time_to_flat"} & set(spread)
+
+
+def test_a_seed_without_a_kind_of_refusal_had_none_of_it() -> None:
+    # 19 of 20 seeds were never refused; without them the median would be 7, and more than all that was refused.
+    runs = [finished_run(seed=seed) for seed in range(1, 21)]
+    runs[4].figures["refused(reason: CREDIT_STALE)"] = 7
+    (variant,) = results_of(runs).variants.values()
+    assert variant.distribution["refused(reason: CREDIT_STALE)"] == Quantiles(p5=0, p50=0, p95=0)
+    assert seeds_without("refused(reason: CREDIT_STALE)", variant) == ""
+
+
+def test_a_figure_that_few_seeds_have_says_how_many() -> None:
+    runs = [finished_run(seed=seed) for seed in range(1, 5)]
+    for run in runs:
+        run.figures["cascades.multiplier_max"] = 2.5 if run.seed == 3 else None
+    runs[3].failure = "INV-010 broke"
+    (variant,) = results_of(runs).variants.values()
+    assert variant.distribution["cascades.multiplier_max"] == Quantiles(p5=2.5, p50=2.5, p95=2.5)
+    assert seeds_without("cascades.multiplier_max", variant) == "in 1 of 3"
+    assert seeds_without("fund.loss", variant) == ""
 
 
 def test_a_run_that_broke_has_no_say() -> None:

@@ -7,7 +7,7 @@ from rich.console import Console
 from tests.unit.storms.report.finished_run import HASH, finished_run
 from wavetank.storms.measure.record import RunRecord
 from wavetank.storms.report.results import results_of
-from wavetank.storms.report.tables import compared_variants, print_comparison, print_results, typical
+from wavetank.storms.report.tables import compared_variants, print_comparison, print_results, typical, unlike_seeds
 
 
 def printed(*runs: RunRecord, every_figure: bool = False) -> str:
@@ -92,6 +92,27 @@ def test_two_results_are_compared() -> None:
     assert row(text, "fund.loss") == ["$3.00", "$5.00", "+$2.00"]
     assert row(text, "waterfall.no_cross_vault_draw") == ["yes", "no", "≠"]
     assert row(text, "index.lag_max") == ["30.00s", "30.00s", "="]
+    assert "A has seed 3, B has seed 5: what differs may be the dice alone" in text
+
+
+def test_two_results_over_the_same_seeds_differ_by_more_than_dice() -> None:
+    runs = results_of([finished_run(seed=seed) for seed in (1, 2)]).variants[""]
+    assert unlike_seeds(runs, runs) == ""
+    more = results_of([finished_run(seed=seed) for seed in (1, 2, 3)]).variants[""]
+    assert unlike_seeds(runs, more) == (
+        "A has 2 seeds from 1 to 2, B has 3 seeds from 1 to 3: what differs may be the dice alone"
+    )
+
+
+def test_what_broke_a_run_before_it_was_measured_is_not_held() -> None:
+    runs = [finished_run(seed=seed) for seed in (1, 2, 3)]
+    for run in runs:
+        # The figure is looked at, not the condition of the same words.
+        run.asserted.clear()
+    runs[2].failure = "INV-010 broke"
+    del runs[2].figures["waterfall.no_cross_vault_draw"]
+    text = printed(*runs)
+    assert row(text, "waterfall.no_cross_vault_draw") == ["2", "of", "3"]
 
 
 def test_of_several_variants_those_of_the_same_name_are_compared() -> None:

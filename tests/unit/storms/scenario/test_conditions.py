@@ -146,6 +146,7 @@ def test_paths_are_told_from_left_to_right_with_their_places() -> None:
         ("x >= true", 5, "asks whether something is >= true; such a value is compared by == or != alone"),
         ("x > none", 4, "asks whether something is > none; such a value"),
         ('x == "a', 5, "has a quote that is not closed, which means nothing here"),
+        ("x > $-20000", 4, "has `$`, which means nothing here; write for instance $1000, -$1000 or 5M"),
         ("x + 1 > 2", 2, "has `+`, which means nothing here"),
         ("f()", 2, "has `)` where a word should stand"),
         ("f(a", 3, "has the end where `)` should stand"),

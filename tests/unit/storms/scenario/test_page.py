@@ -99,4 +99,4 @@ def test_a_page_has_an_end_in_depth() -> None:
 def test_a_page_has_an_end_in_size() -> None:
     assert read_page("# " + "x" * (MAX_BYTES - 7) + "\na: 1", "page.yaml").document == {"a": 1}
     (fault,) = refusal("# " + "x" * (MAX_BYTES - 6) + "\na: 1")
-    assert fault == "page.yaml: is 1000001 bytes; at most 1000000 are read"
+    assert fault == "page.yaml: is longer than 1,000,000 bytes, and no more are read"

@@ -7,10 +7,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from wavetank.storms.scenario.quantities import (
     Amount,
+    Change,
     Duration,
     Money,
+    Positive,
     Probability,
     Ratio,
+    Sum,
     write_duration,
     write_money,
     write_ratio,
@@ -78,3 +81,32 @@ def test_a_probability_of_nothing_is_no_probability(said: object) -> None:
 def test_what_is_no_quantity_is_refused(quantity: TypeAdapter[int] | TypeAdapter[Decimal], value: object) -> None:
     with pytest.raises(ValidationError):
         quantity.validate_python(value)
+
+
+@pytest.mark.parametrize("said", ["-5k", "0", "0.0000001", "1000000001", "-1"])
+def test_a_sum_that_no_venue_books_is_refused(said: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Sum).validate_python(said)
+
+
+def test_a_sum_is_up_to_a_billion_dollars() -> None:
+    assert TypeAdapter(Sum).validate_python("1000M") == 10**15
+    assert TypeAdapter(Sum).validate_python("0.000001") == 1
+
+
+@pytest.mark.parametrize("said", ["-100%", "-150%", -9])
+def test_a_price_does_not_fall_by_all_of_itself(said: object) -> None:
+    # -9 without a sign for per cent would be nine times the price.
+    with pytest.raises(ValidationError, match="a price keeps something: write more than -100%"):
+        TypeAdapter(Change).validate_python(said)
+
+
+def test_a_price_falls_to_almost_nothing_and_rises_without_end() -> None:
+    assert TypeAdapter(Change).validate_python("-99.99%") == -(10**12) + 10**8
+    assert TypeAdapter(Change).validate_python("300%") == 3 * 10**12
+
+
+@pytest.mark.parametrize("said", ["-1", 0, "0.0"])
+def test_a_size_is_above_nothing(said: object) -> None:
+    with pytest.raises(ValidationError, match="more than 0 is allowed"):
+        TypeAdapter(Positive).validate_python(said)

@@ -82,6 +82,13 @@ def test_a_file_is_read_and_named(tmp_path: Path) -> None:
         # Values of the wrong shape.
         ("lag: 30s", "lag: 5 apples", "20:64: timeline.1.fault.lag: '5 apples' is no duration; write for instance 30s"),
         ("deposit: 20k", "deposit: lots", "15:14: cast.1.deposit: 'lots' is no amount of dollars; write for"),
+        (
+            "deposit: 20k",
+            "deposit: -20k",
+            "15:14: cast.1.deposit: is '-20k'; above 0 and at most 1,000,000,000 dollars",
+        ),
+        ("notional: 240k", "notional: -240k", "18:66: timeline.0.order.notional: is '-240k'; above 0"),
+        ("duration: 3m", "duration: 0s", "4:11: duration: is 0; a day takes time, for instance 3m"),
         ("deposit: 20k", "deposit: inf", "15:14: cast.1.deposit: 'inf' is no quantity"),
         ("deposit: 20k", "deposit: [1]", "15:14: cast.1.deposit: a list of 1 is no quantity"),
         ("deposit: 20k", "deposit: 1e999999999", "15:14: cast.1.deposit: '1e999999999' is no quantity; write at most"),

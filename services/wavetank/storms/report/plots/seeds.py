@@ -33,9 +33,25 @@ _GOLDEN = 0.618033988749895
 
 
 def seed_plots(results: Results) -> dict[str, Figure]:
-    """Return a plot for each figure that seeds are compared by, by its name."""
-    names = dict.fromkeys(name for variant in results.variants.values() for name in key_figures(variant))
-    return {name: seed_plot(results, name) for name in list(names)[:MOST_PLOTS]}
+    """Return a plot for each figure that seeds are compared by and that is not the same in all, by its name."""
+    names = [name for name in _compared(results) if _values(results, name)[1:]]
+    return {name: seed_plot(results, name) for name in names[:MOST_PLOTS]}
+
+
+def same_everywhere(results: Results) -> dict[str, str]:
+    """Return the figures of which a plot would say nothing, by name, with the one value that all seeds have."""
+    values = {name: _values(results, name) for name in _compared(results)}
+    return {name: show_figure(name, found[0]) for name, found in values.items() if len(found) == 1}
+
+
+def _compared(results: Results) -> list[str]:
+    return list(dict.fromkeys(name for variant in results.variants.values() for name in key_figures(variant)))
+
+
+def _values(results: Results, name: str) -> list[int | float]:
+    """Return the different values of a figure over all variants and seeds."""
+    found = (seed.figures.get(name) for variant in results.variants.values() for seed in variant.seeds)
+    return list(dict.fromkeys(value for value in found if is_number(value)))
 
 
 def seed_plot(results: Results, name: str) -> Figure:
