@@ -6,10 +6,8 @@ wrote them. Kept true: a trial that breaks says so with the command that repeats
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +17,7 @@ from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.scenario.library import find
 from wavetank.storms.staging.running import run_venue
 from wavetank.storms.sweep.weather import random_page, stormy
+from wavetank.storms.workers import workers
 
 LONGEST_NS = 60 * 10**9
 """A shipped scenario is tried for its first minute."""
@@ -105,8 +104,7 @@ def attempt_all(
         for trial in trials:
             take(attempt(trial) if time.monotonic() < until else None)
         return outcomes
-    # A fresh interpreter each: nothing of this process is carried over.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with workers(jobs) as pool:
         for outcome in pool.map(partial(_attempt_before, until), trials):
             take(outcome)
     return outcomes
