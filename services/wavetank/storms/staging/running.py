@@ -6,10 +6,9 @@ not the end of the program, so that a thousand seeds can be looked at together.
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +27,6 @@ from wavetank.storms.staging.stage import stage
 
 SLICES = 100
 """Parts of a run between which progress is told."""
-_GARBAGE_LOOK = 50_000
-"""New objects after which Python looks for cycles; a run makes hardly any, and looking as often as usual takes long."""
 
 Progress = Callable[[float], None]
 """Told which share of a run is done."""
@@ -167,25 +164,14 @@ def _let_time_run(venue: SimulatedVenue, began_ns: int, until_ns: int, on_progre
     """Let time pass up to so long behind the beginning; return what broke the run, nothing if nothing did."""
     from_ns = venue.schedule.now_ns - began_ns
     try:
-        with _rare_garbage_looks():
-            for part in range(1, SLICES + 1):
-                venue.run_until(began_ns + from_ns + (until_ns - from_ns) * part // SLICES)
-                if on_progress is not None:
-                    on_progress(part / SLICES)
+        for part in range(1, SLICES + 1):
+            venue.run_until(began_ns + from_ns + (until_ns - from_ns) * part // SLICES)
+            if on_progress is not None:
+                on_progress(part / SLICES)
     except (InvariantBroken, LedgersDisagree, AssertionError) as error:
         behind_ns = venue.schedule.now_ns - began_ns
         return f"{behind_ns / 1e9:.3f} s behind the beginning: {type(error).__name__}: {error}"
     return ""
-
-
-@contextmanager
-def _rare_garbage_looks() -> Iterator[None]:
-    usual = gc.get_threshold()
-    gc.set_threshold(_GARBAGE_LOOK, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 def judge_record(
