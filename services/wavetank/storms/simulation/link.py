@@ -55,6 +55,5 @@ class Link(Generic[Message]):
         if self.is_cut:
             return
         arrives_ns = self._schedule.now_ns + self.delay.drawn_ns(self._dice)
-        if arrives_ns > self._last_ns:
-            self._last_ns = arrives_ns
+        self._last_ns = max(self._last_ns, arrives_ns)
         self._schedule.at(self._last_ns, self._arrive, message)

@@ -27,8 +27,7 @@ class Schedule:
     def at(self, time_ns: int, call: Callable[..., None], *args: object) -> None:
         """Have something happen at a time; what lies in the past happens now, behind what was to happen now."""
         self._count += 1
-        # Without `max`, for this is done a thousand times in each second of the venue.
-        heappush(self._heap, (time_ns if time_ns > self.now_ns else self.now_ns, self._count, call, args))
+        heappush(self._heap, (max(self.now_ns, time_ns), self._count, call, args))
 
     def reserve(self, count: int) -> range:
         """Return places in the order of scheduling, kept free for what is scheduled later."""
