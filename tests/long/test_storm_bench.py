@@ -1,4 +1,4 @@
-"""The busy page is as busy as its figures are told for, and measured without being changed."""
+"""The measuring of simulations runs what it says, and says what it ran."""
 
 from wavetank.storms import bench
 
@@ -11,3 +11,8 @@ def test_a_busy_minute_is_measured_twice_and_is_the_same_both_times() -> None:
     assert report["checks"] > 10_000
     assert report["ratio"] > 0
     assert report["ratio_measured"] > 0
+
+
+def test_every_variant_of_the_shock_is_run() -> None:
+    report = bench.shock(1, jobs=1)
+    assert (report["runs"], report["as_said"]) == (2, 2)

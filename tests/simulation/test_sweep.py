@@ -17,7 +17,7 @@ from wavetank.storms.sweep.trial import Trial, attempt
 from wavetank.storms.sweep.weather import random_page, stormy
 
 REGRESSIONS = Path(__file__).with_name("sweep_regressions.txt")
-RANDOM_DAYS = range(1, 21)
+RANDOM_DAYS = range(1, 13)
 
 
 def _regressions() -> list[Trial]:

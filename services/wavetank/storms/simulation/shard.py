@@ -267,7 +267,6 @@ class SimulatedShard:
         if isinstance(item, list):
             for message in item:
                 self._obey(message, now_ns, chunks)
-            chunks.append(engine.drain_events())
             return
         if isinstance(item, Entry):
             self._facts.take(now_ns, item.first_seq, item.records)
@@ -294,11 +293,13 @@ class SimulatedShard:
                 kind = str(message.WhichOneof("message"))
                 self._recorded.append(log_pb2.RecordedRequest(**{kind: getattr(message, kind)}))
             chunks.append(engine.apply_commands(now_ns, request_command(message), 1))
+            return
         elif engine.is_open != item.is_open:
             engine.set_gate(now_ns, is_open=item.is_open)
             if self._keeps_inputs:
                 gate = credit_pb2.VenueGate(open=item.is_open)
                 self._recorded.append(log_pb2.RecordedRequest(venue_gate=gate))
+        chunks.append(engine.drain_events())
 
     def _change(self, item: Change, now_ns: int) -> None:
         """Change a control; what waited under an old ordering goes first."""
