@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from tests.eventually import eventually
-from wavetank.cli.app import app
+from tests.simulation.storm_command import storm
 from wavetank.storms.report.document import read_document
 
 PAGE = """\
@@ -45,11 +44,6 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     Path("asked.yaml").write_text(PAGE, encoding="utf-8")
-
-
-def storm(*words: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, ["storm", *words])
-    return result.exit_code, result.stdout, result.stderr
 
 
 def fork(*words: str) -> tuple[int, str, str]:

@@ -7,9 +7,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from wavetank.cli.app import app
+from tests.simulation.storm_command import storm
 
 PAGE = """\
 scenario: 1
@@ -31,11 +30,6 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     Path("day.yaml").write_text(PAGE, encoding="utf-8")
-
-
-def storm(*words: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, ["storm", *words])
-    return result.exit_code, result.stdout, result.stderr
 
 
 def test_the_command_of_a_run_that_failed_repeats_it_with_its_file_and_its_values() -> None:

@@ -140,7 +140,7 @@ def _figures_of(name: str, seeds: Sequence[SeedResult]) -> list[Figure]:
     return [each.figures.get(name, absent) for each in seeds]
 
 
-def seeds_without(name: str, variant: VariantResult) -> str:
+def in_how_many(name: str, variant: VariantResult) -> str:
     """Return of how many seeds a figure's quantiles are, in words; nothing if of all that came to their end."""
     whole = [each for each in variant.seeds if not each.failure]
     known = sum(1 for value in _figures_of(name, whole) if is_number(value))

@@ -28,8 +28,8 @@ from wavetank.storms.report.results import (
     Results,
     SeedResult,
     VariantResult,
+    in_how_many,
     repeat_command,
-    seeds_without,
     variant_name,
 )
 from wavetank.storms.report.tables import (
@@ -123,7 +123,7 @@ def distribution_table(results: Results) -> str:
             quantiles = result.distribution.get(name)
             if quantiles is not None:
                 shown = (show_figure(name, value) for value in (quantiles.p5, quantiles.p50, quantiles.p95))
-                of_seeds = f"{name} {seeds_without(name, result)}".rstrip()
+                of_seeds = f"{name} {in_how_many(name, result)}".rstrip()
                 rows.append((of_seeds, variant_name(variant), at_risk.get(name, ""), *shown))
     note = (
         '<p class="note">P5, P50 and P95 are values that a seed had (nearest rank). The P95 of bad debt is known as '

@@ -34,8 +34,8 @@ from wavetank.storms.report.results import (
     Results,
     SeedResult,
     VariantResult,
+    in_how_many,
     repeat_command,
-    seeds_without,
     variant_name,
 )
 
@@ -323,7 +323,7 @@ def _shown(name: str, value: Figure) -> Text:
 
 def _counted(figure: str, variant: VariantResult) -> Text:
     """Return the name of a figure, and in how many seeds it was if not in all."""
-    return Text.assemble(figure, (f" {seeds_without(figure, variant)}".rstrip(), "dim"))
+    return Text.assemble(figure, (f" {in_how_many(figure, variant)}".rstrip(), "dim"))
 
 
 def _quantiles(name: str, quantiles: Quantiles) -> list[str]:

@@ -16,6 +16,7 @@ from wavetank.oracle.core.settings import OracleSettings
 from wavetank.storms.scenario.quantities import (
     Amount,
     Duration,
+    Endowment,
     Instant,
     Money,
     Ratio,
@@ -239,9 +240,9 @@ class ToleranceTerms(Terms):
 class VenueTerms(Terms):
     """What the venue is told; every setting under its own name."""
 
-    fund: Money = 1_000_000_000_000
+    fund: Endowment = 1_000_000_000_000
     """The insurance fund at the start."""
-    vault: Money = 0
+    vault: Endowment = 0
     """What the backstop vault has of its own at the start; without, it is worth what it takes over (LIQ-060)."""
     warn_health: Amount | None = None
     reduce_only_health: Amount | None = None

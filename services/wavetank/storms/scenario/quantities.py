@@ -83,6 +83,13 @@ def _sum(value: object) -> int:
     return money
 
 
+def _endowment(value: object) -> int:
+    money = _money(value)
+    if not 0 <= money <= _LARGEST_SUM * 10**6:
+        raise ValueError(f"is {shown(value)}; 0 to {_LARGEST_SUM:,} dollars are allowed")
+    return money
+
+
 def _change(value: object) -> int:
     ratio = _ratio(value)
     if ratio <= -_E12:
@@ -185,6 +192,13 @@ Sum = Annotated[
     _shown(_NUMBER_UNSIGNED + r"[kKmM]?$", ["10000", "5M", "250k"], "Dollars, above 0 and at most a billion."),
 ]
 """What is paid or traded at once; micro-dollars."""
+Endowment = Annotated[
+    int,
+    BeforeValidator(_endowment),
+    Written(write_money),
+    _shown(_NUMBER_UNSIGNED + r"[kKmM]?$", ["0", "5M", "250k"], "Dollars, at most a billion; 0 is nothing."),
+]
+"""What one of the venue's accounts has at the start; micro-dollars."""
 Amount = Annotated[
     Decimal, BeforeValidator(_decimal), _shown(_NUMBER + "$", ["4000000", "0.0095"], "An exact decimal number.")
 ]

@@ -24,6 +24,9 @@ Who = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9][a-z0
 Slippage = Annotated[Ratio, Field(ge=0)]
 """How far from the index an order may trade."""
 
+Limit = Annotated[Money, Field(ge=0)]
+"""What an account may come to; 0 is no limit."""
+
 
 class Order(Terms):
     """An order of somebody of the cast, at the door like everybody's."""
@@ -237,7 +240,7 @@ class Parameters(Terms):
     instrument: Symbol
     tiers: tuple[TierTerms, ...] = ()
     funding_interval: Duration | None = None
-    position_limit: Money | None = None
+    position_limit: Limit | None = None
     """Largest notional of every client."""
 
 
@@ -245,9 +248,9 @@ class GroupLimit(Terms):
     """An operator limits what each client may come to in a correlation group (MRGN-070); 0 is no limit."""
 
     group: GroupName
-    net: Money = 0
+    net: Limit = 0
     """Largest difference of long and short notional."""
-    gross: Money = 0
+    gross: Limit = 0
     """Largest sum of both."""
 
 

@@ -273,7 +273,7 @@ class SimulatedShard:
             self._cursors[item.log] = item.position
         elif isinstance(item, Move):
             state = engine.instrument_state(item.instrument_id)
-            if state == InstrumentState.SETTLED:
+            if state == InstrumentState.SETTLED != item.state:
                 item.refuse()
             elif state != item.state:
                 engine.set_instrument_state(now_ns, item.instrument_id, item.state)

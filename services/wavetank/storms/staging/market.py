@@ -235,12 +235,11 @@ def venue_settings(scenario: Scenario, plan: MarketPlan) -> VenueSettings:
     if terms.funding.clamp is not None:
         funding = replace(funding, clamp_e12=terms.funding.clamp)
     tolerances = tolerances_of(terms.tolerates)
-    engine = replace(ENGINE, stale_after_ns=_stale_after_ns(plan, ENGINE.stale_after_ns))
-    engine = replace(engine, **given(terms.matching, EngineSettings))
+    engine = replace(ENGINE, **given(terms.matching, EngineSettings))
     return VenueSettings(
         instruments=instruments_of(scenario),
         tolerances=tolerances,
-        clearing=_clearing(scenario, plan),
+        clearing=_clearing(scenario),
         engine=replace(engine, stale_after_ns=tolerances.age_limit_ns(Action.FILL, engine.stale_after_ns)),
         oracle=OracleSettings(
             sources=sources,
@@ -267,16 +266,9 @@ def tolerances_of(terms: ToleranceTerms) -> Tolerances:
     return replace(Tolerances(), **{action: tolerated(doubts) for action, doubts in said.items()})
 
 
-def _stale_after_ns(plan: MarketPlan, usual_ns: int) -> int:
-    """Return the age at which a price is stale: longer than usual where that is how often a file has one."""
-    limits_ns = [each.limit_ns for path in plan.paths if path.prices is not None for each in path.sources.values()]
-    return max([usual_ns, *limits_ns])
-
-
-def _clearing(scenario: Scenario, plan: MarketPlan) -> ClearingSettings:
+def _clearing(scenario: Scenario) -> ClearingSettings:
     terms = scenario.venue
     usual = ClearingSettings()
-    usual = replace(usual, stale_after_ns=_stale_after_ns(plan, usual.stale_after_ns))
     limits = {
         name: Fraction(value)
         for name, value in (

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.storms.report.finished_run import DOLLAR, finished_run
-from wavetank.storms.report.results import Quantiles, repeat_command, results_of, seeds_without
+from wavetank.storms.report.results import Quantiles, in_how_many, repeat_command, results_of
 
 
 def test_runs_are_grouped_by_variant_and_ordered_by_seed() -> None:
@@ -31,7 +31,7 @@ def test_a_seed_without_a_kind_of_refusal_had_none_of_it() -> None:
     runs[4].figures["refused(reason: CREDIT_STALE)"] = 7
     (variant,) = results_of(runs).variants.values()
     assert variant.distribution["refused(reason: CREDIT_STALE)"] == Quantiles(p5=0, p50=0, p95=0)
-    assert seeds_without("refused(reason: CREDIT_STALE)", variant) == ""
+    assert in_how_many("refused(reason: CREDIT_STALE)", variant) == ""
 
 
 def test_a_figure_that_few_seeds_have_says_how_many() -> None:
@@ -41,8 +41,8 @@ def test_a_figure_that_few_seeds_have_says_how_many() -> None:
     runs[3].failure = "INV-010 broke"
     (variant,) = results_of(runs).variants.values()
     assert variant.distribution["cascades.multiplier_max"] == Quantiles(p5=2.5, p50=2.5, p95=2.5)
-    assert seeds_without("cascades.multiplier_max", variant) == "in 1 of 3"
-    assert seeds_without("fund.loss", variant) == ""
+    assert in_how_many("cascades.multiplier_max", variant) == "in 1 of 3"
+    assert in_how_many("fund.loss", variant) == ""
 
 
 def test_a_run_that_broke_has_no_say() -> None:

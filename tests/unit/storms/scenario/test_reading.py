@@ -88,6 +88,7 @@ def test_a_file_is_read_and_named(tmp_path: Path) -> None:
             "15:14: cast.1.deposit: is '-20k'; above 0 and at most 1,000,000,000 dollars",
         ),
         ("notional: 240k", "notional: -240k", "18:66: timeline.0.order.notional: is '-240k'; above 0"),
+        ("duration: 3m", "duration: 3m\nvenue: {fund: -1k}", "5:15: venue.fund: is '-1k'; 0 to 1,000,000,000 dollars"),
         ("duration: 3m", "duration: 0s", "4:11: duration: is 0; a day takes time, for instance 3m"),
         ("deposit: 20k", "deposit: inf", "15:14: cast.1.deposit: 'inf' is no quantity"),
         ("deposit: 20k", "deposit: [1]", "15:14: cast.1.deposit: a list of 1 is no quantity"),

@@ -115,7 +115,11 @@ def test_a_price_is_fresh_for_as_long_as_its_file_has_no_other(tmp_path: Path) -
     # A hole begins at ten times the usual distance; without a file 10 s and 60 s are fresh.
     assert settings.oracle.sources["BTC"]["spot"].limit_ns == 600 * SECOND_NS
     assert settings.oracle.sources["ETH"]["spot"].limit_ns == 10 * SECOND_NS
-    assert settings.clearing.stale_after_ns == 600 * SECOND_NS
+    # A publication is as new as its moment while a source lives, so who is told of it need not wait any longer.
+    assert (settings.clearing.stale_after_ns, settings.engine.stale_after_ns) == (60 * SECOND_NS, 60 * SECOND_NS)
+    told = published(page(path, "150s"))
+    assert {each.validity for each in told} == {Validity.VALID}
+    assert all(each.index_time_ns == each.event_time_ns for each in told)
     said = page(path, sources=[{"name": "spot", "limit": "5s"}])
     settings = venue_settings(said, market_plan(said))
     assert settings.oracle.sources["BTC"]["spot"].limit_ns == 5 * SECOND_NS

@@ -47,6 +47,11 @@ def test_within_the_limit_nothing_is_refused() -> None:
     assert (record.figures["refused"], record.figures["trades.count"]) == (0, 3)
 
 
+def test_a_limit_below_nothing_is_refused_by_its_line() -> None:
+    with pytest.raises(ScenarioInvalid, match=r"timeline\.1\.group_limit\.net: is '-1k'; at least 0 is allowed"):
+        read_scenario(PAGE.replace("LIMIT", "net: -1k"))
+
+
 def test_a_group_that_no_instrument_is_in_is_refused_by_its_line() -> None:
     with pytest.raises(ScenarioInvalid, match=r"page:14:\d+: timeline.1.group_limit.group: is 'minors'") as refused:
         read_scenario(PAGE.replace("majors, LIMIT", "minors, net: 1k"))
