@@ -554,8 +554,16 @@ cdef class Engine:
 
     def bbo(self, instrument_id):
         """Return best bid, its lots, best ask, its lots; zeros for an empty side."""
-        bids, asks = self.book(instrument_id, 1)
-        return (*(bids[0][:2] if bids else (0, 0)), *(asks[0][:2] if asks else (0, 0)))
+        cdef Book* book = self.state.book(self._listed(instrument_id))
+        bid_ticks, bid_lots = self._total_at(book.best[BUY])
+        ask_ticks, ask_lots = self._total_at(book.best[SELL])
+        return bid_ticks, bid_lots, ask_ticks, ask_lots
+
+    cdef (int64_t, int64_t) _total_at(self, int32_t level) noexcept:
+        """Return price and lots of a level; zeros for none."""
+        if level < 0:
+            return 0, 0
+        return self.state.books.levels[level].price_ticks, self.state.books.levels[level].total_lots
 
     def queue(self, instrument_id, uint8_t side, int64_t price_ticks):
         """Return the order ids at a price, oldest first (MTCH-070)."""
