@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -67,11 +67,14 @@ _CODEC_BY_KIND: dict[int, _Codec] = {}
 _CODEC_BY_CLASS: dict[type[Any], _Codec] = {}
 
 
+@dataclass_transform(frozen_default=True)
 def record(kind: int, layout: str) -> Callable[[type[E]], type[E]]:
-    """Give a frozen dataclass its record kind and the `struct` layout of its fields.
+    """Make a class the dataclass of an event, and give it its record kind and the `struct` layout of its fields.
 
     The first two fields are `instrument_id` and `account_id`; `layout` describes the others.
     Bytes fields are padded with zero bytes when written and stripped of them when read.
+    Nothing changes an event: the type checker sees to it, for a class that does it at run time is made at a fifth of
+    the speed, and events are made by the million.
 
     Raises:
         ValueError: the kind is taken, or the layout does not fit a record.
@@ -82,10 +85,11 @@ def record(kind: int, layout: str) -> Callable[[type[E]], type[E]]:
         if kind in _CODEC_BY_KIND:
             message = f"record kind {kind} is taken by {_CODEC_BY_KIND[kind].cls.__name__}"
             raise ValueError(message)
-        codec = _Codec(cls, kind, layout)
+        event = dataclass(slots=True, unsafe_hash=True)(cls)
+        codec = _Codec(event, kind, layout)
         _CODEC_BY_KIND[kind] = codec
-        _CODEC_BY_CLASS[cls] = codec
-        return cls
+        _CODEC_BY_CLASS[event] = codec
+        return event
 
     return register
 
@@ -143,7 +147,7 @@ def decode(data: bytes | memoryview, offset: int = 0) -> Event:
     if len(data) - offset < RECORD_BYTES:
         message = f"record cut short: {len(data) - offset} of {RECORD_BYTES} bytes"
         raise ValueError(message)
-    kind = int.from_bytes(data[offset : offset + 2], "little")
+    kind = data[offset] | data[offset + 1] << 8
     codec = _CODEC_BY_KIND.get(kind)
     if codec is None:
         message = f"unknown record kind {kind}"
@@ -165,7 +169,11 @@ def kinds(data: bytes | memoryview) -> list[int]:
         struct.error: these are not whole records.
 
     """
-    return [kind for kind, _ in heads(data)]
+    if len(data) % RECORD_BYTES:
+        message = f"{len(data)} bytes are not whole records"
+        raise struct.error(message)
+    # Little-endian as the machine is, which the compiled code relies on too.
+    return memoryview(data).cast("H")[:: RECORD_BYTES // 2].tolist()
 
 
 def heads(data: bytes | memoryview) -> Iterator[tuple[int, int]]:

@@ -82,10 +82,15 @@ def test_what_is_no_record_is_refused() -> None:
 
 
 def test_a_kind_is_given_once_and_a_layout_must_fit() -> None:
+    class Written:
+        instrument_id: int
+        account_id: int
+        text: bytes
+
     with pytest.raises(ValueError, match="taken by GateMoved"):
-        record(111, "B")(matching.CreditApplied)
+        record(111, "112s")(Written)
     with pytest.raises(ValueError, match="a record has 128"):
-        record(199, "120s")(matching.CreditApplied)
+        record(199, "120s")(Written)
 
 
 @pytest.mark.parametrize("cls", EVENT_CLASSES, ids=lambda cls: cls.__name__)

@@ -6,7 +6,6 @@ are micro-dollars; `…_after` fields repeat the outcome, so that a reader can c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from wavetank.model.record import record
@@ -108,7 +107,6 @@ class AdlPolicyKind(IntEnum):
 
 
 @record(201, "32sBq")
-@dataclass(frozen=True, slots=True)
 class AccountOpened:
     """An account exists from here on."""
 
@@ -121,7 +119,6 @@ class AccountOpened:
 
 
 @record(202, "qq")
-@dataclass(frozen=True, slots=True)
 class Deposited:
     """Play money came in."""
 
@@ -132,7 +129,6 @@ class Deposited:
 
 
 @record(203, "qqqq")
-@dataclass(frozen=True, slots=True)
 class WithdrawalHeld:
     """A withdrawal waits until each shard that gives a part of it has lowered the account's line (PROTOCOL R8)."""
 
@@ -146,7 +142,6 @@ class WithdrawalHeld:
 
 
 @record(204, "qq")
-@dataclass(frozen=True, slots=True)
 class Withdrawn:
     """Play money went out; the hold ends."""
 
@@ -157,7 +152,6 @@ class Withdrawn:
 
 
 @record(205, "qqHB")
-@dataclass(frozen=True, slots=True)
 class WithdrawalRefused:
     """A withdrawal was refused; its hold, if there was one, ends."""
 
@@ -170,7 +164,6 @@ class WithdrawalRefused:
 
 
 @record(206, "qqqqqqqqqqBB")
-@dataclass(frozen=True, slots=True)
 class FillBooked:
     """One account's leg of a trade or transfer was booked (PROTOCOL 1)."""
 
@@ -195,7 +188,6 @@ class FillBooked:
 
 
 @record(208, "qqqqqii")
-@dataclass(frozen=True, slots=True)
 class FundingTickBooked:
     """A funding tick was applied to every holder (FUND-030)."""
 
@@ -213,7 +205,6 @@ class FundingTickBooked:
 
 
 @record(209, "qqqqq")
-@dataclass(frozen=True, slots=True)
 class FundingBooked:
     """One account's payment of a funding tick."""
 
@@ -228,7 +219,6 @@ class FundingBooked:
 
 
 @record(210, "qqqqqB")
-@dataclass(frozen=True, slots=True)
 class CashTransferred:
     """Cash moved between two accounts."""
 
@@ -244,7 +234,6 @@ class CashTransferred:
 
 
 @record(211, "qqBB")
-@dataclass(frozen=True, slots=True)
 class HealthBandChanged:
     """An account's health moved to another band (LIQ-020)."""
 
@@ -257,7 +246,6 @@ class HealthBandChanged:
 
 
 @record(212, "B")
-@dataclass(frozen=True, slots=True)
 class LineStatusChanged:
     """The status of an account's credit line changed."""
 
@@ -267,7 +255,6 @@ class LineStatusChanged:
 
 
 @record(213, "qqqqqqqq")
-@dataclass(frozen=True, slots=True)
 class LiquidationStarted:
     """An account fell below maintenance: frozen, its orders to be cancelled (LIQ-030)."""
 
@@ -288,7 +275,6 @@ class LiquidationStarted:
 
 
 @record(214, "qqqqqqB")
-@dataclass(frozen=True, slots=True)
 class LiquidationTested:
     """Inputs were frozen and the account tested against them (LIQ-010, LIQ-030)."""
 
@@ -304,7 +290,6 @@ class LiquidationTested:
 
 
 @record(215, "qqqqqqqBB")
-@dataclass(frozen=True, slots=True)
 class LiquidationStepped:
     """A stage acted, or was passed over, and why."""
 
@@ -326,7 +311,6 @@ class LiquidationStepped:
 
 
 @record(216, "qqqqqqBBBHB")
-@dataclass(frozen=True, slots=True)
 class MatchingRequested:
     """A request to the shard; its id is this event's seq, number 0 (PROTOCOL 4)."""
 
@@ -349,7 +333,6 @@ class MatchingRequested:
 
 
 @record(217, "qqqqqiH")
-@dataclass(frozen=True, slots=True)
 class MatchingAnswered:
     """The shard's answer to a request was counted."""
 
@@ -365,7 +348,6 @@ class MatchingAnswered:
 
 
 @record(218, "qqqqqqi")
-@dataclass(frozen=True, slots=True)
 class AdlRanked:
     """One line of an auto-deleveraging ranking (LIQ-080), logged whole."""
 
@@ -385,7 +367,6 @@ class AdlRanked:
 
 
 @record(219, "qqqq")
-@dataclass(frozen=True, slots=True)
 class Deleveraged:
     """A victim gave up part of its position (LIQ-080)."""
 
@@ -398,7 +379,6 @@ class Deleveraged:
 
 
 @record(220, "qqqB")
-@dataclass(frozen=True, slots=True)
 class LiquidationEnded:
     """A liquidation ended; the account's line is open again."""
 
@@ -411,7 +391,6 @@ class LiquidationEnded:
 
 
 @record(222, "q")
-@dataclass(frozen=True, slots=True)
 class WithdrawalsGated:
     """Withdrawals are gated until a venue time; 0 lifts the gate (LIQ-110)."""
 
@@ -421,7 +400,6 @@ class WithdrawalsGated:
 
 
 @record(224, "16sqqqqqqqqqqiiBBBH")
-@dataclass(frozen=True, slots=True)
 class InstrumentListed:
     """An instrument is listed; `MarginScalingListed` follows if it has any, then its tiers as `MarginTierListed`."""
 
@@ -450,7 +428,6 @@ class InstrumentListed:
 
 
 @record(225, "qqii")
-@dataclass(frozen=True, slots=True)
 class MarginTierListed:
     """One margin tier of the instrument listed before it (MRGN-020)."""
 
@@ -464,7 +441,6 @@ class MarginTierListed:
 
 
 @record(226, "16s32sB")
-@dataclass(frozen=True, slots=True)
 class ApiKeyCreated:
     """An API key exists; only the SHA-256 of its secret is kept."""
 
@@ -477,7 +453,6 @@ class ApiKeyCreated:
 
 
 @record(227, "16s")
-@dataclass(frozen=True, slots=True)
 class ApiKeyRevoked:
     """An API key ended."""
 
@@ -487,7 +462,6 @@ class ApiKeyRevoked:
 
 
 @record(228, "B")
-@dataclass(frozen=True, slots=True)
 class VenueGateMoved:
     """Clearing told the shards to trade, or to wait for fresh prices (LIQ-110)."""
 
@@ -501,7 +475,6 @@ WITHDRAWAL = -1
 
 
 @record(230, "H")
-@dataclass(frozen=True, slots=True)
 class ShardOpened:
     """A further matching shard trades from here on; shard 0 always does."""
 
@@ -511,7 +484,6 @@ class ShardOpened:
 
 
 @record(231, "qqqqHh")
-@dataclass(frozen=True, slots=True)
 class ShareHeld:
     """Part of what an account has on a shard is held until the shard has lowered the account's line (PROTOCOL R8)."""
 
@@ -529,7 +501,6 @@ class ShareHeld:
 
 
 @record(232, "qH")
-@dataclass(frozen=True, slots=True)
 class ShareConfirmed:
     """A shard has lowered a line for a withdrawal that waits for other shards still; the amount may have shrunk."""
 
@@ -540,7 +511,6 @@ class ShareConfirmed:
 
 
 @record(233, "qqqHH")
-@dataclass(frozen=True, slots=True)
 class ShareMoved:
     """A hold for another shard ended: the amount, which may be 0, is that shard's from here on (PROTOCOL R8)."""
 
@@ -554,7 +524,6 @@ class ShareMoved:
 
 
 @record(240, "B")
-@dataclass(frozen=True, slots=True)
 class MarginModeChanged:
     """How an account's legs are margined together from here on (MRGN-030)."""
 
@@ -565,7 +534,6 @@ class MarginModeChanged:
 
 
 @record(273, "qqq")
-@dataclass(frozen=True, slots=True)
 class FaucetDrawn:
     """Play money that an account drew itself (PLAY-010)."""
 
@@ -578,7 +546,6 @@ class FaucetDrawn:
 
 
 @record(274, "qqB")
-@dataclass(frozen=True, slots=True)
 class PlayBegan:
     """An account is frozen until it is a whole twin of another, or flat and as rich as asked (PLAY-020, PLAY-030)."""
 
@@ -592,7 +559,6 @@ class PlayBegan:
 
 
 @record(275, "H")
-@dataclass(frozen=True, slots=True)
 class PlayEnded:
     """The twin is whole, or the account reset; it is open again."""
 
@@ -603,7 +569,6 @@ class PlayEnded:
 
 
 @record(270, "qqB")
-@dataclass(frozen=True, slots=True)
 class MarginModeHeld:
     """An account with positions leaves an offset mode as soon as each shard has applied a line as if it were gross."""
 
@@ -617,7 +582,6 @@ class MarginModeHeld:
 
 
 @record(271, "H")
-@dataclass(frozen=True, slots=True)
 class MarginModeConfirmed:
     """A shard has applied the line of a change, and what is committed there is covered; others are waited for."""
 
@@ -627,7 +591,6 @@ class MarginModeConfirmed:
 
 
 @record(272, "HB")
-@dataclass(frozen=True, slots=True)
 class MarginModeKept:
     """A change of mode that was waited for is off: what is committed would not be covered."""
 
@@ -639,7 +602,6 @@ class MarginModeKept:
 
 
 @record(241, "16si")
-@dataclass(frozen=True, slots=True)
 class InstrumentCorrelated:
     """An instrument's correlation group and its correlation with the market (MRGN-030)."""
 
@@ -651,7 +613,6 @@ class InstrumentCorrelated:
 
 
 @record(242, "16si")
-@dataclass(frozen=True, slots=True)
 class GroupCorrelated:
     """The stressed correlation within a group; it stands before the group's first instrument (MRGN-030)."""
 
@@ -662,7 +623,6 @@ class GroupCorrelated:
 
 
 @record(243, "iiiiiiiii")
-@dataclass(frozen=True, slots=True)
 class HaircutsSet:
     """How the haircuts of the offset modes rise with stress, and their floor; all ppm (MRGN-030)."""
 
@@ -680,7 +640,6 @@ class HaircutsSet:
 
 
 @record(245, "HBB")
-@dataclass(frozen=True, slots=True)
 class WaterfallSet:
     """The waterfall is set otherwise from here on; before the first of these all stages are on, in their order."""
 
@@ -695,7 +654,6 @@ class WaterfallSet:
 
 
 @record(246, "qqqqi")
-@dataclass(frozen=True, slots=True)
 class CascadeJoined:
     """A liquidation belongs to a cascade (LIQ-120)."""
 
@@ -714,7 +672,6 @@ class CascadeJoined:
 
 
 @record(247, "qqqqqqqii")
-@dataclass(frozen=True, slots=True)
 class CascadeEnded:
     """No liquidation of a cascade is under way, and none followed within the window (LIQ-120)."""
 
@@ -762,7 +719,6 @@ class OperatorAction(IntEnum):
 
 
 @record(250, "16s64sqB")
-@dataclass(frozen=True, slots=True)
 class OperatorActed:
     """A person moved one of the venue's controls; what it changed follows in the same entry."""
 
@@ -807,7 +763,6 @@ class Decision(IntEnum):
 
 
 @record(251, "qqqB")
-@dataclass(frozen=True, slots=True)
 class EscalationRaised:
     """A person is asked; its id is this event's seq. What it is about waits until then for the answer (LIQ-090)."""
 
@@ -823,7 +778,6 @@ class EscalationRaised:
 
 
 @record(252, "q16s64sBB")
-@dataclass(frozen=True, slots=True)
 class EscalationDecided:
     """A decision was taken, by a person or by the clock; a later one takes its place."""
 
@@ -838,7 +792,6 @@ class EscalationDecided:
 
 
 @record(253, "q")
-@dataclass(frozen=True, slots=True)
 class EscalationEnded:
     """There is nothing left to decide: the liquidation or the cascade ended, or the fund has enough again."""
 
@@ -848,7 +801,6 @@ class EscalationEnded:
 
 
 @record(260, "qqq")
-@dataclass(frozen=True, slots=True)
 class FeeDayBegan:
     """A day began for the fees: what was traded before `window_began_ns` no longer counts (FEE-010)."""
 
@@ -862,7 +814,6 @@ class FeeDayBegan:
 
 
 @record(261, "qqqqBB")
-@dataclass(frozen=True, slots=True)
 class FeeRatesChanged:
     """An account pays other rates from here on, for what it traded in the window (FEE-010)."""
 
@@ -882,7 +833,6 @@ class FeeRatesChanged:
 
 
 @record(262, "qHBB")
-@dataclass(frozen=True, slots=True)
 class FeeScheduleSet:
     """Rates go by another schedule from the next day on; its tiers and rebates follow, from the lowest up (FEE-010)."""
 
@@ -896,7 +846,6 @@ class FeeScheduleSet:
 
 
 @record(263, "qqqqBB")
-@dataclass(frozen=True, slots=True)
 class FeeStepSet:
     """One tier or one rebate of the schedule set before it."""
 
@@ -915,7 +864,6 @@ class FeeStepSet:
 
 
 @record(265, "ii")
-@dataclass(frozen=True, slots=True)
 class LeverageChanged:
     """An account's initial margin in an instrument goes by another leverage from here on (MRGN-020)."""
 
@@ -927,7 +875,6 @@ class LeverageChanged:
 
 
 @record(266, "qqi")
-@dataclass(frozen=True, slots=True)
 class MarginScalingListed:
     """Between which open interests the initial margin rate of the instrument listed before it grows (MRGN-020)."""
 
@@ -940,7 +887,6 @@ class MarginScalingListed:
 
 
 @record(267, "qqi")
-@dataclass(frozen=True, slots=True)
 class OpenInterestScaled:
     """Open interest asks for another share of what a leverage leaves unmargined from here on (MRGN-020)."""
 
@@ -968,7 +914,6 @@ class ConversionCause(IntEnum):
 
 
 @record(280, "iqq")
-@dataclass(frozen=True, slots=True)
 class CollateralTermsSet:
     """By which terms the base asset of an instrument counts as collateral from here on (MRGN-080)."""
 
@@ -983,7 +928,6 @@ class CollateralTermsSet:
 
 
 @record(281, "qq")
-@dataclass(frozen=True, slots=True)
 class CollateralDeposited:
     """Collateral came in: lots of the instrument whose base asset it is."""
 
@@ -994,7 +938,6 @@ class CollateralDeposited:
 
 
 @record(282, "qq")
-@dataclass(frozen=True, slots=True)
 class CollateralWithdrawn:
     """Collateral went out; the hold ends."""
 
@@ -1005,7 +948,6 @@ class CollateralWithdrawn:
 
 
 @record(283, "qqqqqqB")
-@dataclass(frozen=True, slots=True)
 class CollateralConverted:
     """Collateral was sold outside the venue at its weighted index: lots left, cash came in (LIQ-055)."""
 
@@ -1024,7 +966,6 @@ class CollateralConverted:
 
 
 @record(284, "q")
-@dataclass(frozen=True, slots=True)
 class CollateralLoanSet:
     """How much cash a sound account may owe against collateral from here on (MRGN-080)."""
 
@@ -1034,7 +975,6 @@ class CollateralLoanSet:
 
 
 @record(285, "qqq")
-@dataclass(frozen=True, slots=True)
 class CollateralHeld:
     """Collateral waits to be withdrawn until its shard has lowered the account's line (PROTOCOL R8)."""
 
@@ -1046,7 +986,6 @@ class CollateralHeld:
 
 
 @record(286, "qqH")
-@dataclass(frozen=True, slots=True)
 class CollateralRefused:
     """A withdrawal of collateral that was held was refused; the hold ends."""
 
@@ -1059,7 +998,6 @@ class CollateralRefused:
 
 
 @record(290, "qq")
-@dataclass(frozen=True, slots=True)
 class PositionLimitSet:
     """What an account may come to in an instrument from here on, on either side (MRGN-070)."""
 
@@ -1072,7 +1010,6 @@ class PositionLimitSet:
 
 
 @record(291, "16sqq")
-@dataclass(frozen=True, slots=True)
 class GroupLimitSet:
     """What an account may come to in a correlation group from here on (MRGN-070)."""
 
@@ -1086,7 +1023,6 @@ class GroupLimitSet:
 
 
 @record(292, "q")
-@dataclass(frozen=True, slots=True)
 class LiquidationPaceSet:
     """Each step of a liquidation waits for the one before it from here on (LIQ-030)."""
 
@@ -1097,7 +1033,6 @@ class LiquidationPaceSet:
 
 
 @record(293, "q")
-@dataclass(frozen=True, slots=True)
 class SettlementBegan:
     """An instrument ends: its listing as settled follows, and every position in it is closed at a price (MTCH-050)."""
 
@@ -1107,7 +1042,6 @@ class SettlementBegan:
 
 
 @record(294, "q")
-@dataclass(frozen=True, slots=True)
 class SettlementEnded:
     """Nobody holds the instrument any more (MTCH-050)."""
 

@@ -6,13 +6,10 @@ leave behind: nothing else changes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from wavetank.model.record import record
 
 
 @record(101, "q16sqqqqqqqqiiiiBBBBBBBB")
-@dataclass(frozen=True, slots=True)
 class OrderAccepted:
     """An order passed every check; trades and a cancel of its rest may follow."""
 
@@ -52,7 +49,6 @@ class OrderAccepted:
 
 
 @record(102, "q16sqqqqHBBBBB")
-@dataclass(frozen=True, slots=True)
 class OrderRejected:
     """A command was refused; nothing else changed."""
 
@@ -73,7 +69,6 @@ class OrderRejected:
 
 
 @record(103, "qqqqqqqqqqBBB")
-@dataclass(frozen=True, slots=True)
 class Traded:
     """Two orders met, at the resting order's price (MTCH-010)."""
 
@@ -97,7 +92,6 @@ class Traded:
 
 
 @record(104, "q16sqqBBBH")
-@dataclass(frozen=True, slots=True)
 class OrderCancelled:
     """An order, or its rest, left the book without trading; its terminal state."""
 
@@ -116,7 +110,6 @@ class OrderCancelled:
 
 
 @record(105, "q16sqqqqqqqBB")
-@dataclass(frozen=True, slots=True)
 class OrderAmended:
     """A resting order changed; when priority was lost, trades may follow."""
 
@@ -139,7 +132,6 @@ class OrderAmended:
 
 
 @record(106, "qqqqqi")
-@dataclass(frozen=True, slots=True)
 class PositionTransferred:
     """Lots moved between two accounts at a value, as clearing asked (PROTOCOL R1)."""
 
@@ -156,7 +148,6 @@ class PositionTransferred:
 
 
 @record(107, "qqq")
-@dataclass(frozen=True, slots=True)
 class CreditApplied:
     """A line that asked for it was applied (PROTOCOL R8)."""
 
@@ -169,7 +160,6 @@ class CreditApplied:
 
 
 @record(108, "qqqiBH")
-@dataclass(frozen=True, slots=True)
 class RequestAnswered:
     """A request of clearing was carried out; the events before it say how."""
 
@@ -187,7 +177,6 @@ class RequestAnswered:
 
 
 @record(109, "qqqqqqqqqqq")
-@dataclass(frozen=True, slots=True)
 class BookSampled:
     """The book at a sampling time; what the oracle and clearing see of it."""
 
@@ -209,7 +198,6 @@ class BookSampled:
 
 
 @record(110, "qqqqqB")
-@dataclass(frozen=True, slots=True)
 class MarkApplied:
     """A mark price was taken over from the oracle's log; also written by clearing."""
 
@@ -225,7 +213,6 @@ class MarkApplied:
 
 
 @record(111, "B")
-@dataclass(frozen=True, slots=True)
 class GateMoved:
     """Clearing opened or closed the shard for new orders (LIQ-110)."""
 
@@ -235,7 +222,6 @@ class GateMoved:
 
 
 @record(112, "q16sqqqqqB")
-@dataclass(frozen=True, slots=True)
 class OrderTriggered:
     """An order's trigger fired, and it passed every check; trades and a cancel of its rest may follow."""
 
@@ -256,7 +242,6 @@ class OrderTriggered:
 
 
 @record(113, "qBB")
-@dataclass(frozen=True, slots=True)
 class InstrumentMoved:
     """An instrument came into another state (MTCH-050); what that caused follows."""
 
@@ -269,7 +254,6 @@ class InstrumentMoved:
 
 
 @record(114, "qB")
-@dataclass(frozen=True, slots=True)
 class DeadManMoved:
     """An account's dead-man switch was armed, renewed, disarmed, or fired (ORD-020)."""
 
@@ -282,7 +266,6 @@ class DeadManMoved:
 
 
 @record(115, "qqqq")
-@dataclass(frozen=True, slots=True)
 class AuctionUncrossed:
     """An auction found its price; its trades follow (MTCH-050)."""
 
@@ -298,7 +281,6 @@ class AuctionUncrossed:
 
 
 @record(116, "q16sqB")
-@dataclass(frozen=True, slots=True)
 class OrderActivated:
     """The parent of an order has filled; the order waits for its trigger from now on (ORD-040)."""
 
@@ -312,7 +294,6 @@ class OrderActivated:
 
 
 @record(120, "qq")
-@dataclass(frozen=True, slots=True)
 class FeeRatesApplied:
     """An account's credit line brought other rates of its own; its open orders are charged by them from here on."""
 
@@ -324,7 +305,6 @@ class FeeRatesApplied:
 
 
 @record(121, "qqqB")
-@dataclass(frozen=True, slots=True)
 class OrderingChanged:
     """Waiting requests run in another order from here on (MTCH-060)."""
 
@@ -338,7 +318,6 @@ class OrderingChanged:
 
 
 @record(122, "qqqqqqqiBB")
-@dataclass(frozen=True, slots=True)
 class VenueFaultBegan:
     """A venue fault was set; one event for each account that it names (MTCH-065)."""
 
@@ -361,7 +340,6 @@ class VenueFaultBegan:
 
 
 @record(123, "q")
-@dataclass(frozen=True, slots=True)
 class VenueFaultEnded:
     """A venue fault was ended before its time."""
 

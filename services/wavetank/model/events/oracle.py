@@ -6,7 +6,6 @@ set it is for. True values carry the bit TRUTH and are logged always, so that ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
 from wavetank.model.record import record
@@ -36,7 +35,6 @@ class SourceStanding(IntEnum):
 
 
 @record(313, "16sqqq")
-@dataclass(frozen=True, slots=True)
 class SourcePriced:
     """A source gave a price."""
 
@@ -51,7 +49,6 @@ class SourcePriced:
 
 
 @record(311, "qqqqqiBq")
-@dataclass(frozen=True, slots=True)
 class PricePublished:
     """Index and mark as delivered to some consumers (ORCL-010 to ORCL-040)."""
 
@@ -79,7 +76,6 @@ class PricePublished:
 
 
 @record(303, "qqqqq")
-@dataclass(frozen=True, slots=True)
 class PremiumSampled:
     """A premium sample (FUND-010)."""
 
@@ -93,7 +89,6 @@ class PremiumSampled:
 
 
 @record(304, "qqqqqiiB")
-@dataclass(frozen=True, slots=True)
 class FundingTicked:
     """A funding interval ended (FUND-020); ticks count from 1 without gaps (FUND-030)."""
 
@@ -112,7 +107,6 @@ class FundingTicked:
 
 
 @record(306, "qB")
-@dataclass(frozen=True, slots=True)
 class FaultEnded:
     """A fault ended, by itself or by hand."""
 
@@ -123,7 +117,6 @@ class FaultEnded:
 
 
 @record(307, "qqqqqqq")
-@dataclass(frozen=True, slots=True)
 class BookTaken:
     """A sample of the shard's book was taken over, so that recovery needs no other log for it."""
 
@@ -140,7 +133,6 @@ class BookTaken:
 
 
 @record(308, "qqqqqqqqqqqq")
-@dataclass(frozen=True, slots=True)
 class MarkComputed:
     """A mark price was computed, from what and by which terms (ORCL-020); 0 is none.
 
@@ -170,7 +162,6 @@ class MarkComputed:
 
 
 @record(309, "16sqqB")
-@dataclass(frozen=True, slots=True)
 class SourceStateChanged:
     """A source went stale, lives (again), or is an outlier: from here on the index leaves it out, or counts it."""
 
@@ -190,7 +181,6 @@ class SourceStateChanged:
 
 
 @record(310, "16sqqqqB")
-@dataclass(frozen=True, slots=True)
 class InstrumentFollowed:
     """The oracle prices an instrument from here on, or took over changed parameters of it."""
 
@@ -205,7 +195,6 @@ class InstrumentFollowed:
 
 
 @record(312, "16sqqqqqqqqqqiBBBBbB")
-@dataclass(frozen=True, slots=True)
 class FaultSet:
     """A fault was set; one record per instrument it hits, and of a fault of sources one per source (ORCL-040)."""
 
@@ -238,7 +227,6 @@ class FaultSet:
 
 
 @record(314, "qq")
-@dataclass(frozen=True, slots=True)
 class FaultStarted:
     """The time of a fault that was set for later has come."""
 
@@ -249,7 +237,6 @@ class FaultStarted:
 
 
 @record(315, "qqqqqqqqBB")
-@dataclass(frozen=True, slots=True)
 class PriceTold:
     """What would be delivered to everybody, before faults of delivery; written while an instrument has a fault.
 

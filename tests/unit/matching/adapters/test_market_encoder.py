@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -201,9 +201,14 @@ def random_command(rng: random.Random, live: list[tuple[int, int]]) -> bytes:
 # What the engine says of orders that show a part, wait, or stand in a group, as it says it.
 
 
-def accepted(order_id: int, **fields: int) -> OrderAccepted:
+def nothing(event: type[Any]) -> dict[str, Any]:
+    """Return the fields of an event, all zero."""
+    return {field.name: 0 for field in fields(event)}
+
+
+def accepted(order_id: int, **others: int) -> OrderAccepted:
     """Return the acceptance of a sell of 10 lots at 100."""
-    values = dict.fromkeys(OrderAccepted.__slots__, 0) | {
+    values = nothing(OrderAccepted) | {
         "instrument_id": 1,
         "account_id": ALICE,
         "price_ticks": 100,
@@ -212,19 +217,19 @@ def accepted(order_id: int, **fields: int) -> OrderAccepted:
         "order_type": 1,
         "time_in_force": 1,
     }
-    return OrderAccepted(**(values | {"order_id": order_id, "client_order_id": b""} | fields))  # type: ignore[arg-type]
+    return OrderAccepted(**(values | {"order_id": order_id, "client_order_id": b""} | others))
 
 
-def traded(maker: int, taker: int, lots: int, left: int, **fields: int) -> Traded:
+def traded(maker: int, taker: int, lots: int, left: int, **others: int) -> Traded:
     """Return a trade at 100 that leaves `left` lots of the maker's, and nothing of the taker's."""
-    values = dict.fromkeys(Traded.__slots__, 0) | {"instrument_id": 1, "price_ticks": 100, "taker_side": BUY}
+    values = nothing(Traded) | {"instrument_id": 1, "price_ticks": 100, "taker_side": BUY}
     own = {"maker_order_id": maker, "taker_order_id": taker, "size_lots": lots, "maker_remaining_lots": left}
-    return Traded(**(values | own | fields))
+    return Traded(**(values | own | others))
 
 
 def cancelled(order_id: int, reason: CancelReason) -> OrderCancelled:
-    values = dict.fromkeys(OrderCancelled.__slots__, 0) | {"instrument_id": 1, "account_id": ALICE}
-    return OrderCancelled(**(values | {"order_id": order_id, "client_order_id": b"", "reason": reason}))  # type: ignore[arg-type]
+    values = nothing(OrderCancelled) | {"instrument_id": 1, "account_id": ALICE}
+    return OrderCancelled(**(values | {"order_id": order_id, "client_order_id": b"", "reason": reason}))
 
 
 def told_of(encoder: OrderEncoder, *events: Event) -> list[tuple[str, int, int, int]]:
