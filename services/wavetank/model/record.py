@@ -169,11 +169,26 @@ def kinds(data: bytes | memoryview) -> list[int]:
         struct.error: these are not whole records.
 
     """
+    return _column(data, "H", 0)
+
+
+def instruments_in(data: bytes | memoryview) -> set[int]:
+    """Return the instruments that records concern, 0 for none among them, without reading the records.
+
+    Raises:
+        struct.error: these are not whole records.
+
+    """
+    return set(_column(data, "i", 1))
+
+
+def _column(data: bytes | memoryview, form: str, at: int) -> list[int]:
+    """Return one number of each record: its form, and which of that form it is in the record."""
     if len(data) % RECORD_BYTES:
         message = f"{len(data)} bytes are not whole records"
         raise struct.error(message)
     # Little-endian as the machine is, which the compiled code relies on too.
-    return memoryview(data).cast("H")[:: RECORD_BYTES // 2].tolist()
+    return memoryview(data).cast(form)[at :: RECORD_BYTES // struct.calcsize(form)].tolist()  # type: ignore[call-overload, no-any-return] # One of three literals.
 
 
 def heads(data: bytes | memoryview) -> Iterator[tuple[int, int]]:

@@ -9,7 +9,7 @@ fill that is lost, counted twice or given to the wrong side is seen at the step 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events import matching as matching_events
@@ -21,6 +21,9 @@ from wavetank.storms.simulation.journal import Entry
 if TYPE_CHECKING:
     from wavetank.storms.simulation.venue import SimulatedVenue
 
+_Holding: TypeAlias = tuple[int, int]
+"""Account and instrument."""
+
 _TRANSFERRED = {kind_of(matching_events.PositionTransferred)}
 _FUNDINGS = {kind_of(clearing_events.FundingBooked), kind_of(clearing_events.FundingTickBooked)}
 
@@ -31,11 +34,11 @@ class Invariants:
     def __init__(self, venue: SimulatedVenue) -> None:
         """Watch a venue that begins empty."""
         self._venue = venue
-        self._lots: dict[tuple[int, int], int] = {}
-        """By account and instrument, as the shard's log says."""
-        self._moves: deque[tuple[int, int, int, int]] = deque()
-        """Moves that clearing has not counted: seq, account, instrument, lots."""
-        self._counted: dict[tuple[int, int], int] = {}
+        self._lots: dict[_Holding, int] = {}
+        """As the shard's log says."""
+        self._moves: deque[tuple[int, _Holding, int]] = deque()
+        """Moves that clearing has not counted, by seq of the shard's log: whose, and lots."""
+        self._counted: dict[_Holding, int] = {}
         """As the shard's log says up to the seq that clearing has counted."""
         self._funded: dict[int, int] = {}
         """Newest funding tick by instrument."""
@@ -50,22 +53,24 @@ class Invariants:
             InvariantBroken: INV-020 or MTCH-010 does not hold.
 
         """
-        touched: set[tuple[int, int]] = set()
+        touched: set[_Holding] = set()
         for seq, trade in entry.trades:
+            taker, maker = (trade.account_id, trade.instrument_id), (trade.maker_account_id, trade.instrument_id)
             lots = trade.size_lots if trade.taker_side == Side.BUY else -trade.size_lots
-            self._move(seq, trade.instrument_id, trade.account_id, trade.maker_account_id, lots)
-            touched.add((trade.account_id, trade.instrument_id))
-            touched.add((trade.maker_account_id, trade.instrument_id))
+            self._move(seq, taker, maker, lots)
+            touched |= {taker, maker}
         for seq, event in entry.picked(_TRANSFERRED):
             assert isinstance(event, matching_events.PositionTransferred), "that is its kind"
-            number, receiver_id = event.instrument_id, event.receiver_account_id
-            self._move(seq, number, event.account_id, receiver_id, event.giver_delta_lots)
-            touched.add((event.account_id, number))
-            touched.add((receiver_id, number))
+            giver, receiver = (event.account_id, event.instrument_id), (event.receiver_account_id, event.instrument_id)
+            self._move(seq, giver, receiver, event.giver_delta_lots)
+            touched |= {giver, receiver}
+        if not touched:
+            return
         engine = self._venue.shard.engine
-        for account_id, instrument_id in touched:
-            held, logged = engine.position(account_id, instrument_id), self._lots[account_id, instrument_id]
-            self.checks += 1
+        self.checks += len(touched)
+        for holding in touched:
+            account_id, instrument_id = holding
+            held, logged = engine.position(account_id, instrument_id), self._lots[holding]
             if held != logged:
                 raise InvariantBroken(
                     f"INV-020: account {account_id} holds {held} lots of instrument {instrument_id} at the shard, "
@@ -76,13 +81,13 @@ class Invariants:
             if bid and ask and bid >= ask:
                 raise InvariantBroken(f"MTCH-010: instrument {instrument_id} is bid at {bid} and asked at {ask}")
 
-    def _move(self, seq: int, instrument_id: int, account_id: int, other_id: int, lots: int) -> None:
-        """Count lots for one account, and against the other."""
+    def _move(self, seq: int, holding: _Holding, other: _Holding, lots: int) -> None:
+        """Count lots for one holding, and against the other."""
         held = self._lots
-        held[account_id, instrument_id] = held.get((account_id, instrument_id), 0) + lots
-        held[other_id, instrument_id] = held.get((other_id, instrument_id), 0) - lots
-        self._moves.append((seq, account_id, instrument_id, lots))
-        self._moves.append((seq, other_id, instrument_id, -lots))
+        held[holding] = held.get(holding, 0) + lots
+        held[other] = held.get(other, 0) - lots
+        self._moves.append((seq, holding, lots))
+        self._moves.append((seq, other, -lots))
 
     def clearing(self, entry: Entry) -> None:
         """Check clearing's state as an entry of its log is committed.
@@ -93,19 +98,19 @@ class Invariants:
         """
         state = self._venue.clearing.core.state
         counted_seq, moves = state.matching_seqs[0], self._moves
-        touched: set[tuple[int, int]] = set()
+        touched: set[_Holding] = set()
         while moves and moves[0][0] <= counted_seq:
-            _, account_id, instrument_id, delta = moves.popleft()
-            key = account_id, instrument_id
-            self._counted[key] = self._counted.get(key, 0) + delta
-            touched.add(key)
-        for account_id, instrument_id in touched:
+            _, holding, delta = moves.popleft()
+            self._counted[holding] = self._counted.get(holding, 0) + delta
+            touched.add(holding)
+        self.checks += len(touched)
+        for holding in touched:
+            account_id, instrument_id = holding
             held, _ = state.ledger.position(state.accounts[account_id].row, instrument_id)
-            self.checks += 1
-            if held != self._counted[account_id, instrument_id]:
+            if held != self._counted[holding]:
                 raise InvariantBroken(
                     f"INV-090: clearing counts {held} lots of instrument {instrument_id} for account {account_id}, "
-                    f"the shard's log up to seq {counted_seq} comes to {self._counted[account_id, instrument_id]}"
+                    f"the shard's log up to seq {counted_seq} comes to {self._counted[holding]}"
                 )
         for _, event in entry.picked(_FUNDINGS):
             if isinstance(event, clearing_events.FundingBooked):

@@ -214,19 +214,15 @@ class StrategySeat:
         if self._has_begun:
             self._handle(events)
 
-    def tell_traded(self, seq: int, now_ns: int, trade: matching_events.Traded) -> list[StrategyEvent]:
-        """Return the own fills of a trade."""
-        events: list[StrategyEvent] = []
-        for is_maker, account_id, order_id, left in (
-            (False, trade.account_id, trade.taker_order_id, trade.taker_remaining_lots),
-            (True, trade.maker_account_id, trade.maker_order_id, trade.maker_remaining_lots),
-        ):
-            if account_id == self.account_id:
-                client_id = self._client_ids.get(order_id, b"")
-                events.append(self._translate.fill(seq, now_ns, trade, client_id, is_maker=is_maker))
-                if not left:
-                    self._client_ids.pop(order_id, None)
-        return events
+    def told_fill(self, seq: int, now_ns: int, trade: matching_events.Traded, *, is_maker: bool) -> StrategyEvent:
+        """Return one's own side of a trade."""
+        if is_maker:
+            order_id, left = trade.maker_order_id, trade.maker_remaining_lots
+        else:
+            order_id, left = trade.taker_order_id, trade.taker_remaining_lots
+        client_ids = self._client_ids
+        client_id = client_ids.get(order_id, b"") if left else client_ids.pop(order_id, b"")
+        return self._translate.fill(seq, now_ns, trade, client_id, is_maker=is_maker)
 
     def tell_own(self, seq: int, now_ns: int, event: Event) -> StrategyEvent | None:
         """Return what an own event of either log means to the strategy, None if nothing."""

@@ -29,7 +29,7 @@ from wavetank.model.ids import BACKSTOP_VAULT_ID
 from wavetank.model.instrument import Instrument
 from wavetank.model.orders import InstrumentState
 from wavetank.model.reason import Reason
-from wavetank.model.record import RECORD_BYTES, decode, fields_struct, heads, kind_of
+from wavetank.model.record import RECORD_BYTES, decode, fields_struct, heads, instruments_in, kind_of
 from wavetank.model.validity import Tolerances
 from wavetank.oracle.core.oracle import Oracle
 from wavetank.oracle.core.settings import OracleSettings
@@ -358,10 +358,13 @@ class SimulatedVenue:
         self._matching_to_clearing.send(entry)
         self._matching_to_oracle.send(entry)
         changed = []
+        touched = instruments_in(entry.records)
         for instrument_id in self.instruments:
-            top = tape.note_top(now_ns, instrument_id, (*engine.bbo(instrument_id), engine.last_price(instrument_id)))
-            if top is not None:
-                changed.append((instrument_id, top))
+            if instrument_id in touched:
+                seen = *engine.bbo(instrument_id), engine.last_price(instrument_id)
+                top = tape.note_top(now_ns, instrument_id, seen)
+                if top is not None:
+                    changed.append((instrument_id, top))
         self._tell_owners(entry)
         if changed and self._strategies:
             self._tell_tops(entry.last_seq, changed)
@@ -373,15 +376,17 @@ class SimulatedVenue:
         own: dict[int, list[StrategyEvent]] = {}
         for seq, trade in entry.trades:
             self.tape.note_trade(now_ns, trade)
-            for account_id in dict.fromkeys((trade.account_id, trade.maker_account_id)):
+            for account_id, is_maker in ((trade.account_id, False), (trade.maker_account_id, True)):
                 if account_id in strategies:
-                    own.setdefault(account_id, []).extend(strategies[account_id].tell_traded(seq, now_ns, trade))
-        for at, (kind, account_id) in enumerate(heads(entry.records)):
-            if kind == _CANCELLED and account_id in strategies:
-                event = decode(entry.records, at * RECORD_BYTES)
-                told = strategies[account_id].tell_own(entry.first_seq + at, now_ns, event)
-                if told is not None:
-                    own.setdefault(account_id, []).append(told)
+                    fill = strategies[account_id].told_fill(seq, now_ns, trade, is_maker=is_maker)
+                    own.setdefault(account_id, []).append(fill)
+        if _CANCELLED in entry.kinds:
+            for at, (kind, account_id) in enumerate(heads(entry.records)):
+                if kind == _CANCELLED and account_id in strategies:
+                    event = decode(entry.records, at * RECORD_BYTES)
+                    told = strategies[account_id].tell_own(entry.first_seq + at, now_ns, event)
+                    if told is not None:
+                        own.setdefault(account_id, []).append(told)
         for account_id in sorted(own):
             strategies[account_id].send_own(own[account_id])
 
