@@ -10,11 +10,6 @@ from libcpp.algorithm cimport make_heap, pop_heap, push_heap
 from libcpp.vector cimport vector
 
 
-cdef struct Happening:
-    int64_t time_ns
-    int64_t place
-    Py_ssize_t slot  # Of `Schedule._calls`.
-
 
 cdef bint _comes_later(const Happening& left, const Happening& right) noexcept nogil:
     if left.time_ns != right.time_ns:
@@ -25,12 +20,6 @@ cdef bint _comes_later(const Happening& left, const Happening& right) noexcept n
 cdef class Schedule:
     """Happenings in order of time; `now_ns` is the venue's time."""
 
-    cdef readonly object now_ns
-    cdef int64_t _count
-    cdef vector[Happening] _heap
-    cdef list _calls
-    cdef vector[Py_ssize_t] _free  # Slots of `_calls` that hold nothing.
-
     def __init__(self, int64_t start_ns):
         """Begin at a venue time, with nothing to come."""
         self.now_ns = start_ns
@@ -39,8 +28,7 @@ cdef class Schedule:
 
     def at(self, int64_t time_ns, call, *args):
         """Have something happen at a time; what lies in the past happens now, behind what was to happen now."""
-        self._count += 1
-        self._add(max(<int64_t>self.now_ns, time_ns), self._count, call, args)
+        self.put(time_ns, call, args)
 
     def reserve(self, int64_t count):
         """Return places in the order of scheduling, kept free for what is scheduled later."""
@@ -85,7 +73,12 @@ cdef class Schedule:
             call(*args)
         self.now_ns = max(<int64_t>self.now_ns, end_ns)
 
-    cdef void _add(self, int64_t time_ns, int64_t place, call, tuple args):
+    cdef int put(self, int64_t time_ns, call, tuple args) except -1:
+        """Have something happen, as `at` does."""
+        self._count += 1
+        return self._add(max(<int64_t>self.now_ns, time_ns), self._count, call, args)
+
+    cdef int _add(self, int64_t time_ns, int64_t place, call, tuple args) except -1:
         cdef Happening coming
         coming.time_ns, coming.place = time_ns, place
         if self._free.empty():
@@ -97,6 +90,7 @@ cdef class Schedule:
             self._calls[coming.slot] = (call, args)
         self._heap.push_back(coming)
         push_heap(self._heap.begin(), self._heap.end(), &_comes_later)
+        return 0
 
     cdef tuple _take_call(self, Py_ssize_t slot):
         cdef tuple call = self._calls[slot]

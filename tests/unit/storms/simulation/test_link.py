@@ -35,16 +35,3 @@ def test_a_message_never_overtakes_another_however_the_delays_fall() -> None:
 def test_the_seed_decides_the_delays() -> None:
     assert _sent(Delay(0, 1_000), 2) == _sent(Delay(0, 1_000), 2)
     assert _sent(Delay(0, 1_000), 2) != _sent(Delay(0, 1_000), 3)
-
-
-def test_over_a_cut_link_messages_are_lost() -> None:
-    schedule = Schedule(0)
-    arrived: list[Any] = []
-    link: Link[str] = Link(schedule, Delay(5), Dice(1), arrived.append)
-    link.send("before")
-    link.is_cut = True
-    link.send("during")
-    link.is_cut = False
-    link.send("after")
-    schedule.run_until(100)
-    assert arrived == ["before", "after"]
