@@ -175,7 +175,7 @@ class StrategySeat:
         """Client order id by order id, of orders that may still trade."""
         dice, distance, schedule = door.dice, door.distance, venue.schedule
         self._prefix = dice.spawn("order ids").below(2**64).to_bytes(8, "big")
-        self._own: Link[list[StrategyEvent]] = Link(schedule, distance.answers, dice.spawn("answers"), self._handle)
+        self._own: Link[list[StrategyEvent]] = Link(schedule, distance.answers, dice.spawn("answers"), self._hear_own)
 
     def enter(self, at_ns: int) -> None:
         """Have the strategy begin."""
@@ -209,7 +209,7 @@ class StrategySeat:
 
     # What the venue tells
 
-    def hear(self, events: list[StrategyEvent]) -> None:
+    def hear(self, events: Sequence[StrategyEvent]) -> None:
         """Let the strategy hear public events, which have arrived."""
         if self._has_begun:
             self._handle(events)
@@ -266,12 +266,17 @@ class StrategySeat:
 
     # What the strategy wants
 
-    def _handle(self, events: list[StrategyEvent]) -> None:
+    def _hear_own(self, events: list[StrategyEvent]) -> None:
+        now_ns, observers = self._venue.schedule.now_ns, self._venue.answer_observers
+        if observers:
+            for event in events:
+                if isinstance(event, CommandAnswered):
+                    for observer in observers:
+                        observer(self.account_id, event.command, now_ns - event.sent_ns)
+        self._handle(events)
+
+    def _handle(self, events: Sequence[StrategyEvent]) -> None:
         for event in events:
-            if isinstance(event, CommandAnswered):
-                took_ns = self._venue.schedule.now_ns - event.sent_ns
-                for observer in self._venue.answer_observers:
-                    observer(self.account_id, event.command, took_ns)
             commands = self._strategy.on_event(event)
             if commands:
                 self._send(commands)
