@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from wavetank.clearing.core.account import Account
-    from wavetank.clearing.core.credit import LineRow
+    from wavetank.clearing.core.standing import LineRow
     from wavetank.clearing.core.state import State
 
 EVERY_CLIENT = 0
