@@ -38,6 +38,10 @@ def _charge_of(account: Account) -> LineCharge:
     return LineCharge.GROSS if account.mode_change is not None else _CHARGES[account.margin_mode]
 
 
+_made = tuple.__new__
+"""Makes a named tuple of its fields in their order: a quarter of the time of calling its class with their names."""
+
+
 class Line(NamedTuple):
     """A credit line (PROTOCOL R2); money in micro-dollars, sums modulo 2^64."""
 
@@ -203,10 +207,9 @@ class Lines:
 
     def _drafts(self, account: Account) -> list[_Draft]:
         stand = standings(self._state, account)
-        rows = [own.rows for own in stand]
         if len(stand) == 1:
-            limits = line_limits(self._state, account, 0, rows)
-            return [_Draft(account, 0, stand[0], stand[0].credit_micros, 0, limits)]
+            limits = line_limits(self._state, account, 0, stand)
+            return [_made(_Draft, (account, 0, stand[0], stand[0].credit_micros, 0, limits))]
         # What orders commit there is not taken off: they may end at any moment, and an order that must wait for that is
         # refused for now only.
         spare = [max(0, own.equity_micros - own.initial_micros) for own in stand]
@@ -219,7 +222,7 @@ class Lines:
                 if share.hold is not None and share.hold.receiver_shard == shard
             )
             elsewhere = sum(spare) - spare[shard] + coming
-            limits = line_limits(self._state, account, shard, rows)
+            limits = line_limits(self._state, account, shard, stand)
             draft = _Draft(account, shard, own, budget_micros(stand, shard), elsewhere, limits)
             if self._is_news(draft):
                 drafts.append(draft)
@@ -259,26 +262,27 @@ class Lines:
     def _line(self, draft: _Draft) -> Line:
         state, account, shard, stand = self._state, draft.account, draft.shard, draft.stand
         limits = draft.limits
-        return Line(
-            account_id=account.account_id,
-            line_epoch=self.epoch,
-            line_number=self._number,
-            as_of_seq=state.matching_seqs[shard],
-            budget_micros=draft.budget_micros,
-            counted_value_micros=stand.counted_value_micros,
-            counted_fees_micros=stand.counted_fees_micros,
-            status=account.line_status,
-            acknowledge=account.waits_on(shard),
-            rows=stand.rows,
-            mark_time_ns=stand.price_time_ns,
-            elsewhere_micros=draft.elsewhere_micros,
-            shard=shard,
-            fee_rates=state.fees.rates_of(account.account_id),
-            charge=_charge_of(account),
-            only_instrument_id=account.isolated_instrument_id,
-            position_limits=limits.positions,
-            group_limits=limits.groups,
+        line = (
+            account.account_id,
+            self.epoch,
+            self._number,
+            state.matching_seqs[shard],
+            draft.budget_micros,
+            stand.counted_value_micros,
+            stand.counted_fees_micros,
+            account.line_status,
+            account.waits_on(shard),
+            stand.rows,
+            stand.price_time_ns,
+            draft.elsewhere_micros,
+            shard,
+            state.fees.rates_of(account.account_id),
+            _charge_of(account),
+            account.isolated_instrument_id,
+            limits.positions,
+            limits.groups,
         )
+        return _made(Line, line)
 
 
 def free_margin_micros(state: State, account: Account) -> int:
