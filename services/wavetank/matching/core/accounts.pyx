@@ -7,6 +7,7 @@ moved value are counters modulo 2^64, so that no history of fills is needed: the
 whatever has wrapped.
 """
 
+from cpython.long cimport PyLong_AsUnsignedLongLongMask
 from libc.stdint cimport INT32_MAX, INT64_MAX, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
@@ -253,8 +254,9 @@ cdef class Accounts:
         told.as_of_seq = line.as_of_seq
         told.budget = line.budget_micros
         told.elsewhere = line.elsewhere_micros
-        told.value = line.counted_value_micros % 2**64
-        told.fees = line.counted_fees_micros % 2**64
+        # What does not fit wraps, as the sums do.
+        told.value = PyLong_AsUnsignedLongLongMask(line.counted_value_micros)
+        told.fees = PyLong_AsUnsignedLongLongMask(line.counted_fees_micros)
         told.mark_time_ns = line.mark_time_ns
         told.taker_ppm, told.maker_ppm = line.fee_rates
         told.status = line.status
@@ -330,11 +332,11 @@ cdef class Accounts:
                 f"account {told.account_id}, instrument {lowest}, as of seq {told.as_of_seq}: position"
                 f" {self.lots(account, self.books.find(lowest))} here, {told_lots(told, lowest)} in clearing"
             )
-        for name, here, there in (("value", value, told.value), ("fees", fees, told.fees)):
-            if here != there:
-                raise LedgersDisagree(
-                    f"account {told.account_id} as of seq {told.as_of_seq}: {name} {here} here, {there} in clearing"
-                )
+        if value != told.value or fees != told.fees:
+            name, here, there = ("value", value, told.value) if value != told.value else ("fees", fees, told.fees)
+            raise LedgersDisagree(
+                f"account {told.account_id} as of seq {told.as_of_seq}: {name} {here} here, {there} in clearing"
+            )
         return 0
 
     cdef int put_line(self, int32_t account, CreditLine* told, line) except -1:
