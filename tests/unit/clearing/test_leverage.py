@@ -9,10 +9,11 @@ import pytest
 from tests.model.scripted_shard import BTC, ETH, MICROS, SOL, Scene
 from wavetank.clearing.adapters.wire import leverage_messages, position_messages
 from wavetank.clearing.core.clearing import Clearing
-from wavetank.clearing.core.credit import Line, LineRow, budget_micros, standings, withdrawable_micros
+from wavetank.clearing.core.credit import Line, budget_micros, standings, withdrawable_micros
 from wavetank.clearing.core.margin_modes import Correlation, MarginMode, StressRamp
 from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
+from wavetank.clearing.core.standing import LineRow
 from wavetank.clearing.core.what_if import Holding, Shock, account_margins, margin_at, shocked_sums, view_of
 from wavetank.model.events.clearing import LeverageChanged, LiquidationStarted
 from wavetank.model.ids import INSURANCE_FUND_ID

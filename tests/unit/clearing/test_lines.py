@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
-from wavetank.clearing.core.credit import Line, LineRow
+from wavetank.clearing.core.credit import Line
+from wavetank.clearing.core.standing import LineRow
 from wavetank.model.orders import LineStatus
 
 

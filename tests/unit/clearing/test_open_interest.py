@@ -10,8 +10,8 @@ import pytest
 
 from tests.model.scripted_shard import BTC, MICROS, Scene
 from wavetank.clearing.adapters.instruments_file import read_instruments
-from wavetank.clearing.core.credit import LineRow
 from wavetank.clearing.core.open_interest import moves, open_interest_share_ppm
+from wavetank.clearing.core.standing import LineRow
 from wavetank.model.events.clearing import LiquidationStarted, MarginScalingListed, OpenInterestScaled
 from wavetank.model.instrument import Instrument, default_instruments
 from wavetank.model.invariant import InvariantBroken

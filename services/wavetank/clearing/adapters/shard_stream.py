@@ -54,8 +54,8 @@ def line_message(line: Line) -> credit_pb2.CreditUpdate:
         maker_fee_ppm=own_rate(line.fee_rates.maker_fee_ppm),
         charge=credit_pb2.LineCharge.ValueType(line.charge),
         only_instrument_id=line.only_instrument_id,
-        position_limits=[credit_pb2.PositionLimit(**limit._asdict()) for limit in line.limits.positions],
-        group_limits=[credit_pb2.GroupLimit(**limit._asdict()) for limit in line.limits.groups],
+        position_limits=[credit_pb2.PositionLimit(**limit._asdict()) for limit in line.position_limits],
+        group_limits=[credit_pb2.GroupLimit(**limit._asdict()) for limit in line.group_limits],
     )
 
 

@@ -265,7 +265,8 @@ class Clearing:
         if self.state.steering.liquidation_pace_ns is not None:
             self._to_review.update(self.waterfall.go_on(self._now_ns))
             self._review_touched()
-        self.waterfall.end_cascades(self._now_ns)
+        if self.state.cascades.running:
+            self.waterfall.end_cascades(self._now_ns)
         dispose(self.state, self._now_ns, self._emit)
 
     def _on_rejected(self, fact: matching_events.OrderRejected, _seq: int) -> None:

@@ -49,7 +49,7 @@ cdef class Counter:
         for kind in decided:
             self.is_decided[kind] = True
 
-    def run(self, const uint8_t[::1] records, Py_ssize_t index, int64_t first_seq, int32_t shard):
+    def run(self, bytes records, Py_ssize_t index, int64_t first_seq, int32_t shard):
         """Count records from the one at `index` on, up to one that is the caller's; return that one's index.
 
         Args:
@@ -65,12 +65,13 @@ cdef class Counter:
             InvariantBroken: an instrument is not listed.
 
         """
-        cdef Py_ssize_t count = records.shape[0] // RECORD_BYTES
+        cdef const char* first = records
+        cdef Py_ssize_t count = len(records) // RECORD_BYTES
         cdef const Head* head
         cdef Ledger ledger = self.ledger
         cdef int32_t row
         while index < count:
-            head = <const Head*>&records[index * RECORD_BYTES]
+            head = <const Head*>(first + index * RECORD_BYTES)
             if head.kind == TRADED:
                 if not self.book(<const Traded*>head, first_seq + index):
                     return index

@@ -170,12 +170,14 @@ class Escalations:
     def look(self, now_ns: int) -> None:
         """Ask about the venue as a whole, once for each time that the fund is low and for each cascade that is long."""
         state, settings = self._state, self._state.settings
+        fund = state.accounts.get(INSURANCE_FUND_ID)
+        is_low = fund is not None and fund.cash_micros < settings.fund_low_micros
+        if not (is_low or state.escalations or state.cascades.running):
+            return
         open_by_kind = {
             (each.kind, each.liquidation_id): each for each in state.escalations.values() if not each.account_id
         }
-        fund = state.accounts.get(INSURANCE_FUND_ID)
         low = open_by_kind.get((EscalationKind.FUND_LOW, 0))
-        is_low = fund is not None and fund.cash_micros < settings.fund_low_micros
         if is_low and low is None and fund is not None:
             self._raise(EscalationKind.FUND_LOW, now_ns, figure=fund.cash_micros)
         elif low is not None and not is_low:

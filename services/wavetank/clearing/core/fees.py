@@ -182,6 +182,8 @@ class Fees:
     """Venue time of today's first fill."""
     _day_began_ns: int = 0
     """When the last day began that an event tells of."""
+    _quiet_until_ns: int = field(default=0, compare=False)
+    """Until when no day is to be told of, as far as is known: it is asked at every input."""
     _days: dict[int, _Day] = field(default_factory=dict)
     """Days of the window, by the venue time of their first fill."""
     _window: dict[int, list[int]] = field(default_factory=dict)
@@ -214,10 +216,11 @@ class Fees:
     def day_to_begin(self, now_ns: int) -> FeeDayBegan | None:
         """Return the day that has to be told of at `now_ns`; none while nothing was traded in the window."""
         schedule = self.schedule
-        if schedule is None or not (self.ledger.has_traded or self._days):
+        if schedule is None or now_ns < self._quiet_until_ns or not (self.ledger.has_traded or self._days):
             return None
         began_ns = now_ns - now_ns % schedule.day_ns
         if began_ns <= max(self._today_since_ns if self.ledger.has_traded else 0, self._day_began_ns):
+            self._quiet_until_ns = began_ns + schedule.day_ns
             return None
         window_began_ns = began_ns - schedule.window_days * schedule.day_ns
         return FeeDayBegan(0, 0, began_ns, window_began_ns, self._volume_from(window_began_ns))
@@ -249,6 +252,7 @@ class Fees:
                 day_ns=head.day_ns,
             )
             self._head, self._steps = None, []
+            self._quiet_until_ns = 0
 
     def count(self, event: FillBooked, now_ns: int) -> None:
         """Count a fill of a client's order; what a liquidation takes and what is transferred counts for nobody."""

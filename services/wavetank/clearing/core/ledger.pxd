@@ -59,6 +59,8 @@ cdef struct Listed:
     int32_t instrument_id
     int32_t shard
     int64_t mark_ticks
+    # Venue time of its prices as far as credit may rest on them, else long ago.
+    int64_t price_time_ns
     int64_t max_leverage
     int64_t scaled_ppm
     MarginTiers* tiers
@@ -130,6 +132,7 @@ cdef class Ledger:
     cdef void restate_all(self, int32_t slot) noexcept
     cdef void part_evenly(self, int32_t row, int64_t amount_micros) noexcept
     cdef int64_t leverage_of(self, int32_t row, Listed* listed) except -1
+    cdef object standing(self, int32_t row, int32_t shard)
     cdef Health health_of(self, int32_t row) noexcept
     cdef int band_of(self, Health health) noexcept
     cdef void count_traded(self, int32_t row, int role, int64_t value_micros) noexcept

@@ -14,18 +14,25 @@ anything.
 
 from typing import NamedTuple
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memmove
 
 from wavetank.model.margin cimport MarginTable, initial_of, maintenance_of
 from wavetank.model.money cimport mul_div_trunc
 
+from wavetank.clearing.core.standing import LineRow, Standing
 from wavetank.model.ids import FEE_ACCOUNT_ID
 from wavetank.model.invariant import InvariantBroken
 
 cdef enum:
     UNKNOWN = -1
     LEAST_ROOM = 2
+
+# A time long ago that is not 0, which stands for credit that rests on no price.
+cdef int64_t ANCIENT_NS = 1
+
+# Makes a named tuple of what has its fields in order: half the time of calling its class.
+_made = tuple.__new__
 
 NO_CHOICE = 0
 """Instead of a leverage: the instrument's largest."""
@@ -37,18 +44,6 @@ class Leg(NamedTuple):
     lots: int
     cost_micros: int
     realised_micros: int
-
-
-class Standing(NamedTuple):
-    """An account on one shard: part, collateral and gains, initial margin, and its rows.
-
-    A row is (instrument, lots, mark, leverage, scaled ppm); one that only names a chosen leverage has no lots and no
-    mark.
-    """
-
-    equity_micros: int
-    initial_micros: int
-    rows: list
 
 
 cdef LegBooked book(int64_t lots, int64_t cost_micros, int64_t delta_lots, int64_t value_micros) except *:
@@ -239,6 +234,7 @@ cdef class Ledger:
         listed.instrument_id = instrument_id
         listed.shard = instrument.shard
         listed.mark_ticks = 0
+        listed.price_time_ns = ANCIENT_NS
         listed.max_leverage = instrument.max_leverage
         listed.scaled_ppm = instrument.scaled_ppm
         listed.tiers = &table.tiers
@@ -266,6 +262,10 @@ cdef class Ledger:
         cdef int32_t slot = self.slot(instrument_id)
         self.listed[slot].index_ticks = index_price_ticks
         self.restate_all(slot)
+
+    def date_price(self, int32_t instrument_id, price_time_ns):
+        """Let credit rest on an instrument's prices, which are of this time; None if it may not, whatever their age."""
+        self.listed[self.slot(instrument_id)].price_time_ns = ANCIENT_NS if price_time_ns is None else price_time_ns
 
     # Collateral
 
@@ -845,39 +845,47 @@ cdef class Ledger:
         return found
 
     def standings(self, int32_t row):
-        """Return how an account stands on each shard, at the last marks, holds not taken off."""
+        """Return how an account stands on each shard, at the last marks: a `Standing` without holds and relief."""
+        cdef int32_t shard
+        return [self.standing(row, shard) for shard in range(self.shards)]
+
+    cdef object standing(self, int32_t row, int32_t shard):
         cdef Row* of = &self.rows[row]
+        cdef Part* part = &self.parts[row * self.shards + shard]
+        cdef int64_t equity = part.cash_micros + part.counted_micros
+        cdef int64_t initial = 0, oldest_ns = INT64_MAX
+        cdef int64_t mark, value, leverage
         cdef Holding* holding
         cdef Listed* listed
-        cdef int64_t mark, value, leverage
-        cdef int32_t at, shard, instrument_id
-        cdef vector[int64_t] equity, initial
-        for shard in range(self.shards):
-            equity.push_back(
-                self.parts[row * self.shards + shard].cash_micros + self.parts[row * self.shards + shard].counted_micros
-            )
-            initial.push_back(0)
-        lines = [[] for _ in range(self.shards)]
+        cdef int32_t at
+        rows = []
         for at in range(of.first, of.first + of.count):
             holding = &self.holdings[at]
             listed = &self.listed[holding.slot]
+            if listed.shard != shard:
+                continue
             mark = mark_or_entry(listed, holding)
             value = holding.lots * mark
-            equity[listed.shard] += value - holding.cost_micros
+            equity += value - holding.cost_micros
             leverage = self.leverage_of(row, listed)
-            initial[listed.shard] += initial_of(
-                listed.tiers, value if value > 0 else -value, leverage, listed.scaled_ppm
-            )
-            lines[listed.shard].append((holding.instrument_id, holding.lots, mark, leverage, listed.scaled_ppm))
+            initial += initial_of(listed.tiers, value if value > 0 else -value, leverage, listed.scaled_ppm)
+            oldest_ns = min(oldest_ns, listed.price_time_ns)
+            rows.append(_made(LineRow, (holding.instrument_id, holding.lots, mark, leverage, listed.scaled_ppm)))
         if of.has_chosen:
             # Without a row the shard would charge the instrument's largest leverage.
-            for instrument_id, leverage in self.choices[row].items():
-                if self.find(row, instrument_id) == NULL:
-                    listed = &self.listed[self.slot(instrument_id)]
-                    lines[listed.shard].append((instrument_id, 0, 0, leverage, 0))
-            for shard in range(self.shards):
-                lines[shard].sort()
-        return [Standing(equity[shard], initial[shard], lines[shard]) for shard in range(self.shards)]
+            for instrument_id, chosen in self.choices[row].items():
+                listed = &self.listed[self.slot(instrument_id)]
+                if listed.shard == shard and self.find(row, instrument_id) == NULL:
+                    rows.append(_made(LineRow, (instrument_id, 0, 0, chosen, 0)))
+            rows.sort()
+        if of.is_pledged:
+            for at in range(<int32_t>self.listed.size()):
+                listed = &self.listed[at]
+                if listed.shard == shard and listed.weight_ppm and self.pledges[at].count(row):
+                    oldest_ns = min(oldest_ns, listed.price_time_ns)
+        oldest_ns = 0 if oldest_ns == INT64_MAX else oldest_ns
+        sums = <int64_t>part.value_micros, <int64_t>part.fees_micros
+        return _made(Standing, (equity, initial, tuple(rows), *sums, oldest_ns, 0))
 
     # Lines
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from wavetank.clearing.core.health import AccountKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from wavetank.clearing.core.account import Account
-    from wavetank.clearing.core.credit import LineRow
+    from wavetank.clearing.core.standing import Standing
     from wavetank.clearing.core.state import State
 
 EVERY_CLIENT = 0
@@ -124,14 +124,14 @@ class LineLimits(NamedTuple):
 NO_LIMITS = LineLimits((), ())
 
 
-def line_limits(state: State, account: Account, shard: int, rows: Sequence[Iterable[LineRow]]) -> LineLimits:
+def line_limits(state: State, account: Account, shard: int, stand: Sequence[Standing]) -> LineLimits:
     """Return the limits of an account that a shard must keep.
 
     Args:
         state: where they are set.
         account: whose line it is.
         shard: which shard gets the line.
-        rows: by shard, the rows of its line.
+        stand: by shard, how it stands there.
 
     """
     limits = state.limits
@@ -152,8 +152,8 @@ def line_limits(state: State, account: Account, shard: int, rows: Sequence[Itera
         if here:
             elsewhere = [
                 row.position_lots * row.margin_price_ticks
-                for at, listed in enumerate(rows)
-                for row in listed
+                for at, own in enumerate(stand)
+                for row in own.rows
                 if at != shard and row.instrument_id in members
             ]
             long, short = sum(each for each in elsewhere if each > 0), -sum(each for each in elsewhere if each < 0)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wavetank.clearing.core.account import Account
-    from wavetank.clearing.core.credit import Standing
+    from wavetank.clearing.core.standing import Standing
     from wavetank.clearing.core.state import State
     from wavetank.model.events.matching import CreditApplied, OrderRejected
     from wavetank.model.record import Event

@@ -343,6 +343,7 @@ class State:
     def _price(self, instrument_id: int, mark: Mark) -> None:
         self.ledger.mark(instrument_id, mark.mark_price_ticks)
         self.ledger.index(instrument_id, mark.index_price_ticks)
+        self.ledger.date_price(instrument_id, mark.index_time_ns if self.carries_margin(instrument_id) else None)
 
     def set_collateral_terms(self, instrument_id: int, terms: CollateralTerms) -> None:
         """Let the base asset of an instrument count by these terms from now on."""

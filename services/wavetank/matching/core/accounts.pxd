@@ -125,6 +125,33 @@ cdef struct AccountLimits:
     vector[GroupLimit] groups
     vector[GroupMember] members
 
+# A row of a credit line as it was read (R2); its book is -1 while the instrument is not listed here.
+cdef struct CreditRow:
+    int32_t instrument_id
+    int32_t book
+    int64_t lots
+    int64_t price_ticks
+    int64_t leverage
+    int64_t scaled_ppm
+
+# And the line, without its limits, which few have.
+cdef struct CreditLine:
+    int64_t account_id
+    int64_t epoch
+    int64_t number
+    int64_t as_of_seq
+    int64_t budget
+    int64_t elsewhere
+    uint64_t value
+    uint64_t fees
+    int64_t mark_time_ns
+    int64_t taker_ppm
+    int64_t maker_ppm
+    int32_t only_instrument_id
+    uint8_t status
+    uint8_t charge
+    vector[CreditRow] rows
+
 cdef inline void mark_unsettled(Account* account, Holding* holding, int32_t index) noexcept:
     """Note that a holding changed in a way that the account's slack has followed."""
     if not holding.is_unsettled:
@@ -209,7 +236,10 @@ cdef class Accounts:
     cdef int64_t uncounted(self, int32_t account) noexcept
     cdef int64_t committed(self, int32_t account) noexcept
     cdef list holdings_of(self, int32_t account)
-    cdef int check_line(self, int32_t account, line) except -1
-    cdef int put_line(self, int32_t account, line) except -1
+    cdef int64_t lots(self, int32_t account, int32_t book) noexcept
+    cdef int read_line(self, line, CreditLine* told) except -1
+    cdef int check_line(self, CreditLine* told, line) except -1
+    cdef int compare_line(self, int32_t account, CreditLine* told) except -1
+    cdef int put_line(self, int32_t account, CreditLine* told, line) except -1
     cdef int _put_limits(self, int32_t account, line) except -1
     cdef bint is_newer(self, int32_t account, int64_t epoch, int64_t number) noexcept

@@ -7,7 +7,8 @@ moved value are counters modulo 2^64, so that no history of fills is needed: the
 whatever has wrapped.
 """
 
-from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint16_t, uint32_t, uint64_t
+from cpython.long cimport PyLong_AsUnsignedLongLongMask
+from libc.stdint cimport INT32_MAX, INT64_MAX, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from wavetank.matching.core.ids cimport tag_of
@@ -229,6 +230,11 @@ cdef class Accounts:
             index = self.holdings[index].next
         return [index for _, index in sorted(found)]
 
+    cdef int64_t lots(self, int32_t account, int32_t book) noexcept:
+        """Return the account's position in a book; 0 if either is -1."""
+        cdef int32_t index = self.find_holding(account, book) if account >= 0 and book >= 0 else -1
+        return self.holdings[index].lots if index >= 0 else 0
+
     cdef bint is_newer(self, int32_t account, int64_t epoch, int64_t number) noexcept:
         """Tell whether a line is newer than the present one, or than the last acknowledged one (R4).
 
@@ -239,94 +245,133 @@ cdef class Accounts:
             return epoch > of.line_epoch or (epoch == of.line_epoch and number > of.line_number)
         return epoch > of.floor_epoch or (epoch == of.floor_epoch and number >= of.floor_number)
 
-    cdef int check_line(self, int32_t account, line) except -1:
-        """Compare a line that covers the account's last fill with the shard's own count (R4)."""
-        own = {}
-        value = fees = last_fill_seq = 0
-        if account >= 0:
-            for index in self.holdings_of(account):
-                own[self.books.slots[self.holdings[index].book].instrument_id] = self.holdings[index].lots
-            value, fees = self.slots[account].value, self.slots[account].fees
-            last_fill_seq = self.slots[account].last_fill_seq
-        taker_ppm, maker_ppm = line.fee_rates
-        if (
-            not (0 <= taker_ppm <= LARGEST_FEE or taker_ppm == NO_OWN_RATE)
-            or not -LARGEST_FEE <= maker_ppm <= taker_ppm
-        ):
-            raise ValueError(f"account {line.account_id}: out of range: {line.fee_rates}")
-        if not 0 <= line.line_epoch <= INT32_MAX:
-            raise ValueError(f"account {line.account_id}: out of range: epoch {line.line_epoch}")
+    cdef int read_line(self, line, CreditLine* told) except -1:
+        """Read the numbers of a line, each once."""
+        cdef CreditRow read
+        told.account_id = line.account_id
+        told.epoch = line.line_epoch
+        told.number = line.line_number
+        told.as_of_seq = line.as_of_seq
+        told.budget = line.budget_micros
+        told.elsewhere = line.elsewhere_micros
+        # What does not fit wraps, as the sums do.
+        told.value = PyLong_AsUnsignedLongLongMask(line.counted_value_micros)
+        told.fees = PyLong_AsUnsignedLongLongMask(line.counted_fees_micros)
+        told.mark_time_ns = line.mark_time_ns
+        told.taker_ppm, told.maker_ppm = line.fee_rates
+        told.status = line.status
+        told.charge = line.charge
+        told.only_instrument_id = line.only_instrument_id
         for row in line.rows:
+            read.instrument_id = row.instrument_id
+            read.book = self.books.find(read.instrument_id)
+            read.lots = row.position_lots
+            read.price_ticks = row.margin_price_ticks
+            read.leverage = row.leverage
+            read.scaled_ppm = row.scaled_ppm
+            told.rows.push_back(read)
+        return 0
+
+    cdef int check_line(self, CreditLine* told, line) except -1:
+        """Check that what a line says, as it was read from it, is in range."""
+        cdef CreditRow* row
+        cdef size_t at
+        if (
+            not (0 <= told.taker_ppm <= LARGEST_FEE or told.taker_ppm == NO_OWN_RATE)
+            or not -LARGEST_FEE <= told.maker_ppm <= told.taker_ppm
+        ):
+            raise ValueError(f"account {told.account_id}: out of range: {line.fee_rates}")
+        if not 0 <= told.epoch <= INT32_MAX:
+            raise ValueError(f"account {told.account_id}: out of range: epoch {told.epoch}")
+        for at in range(told.rows.size()):
+            row = &told.rows[at]
             # Without a price a row only names the leverage; a position is margined at a price.
             if (
-                not (row.position_lots != 0) <= row.margin_price_ticks <= PRICE_LIMIT
+                not (row.lots != 0) <= row.price_ticks <= PRICE_LIMIT
                 or row.leverage < 0
                 or not 0 <= row.scaled_ppm <= 1_000_000
-                or abs(row.position_lots) > LOTS_BOUND
+                or not -LOTS_BOUND <= row.lots <= LOTS_BOUND
             ):
-                raise ValueError(f"account {line.account_id}: out of range: {row}")
+                raise ValueError(f"account {told.account_id}: out of range: {line.rows[at]}")
             # A leverage may be chosen before the listing has arrived here.
-            if self.books.find(row.instrument_id) < 0 and row.margin_price_ticks:
-                raise ValueError(f"account {line.account_id}: instrument {row.instrument_id} is not listed here")
+            if row.book < 0 and row.price_ticks:
+                raise ValueError(f"account {told.account_id}: instrument {row.instrument_id} is not listed here")
         # An instrument of a limit need not be listed yet: it comes by another way than the line.
         for limit in line.position_limits:
             if not 0 <= min(limit.size_lots, limit.exposure_micros):
-                raise ValueError(f"account {line.account_id}: out of range: {limit}")
+                raise ValueError(f"account {told.account_id}: out of range: {limit}")
         for limit in line.group_limits:
             if not 0 <= min(
                 limit.net_micros, limit.gross_micros, limit.elsewhere_long_micros, limit.elsewhere_short_micros
             ):
-                raise ValueError(f"account {line.account_id}: out of range: {limit}")
-        if line.as_of_seq < last_fill_seq:
-            return 0
-        counted = {row.instrument_id: row.position_lots for row in line.rows}
-        for instrument_id in sorted(own.keys() | counted.keys()):
-            if own.get(instrument_id, 0) != counted.get(instrument_id, 0):
-                raise LedgersDisagree(
-                    f"account {line.account_id}, instrument {instrument_id}, as of seq {line.as_of_seq}: "
-                    f"position {own.get(instrument_id, 0)} here, {counted.get(instrument_id, 0)} in clearing"
-                )
-        for name, here, there in (
-            ("value", value, line.counted_value_micros % 2**64),
-            ("fees", fees, line.counted_fees_micros % 2**64),
-        ):
-            if here != there:
-                raise LedgersDisagree(
-                    f"account {line.account_id} as of seq {line.as_of_seq}: {name} {here} here, {there} in clearing"
-                )
+                raise ValueError(f"account {told.account_id}: out of range: {limit}")
         return 0
 
-    cdef int put_line(self, int32_t account, line) except -1:
+    cdef int compare_line(self, int32_t account, CreditLine* told) except -1:
+        """Compare a line that covers the account's last fill with the shard's own count (R4)."""
+        cdef int32_t index = -1
+        cdef uint64_t value = 0, fees = 0
+        cdef int64_t lowest = INT64_MAX
+        cdef CreditRow row
+        if account >= 0:
+            if told.as_of_seq < self.slots[account].last_fill_seq:
+                return 0
+            value, fees = self.slots[account].value, self.slots[account].fees
+            index = self.slots[account].first_holding
+        # Each may have an instrument that the other does not know.
+        while index >= 0:
+            instrument_id = self.books.slots[self.holdings[index].book].instrument_id
+            if self.holdings[index].lots != told_lots(told, instrument_id):
+                lowest = min(lowest, instrument_id)
+            index = self.holdings[index].next
+        for row in told.rows:
+            if self.lots(account, row.book) != told_lots(told, row.instrument_id):
+                lowest = min(lowest, row.instrument_id)
+        if lowest != INT64_MAX:
+            raise LedgersDisagree(
+                f"account {told.account_id}, instrument {lowest}, as of seq {told.as_of_seq}: position"
+                f" {self.lots(account, self.books.find(lowest))} here, {told_lots(told, lowest)} in clearing"
+            )
+        if value != told.value or fees != told.fees:
+            name, here, there = ("value", value, told.value) if value != told.value else ("fees", fees, told.fees)
+            raise LedgersDisagree(
+                f"account {told.account_id} as of seq {told.as_of_seq}: {name} {here} here, {there} in clearing"
+            )
+        return 0
+
+    cdef int put_line(self, int32_t account, CreditLine* told, line) except -1:
         """Replace the account's line and all its rows; what the line shrank cancels nothing (R7)."""
-        cdef int32_t index
-        for index in self.holdings_of(account):
+        cdef int32_t index = self.slots[account].first_holding
+        cdef CreditRow row
+        while index >= 0:
             self.holdings[index].row_lots = self.holdings[index].row_price = 0
             self.holdings[index].row_leverage = self.holdings[index].row_scaled_ppm = 0
-        for row in line.rows:
-            if self.books.find(row.instrument_id) < 0:
+            self.unsettle(&self.holdings[index], index)
+            index = self.holdings[index].next
+        for row in told.rows:
+            if row.book < 0:
                 continue
-            index = self.ensure_holding(account, self.books.find(row.instrument_id))
-            self.holdings[index].row_lots = row.position_lots
-            self.holdings[index].row_price = row.margin_price_ticks
+            index = self.ensure_holding(account, row.book)
+            self.holdings[index].row_lots = row.lots
+            self.holdings[index].row_price = <int32_t>row.price_ticks
             self.holdings[index].row_leverage = <uint16_t>min(row.leverage, MAX_LEVERAGE)
-            self.holdings[index].row_scaled_ppm = row.scaled_ppm
-        for index in self.holdings_of(account):
+            self.holdings[index].row_scaled_ppm = <int32_t>row.scaled_ppm
             self.unsettle(&self.holdings[index], index)
         cdef Account* of = &self.slots[account]
-        if line.as_of_seq >= of.last_fill_seq:
+        if told.as_of_seq >= of.last_fill_seq:
             of.first_uncounted_seq = 0
-        elif of.status == NO_LINE or line.as_of_seq >= of.first_uncounted_seq:
-            of.first_uncounted_seq = line.as_of_seq + 1
-        of.line_epoch = line.line_epoch
-        of.line_number = line.line_number
-        of.budget = line.budget_micros
-        of.elsewhere = line.elsewhere_micros
-        of.line_value = line.counted_value_micros % 2**64
-        of.line_fees = line.counted_fees_micros % 2**64
-        of.mark_time_ns = line.mark_time_ns
-        of.charge = line.charge
-        of.only_instrument_id = line.only_instrument_id
-        of.status = line.status
+        elif of.status == NO_LINE or told.as_of_seq >= of.first_uncounted_seq:
+            of.first_uncounted_seq = told.as_of_seq + 1
+        of.line_epoch = <int32_t>told.epoch
+        of.line_number = told.number
+        of.budget = told.budget
+        of.elsewhere = told.elsewhere
+        of.line_value = told.value
+        of.line_fees = told.fees
+        of.mark_time_ns = told.mark_time_ns
+        of.charge = told.charge
+        of.only_instrument_id = told.only_instrument_id
+        of.status = told.status
         of.slack = 0
         assert of.status >= LINE_NORMAL
         return self._put_limits(account, line)
@@ -358,6 +403,16 @@ cdef class Accounts:
                 limits.members.push_back(member)
         self.limits[account] = limits
         return 0
+
+
+cdef inline int64_t told_lots(CreditLine* line, int32_t instrument_id) noexcept:
+    """Return the position that a line counts in an instrument; the last row stands."""
+    cdef int64_t lots = 0
+    cdef CreditRow row
+    for row in line.rows:
+        if row.instrument_id == instrument_id:
+            lots = row.lots
+    return lots
 
 
 cdef inline int64_t _reach(Holding* holding) noexcept:

@@ -13,7 +13,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from wavetank.matching.core.acceptance cimport refuse
-from wavetank.matching.core.accounts cimport Account
+from wavetank.matching.core.accounts cimport Account, CreditLine
 from wavetank.matching.core.amendment cimport amend
 from wavetank.matching.core.auction cimport Uncrossing, uncrossing_of
 from wavetank.matching.core.batches cimport atomic, place_group
@@ -140,27 +140,30 @@ cdef class Engine:
 
         """
         cdef Shard shard = self.state
-        cdef int32_t account = shard.accounts.find(line.account_id)
+        cdef CreditLine told
         cdef CreditApplied* event
+        shard.accounts.read_line(line, &told)
+        cdef int32_t account = shard.accounts.find(told.account_id)
         enter(shard, now_ns)
-        if account >= 0 and not shard.accounts.is_newer(account, line.line_epoch, line.line_number):
+        if account >= 0 and not shard.accounts.is_newer(account, told.epoch, told.number):
             return False
-        if line.as_of_seq >= shard.journal.next_seq:
+        if told.as_of_seq >= shard.journal.next_seq:
             raise LedgersDisagree(
-                f"account {line.account_id}: the line counts up to seq {line.as_of_seq}, "
+                f"account {told.account_id}: the line counts up to seq {told.as_of_seq}, "
                 f"the log ends at {shard.journal.next_seq - 1}"
             )
-        shard.accounts.check_line(account, line)
-        account = shard.accounts.ensure(line.account_id)
-        shard.accounts.put_line(account, line)
-        self._take_rates(account, line.fee_rates.taker_fee_ppm, line.fee_rates.maker_fee_ppm)
+        shard.accounts.check_line(&told, line)
+        shard.accounts.compare_line(account, &told)
+        account = shard.accounts.ensure(told.account_id)
+        shard.accounts.put_line(account, &told, line)
+        self._take_rates(account, told.taker_ppm, told.maker_ppm)
         if line.acknowledge:
-            event = <CreditApplied*>shard.journal.write(CREDIT_APPLIED, 0, line.account_id)
-            event.line_epoch = line.line_epoch
-            event.line_number = line.line_number
+            event = <CreditApplied*>shard.journal.write(CREDIT_APPLIED, 0, told.account_id)
+            event.line_epoch = told.epoch
+            event.line_number = told.number
             event.committed_micros = shard.accounts.committed(account)
-            shard.accounts.slots[account].floor_epoch = line.line_epoch
-            shard.accounts.slots[account].floor_number = line.line_number
+            shard.accounts.slots[account].floor_epoch = <int32_t>told.epoch
+            shard.accounts.slots[account].floor_number = told.number
         return True
 
     cdef int _take_rates(self, int32_t account, int64_t taker_ppm, int64_t maker_ppm) except -1:

@@ -15,7 +15,6 @@ from wavetank.clearing.core.credit import Line
 from wavetank.matching.controls import Controls, Made
 from wavetank.matching.core import commands as packed
 from wavetank.matching.core.commands import RESULT_BYTES
-from wavetank.matching.core.credit import CreditLine
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.facts import Facts
 from wavetank.matching.core.ordering import Ordering, OrderingPolicy, OrderingSettings, ordering_policy
@@ -265,8 +264,7 @@ class SimulatedShard:
     def _take_input(self, item: Entry | list[FromClearing] | Move | Change, now_ns: int, chunks: list[bytes]) -> None:
         engine = self.engine
         if isinstance(item, list):
-            for message in item:
-                self._obey(message, now_ns, chunks)
+            self._obey(item, now_ns, chunks)
             return
         if isinstance(item, Entry):
             self._facts.take(now_ns, item.first_seq, item.records)
@@ -281,24 +279,27 @@ class SimulatedShard:
             self._change(item, now_ns)
         chunks.append(engine.drain_events())
 
-    def _obey(self, item: FromClearing, now_ns: int, chunks: list[bytes]) -> None:
+    def _obey(self, messages: list[FromClearing], now_ns: int, chunks: list[bytes]) -> None:
         engine = self.engine
-        if isinstance(item, Line):
-            # Clearing's lines have the fields of those that the engine takes, so the trip over the wire is spared.
-            if engine.apply_credit(now_ns, cast("CreditLine", item)) and self._keeps_inputs:
-                self._recorded.append(log_pb2.RecordedRequest(credit_update=line_message(item)))
-        elif isinstance(item, Request):
-            message = request_message(item.seq, item.request)
-            if self._keeps_inputs:
-                kind = str(message.WhichOneof("message"))
-                self._recorded.append(log_pb2.RecordedRequest(**{kind: getattr(message, kind)}))
-            chunks.append(engine.apply_commands(now_ns, request_command(message), 1))
-            return
-        elif engine.is_open != item.is_open:
-            engine.set_gate(now_ns, is_open=item.is_open)
-            if self._keeps_inputs:
-                gate = credit_pb2.VenueGate(open=item.is_open)
-                self._recorded.append(log_pb2.RecordedRequest(venue_gate=gate))
+        # Clearing's lines have the fields of those that the engine takes, so the trip over the wire is spared.
+        apply_credit = cast("Callable[[int, Line], bool]", engine.apply_credit)
+        for item in messages:
+            if isinstance(item, Line):
+                if apply_credit(now_ns, item) and self._keeps_inputs:
+                    self._recorded.append(log_pb2.RecordedRequest(credit_update=line_message(item)))
+            elif isinstance(item, Request):
+                message = request_message(item.seq, item.request)
+                if self._keeps_inputs:
+                    kind = str(message.WhichOneof("message"))
+                    self._recorded.append(log_pb2.RecordedRequest(**{kind: getattr(message, kind)}))
+                # What lines came to comes before what the request does.
+                chunks.append(engine.drain_events())
+                chunks.append(engine.apply_commands(now_ns, request_command(message), 1))
+            elif engine.is_open != item.is_open:
+                engine.set_gate(now_ns, is_open=item.is_open)
+                if self._keeps_inputs:
+                    gate = credit_pb2.VenueGate(open=item.is_open)
+                    self._recorded.append(log_pb2.RecordedRequest(venue_gate=gate))
         chunks.append(engine.drain_events())
 
     def _change(self, item: Change, now_ns: int) -> None:
