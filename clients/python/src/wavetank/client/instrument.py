@@ -8,7 +8,7 @@ a program's back. A float is refused, for `0.1` as a float is not a tenth.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Context, Decimal, Inexact, InvalidOperation, Rounded
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, Inexact, InvalidOperation, Rounded
 from enum import IntEnum
 from functools import lru_cache
 from math import floor
@@ -34,6 +34,8 @@ _LARGEST_DIGITS = 40
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
 # A context is slow to find its own methods, so they are found once.
 _scaleb = _EXACT.scaleb
+_quantize_down = Context(prec=80, rounding=ROUND_FLOOR, traps=[InvalidOperation]).quantize
+_quantize_up = Context(prec=80, rounding=ROUND_CEILING, traps=[InvalidOperation]).quantize
 _rounded_if_too_long = Context(prec=_LARGEST_DIGITS, traps=[Inexact, Rounded]).plus
 
 
@@ -322,27 +324,33 @@ class Instrument:
         return self._step_at(decimal_of(price, "a price"))
 
     def _step_at(self, price: Decimal) -> int:
-        too_many = price.adjusted() + 7 - self.size_decimals - self.significant_figures
-        if self.significant_figures == 0 or too_many <= 0:
-            return 1
-        return int(10 ** min(too_many, 6 - self.size_decimals))
+        return int(10 ** (self._step_exponent(price) + 6 - self.size_decimals))
+
+    def _step_exponent(self, price: Decimal) -> int:
+        """Return which power of ten the grid's step at a price is, in dollars: between one tick and one dollar."""
+        tick = self.size_decimals - 6
+        exponent = price.adjusted() + 1 - self.significant_figures
+        if self.significant_figures == 0 or exponent <= tick:
+            return tick
+        if exponent > 0:
+            return 0
+        return exponent
 
     def round_price(self, price: Number, *, up: bool) -> Decimal:
         """Return the nearest price of the grid that is not below (`up`) or not above the given one.
 
         The result is at least one tick.
         """
-        number = decimal_of(price, "a price")
-        step = self._step_at(number)
-        ticks, is_whole = _counted(number, self.size_decimals - 6, step)
-        if ticks < 1:
-            return self.tick
-        return self.price(ticks + step if up and not is_whole else ticks)
+        number, tick = decimal_of(price, "a price"), self.tick
+        if number < tick:
+            return tick
+        step = scaled(1, self._step_exponent(number))
+        rounded = _quantize_up(number, step) if up else _quantize_down(number, step)
+        return _quantize_down(rounded, tick)
 
     def round_size(self, size: Number) -> Decimal:
         """Return the largest size of whole lots that is not above the given one."""
-        lots, _ = _counted(decimal_of(size, "a size"), -self.size_decimals)
-        return self.size(lots)
+        return _quantize_down(decimal_of(size, "a size"), self.lot)
 
 
 def _counted(number: Decimal, exponent: int, step: int = 1) -> tuple[int, bool]:
