@@ -47,10 +47,16 @@ from wavetank.model.orders import OrderFlag
 from wavetank.model.orders import OrderType as TypeNumber
 from wavetank.model.orders import TimeInForce as TimeNumber
 from wavetank.storms.agents.agent import Told, Top
+from wavetank.storms.simulation.frozen import made
 
 _NONE = Decimal(0)
-# A plain number: operations of flags take microseconds.
+# Plain numbers and tables: flags are slow to combine, and members of enumerations slow to find.
 _LIQUIDATION = int(OrderFlag.LIQUIDATION)
+_POST_ONLY, _REDUCE_ONLY = int(OrderFlag.POST_ONLY), int(OrderFlag.REDUCE_ONLY)
+_POST_ONLY_SLIDE = int(OrderFlag.POST_ONLY_SLIDE)
+_STATES = {int(state): state for state in OrderState}
+_SIDES = {int(side): side for side in Side}
+_OPPOSITES = {int(side): side.opposite for side in Side}
 
 
 def sdk_instrument(instrument: listed.Instrument) -> Instrument:
@@ -99,8 +105,6 @@ class Translator:
 
         """
         match command:
-            case PlaceOrder():
-                return self._place(command, account_id)
             case AmendOrder():
                 instrument = self.by_symbol[command.instrument]
                 return packed.amend(
@@ -110,6 +114,8 @@ class Translator:
                     price_ticks=0 if command.price is None else instrument.price_ticks(command.price),
                     size_lots=0 if command.size is None else instrument.size_lots(command.size),
                 )
+            case PlaceOrder():
+                return self._place(command, account_id)
             case CancelOrder():
                 return packed.cancel(
                     account_id=account_id, order_id=command.order_id, client_order_id=command.client_order_id
@@ -125,23 +131,23 @@ class Translator:
         instrument = self.by_symbol[command.instrument]
         is_market = command.price is None
         flags = (
-            OrderFlag.POST_ONLY * command.post_only
-            | OrderFlag.REDUCE_ONLY * command.reduce_only
-            | OrderFlag.POST_ONLY_SLIDE * command.post_only_slide
+            _POST_ONLY * command.post_only
+            | _REDUCE_ONLY * command.reduce_only
+            | _POST_ONLY_SLIDE * command.post_only_slide
         )
         trigger = command.trigger
         return packed.place(
             account_id=account_id,
             instrument_id=instrument.instrument_id,
-            side=command.side.value,
+            side=command.side,
             size_lots=instrument.size_lots(command.size),
             price_ticks=0 if command.price is None else instrument.price_ticks(command.price),
             order_type=TypeNumber.MARKET if is_market else TypeNumber.LIMIT,
-            time_in_force=TimeNumber.IOC if is_market else command.time_in_force.value,
+            time_in_force=TimeNumber.IOC if is_market else command.time_in_force,
             flags=flags,
             client_order_id=command.client_order_id,
             slippage_cap_ppm=0 if command.slippage_cap is None else int(scaled_ppm(command.slippage_cap)),
-            self_trade_prevention=command.self_trade_prevention.value,
+            self_trade_prevention=command.self_trade_prevention,
             display_lots=0 if command.display_size is None else instrument.size_lots(command.display_size),
             expire_time_ns=command.expire_time_ns,
             trigger_kind=0 if trigger is None else trigger.kind.value,
@@ -154,7 +160,8 @@ class Translator:
     def best_bid_offer(self, seq: int, now_ns: int, instrument_id: int, top: Top) -> BestBidOffer:
         """Return a top of book."""
         instrument = self.by_id[instrument_id]
-        return BestBidOffer(
+        return made(
+            BestBidOffer,
             seq=seq,
             event_time_ns=now_ns,
             instrument=instrument.symbol,
@@ -191,20 +198,24 @@ class Translator:
         if result.reason:
             kind = errors.CLASS_OF_REASON.get(result.reason, errors.WavetankError)
             refusal = kind(f"refused: {kind.__name__}", code=result.reason, was=result.was, allowed=result.allowed)
-        return CommandAnswered(
+        return made(
+            CommandAnswered,
             event_time_ns=answered_ns,
             command=command,
-            result=CommandResult(
+            result=made(
+                CommandResult,
                 refusal=refusal,
                 order_id=result.order_id,
                 client_order_id=result.client_order_id,
-                state=OrderState(result.state),
+                state=_STATES[result.state],
                 filled_size=instrument.size(result.filled_lots) if instrument else _NONE,
                 remaining_size=instrument.size(result.remaining_lots) if instrument else _NONE,
                 filled_value=dollars(result.filled_value_micros),
                 cancelled_orders=result.cancelled_orders,
                 repeated_answer=result.repeated,
                 seq=seq,
+                results=(),
+                provisional=False,
             ),
             sent_ns=sent_ns,
             answered_ns=answered_ns,
@@ -215,15 +226,15 @@ class Translator:
     ) -> Fill:
         """Return one side's view of a trade."""
         instrument = self.by_id[trade.instrument_id]
-        taker_side = Side(trade.taker_side)
-        return Fill(
+        return made(
+            Fill,
             seq=seq,
             event_time_ns=now_ns,
             trade_id=trade.trade_id,
             order_id=trade.maker_order_id if is_maker else trade.taker_order_id,
             client_order_id=client_order_id,
             instrument=instrument.symbol,
-            side=taker_side.opposite if is_maker else taker_side,
+            side=(_OPPOSITES if is_maker else _SIDES)[trade.taker_side],
             price=instrument.price(trade.price_ticks),
             size=instrument.size(trade.size_lots),
             fee=dollars(trade.maker_fee_micros if is_maker else trade.taker_fee_micros),

@@ -8,7 +8,7 @@ a program's back. A float is refused, for `0.1` as a float is not a tenth.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Context, Decimal, Inexact, InvalidOperation, Rounded
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, Inexact, InvalidOperation, Rounded
 from enum import IntEnum
 from functools import lru_cache
 from math import floor
@@ -32,8 +32,11 @@ _LARGEST_AMOUNT_MICROS = 10**15
 _LARGEST_DIGITS = 40
 # Enough digits for any product of two values of the wire, whatever context the program has set for itself.
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
-_LONGEST = Context(prec=_LARGEST_DIGITS, traps=[Inexact, Rounded])
-_EXACT_KINDS = (Decimal, int, str)
+# A context is slow to find its own methods, so they are found once.
+_scaleb = _EXACT.scaleb
+_quantize_down = Context(prec=80, rounding=ROUND_FLOOR, traps=[InvalidOperation]).quantize
+_quantize_up = Context(prec=80, rounding=ROUND_CEILING, traps=[InvalidOperation]).quantize
+_rounded_if_too_long = Context(prec=_LARGEST_DIGITS, traps=[Inexact, Rounded]).plus
 
 
 class InstrumentState(IntEnum):
@@ -59,33 +62,37 @@ def decimal_of(value: Number, what: str = "a value") -> Decimal:
         TypeError: the number is a float, a bool or something else that is not exact.
         ValueError: the text is not a number, or the number is not finite.
     """
+    number = value if type(value) is Decimal else _parsed(value, what)
+    if not number.is_finite():
+        raise ValueError(f"{what} is not finite: {value!r}")
+    try:
+        # Cheaper than counting the digits: more of them would have to be rounded.
+        _rounded_if_too_long(number)
+    except (Inexact, Rounded):
+        raise ValueError(f"{what} has more than {_LARGEST_DIGITS} digits: {value!r}") from None
+    if not -_LARGEST_DIGITS <= number.adjusted() <= _LARGEST_DIGITS:
+        raise ValueError(f"{what} has more than {_LARGEST_DIGITS} digits: {value!r}")
+    return number
+
+
+def _parsed(value: Number, what: str) -> Decimal:
     # The annotation cannot keep a program without a type checker from passing a float.
     given = cast("object", value)
-    if isinstance(given, bool) or not isinstance(given, _EXACT_KINDS):
+    if isinstance(given, bool) or not isinstance(given, Decimal | int | str):
         raise TypeError(
             f"{what} must be a Decimal, an int or a str, not {type(given).__name__} {given!r}: a float holds "
             f"most decimal fractions only nearly, and the venue is exact; write Decimal({str(given)!r})"
         )
     try:
-        number = given if type(given) is Decimal else Decimal(given)
+        return Decimal(given)
     except InvalidOperation:
         raise ValueError(f"{what} is not a number: {given!r}") from None
-    if not number.is_finite():
-        raise ValueError(f"{what} is not finite: {given!r}")
-    try:
-        # Cheaper than counting the digits: more of them would have to be rounded.
-        _LONGEST.plus(number)
-    except (Inexact, Rounded):
-        raise ValueError(f"{what} has more than {_LARGEST_DIGITS} digits: {given!r}") from None
-    if abs(number.adjusted()) > _LARGEST_DIGITS:
-        raise ValueError(f"{what} has more than {_LARGEST_DIGITS} digits: {given!r}")
-    return number
 
 
 @lru_cache(maxsize=65_536)
 def scaled(value: int, exponent: int) -> Decimal:
     """Return value × 10^exponent, exactly; the prices and sizes of a market come again and again."""
-    return _EXACT.scaleb(Decimal(value), exponent)
+    return _scaleb(Decimal(value), exponent)
 
 
 def dollars(micros: int) -> Decimal:
@@ -111,14 +118,15 @@ def micros(amount: Number) -> int:
         raise AmountOutOfRange(
             f"the amount {number} is not between {bounds[0]} and {bounds[1]} dollars", was=number, allowed=bounds
         )
-    whole, below, above = _steps(number, -6, 1)
-    if whole is None:
+    count, is_whole = _counted(number, -6)
+    if not is_whole:
+        below, above = dollars(count), dollars(count + 1)
         raise AmountTooPrecise(
             f"the amount {number} is finer than a micro-dollar; allowed are {below} and {above}",
             was=number,
             allowed=(below, above),
         )
-    return whole
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,9 +268,10 @@ class Instrument:
             ValueError: the price is no finite number.
         """
         number = decimal_of(price, "a price")
-        whole, below, above = _steps(number, self.size_decimals - 6, self._step_at(number) if on_grid else 1)
-        if whole is not None and (0 < whole < _LIMIT or not on_grid):
-            return whole
+        step = self._step_at(number) if on_grid else 1
+        ticks, is_whole = _counted(number, self.size_decimals - 6, step)
+        if is_whole and (0 < ticks < _LIMIT or not on_grid):
+            return ticks
         if on_grid:
             bounds = (self.tick, self.price(_LIMIT - 1))
             if not bounds[0] <= number <= bounds[1]:
@@ -271,6 +280,7 @@ class Instrument:
                     was=number,
                     allowed=bounds,
                 )
+        below, above = self.price(ticks), self.price(ticks + step)
         raise PriceOffGrid(
             f"the price {number} of {self.symbol} is not on its grid; the nearest allowed are {below} and {above}",
             was=number,
@@ -291,9 +301,9 @@ class Instrument:
             ValueError: the size is no finite number.
         """
         number = decimal_of(size, "a size")
-        whole, below, above = _steps(number, -self.size_decimals, 1)
-        if whole is not None and (0 < whole < _LIMIT or not in_range):
-            return whole
+        lots, is_whole = _counted(number, -self.size_decimals)
+        if is_whole and (0 < lots < _LIMIT or not in_range):
+            return lots
         if in_range:
             bounds = (self.lot, self.size(_LIMIT - 1))
             if not bounds[0] <= number <= bounds[1]:
@@ -302,6 +312,7 @@ class Instrument:
                     was=number,
                     allowed=bounds,
                 )
+        below, above = self.size(lots), self.size(lots + 1)
         raise SizeOffGrid(
             f"the size {number} of {self.symbol} is finer than a lot; the nearest allowed are {below} and {above}",
             was=number,
@@ -313,33 +324,40 @@ class Instrument:
         return self._step_at(decimal_of(price, "a price"))
 
     def _step_at(self, price: Decimal) -> int:
-        digits = price.adjusted() + 7 - self.size_decimals
-        if self.significant_figures == 0 or digits <= self.significant_figures:
-            return 1
-        return int(10 ** min(digits - self.significant_figures, 6 - self.size_decimals))
+        return int(10 ** (self._step_exponent(price) + 6 - self.size_decimals))
+
+    def _step_exponent(self, price: Decimal) -> int:
+        """Return which power of ten the grid's step at a price is, in dollars: between one tick and one dollar."""
+        tick = self.size_decimals - 6
+        exponent = price.adjusted() + 1 - self.significant_figures
+        if self.significant_figures == 0 or exponent <= tick:
+            return tick
+        if exponent > 0:
+            return 0
+        return exponent
 
     def round_price(self, price: Number, *, up: bool) -> Decimal:
         """Return the nearest price of the grid that is not below (`up`) or not above the given one.
 
         The result is at least one tick.
         """
-        number = max(decimal_of(price, "a price"), self.tick)
-        whole, below, above = _steps(number, self.size_decimals - 6, self._step_at(number))
-        if whole is not None:
-            return self.price(whole)
-        return above if up else max(below, self.tick)
+        number, tick = decimal_of(price, "a price"), self.tick
+        if number < tick:
+            return tick
+        step = scaled(1, self._step_exponent(number))
+        rounded = _quantize_up(number, step) if up else _quantize_down(number, step)
+        return _quantize_down(rounded, tick)
 
     def round_size(self, size: Number) -> Decimal:
         """Return the largest size of whole lots that is not above the given one."""
-        _, below, _ = _steps(decimal_of(size, "a size"), -self.size_decimals, 1)
-        return below
+        return _quantize_down(decimal_of(size, "a size"), self.lot)
 
 
-def _steps(number: Decimal, exponent: int, step: int) -> tuple[int | None, Decimal, Decimal]:
-    """Return a number as a whole count of 10^exponent, or None if it is no multiple of step, and its neighbours."""
-    count = _EXACT.scaleb(number, -exponent)
+def _counted(number: Decimal, exponent: int, step: int = 1) -> tuple[int, bool]:
+    """Return the largest multiple of step × 10^exponent that is not above a number, in 10^exponent.
+
+    With it comes whether it is the number itself.
+    """
+    count = _scaleb(number, -exponent)
     below = floor(count) // step * step
-    value = scaled(below, exponent)
-    if count == below:
-        return below, value, value
-    return None, value, scaled(below + step, exponent)
+    return below, count == below

@@ -48,12 +48,18 @@ class Ensemble:
 
     def on_event(self, event: StrategyEvent) -> Sequence[StrategyCommand]:
         """Return the commands of all, in the order in which the strategies were given."""
-        if not isinstance(event, Started):
-            symbol = getattr(event, "instrument", None)
-            told = self._strategies if symbol is None else self._told_of.get(symbol, self._told_of_others)
+        symbol = getattr(event, "instrument", None)
+        if symbol is not None:
+            told = self._told_of.get(symbol, self._told_of_others)
             if len(told) == 1:
                 return told[0].on_event(event)
-            return [command for strategy in told for command in strategy.on_event(event)]
+        elif isinstance(event, Started):
+            return self._start(event)
+        else:
+            told = self._strategies
+        return [command for strategy in told for command in strategy.on_event(event)]
+
+    def _start(self, event: Started) -> list[StrategyCommand]:
         prefix = event.order_id_prefix[:7]
         return [
             command

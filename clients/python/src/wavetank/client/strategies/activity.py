@@ -24,6 +24,8 @@ class Activity:
     def __init__(self, *, short_ns: int, long_ns: int, usual: float) -> None:
         self._short_ns = short_ns
         self._long_ns = long_ns
+        self._short_seconds = short_ns / _SECOND
+        self._long_seconds = long_ns / _SECOND
         self._usual = usual
         self._price: float | None = None
         self._time_ns = 0
@@ -41,15 +43,17 @@ class Activity:
         before = self._price
         if before is not None and price != before:
             move = abs(price / before - 1.0) * _BPS
-            self._short += move / (self._short_ns / _SECOND)
-            self._long += move / (self._long_ns / _SECOND)
+            self._short += move / self._short_seconds
+            self._long += move / self._long_seconds
         self._price = price
 
     def ratio(self, time_ns: int) -> float:
         """Return the short rate over the long one, which counts as at least the usual rate."""
         if time_ns > self._time_ns:
             self._decay(time_ns)
-        return self._short / max(self._long, self._usual)
+        if self._long > self._usual:
+            return self._short / self._long
+        return self._short / self._usual
 
     def _decay(self, time_ns: int) -> None:
         if self._time_ns:

@@ -29,6 +29,7 @@ from wavetank.client.events import (
     Reconnected,
     Started,
     StrategyEvent,
+    Timer,
 )
 from wavetank.client.instrument import Instrument
 from wavetank.client.orders import Side
@@ -37,6 +38,9 @@ from wavetank.client.strategies.quotes import Quote, Quotes, Slot
 from wavetank.client.strategy import StrategyCommand
 
 _BPS = 10_000.0
+_NOTHING = Decimal(0)
+# Read once, for members and properties of an enumeration are slow to read.
+_SIGNED_SIDES = tuple((side, side.sign) for side in (Side.BUY, Side.SELL))
 _REDUCING_BANDS = (HealthBand.WARNED, HealthBand.REDUCE_ONLY)
 _QUOTING_BANDS = (HealthBand.NONE, HealthBand.HEALTHY, *_REDUCING_BANDS)
 
@@ -111,8 +115,8 @@ class MarketMaker:
         self._prices: Prices | None = None
         self._index: float | None = None
         self._position = Decimal(0)
-        self._sizes_at: dict[Side, tuple[Decimal, tuple[Decimal, ...]]] = {}
-        """By side: sizes by level, and the position for which they were worked out."""
+        self._sizes_of: dict[int, tuple[float, tuple[Decimal, ...]]] = {}
+        """By the sign of a side: sizes by level, and the share of full ones for which they were worked out."""
         self._health = HealthBand.NONE
         self._now_ns = 0
         self._next_round_ns = 0
@@ -137,19 +141,21 @@ class MarketMaker:
         the largest position, long, lowers it by 4 bps; a predicted funding rate of +5 bps lowers it by 5 bps more.
         """
         fair = self._fair_price()
-        if fair is None:
-            return None
+        return None if fair is None else self._reservation(fair, self._fullness())
+
+    def _reservation(self, fair: float, fullness: float) -> float:
         settings = self._settings
         rate_bps = float(self._prices.funding_rate) * _BPS if self._prices else 0.0
         funding_bps = _clamp(settings.funding_weight * rate_bps, settings.max_funding_skew_bps)
-        return fair * (1.0 - (settings.inventory_skew_bps * self._fullness() + funding_bps) / _BPS)
+        return fair * (1.0 - (settings.inventory_skew_bps * fullness + funding_bps) / _BPS)
 
     # --- Events ------------------------------------------------------------------------------------------------------
 
     def on_event(self, event: StrategyEvent) -> Sequence[StrategyCommand]:
         """Return what to do after an event."""
-        self._now_ns = max(self._now_ns, event.event_time_ns)
-        if isinstance(event, Started):
+        if event.event_time_ns > self._now_ns:  # noqa: PLR1730 - `max` takes five times as long, at every event.
+            self._now_ns = event.event_time_ns
+        if type(event) is Started:
             self._start(event)
             return []
         if self._quotes is None:
@@ -179,6 +185,10 @@ class MarketMaker:
             case BestBidOffer(instrument=instrument) if instrument == symbol:
                 self._book = event
                 return self._watch()
+            case CommandAnswered() | CommandUnresolved() | OrderCancelled():
+                quotes.follow(event)
+            case Timer():
+                return self._turn()
             case Prices(instrument=instrument) if instrument == symbol:
                 self._prices, self._index = event, None if event.index is None else float(event.index)
                 return self._watch()
@@ -194,8 +204,6 @@ class MarketMaker:
             case HealthBandChanged():
                 self._health = event.current
                 return True
-            case OrderCancelled() | CommandAnswered() | CommandUnresolved():
-                quotes.follow(event)
             case Reconnected(stream="session"):
                 quotes.follow(event)
             case _:
@@ -245,40 +253,43 @@ class MarketMaker:
     # --- Quotes ------------------------------------------------------------------------------------------------------
 
     def _wanted(self) -> dict[Slot, Quote]:
-        reservation = self.reservation_price()
-        if reservation is None or self._instrument is None or self._health not in _QUOTING_BANDS:
+        fair, instrument = self._fair_price(), self._instrument
+        if fair is None or instrument is None or self._health not in _QUOTING_BANDS:
             return {}
+        fullness = self._fullness()
+        reservation = self._reservation(fair, fullness)
         is_reducing = self._health in _REDUCING_BANDS
+        first_level = self._settings.pulled_levels if self._is_pulled else 0
         wanted: dict[Slot, Quote] = {}
-        for side in (Side.BUY, Side.SELL):
-            room = self._instrument.round_size(self._room(side, is_reducing=is_reducing))
-            limit = self._resting_limit(side)
-            for level, wished in enumerate(self._sizes(side)):
-                if self._is_pulled and level < self._settings.pulled_levels:
-                    continue
+        for side, sign in _SIGNED_SIDES:
+            room = instrument.round_size(self._room(sign, is_reducing=is_reducing))
+            inside = self._inside(sign, instrument)
+            for level, wished in enumerate(self._sizes(sign, fullness, instrument)):
                 size = min(wished, room)
-                price = self._price(reservation, side, level, limit)
-                if size <= 0 or price is None or size * price < self._instrument.min_notional:
+                if level < first_level or size <= _NOTHING:
+                    continue
+                price = instrument.round_price(self._raw_price(reservation, sign, level), up=sign < 0)
+                # A post-only order that would trade is refused.
+                if inside is not None and (price > inside if sign > 0 else price < inside):
+                    price = instrument.round_price(inside, up=sign < 0)
+                if size * price < instrument.min_notional:
                     continue
                 room -= size
-                wanted[side, level] = Quote(price=price, size=size, reduce_only=is_reducing)
+                wanted[side, level] = Quote(price, size, is_reducing)
         return wanted
 
-    def _room(self, side: Side, *, is_reducing: bool) -> Decimal:
-        if is_reducing:
-            return max(Decimal(0), -side.sign * self._position)
-        return max(Decimal(0), self._settings.max_position - side.sign * self._position)
+    def _room(self, sign: int, *, is_reducing: bool) -> Decimal:
+        most = _NOTHING if is_reducing else self._settings.max_position
+        return max(_NOTHING, most - sign * self._position)
 
-    def _sizes(self, side: Side) -> tuple[Decimal, ...]:
+    def _sizes(self, sign: int, fullness: float, instrument: Instrument) -> tuple[Decimal, ...]:
         """Return the size of each level in whole lots; they change with the position alone."""
-        found = self._sizes_at.get(side)
-        if found is None or found[0] != self._position:
-            settings, instrument = self._settings, self._instrument
-            assert instrument is not None, "quotes are wanted only after `Started`"
-            adding = max(0.0, side.sign * self._fullness())
-            share = max(0.0, 1.0 - settings.asymmetry * adding)
-            found = self._sizes_at[side] = (
-                self._position,
+        settings = self._settings
+        share = max(0.0, 1.0 - settings.asymmetry * max(0.0, sign * fullness))
+        found = self._sizes_of.get(sign)
+        if found is None or found[0] != share:
+            found = self._sizes_of[sign] = (
+                share,
                 tuple(
                     instrument.round_size(settings.size * Decimal(repr(share * settings.level_size_factor**level)))
                     for level in range(settings.levels)
@@ -286,30 +297,21 @@ class MarketMaker:
             )
         return found[1]
 
-    def _resting_limit(self, side: Side) -> Decimal | None:
-        """Return the best price at which a quote still rests: one step inside the other side, None if that is empty."""
-        book, instrument = self._book, self._instrument
-        assert instrument is not None, "quotes are wanted only after `Started`"
+    def _inside(self, sign: int, instrument: Instrument) -> Decimal | None:
+        """Return the price one tick inside the other side, where an order still rests; None if that is empty."""
+        book = self._book
         if book is None:
             return None
-        if side is Side.BUY:
-            return (
-                None if book.ask_price is None else instrument.round_price(book.ask_price - instrument.tick, up=False)
-            )
-        return None if book.bid_price is None else instrument.round_price(book.bid_price + instrument.tick, up=True)
+        if sign > 0:
+            return None if book.ask_price is None else book.ask_price - instrument.tick
+        return None if book.bid_price is None else book.bid_price + instrument.tick
 
-    def _price(self, reservation: float, side: Side, level: int, limit: Decimal | None) -> Decimal | None:
-        settings, instrument = self._settings, self._instrument
-        assert instrument is not None, "quotes are wanted only after `Started`"
+    def _raw_price(self, reservation: float, sign: int, level: int) -> Decimal:
+        settings = self._settings
         distance_bps = settings.half_spread_bps + level * settings.level_spacing_bps
         if self._is_pulled:
             distance_bps *= settings.pulled_spread_factor
-        raw = Decimal(repr(reservation * (1.0 - side.sign * distance_bps / _BPS)))
-        price = instrument.round_price(raw, up=side is Side.SELL)
-        if limit is not None:
-            # A post-only order that would trade is refused.
-            price = min(price, limit) if side is Side.BUY else max(price, limit)
-        return price if price > 0 else None
+        return Decimal(repr(reservation * (1.0 - sign * distance_bps / _BPS)))
 
 
 def _clamp(value: float, bound: float) -> float:

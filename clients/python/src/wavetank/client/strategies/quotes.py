@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum, auto
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from wavetank.client.errors import OrderUnknown, OutcomeUnknown
 from wavetank.client.events import CommandAnswered, CommandUnresolved, Fill, OrderCancelled, Reconnected
@@ -22,21 +21,15 @@ Slot: TypeAlias = tuple[Side, int]
 """A side and a level, 0 for the innermost."""
 
 _BPS = Decimal(10_000)
+_OF_ONE_ORDER = (PlaceOrder, AmendOrder, CancelOrder)
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """A quote that is wanted: dollars, units of the base asset, and whether it may only reduce the position."""
 
     price: Decimal
     size: Decimal
     reduce_only: bool = False
-
-
-class _Stage(Enum):
-    PLACING = auto()
-    RESTING = auto()
-    CHANGING = auto()
 
 
 @dataclass(slots=True)
@@ -47,9 +40,9 @@ class _Resting:
     price: Decimal
     remaining: Decimal
     reduce_only: bool
-    stage: _Stage
+    is_awaited: bool = True
+    """Whether a command about it has not been answered yet."""
     filled: Decimal = Decimal(0)
-    cancelling: bool = False
 
 
 class Quotes:
@@ -90,12 +83,12 @@ class Quotes:
     def follow(self, event: Fill | OrderCancelled | CommandAnswered | CommandUnresolved | Reconnected) -> None:
         """Take note of what became of own orders."""
         match event:
+            case CommandAnswered():
+                self._on_answer(event)
             case Fill():
                 self._on_fill(event)
             case OrderCancelled():
                 self._free(event.order.client_order_id)
-            case CommandAnswered():
-                self._on_answer(event)
             case CommandUnresolved():
                 self._on_unresolved(event)
             case Reconnected():
@@ -107,14 +100,14 @@ class Quotes:
         amendments: list[StrategyCommand] = []
         orders: list[StrategyCommand] = []
         for slot, order in self._slots.items():
-            if order.stage is not _Stage.RESTING:
+            if order.is_awaited:
                 continue
             quote = wanted.get(slot)
             if quote is None or quote.reduce_only != order.reduce_only:
-                order.stage, order.cancelling = _Stage.CHANGING, True
+                order.is_awaited = True
                 cancels.append(CancelOrder(instrument=self._instrument, client_order_id=order.client_order_id))
             elif now_ns >= self._paused_until_ns.get(slot, 0) and self._differs(order, quote):
-                order.stage = _Stage.CHANGING
+                order.is_awaited = True
                 amendments.append(
                     AmendOrder(
                         instrument=self._instrument,
@@ -137,7 +130,7 @@ class Quotes:
     def _place(self, slot: Slot, quote: Quote) -> PlaceOrder:
         self._counter += 1
         identifier = client_order_id(self._prefix, self._counter)
-        self._slots[slot] = _Resting(identifier, quote.price, quote.size, quote.reduce_only, _Stage.PLACING)
+        self._slots[slot] = _Resting(identifier, quote.price, quote.size, quote.reduce_only)
         self._slot_of[identifier] = slot
         return PlaceOrder(
             instrument=self._instrument,
@@ -161,7 +154,7 @@ class Quotes:
 
     def _on_answer(self, event: CommandAnswered) -> None:
         command, result = event.command, event.result
-        if not isinstance(command, PlaceOrder | AmendOrder | CancelOrder):
+        if not isinstance(command, _OF_ONE_ORDER):
             return
         slot = self._slot_of.get(command.client_order_id)
         if slot is None:
@@ -172,19 +165,19 @@ class Quotes:
             if isinstance(command, PlaceOrder) or isinstance(result.refusal, OrderUnknown):
                 self._free(command.client_order_id)
             else:
-                order.stage, order.cancelling = _Stage.RESTING, False
+                order.is_awaited = False
             return
         if result.state is not OrderState.OPEN:
             self._free(command.client_order_id)
             return
-        order.stage = _Stage.RESTING
+        order.is_awaited = False
         order.filled, order.remaining = result.filled_size, result.remaining_size
         if isinstance(command, AmendOrder) and command.price is not None:
             order.price = Decimal(command.price)
 
     def _on_unresolved(self, event: CommandUnresolved) -> None:
         command = event.command
-        if not isinstance(command, PlaceOrder | AmendOrder | CancelOrder):
+        if not isinstance(command, _OF_ONE_ORDER):
             return
         slot = self._slot_of.get(command.client_order_id)
         if slot is None:
@@ -194,7 +187,7 @@ class Quotes:
             self._free(command.client_order_id)
         else:
             # It may be in the book: the next steering amends or cancels it, and a refusal then frees the slot.
-            self._slots[slot].stage = _Stage.RESTING
+            self._slots[slot].is_awaited = False
 
     def _on_return(self, event: Reconnected) -> None:
         found = {order.client_order_id: order for order in event.open_orders}
@@ -204,7 +197,7 @@ class Quotes:
                 self._free(identifier)
             else:
                 resting = self._slots[slot]
-                resting.stage, resting.price = _Stage.RESTING, order.price
+                resting.is_awaited, resting.price = False, order.price
                 resting.remaining, resting.filled = order.remaining_size, order.filled_size
 
     def _free(self, identifier: bytes) -> None:

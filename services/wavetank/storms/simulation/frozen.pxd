@@ -1,0 +1,1 @@
+"""C surface of `frozen`: none; its users are written in Python."""
