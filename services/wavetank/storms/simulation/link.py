@@ -55,5 +55,6 @@ class Link(Generic[Message]):
         if self.is_cut:
             return
         arrives_ns = self._schedule.now_ns + self.delay.drawn_ns(self._dice)
-        self._last_ns = max(self._last_ns, arrives_ns)
+        if arrives_ns > self._last_ns:  # noqa: PLR1730 - as `Schedule.at`.
+            self._last_ns = arrives_ns
         self._schedule.at(self._last_ns, self._arrive, message)
