@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeAlias
 
 from wavetank.model.instrument import Instrument
+from wavetank.model.money import price_step, round_down_to_grid, round_up_to_grid
 from wavetank.model.orders import OrderFlag, Side, TimeInForce
 
 NEVER_NS = 2**63 - 1
@@ -154,18 +155,14 @@ class OnGrid:
 
     def step_ticks(self, price_ticks: int) -> int:
         """Return the price step at a price."""
-        figures = self.instrument.significant_figures
-        digits = len(str(price_ticks))
-        if not figures or digits <= figures:
-            return 1
-        return int(10 ** min(digits - figures, 6 - self.instrument.size_decimals))
+        return price_step(price_ticks, self.instrument.size_decimals, self.instrument.significant_figures)
 
     def below(self, price_ticks: int) -> int:
         """Return the highest price of the grid that is not above a price, at least one tick."""
-        price_ticks = max(1, price_ticks)
-        return max(1, price_ticks - price_ticks % self.step_ticks(price_ticks))
+        instrument = self.instrument
+        return round_down_to_grid(max(1, price_ticks), instrument.size_decimals, instrument.significant_figures)
 
     def above(self, price_ticks: int) -> int:
         """Return the lowest price of the grid that is not below a price."""
-        price_ticks = max(1, price_ticks)
-        return price_ticks + -price_ticks % self.step_ticks(price_ticks)
+        instrument = self.instrument
+        return round_up_to_grid(max(1, price_ticks), instrument.size_decimals, instrument.significant_figures)

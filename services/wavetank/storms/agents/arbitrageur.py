@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pydantic.dataclasses import dataclass
 
 from wavetank.model.instrument import Instrument
-from wavetank.storms.agents.agent import Label, Order, Told, Turn, View
+from wavetank.storms.agents.agent import Label, Order, Told, Top, Turn, View
 from wavetank.storms.agents.edge import pick
 from wavetank.storms.agents.settings import SETTINGS, Distance, Interval, Money, Symbols
 from wavetank.storms.agents.tickets import ONE_E6, closing
@@ -69,16 +69,15 @@ class Arbitrageur:
             settings.clip_micros,
             settings.max_position_micros,
         )
-        if order is None and self._is_caught_up(view, instrument, told):
+        if order is not None:
+            return order
+        position_lots = view.position_lots(instrument.instrument_id)
+        if position_lots and self._is_caught_up(view.top(instrument.instrument_id), position_lots, told):
             return closing(view, instrument, settings.slippage_ppm)
-        return order
+        return None
 
-    def _is_caught_up(self, view: View, instrument: Instrument, told: Told) -> bool:
-        """Return whether the price to close at has come within reach of the index, or past it."""
-        top = view.top(instrument.instrument_id)
+    def _is_caught_up(self, top: Top, position_lots: int, told: Told) -> bool:
+        """Return whether the price to close a position at has come within reach of the index, or past it."""
         index_ticks = told.index_price_ticks
-        if view.position_lots(instrument.instrument_id) > 0:
-            gap_ticks = index_ticks - top.bid_price_ticks
-        else:
-            gap_ticks = top.ask_price_ticks - index_ticks
+        gap_ticks = index_ticks - top.bid_price_ticks if position_lots > 0 else top.ask_price_ticks - index_ticks
         return gap_ticks * ONE_E6 <= index_ticks * self._settings.flat_ppm

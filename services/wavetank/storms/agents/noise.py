@@ -15,13 +15,14 @@ from pydantic.dataclasses import dataclass
 
 from wavetank.model.instrument import Instrument
 from wavetank.model.orders import Side, TimeInForce
-from wavetank.storms.agents.agent import NEVER_NS, CancelAll, Intent, Label, Order, Turn, View
+from wavetank.storms.agents.agent import CancelAll, Intent, Label, Order, Turn, View
 from wavetank.storms.agents.arrivals import Arrivals
 from wavetank.storms.agents.settings import SETTINGS, Distance, Interval, Money, Share, Spread, Symbols
-from wavetank.storms.agents.tickets import ONE_E6, away_ticks, resting, signed, taking, through_ticks
+from wavetank.storms.agents.tickets import BUY, ONE_E6, SELL, away_ticks, resting, signed, taking, through_ticks
 from wavetank.storms.dice import Dice
 
 _MOST_INTENTS = 16
+_GTC = TimeInForce.GTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=SETTINGS)
@@ -70,13 +71,8 @@ class _Crowd:
             begin_ns,
         )
         self._cancels_ns: dict[Side, int] = {}
-
-    @property
-    def next_ns(self) -> int:
+        self.next_ns = self._arrivals.next_ns
         """When somebody arrives or leaves next."""
-        if not self._cancels_ns:
-            return self._arrivals.next_ns
-        return min(self._arrivals.next_ns, *self._cancels_ns.values())
 
     def act(self, view: View, now_ns: int) -> list[Intent]:
         """Return what those want who have arrived or lost patience by now."""
@@ -84,7 +80,7 @@ class _Crowd:
         for side in left:
             del self._cancels_ns[side]
         intents: list[Intent] = [CancelAll(self._instrument.instrument_id, side) for side in left]
-        wanted_lots = {Side.BUY: 0, Side.SELL: 0}
+        wanted_lots: dict[Side, int] = {}
         while self._arrivals.next_ns <= now_ns:
             self._arrivals.take()
             order = self._arrive(view, wanted_lots)
@@ -92,9 +88,10 @@ class _Crowd:
             if order is None or len(intents) >= _MOST_INTENTS:
                 continue
             intents.append(order)
-            wanted_lots[order.side] += order.size_lots
-            if order.time_in_force is TimeInForce.GTC and order.side not in self._cancels_ns:
+            wanted_lots[order.side] = wanted_lots.get(order.side, 0) + order.size_lots
+            if order.time_in_force is _GTC and order.side not in self._cancels_ns:
                 self._cancels_ns[order.side] = now_ns + self._patience.exponential(self._settings.passive_ns)
+        self.next_ns = min([self._arrivals.next_ns, *self._cancels_ns.values()])
         return intents
 
     def _arrive(self, view: View, wanted_lots: Mapping[Side, int]) -> Order | None:
@@ -113,13 +110,13 @@ class _Crowd:
         most_lots = settings.max_position_micros // price_ticks
         fullness_ppm = position_lots * ONE_E6 // max(1, most_lots)
         fullness_ppm = max(-ONE_E6, min(ONE_E6, fullness_ppm))
-        side = Side.BUY if coin_ppm < ONE_E6 // 2 - settings.lean_ppm * fullness_ppm // ONE_E6 else Side.SELL
-        room_lots = most_lots - signed(side, position_lots) - wanted_lots[side]
+        side = BUY if coin_ppm < ONE_E6 // 2 - settings.lean_ppm * fullness_ppm // ONE_E6 else SELL
+        room_lots = most_lots - signed(side, position_lots) - wanted_lots.get(side, 0)
         room_lots -= view.resting_lots(instrument.instrument_id, side)
         size_lots = min(size_micros // price_ticks, room_lots)
         if not is_passive:
             return taking(view, instrument, side, size_lots, through_ticks(top, side, settings.slippage_ppm))
-        best_ticks = top.bid_price_ticks if side is Side.BUY else top.ask_price_ticks
+        best_ticks = top.bid_price_ticks if side is BUY else top.ask_price_ticks
         price_ticks = away_ticks(best_ticks, side, distance_ppm)
         return resting(view, instrument, side, size_lots, price_ticks)
 
@@ -147,11 +144,7 @@ class NoiseTakers:
                 for symbol, instrument in self._listed.items()
             ]
         intents: list[Intent] = []
-        wake_ns = NEVER_NS
         for crowd in self._crowds:
-            next_ns = crowd.next_ns
-            if next_ns <= now_ns:
+            if crowd.next_ns <= now_ns:
                 intents += crowd.act(view, now_ns)
-                next_ns = crowd.next_ns
-            wake_ns = min(wake_ns, next_ns)
-        return Turn(intents, wake_ns)
+        return Turn(intents, min([crowd.next_ns for crowd in self._crowds]))

@@ -8,22 +8,27 @@ smallest, but for orders that only reduce. What the venue would refuse for want 
 from __future__ import annotations
 
 from wavetank.model.instrument import Instrument
+from wavetank.model.money import round_down_to_grid, round_up_to_grid
 from wavetank.model.orders import OrderFlag, Side, TimeInForce
-from wavetank.storms.agents.agent import OnGrid, Order, Told, Top, View
+from wavetank.storms.agents.agent import Order, Told, Top, View
 
 ONE_E6 = 1_000_000
+# Looked up once: in an enum a member is found as slowly as a function is called, and these are needed for every order.
+BUY, SELL = Side.BUY, Side.SELL
+_IOC, _GTC = TimeInForce.IOC, TimeInForce.GTC
+_NO_FLAGS, _POST_ONLY, _REDUCE_ONLY = OrderFlag.NONE, OrderFlag.POST_ONLY, OrderFlag.REDUCE_ONLY
 _HIGHEST_TICKS = 2**31 - 1
 _MOST_LOTS = 2**31 - 1
 
 
 def opposite(side: Side) -> Side:
     """Return the other side."""
-    return Side.SELL if side is Side.BUY else Side.BUY
+    return SELL if side is BUY else BUY
 
 
 def signed(side: Side, lots: int) -> int:
     """Return lots as a change of the position."""
-    return lots if side is Side.BUY else -lots
+    return lots if side is BUY else -lots
 
 
 def mid_ticks_doubled(top: Top) -> int:
@@ -40,14 +45,14 @@ def away_ticks(price_ticks: int, side: Side, distance_ppm: int) -> int:
         distance_ppm: in millionths of the price; negative is above it for a buy and below it for a sell.
 
     """
-    if side is Side.BUY:
+    if side is BUY:
         return price_ticks * (ONE_E6 - distance_ppm) // ONE_E6
     return -(-price_ticks * (ONE_E6 + distance_ppm) // ONE_E6)
 
 
 def through_ticks(top: Top, side: Side, slippage_ppm: int) -> int:
     """Return the price that is so far through the other side's best, or 0 if that side is empty."""
-    best_ticks = top.ask_price_ticks if side is Side.BUY else top.bid_price_ticks
+    best_ticks = top.ask_price_ticks if side is BUY else top.bid_price_ticks
     return away_ticks(best_ticks, side, -slippage_ppm)
 
 
@@ -65,8 +70,7 @@ def taking(
         closes: whether the order may only reduce; it may then be as small as a lot.
 
     """
-    flags = OrderFlag.REDUCE_ONLY if closes else OrderFlag.NONE
-    return _ticket(view, instrument, side, size_lots, limit_ticks, TimeInForce.IOC, flags)
+    return _ticket(view, instrument, side, size_lots, limit_ticks, _IOC, _REDUCE_ONLY if closes else _NO_FLAGS)
 
 
 def resting(
@@ -83,8 +87,7 @@ def resting(
         only: whether the order is refused rather than trade at once.
 
     """
-    flags = OrderFlag.POST_ONLY if only else OrderFlag.NONE
-    return _ticket(view, instrument, side, size_lots, price_ticks, TimeInForce.GTC, flags)
+    return _ticket(view, instrument, side, size_lots, price_ticks, _GTC, _POST_ONLY if only else _NO_FLAGS)
 
 
 def closing(view: View, instrument: Instrument, slippage_ppm: int) -> Order | None:
@@ -97,7 +100,9 @@ def closing(view: View, instrument: Instrument, slippage_ppm: int) -> Order | No
 
     """
     position_lots = view.position_lots(instrument.instrument_id)
-    side = Side.SELL if position_lots > 0 else Side.BUY
+    if not position_lots:
+        return None
+    side = SELL if position_lots > 0 else BUY
     limit_ticks = through_ticks(view.top(instrument.instrument_id), side, slippage_ppm)
     return taking(view, instrument, side, abs(position_lots), limit_ticks, closes=True)
 
@@ -111,7 +116,7 @@ def _ticket(
     time_in_force: TimeInForce,
     flags: OrderFlag,
 ) -> Order | None:
-    closes = flags is OrderFlag.REDUCE_ONLY
+    closes = flags is _REDUCE_ONLY
     told = view.told(instrument.instrument_id)
     if told is None or not told.mark_price_ticks or (told.is_stale and not closes) or wanted_ticks <= 0:
         return None
@@ -126,12 +131,11 @@ def _ticket(
 
 def _in_band_ticks(instrument: Instrument, told: Told, side: Side, price_ticks: int) -> int:
     """Return the price on the grid, inside the band and no worse than wished for, or 0 if there is none."""
-    grid = OnGrid(instrument)
-    reach_ticks = told.mark_price_ticks * instrument.price_band_ppm // ONE_E6
-    lowest_ticks = max(1, told.mark_price_ticks - reach_ticks)
-    highest_ticks = min(_HIGHEST_TICKS, told.mark_price_ticks + reach_ticks)
-    if side is Side.BUY:
-        wanted_ticks = grid.below(min(price_ticks, highest_ticks))
-        return wanted_ticks if wanted_ticks >= lowest_ticks else 0
-    wanted_ticks = grid.above(max(price_ticks, lowest_ticks))
-    return wanted_ticks if wanted_ticks <= highest_ticks else 0
+    mark_ticks = told.mark_price_ticks
+    reach_ticks = mark_ticks * instrument.price_band_ppm // ONE_E6
+    decimals, figures = instrument.size_decimals, instrument.significant_figures
+    if side is BUY:
+        wanted_ticks = round_down_to_grid(min(price_ticks, mark_ticks + reach_ticks, _HIGHEST_TICKS), decimals, figures)
+        return wanted_ticks if wanted_ticks >= mark_ticks - reach_ticks else 0
+    wanted_ticks = round_up_to_grid(max(price_ticks, mark_ticks - reach_ticks), decimals, figures)
+    return wanted_ticks if wanted_ticks <= mark_ticks + reach_ticks and wanted_ticks <= _HIGHEST_TICKS else 0

@@ -26,7 +26,6 @@ from wavetank.client.strategy import Strategy, StrategyCommand
 from wavetank.matching.core import commands as packed
 from wavetank.model.events import clearing as clearing_events
 from wavetank.model.events import matching as matching_events
-from wavetank.model.orders import OrderType
 from wavetank.model.reason import Reason
 from wavetank.model.record import Event
 from wavetank.storms.agents.agent import NEVER_NS, Agent, CancelAll, Intent, Label, Order
@@ -112,7 +111,7 @@ class AgentSeat:
     def _wake(self) -> None:
         schedule = self._venue.schedule
         now_ns = schedule.now_ns
-        self._view.now_ns = now_ns
+        self._view.open(now_ns)
         turn = self._agent.wake(self._view)
         if turn.intents:
             self._door.send_intents(turn.intents)
@@ -129,7 +128,6 @@ def _packed(intent: Intent, account_id: int) -> bytes:
             side=intent.side,
             size_lots=intent.size_lots,
             price_ticks=intent.price_ticks,
-            order_type=OrderType.LIMIT,
             time_in_force=intent.time_in_force,
             flags=intent.flags,
             client_order_id=intent.client_order_id,

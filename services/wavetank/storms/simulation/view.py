@@ -17,7 +17,7 @@ _NO_TOP = Top()
 class SimulatedView:
     """What one agent sees; late by its market-data delay."""
 
-    __slots__ = ("_account_id", "_delay_ns", "_foresees", "_venue", "now_ns")
+    __slots__ = ("_account_id", "_delay_ns", "_foresees", "_seen_ns", "_tape", "_venue", "now_ns")
 
     def __init__(self, venue: SimulatedVenue, account_id: int, *, delay_ns: int, foresees: bool) -> None:
         """Look at a venue.
@@ -30,10 +30,18 @@ class SimulatedView:
 
         """
         self._venue = venue
+        self._tape = venue.tape
         self._account_id = account_id
         self._delay_ns = delay_ns
         self._foresees = foresees
-        self.now_ns = 0
+        self.now_ns = self._seen_ns = 0
+
+    def open(self, now_ns: int) -> None:
+        """Show the venue from a time on; what is read until the next time is of one moment."""
+        self.now_ns = now_ns
+        self._seen_ns = now_ns - self._delay_ns
+        if self._venue.shard.controls.faults:
+            self._seen_ns = self._venue.disturbances.seen_ns(self._account_id, self._seen_ns)
 
     def instrument(self, instrument_id: int) -> Instrument:
         """Return what is listed."""
@@ -41,11 +49,11 @@ class SimulatedView:
 
     def top(self, instrument_id: int) -> Top:
         """Return the top of the book."""
-        return self._venue.tape.tops[instrument_id].at(self._seen_ns()) or _NO_TOP
+        return self._tape.tops[instrument_id].at(self._seen_ns) or _NO_TOP
 
     def told(self, instrument_id: int) -> Told | None:
         """Return the newest prices, or None before the first."""
-        return self._venue.tape.told[instrument_id].at(self._seen_ns())
+        return self._tape.told[instrument_id].at(self._seen_ns)
 
     def foreseen_index_ticks(self, instrument_id: int) -> int:
         """Return the index that the oracle will publish next; 0 for who is not let to know it."""
@@ -58,7 +66,7 @@ class SimulatedView:
     def resting_lots(self, instrument_id: int, side: Side) -> int:
         """Return what the own orders on one side of the book still have to trade."""
         orders = self._venue.shard.engine.open_orders(self._account_id, instrument_id)
-        return sum(order.remaining_lots for order in orders if order.side == side)
+        return sum([order.remaining_lots for order in orders if order.side == side])
 
     def free_margin_micros(self) -> int:
         """Return equity less initial margin as clearing last counted it."""
@@ -66,11 +74,4 @@ class SimulatedView:
 
     def last_liquidation(self, instrument_id: int) -> LiquidationSeen | None:
         """Return the newest liquidation of an instrument, or None."""
-        return self._venue.tape.liquidations[instrument_id].at(self._seen_ns())
-
-    def _seen_ns(self) -> int:
-        """Return the time whose market is seen."""
-        seen_ns = self.now_ns - self._delay_ns
-        if self._venue.shard.controls.faults:
-            return self._venue.disturbances.seen_ns(self._account_id, seen_ns)
-        return seen_ns
+        return self._tape.liquidations[instrument_id].at(self._seen_ns)
