@@ -7,8 +7,8 @@ the engine answers with a reason.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntFlag
+from typing import NamedTuple
 
 from wavetank.model.orders import (
     CancelReason,
@@ -259,8 +259,7 @@ def transfer(  # noqa: PLR0913 - a transfer has this many properties.
     )
 
 
-@dataclass(frozen=True, slots=True)
-class CommandResult:
+class CommandResult(NamedTuple):
     """What became of one command; the fields of the wire's CommandResult."""
 
     order_id: int
@@ -282,22 +281,7 @@ class CommandResult:
 
 def unpack_results(data: bytes | memoryview) -> list[CommandResult]:
     """Return the results of a batch, one per command, in order."""
-    results = []
-    for values in _RESULT.iter_unpack(data):
-        order_id, filled, remaining, value, was, allowed, cancelled, reason, state, repeated, client_order_id = values
-        results.append(
-            CommandResult(
-                order_id=order_id,
-                filled_lots=filled,
-                remaining_lots=remaining,
-                filled_value_micros=value,
-                was=was,
-                allowed=allowed,
-                cancelled_orders=cancelled,
-                reason=reason,
-                state=state,
-                repeated=bool(repeated),
-                client_order_id=client_order_id.rstrip(b"\0"),
-            )
-        )
-    return results
+    return [
+        CommandResult(*numbers, bool(repeated), client_order_id.rstrip(b"\0"))
+        for *numbers, repeated, client_order_id in _RESULT.iter_unpack(data)
+    ]
