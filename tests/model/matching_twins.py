@@ -26,7 +26,7 @@ def comparable(event: Event | CommandResult) -> Event | CommandResult:
     """Blank the age in a CREDIT_STALE refusal: of what is long past the engine knows only that it is."""
     if isinstance(event, OrderRejected | CommandResult) and event.reason == Reason.CREDIT_STALE:
         assert event.was > event.allowed
-        return replace(event, was=0)
+        return event._replace(was=0) if isinstance(event, CommandResult) else replace(event, was=0)
     return event
 
 

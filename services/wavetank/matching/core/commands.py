@@ -282,6 +282,6 @@ class CommandResult(NamedTuple):
 def unpack_results(data: bytes | memoryview) -> list[CommandResult]:
     """Return the results of a batch, one per command, in order."""
     return [
-        CommandResult(*numbers, bool(repeated), client_order_id.rstrip(b"\0"))
+        CommandResult._make((*numbers, bool(repeated), client_order_id.rstrip(b"\0")))
         for *numbers, repeated, client_order_id in _RESULT.iter_unpack(data)
     ]
