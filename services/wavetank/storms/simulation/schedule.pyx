@@ -10,7 +10,6 @@ from libcpp.algorithm cimport make_heap, pop_heap, push_heap
 from libcpp.vector cimport vector
 
 
-
 cdef bint _comes_later(const Happening& left, const Happening& right) noexcept nogil:
     if left.time_ns != right.time_ns:
         return left.time_ns > right.time_ns
