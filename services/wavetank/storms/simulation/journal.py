@@ -30,7 +30,7 @@ class Entry:
     records: bytes
     position: Position
     _events: list[Event] | None = None
-    _kinds: list[int] | None = None
+    _kinds: Sequence[int] | None = None
     _trades: Sequence[tuple[int, Traded]] | None = None
 
     @property
@@ -39,7 +39,7 @@ class Entry:
         return self.first_seq + len(self.records) // RECORD_BYTES - 1
 
     @property
-    def kinds(self) -> list[int]:
+    def kinds(self) -> Sequence[int]:
         """Kind of each record."""
         if self._kinds is None:
             self._kinds = kinds(self.records)

@@ -165,7 +165,7 @@ class StrategySeat:
         self.instrument_ids = frozenset(instrument_ids)
         self._door = door
         self._venue = venue
-        self._strategy = strategy
+        self._on_event = strategy.on_event
         self._timer_ns = timer_ns
         self._translate = venue.translator
         self._has_begun = False
@@ -275,7 +275,7 @@ class StrategySeat:
 
     def _handle(self, events: Sequence[StrategyEvent]) -> None:
         for event in events:
-            commands = self._strategy.on_event(event)
+            commands = self._on_event(event)
             if commands:
                 self._send(commands)
 

@@ -112,6 +112,7 @@ class MarketMaker:
         self._instrument: Instrument | None = None
         self._quotes: Quotes | None = None
         self._book: BestBidOffer | None = None
+        self._mid: float | None = None
         self._prices: Prices | None = None
         self._index: float | None = None
         self._position = Decimal(0)
@@ -183,7 +184,7 @@ class MarketMaker:
         symbol = self._settings.instrument
         match event:
             case BestBidOffer(instrument=instrument) if instrument == symbol:
-                self._book = event
+                self._take_book(event)
                 return self._watch()
             case CommandAnswered() | CommandUnresolved() | OrderCancelled():
                 quotes.follow(event)
@@ -210,10 +211,16 @@ class MarketMaker:
                 return self._turn()
         return False
 
+    def _take_book(self, book: BestBidOffer) -> None:
+        before, self._book = self._book, book
+        # Most of what is told are sizes.
+        if before is None or (book.bid_price, book.ask_price) != (before.bid_price, before.ask_price):
+            mid = book.mid
+            self._mid = None if mid is None else float(mid)
+
     def _watch(self) -> bool:
         # Without sizes, for a microprice trembles with every order although nothing has moved.
-        mid = self._book.mid if self._book is not None else None
-        watched = self._blended(None if mid is None else float(mid))
+        watched = self._blended(self._mid)
         if watched is not None:
             self._activity.see(watched, self._now_ns)
         return self._turn()
