@@ -113,7 +113,8 @@ class Clearing:
 
     def advance_to(self, now_ns: int) -> None:
         """Let time come to an input's, which first ends the waits that last no longer (PROTOCOL 4)."""
-        self._now_ns = max(self._now_ns, now_ns)
+        if now_ns > self._now_ns:
+            self._now_ns = now_ns
         day = self.state.fees.day_to_begin(self._now_ns)
         if day is not None:
             # Before anything of the new day is counted (FEE-010).
@@ -231,7 +232,8 @@ class Clearing:
                 fact = decode(records, (seq - first_seq) * RECORD_BYTES)
                 self._counts[kind_of(type(fact))](fact, seq)
                 seq += 1
-        seqs[shard] = max(seqs[shard], last_seq)
+        if last_seq > seqs[shard]:
+            seqs[shard] = last_seq
         self._to_review.update(self._counter.review())
         self._review_touched()
         self.state.check_invariants()

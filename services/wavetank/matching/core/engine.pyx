@@ -23,6 +23,7 @@ from wavetank.matching.core.deadlines cimport cancel_all_after, enter
 from wavetank.matching.core.dry_run cimport check_place
 from wavetank.matching.core.firing cimport fire_triggers
 from wavetank.matching.core.lookahead cimport Outlook, begin_outlook
+from wavetank.matching.core.orders cimport Order
 from wavetank.matching.core.placement cimport place, reject
 from wavetank.matching.core.plain cimport carry_out_run
 from wavetank.matching.core.quotes cimport mass_quote
@@ -528,6 +529,19 @@ cdef class Engine:
                 found.append(known_order(self.state, index))
             index = self.state.orders.slots[index].account_next
         return found
+
+    def open_lots(self, int64_t account_id, int32_t instrument_id, uint8_t side):
+        """Return what the account's open orders on one side of an instrument still have to trade."""
+        cdef int32_t account = self.state.accounts.find(account_id)
+        cdef int32_t index = self.state.accounts.slots[account].first_order if account >= 0 else -1
+        cdef Order* order
+        cdef int64_t lots = 0
+        while index >= 0:
+            order = &self.state.orders.slots[index]
+            if order.side == side and self.state.book_of(order).instrument_id == instrument_id:
+                lots += order.remaining_lots
+            index = order.account_next
+        return lots
 
     cdef int32_t _listed(self, instrument_id) except -1:
         cdef int32_t at = self.state.books.find(instrument_id)

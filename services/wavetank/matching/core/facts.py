@@ -60,7 +60,10 @@ class Facts:
 
         """
         told: list[PricePublished] = []
-        for at, kind in enumerate(kinds(records)):
+        found = kinds(records)
+        if _WANTED.isdisjoint(found):
+            return told
+        for at, kind in enumerate(found):
             if kind not in _WANTED:
                 continue
             match decode(records, at * RECORD_BYTES):

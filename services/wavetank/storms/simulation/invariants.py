@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _Holding: TypeAlias = tuple[int, int]
 """Account and instrument."""
 
+# A plain number: members of an enumeration are slow to find.
+_BUY = int(Side.BUY)
 _TRANSFERRED = {kind_of(matching_events.PositionTransferred)}
 _FUNDINGS = {kind_of(clearing_events.FundingBooked), kind_of(clearing_events.FundingTickBooked)}
 
@@ -56,7 +58,7 @@ class Invariants:
         touched: set[_Holding] = set()
         for seq, trade in entry.trades:
             taker, maker = (trade.account_id, trade.instrument_id), (trade.maker_account_id, trade.instrument_id)
-            lots = trade.size_lots if trade.taker_side == Side.BUY else -trade.size_lots
+            lots = trade.size_lots if trade.taker_side == _BUY else -trade.size_lots
             self._move(seq, taker, maker, lots)
             touched |= {taker, maker}
         for seq, event in entry.picked(_TRANSFERRED):

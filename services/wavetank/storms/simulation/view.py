@@ -65,8 +65,7 @@ class SimulatedView:
 
     def resting_lots(self, instrument_id: int, side: Side) -> int:
         """Return what the own orders on one side of the book still have to trade."""
-        orders = self._venue.shard.engine.open_orders(self._account_id, instrument_id)
-        return sum([order.remaining_lots for order in orders if order.side == side])
+        return self._venue.shard.engine.open_lots(self._account_id, instrument_id, side)
 
     def free_margin_micros(self) -> int:
         """Return equity less initial margin as clearing last counted it."""
