@@ -8,25 +8,17 @@ fill that is lost, counted twice or given to the wrong side is seen at the step 
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from wavetank.model.events import clearing as clearing_events
-from wavetank.model.events import matching as matching_events
 from wavetank.model.invariant import InvariantBroken
-from wavetank.model.orders import Side
 from wavetank.model.record import kind_of
 from wavetank.storms.simulation.journal import Entry
+from wavetank.storms.simulation.tally import Tally
 
 if TYPE_CHECKING:
     from wavetank.storms.simulation.venue import SimulatedVenue
 
-_Holding: TypeAlias = tuple[int, int]
-"""Account and instrument."""
-
-# A plain number: members of an enumeration are slow to find.
-_BUY = int(Side.BUY)
-_TRANSFERRED = {kind_of(matching_events.PositionTransferred)}
 _FUNDINGS = {kind_of(clearing_events.FundingBooked), kind_of(clearing_events.FundingTickBooked)}
 
 
@@ -36,12 +28,7 @@ class Invariants:
     def __init__(self, venue: SimulatedVenue) -> None:
         """Watch a venue that begins empty."""
         self._venue = venue
-        self._lots: dict[_Holding, int] = {}
-        """As the shard's log says."""
-        self._moves: deque[tuple[int, _Holding, int]] = deque()
-        """Moves that clearing has not counted, by seq of the shard's log: whose, and lots."""
-        self._counted: dict[_Holding, int] = {}
-        """As the shard's log says up to the seq that clearing has counted."""
+        self._tally = Tally()
         self._funded: dict[int, int] = {}
         """Newest funding tick by instrument."""
         self._paid: set[tuple[int, int, int]] = set()
@@ -55,41 +42,22 @@ class Invariants:
             InvariantBroken: INV-020 or MTCH-010 does not hold.
 
         """
-        touched: set[_Holding] = set()
-        for seq, trade in entry.trades:
-            taker, maker = (trade.account_id, trade.instrument_id), (trade.maker_account_id, trade.instrument_id)
-            lots = trade.size_lots if trade.taker_side == _BUY else -trade.size_lots
-            self._move(seq, taker, maker, lots)
-            touched |= {taker, maker}
-        for seq, event in entry.picked(_TRANSFERRED):
-            assert isinstance(event, matching_events.PositionTransferred), "that is its kind"
-            giver, receiver = (event.account_id, event.instrument_id), (event.receiver_account_id, event.instrument_id)
-            self._move(seq, giver, receiver, event.giver_delta_lots)
-            touched |= {giver, receiver}
+        touched = self._tally.count(entry.records, entry.first_seq)
         if not touched:
             return
         engine = self._venue.shard.engine
         self.checks += len(touched)
-        for holding in touched:
-            account_id, instrument_id = holding
-            held, logged = engine.position(account_id, instrument_id), self._lots[holding]
+        for account_id, instrument_id, logged in touched:
+            held = engine.position(account_id, instrument_id)
             if held != logged:
                 raise InvariantBroken(
                     f"INV-020: account {account_id} holds {held} lots of instrument {instrument_id} at the shard, "
                     f"whose log comes to {logged}"
                 )
-        for instrument_id in {instrument_id for _, instrument_id in touched}:
+        for instrument_id in {instrument_id for _, instrument_id, _ in touched}:
             bid, _, ask, _ = engine.bbo(instrument_id)
             if bid and ask and bid >= ask:
                 raise InvariantBroken(f"MTCH-010: instrument {instrument_id} is bid at {bid} and asked at {ask}")
-
-    def _move(self, seq: int, holding: _Holding, other: _Holding, lots: int) -> None:
-        """Count lots for one holding, and against the other."""
-        held = self._lots
-        held[holding] = held.get(holding, 0) + lots
-        held[other] = held.get(other, 0) - lots
-        self._moves.append((seq, holding, lots))
-        self._moves.append((seq, other, -lots))
 
     def clearing(self, entry: Entry) -> None:
         """Check clearing's state as an entry of its log is committed.
@@ -99,20 +67,15 @@ class Invariants:
 
         """
         state = self._venue.clearing.core.state
-        counted_seq, moves = state.matching_seqs[0], self._moves
-        touched: set[_Holding] = set()
-        while moves and moves[0][0] <= counted_seq:
-            _, holding, delta = moves.popleft()
-            self._counted[holding] = self._counted.get(holding, 0) + delta
-            touched.add(holding)
-        self.checks += len(touched)
-        for holding in touched:
-            account_id, instrument_id = holding
+        counted_seq = state.matching_seqs[0]
+        settled = self._tally.settle(counted_seq)
+        self.checks += len(settled)
+        for account_id, instrument_id, counted in settled:
             held, _ = state.ledger.position(state.accounts[account_id].row, instrument_id)
-            if held != self._counted[holding]:
+            if held != counted:
                 raise InvariantBroken(
                     f"INV-090: clearing counts {held} lots of instrument {instrument_id} for account {account_id}, "
-                    f"the shard's log up to seq {counted_seq} comes to {self._counted[holding]}"
+                    f"the shard's log up to seq {counted_seq} comes to {counted}"
                 )
         for _, event in entry.picked(_FUNDINGS):
             if isinstance(event, clearing_events.FundingBooked):
