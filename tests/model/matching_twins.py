@@ -17,7 +17,7 @@ from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.queries import KnownOrder
 from wavetank.model.events.matching import OrderRejected
 from wavetank.model.instrument import Instrument
-from wavetank.model.orders import LineStatus
+from wavetank.model.orders import LineStatus, Side
 from wavetank.model.reason import Reason
 from wavetank.model.record import Event, decode_all, encode_all
 
@@ -235,6 +235,13 @@ class Twins:
         for instrument_id in self.model.instruments:
             position = self.model.position(account_id, instrument_id)
             assert self.engine.position(account_id, instrument_id) == position
+            for side in Side:
+                lots = [
+                    each.remaining
+                    for each in self.model.own(account_id)
+                    if (each.instrument_id, each.side) == (instrument_id, side)
+                ]
+                assert self.engine.open_lots(account_id, instrument_id, side) == sum(lots)
         assert self.engine.committed(account_id) == credit.committed(self.model, account_id)
         for order in account.remembered:
             known = self.engine.order(account_id=account_id, client_order_id=order.ask.client_order_id)

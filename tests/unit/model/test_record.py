@@ -18,6 +18,7 @@ from wavetank.model.record import (
     encode,
     encode_all,
     fields_struct,
+    instruments_in,
     kind_of,
     kinds,
     record,
@@ -64,8 +65,16 @@ def test_a_record_is_a_plain_little_endian_struct() -> None:
 def test_several_records_stand_one_behind_the_other() -> None:
     events: list[Event] = [matching.GateMoved(0, 0, 1), clearing.Deposited(0, 1_000, 5, 5)]
     written = encode_all(events)
-    assert list(kinds(written)) == [111, 202]
+    assert kinds(written) == (111, 202)
     assert list(decode_all(written)) == events
+
+
+def test_the_instruments_of_records_are_read_alone() -> None:
+    written = encode_all([matching.CreditApplied(number, 1_000, 3, 4, -5) for number in (7, 0, 2**31 - 1, 7)])
+    assert instruments_in(written) == {0, 7, 2**31 - 1}
+    assert instruments_in(b"") == set()
+    with pytest.raises(struct.error):
+        instruments_in(written[:-1])
 
 
 def test_bytes_are_padded_when_written_and_stripped_when_read() -> None:
