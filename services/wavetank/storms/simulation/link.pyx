@@ -21,13 +21,6 @@ class Delay(NamedTuple):
 cdef class Link:
     """Carries messages to one receiver."""
 
-    cdef Schedule _schedule
-    cdef int64_t _constant_ns
-    cdef int64_t _jitter_ns
-    cdef int64_t _last_ns  # When the newest message arrives.
-    cdef object _exponential
-    cdef object _arrive
-
     def __init__(self, Schedule schedule, delay, dice, arrive):
         """Carry messages to `arrive`.
 

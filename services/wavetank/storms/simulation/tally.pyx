@@ -6,9 +6,7 @@ from a core; what the log has told stands in one count at once, and in a second 
 
 from cython.operator cimport dereference
 from libc.stdint cimport int32_t, int64_t
-from libcpp.deque cimport deque
 from libcpp.map cimport map as cpp_map
-from libcpp.pair cimport pair
 from libcpp.set cimport set as cpp_set
 
 from wavetank.matching.core.records cimport (
@@ -19,25 +17,13 @@ from wavetank.matching.core.records cimport (
     Traded,
 )
 
-ctypedef pair[int64_t, int32_t] Holding  # Account and instrument.
-
 cdef enum:
     # `Side.BUY`.
     BUY = 1
 
-cdef struct Move:
-    int64_t seq
-    int64_t account_id
-    int32_t instrument_id
-    int64_t lots
-
 
 cdef class Tally:
     """Counts the log of one shard from its beginning."""
-
-    cdef cpp_map[Holding, int64_t] _told
-    cdef cpp_map[Holding, int64_t] _settled
-    cdef deque[Move] _moves  # That are not settled.
 
     def count(self, bytes records, int64_t first_seq):
         """Count an entry; return who holds what now of those whose position moved: account, instrument, lots.
