@@ -174,7 +174,8 @@ class SimulatedClearing:
             return
         # A line that freezes an account leaves before the request that relies on it.
         messages: list[FromClearing] = [*lines]
-        messages += [Request(seq, request) for seq, request in sorted(requests, key=itemgetter(0))]
+        if requests:
+            messages += [Request(seq, request) for seq, request in sorted(requests, key=itemgetter(0))]
         is_open = self.core.state.venue_is_open
         if is_open != self._gate_sent:
             self._gate_sent = is_open

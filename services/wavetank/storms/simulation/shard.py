@@ -14,7 +14,6 @@ from wavetank.clearing.adapters.shard_stream import line_message, request_messag
 from wavetank.clearing.core.credit import Line
 from wavetank.matching.controls import Controls, Made
 from wavetank.matching.core import commands as packed
-from wavetank.matching.core.commands import RESULT_BYTES
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.facts import Facts
 from wavetank.matching.core.ordering import Ordering, OrderingPolicy, OrderingSettings, ordering_policy
@@ -225,17 +224,13 @@ class SimulatedShard:
         engine = self.engine
         chunks: list[bytes] = []
         answers: list[tuple[Batch, bytes]] = []
-        run: list[Batch] = []
         inbox, self._inbox = self._inbox, []
         for item in inbox:
             if isinstance(item, Batch):
-                run.append(item)
-                continue
-            if run:
-                self._apply(now_ns, run, chunks, answers)
-            self._take_input(item, now_ns, chunks)
-        if run:
-            self._apply(now_ns, run, chunks, answers)
+                chunks.append(engine.apply_commands(now_ns, item.commands, item.count))
+                answers.append((item, engine.results))
+            else:
+                self._take_input(item, now_ns, chunks)
         if sample:
             engine.sample_books(now_ns)
             chunks.append(engine.drain_events())
@@ -250,16 +245,6 @@ class SimulatedShard:
             return
         self._is_busy = True
         self._schedule.at(now_ns + self._timing.commit_ns, self._commit, now_ns, records, answers)
-
-    def _apply(self, now_ns: int, run: list[Batch], chunks: list[bytes], answers: list[tuple[Batch, bytes]]) -> None:
-        commands = run[0].commands if len(run) == 1 else b"".join([batch.commands for batch in run])
-        chunks.append(self.engine.apply_commands(now_ns, commands, sum([batch.count for batch in run])))
-        results, offset = self.engine.results, 0
-        for batch in run:
-            end = offset + batch.count * RESULT_BYTES
-            answers.append((batch, results[offset:end]))
-            offset = end
-        run.clear()
 
     def _take_input(self, item: Entry | list[FromClearing] | Move | Change, now_ns: int, chunks: list[bytes]) -> None:
         engine = self.engine
