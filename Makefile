@@ -62,7 +62,8 @@ endif
 	@echo 'check: ok'
 
 check-native: setup ## Run the compiled code's tests in a build that checks every bound, overflow and address.
-	@.ci/check-native tests/unit/model tests/unit/matching tests/unit/clearing tests/unit/storms/test_dice.py tests/property
+	@.ci/check-native tests/unit/model tests/unit/matching tests/unit/clearing tests/unit/storms/test_dice.py \
+	    tests/unit/storms/simulation tests/property
 
 format: setup ## Format the code, and fix what ruff can fix.
 	@$(BIN)/ruff check --fix --quiet $(PYTHON_CODE) || true

@@ -178,11 +178,11 @@ def test_when_all_has_arrived_holds_have_ended_and_both_sides_count_alike(seed: 
         assert sum(share.cash_micros for share in account.shares) == account.cash_micros
         stand = standings(state, account)
         assert sum(own.equity_micros for own in stand) == state.value(account).equity_micros == schedule.equity(client)
-        for shard, (engine, share) in enumerate(zip(schedule.engines, account.shares, strict=True)):
+        for shard, (engine, own) in enumerate(zip(schedule.engines, stand, strict=True)):
             credit = engine.credit(client)
             assert credit is not None
-            assert credit.value_micros % 2**64 == share.counted_value_micros % 2**64
-            assert credit.fees_micros % 2**64 == share.counted_fees_micros % 2**64
+            assert credit.value_micros % 2**64 == own.counted_value_micros % 2**64
+            assert credit.fees_micros % 2**64 == own.counted_fees_micros % 2**64
             assert credit.budget_micros == budget_micros(stand, shard)
     for instrument in INSTRUMENTS:
         for client in schedule.clients:

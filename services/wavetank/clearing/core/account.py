@@ -108,16 +108,6 @@ class Share:
         return self._ledger.part(self._row, self._shard)[0]
 
     @property
-    def counted_value_micros(self) -> int:
-        """Signed value of all its trades and transfers there, modulo 2^64 (PROTOCOL R2, Q)."""
-        return self._ledger.part(self._row, self._shard)[1]
-
-    @property
-    def counted_fees_micros(self) -> int:
-        """Its fees there, modulo 2^64 (F)."""
-        return self._ledger.part(self._row, self._shard)[2]
-
-    @property
     def waits(self) -> bool:
         """Whether the shard's acknowledgement is waited for."""
         return self.hold is not None and not self.hold.is_confirmed

@@ -38,10 +38,6 @@ def _charge_of(account: Account) -> LineCharge:
     return LineCharge.GROSS if account.mode_change is not None else _CHARGES[account.margin_mode]
 
 
-_made = tuple.__new__
-"""Makes a named tuple of its fields in their order: a quarter of the time of calling its class with their names."""
-
-
 class Line(NamedTuple):
     """A credit line (PROTOCOL R2); money in micro-dollars, sums modulo 2^64."""
 
@@ -209,7 +205,7 @@ class Lines:
         stand = standings(self._state, account)
         if len(stand) == 1:
             limits = line_limits(self._state, account, 0, stand)
-            return [_made(_Draft, (account, 0, stand[0], stand[0].credit_micros, 0, limits))]
+            return [_Draft(account, 0, stand[0], stand[0].credit_micros, 0, limits)]
         # What orders commit there is not taken off: they may end at any moment, and an order that must wait for that is
         # refused for now only.
         spare = [max(0, own.equity_micros - own.initial_micros) for own in stand]
@@ -262,6 +258,7 @@ class Lines:
     def _line(self, draft: _Draft) -> Line:
         state, account, shard, stand = self._state, draft.account, draft.shard, draft.stand
         limits = draft.limits
+        # By place: by name the call takes four times as long.
         line = (
             account.account_id,
             self.epoch,
@@ -282,7 +279,7 @@ class Lines:
             limits.positions,
             limits.groups,
         )
-        return _made(Line, line)
+        return Line._make(line)
 
 
 def free_margin_micros(state: State, account: Account) -> int:

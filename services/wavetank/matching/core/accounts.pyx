@@ -311,13 +311,15 @@ cdef class Accounts:
         """Compare a line that covers the account's last fill with the shard's own count (R4)."""
         cdef int32_t index = -1
         cdef uint64_t value = 0, fees = 0
+        cdef int64_t last_fill_seq = 0
         cdef int64_t lowest = INT64_MAX
         cdef CreditRow row
         if account >= 0:
-            if told.as_of_seq < self.slots[account].last_fill_seq:
-                return 0
             value, fees = self.slots[account].value, self.slots[account].fees
+            last_fill_seq = self.slots[account].last_fill_seq
             index = self.slots[account].first_holding
+        if told.as_of_seq < last_fill_seq:
+            return 0
         # Each may have an instrument that the other does not know.
         while index >= 0:
             instrument_id = self.books.slots[self.holdings[index].book].instrument_id

@@ -1,3 +1,5 @@
+"""C surface of `link`."""
+
 from libc.stdint cimport int64_t
 
 from wavetank.storms.simulation.schedule cimport Schedule

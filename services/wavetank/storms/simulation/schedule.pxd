@@ -1,3 +1,5 @@
+"""C surface of `schedule`."""
+
 from libc.stdint cimport int64_t
 from libcpp.vector cimport vector
 

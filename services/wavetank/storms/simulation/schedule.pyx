@@ -52,9 +52,11 @@ cdef class Schedule:
         """Let nothing happen of what waits in reserved places."""
         cdef vector[Happening] left
         cdef Happening each
+        withdrawn = []
         for each in self._heap:
             if each.place in places:
-                self._take_call(each.slot)
+                # Kept until the heap is whole again: what goes with it may schedule something.
+                withdrawn.append(self._take_call(each.slot))
             else:
                 left.push_back(each)
         make_heap(left.begin(), left.end(), &_comes_later)

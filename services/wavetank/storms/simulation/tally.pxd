@@ -1,3 +1,5 @@
+"""C surface of `tally`."""
+
 from libc.stdint cimport int32_t, int64_t
 from libcpp.deque cimport deque
 from libcpp.map cimport map as cpp_map

@@ -16,10 +16,7 @@ from wavetank.matching.core.records cimport (
     PositionTransferred,
     Traded,
 )
-
-cdef enum:
-    # `Side.BUY`.
-    BUY = 1
+from wavetank.matching.core.words cimport BUY
 
 
 cdef class Tally:

@@ -350,7 +350,8 @@ class Instrument:
 
     def round_size(self, size: Number) -> Decimal:
         """Return the largest size of whole lots that is not above the given one."""
-        return _quantize_down(decimal_of(size, "a size"), self.lot)
+        # What is nothing has no sign.
+        return _quantize_down(decimal_of(size, "a size"), self.lot) or self.size(0)
 
 
 def _counted(number: Decimal, exponent: int, step: int = 1) -> tuple[int, bool]:
