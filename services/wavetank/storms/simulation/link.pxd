@@ -1,0 +1,1 @@
+"""C surface of `link`: none; its users are written in Python."""
