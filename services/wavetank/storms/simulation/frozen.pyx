@@ -6,8 +6,11 @@ fields costs. Here the same is done without the calls.
 
 from cpython.object cimport PyObject_GenericSetAttr
 
+cdef extern from "Python.h":
+    object PyType_GenericAlloc(type kind, Py_ssize_t items)
 
-def made(kind, **fields):
+
+def made(type kind, **fields):
     """Return a frozen dataclass with slots as its own `__init__` makes it, given all of its fields by name.
 
     Args:
@@ -16,7 +19,7 @@ def made(kind, **fields):
 
     """
     assert len(fields) == len(kind.__slots__), f"all fields of {kind.__name__} are given, not {', '.join(fields)} alone"
-    value = object.__new__(kind)
+    value = PyType_GenericAlloc(kind, 0)
     for name, field in fields.items():
         PyObject_GenericSetAttr(value, name, field)
     return value

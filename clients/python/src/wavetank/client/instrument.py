@@ -30,10 +30,12 @@ Number: TypeAlias = Decimal | int | str
 _LIMIT = 2**31
 _LARGEST_AMOUNT_MICROS = 10**15
 _LARGEST_DIGITS = 40
+_MICRO_DOLLAR = Decimal("0.000001")
 # Enough digits for any product of two values of the wire, whatever context the program has set for itself.
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
 # A context is slow to find its own methods, so they are found once.
 _scaleb = _EXACT.scaleb
+_multiply = _EXACT.multiply
 _quantize_down = Context(prec=80, rounding=ROUND_FLOOR, traps=[InvalidOperation]).quantize
 _quantize_up = Context(prec=80, rounding=ROUND_CEILING, traps=[InvalidOperation]).quantize
 _rounded_if_too_long = Context(prec=_LARGEST_DIGITS, traps=[Inexact, Rounded]).plus
@@ -97,7 +99,8 @@ def scaled(value: int, exponent: int) -> Decimal:
 
 def dollars(micros: int) -> Decimal:
     """Return micro-dollars as dollars, exactly."""
-    return scaled(micros, -6)
+    # Not remembered as prices and sizes are, for hardly two fees are the same.
+    return _multiply(micros, _MICRO_DOLLAR)
 
 
 def micros(amount: Number) -> int:

@@ -32,32 +32,25 @@ class Activity:
         self._short = usual
         self._long = usual
 
-    def see(self, price: float, time_ns: int) -> None:
-        """Take note of a price.
+    def see(self, price: float | None, time_ns: int) -> float:
+        """Take note of a price, or of the time alone, and return the short rate over the long one.
 
         A move of x basis points adds x / τ to a rate whose time constant is τ seconds; between moves a rate decays
-        by e^(-t/τ).
+        by e^(-t/τ). The long rate counts as at least the usual one.
         """
-        if time_ns > self._time_ns:
-            self._decay(time_ns)
+        elapsed_ns = time_ns - self._time_ns
+        if elapsed_ns > 0:
+            if self._time_ns:
+                self._short *= math.exp(-elapsed_ns / self._short_ns)
+                self._long *= math.exp(-elapsed_ns / self._long_ns)
+            self._time_ns = time_ns
         before = self._price
-        if before is not None and price != before:
-            move = abs(price / before - 1.0) * _BPS
-            self._short += move / self._short_seconds
-            self._long += move / self._long_seconds
-        self._price = price
-
-    def ratio(self, time_ns: int) -> float:
-        """Return the short rate over the long one, which counts as at least the usual rate."""
-        if time_ns > self._time_ns:
-            self._decay(time_ns)
+        if price is not None and price != before:
+            if before is not None:
+                move = abs(price / before - 1.0) * _BPS
+                self._short += move / self._short_seconds
+                self._long += move / self._long_seconds
+            self._price = price
         if self._long > self._usual:
             return self._short / self._long
         return self._short / self._usual
-
-    def _decay(self, time_ns: int) -> None:
-        if self._time_ns:
-            elapsed = time_ns - self._time_ns
-            self._short *= math.exp(-elapsed / self._short_ns)
-            self._long *= math.exp(-elapsed / self._long_ns)
-        self._time_ns = time_ns

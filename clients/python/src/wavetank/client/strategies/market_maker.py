@@ -34,12 +34,14 @@ from wavetank.client.events import (
 from wavetank.client.instrument import Instrument
 from wavetank.client.orders import Side
 from wavetank.client.strategies.activity import Activity
-from wavetank.client.strategies.quotes import Quote, Quotes, Slot
+from wavetank.client.strategies.grid import Grid
+from wavetank.client.strategies.quotes import Quotes, Slot
 from wavetank.client.strategy import StrategyCommand
 
 _BPS = 10_000.0
 _NOTHING = Decimal(0)
 # Read once, for members and properties of an enumeration are slow to read.
+_BUY = Side.BUY
 _SIGNED_SIDES = tuple((side, side.sign) for side in (Side.BUY, Side.SELL))
 _REDUCING_BANDS = (HealthBand.WARNED, HealthBand.REDUCE_ONLY)
 _QUOTING_BANDS = (HealthBand.NONE, HealthBand.HEALTHY, *_REDUCING_BANDS)
@@ -109,12 +111,17 @@ class MarketMaker:
         self._activity = Activity(
             short_ns=settings.short_ns, long_ns=settings.long_ns, usual=settings.usual_bps_per_second
         )
-        self._instrument: Instrument | None = None
+        self._distances_bps = tuple(
+            settings.half_spread_bps + level * settings.level_spacing_bps for level in range(settings.levels)
+        )
+        self._grid: Grid | None = None
         self._quotes: Quotes | None = None
         self._book: BestBidOffer | None = None
         self._mid: float | None = None
         self._prices: Prices | None = None
         self._index: float | None = None
+        self._watched: float | None = None
+        """The price whose moves are activity: without sizes, for a microprice trembles with every order."""
         self._position = Decimal(0)
         self._sizes_of: dict[int, tuple[float, tuple[Decimal, ...]]] = {}
         """By the sign of a side: sizes by level, and the share of full ones for which they were worked out."""
@@ -159,17 +166,18 @@ class MarketMaker:
         if type(event) is Started:
             self._start(event)
             return []
-        if self._quotes is None:
+        quotes = self._quotes
+        if quotes is None:
             return []
-        is_urgent = self._learn(event, self._quotes)
+        is_urgent = self._learn(event, quotes)
         if not is_urgent and self._now_ns < self._next_round_ns:
             return []
         self._next_round_ns = self._now_ns + self._settings.requote_interval_ns
-        return self._quotes.steer(self._wanted(), self._now_ns)
+        return quotes.steer(self._wanted(), self._now_ns, reduce_only=self._health in _REDUCING_BANDS)
 
     def _start(self, event: Started) -> None:
         settings = self._settings
-        self._instrument = event.instruments[settings.instrument]
+        self._grid = Grid(event.instruments[settings.instrument])
         self._position = event.positions.get(settings.instrument, Decimal(0))
         self._quotes = Quotes(
             settings.instrument,
@@ -181,22 +189,26 @@ class MarketMaker:
 
     def _learn(self, event: StrategyEvent, quotes: Quotes) -> bool:
         """Take note of an event and tell whether quoting must not wait for the next round."""
-        symbol = self._settings.instrument
+        symbol = self.instrument
         match event:
-            case BestBidOffer(instrument=instrument) if instrument == symbol:
+            case BestBidOffer() if event.instrument == symbol:
                 self._take_book(event)
-                return self._watch()
-            case CommandAnswered() | CommandUnresolved() | OrderCancelled():
-                quotes.follow(event)
+                return self._turn(self._watched)
+            case CommandAnswered():
+                quotes.on_answer(event)
             case Timer():
-                return self._turn()
-            case Prices(instrument=instrument) if instrument == symbol:
-                self._prices, self._index = event, None if event.index is None else float(event.index)
-                return self._watch()
+                return self._turn(None)
             case Fill():
-                quotes.follow(event)
-                if event.instrument == symbol:
-                    self._position += event.side.sign * event.size
+                quotes.on_fill(event)
+                self._take_fill(event)
+            case Prices() if event.instrument == symbol:
+                self._prices, self._index = event, None if event.index is None else float(event.index)
+                self._watched = self._blended(self._mid)
+                return self._turn(self._watched)
+            case CommandUnresolved():
+                quotes.on_unresolved(event)
+            case OrderCancelled():
+                quotes.on_cancel(event)
             case FillBooked(instrument=instrument, order_id=0) if instrument == symbol:
                 # A transfer: auto-deleveraging or the vault took part of the position.
                 self._position += event.delta_size
@@ -206,9 +218,9 @@ class MarketMaker:
                 self._health = event.current
                 return True
             case Reconnected(stream="session"):
-                quotes.follow(event)
+                quotes.on_return(event)
             case _:
-                return self._turn()
+                return self._turn(None)
         return False
 
     def _take_book(self, book: BestBidOffer) -> None:
@@ -217,21 +229,18 @@ class MarketMaker:
         if before is None or (book.bid_price, book.ask_price) != (before.bid_price, before.ask_price):
             mid = book.mid
             self._mid = None if mid is None else float(mid)
+            self._watched = self._blended(self._mid)
 
-    def _watch(self) -> bool:
-        # Without sizes, for a microprice trembles with every order although nothing has moved.
-        watched = self._blended(self._mid)
-        if watched is not None:
-            self._activity.see(watched, self._now_ns)
-        return self._turn()
+    def _take_fill(self, fill: Fill) -> None:
+        if fill.instrument == self.instrument:
+            self._position += fill.size if fill.side is _BUY else -fill.size
 
-    def _turn(self) -> bool:
-        """Pull or return, and tell whether either happened."""
-        before = self._is_pulled
-        ratio = self._activity.ratio(self._now_ns)
-        is_stale = self._prices is not None and self._prices.stale
-        limit = self._settings.calm_ratio if before else self._settings.pull_ratio
-        self._is_pulled = is_stale or ratio >= limit
+    def _turn(self, watched: float | None) -> bool:
+        """Pull or return as activity demands after a price, if there is one, and tell whether either happened."""
+        before, prices, settings = self._is_pulled, self._prices, self._settings
+        ratio = self._activity.see(watched, self._now_ns)
+        limit = settings.calm_ratio if before else settings.pull_ratio
+        self._is_pulled = ratio >= limit or (prices is not None and prices.stale)
         return self._is_pulled != before
 
     # --- Prices ------------------------------------------------------------------------------------------------------
@@ -259,37 +268,44 @@ class MarketMaker:
 
     # --- Quotes ------------------------------------------------------------------------------------------------------
 
-    def _wanted(self) -> dict[Slot, Quote]:
-        fair, instrument = self._fair_price(), self._instrument
-        if fair is None or instrument is None or self._health not in _QUOTING_BANDS:
+    def _wanted(self) -> dict[Slot, tuple[Decimal, Decimal]]:
+        """Return price and size of each quote."""
+        fair, grid, settings = self._fair_price(), self._grid, self._settings
+        if fair is None or grid is None or self._health not in _QUOTING_BANDS:
             return {}
+        instrument, min_notional = grid.instrument, grid.instrument.min_notional
         fullness = self._fullness()
         reservation = self._reservation(fair, fullness)
-        is_reducing = self._health in _REDUCING_BANDS
-        first_level = self._settings.pulled_levels if self._is_pulled else 0
-        wanted: dict[Slot, Quote] = {}
+        first_level = settings.pulled_levels if self._is_pulled else 0
+        spread_factor = settings.pulled_spread_factor if self._is_pulled else 1.0
+        wanted: dict[Slot, tuple[Decimal, Decimal]] = {}
         for side, sign in _SIGNED_SIDES:
-            room = instrument.round_size(self._room(sign, is_reducing=is_reducing))
+            room = self._room(sign, instrument)
             inside = self._inside(sign, instrument)
-            for level, wished in enumerate(self._sizes(sign, fullness, instrument)):
-                size = min(wished, room)
+            sizes = self._sizes(sign, fullness, grid)
+            for level, distance_bps in enumerate(self._distances_bps):
+                size = sizes[level]
+                if room < size:
+                    size = room
                 if level < first_level or size <= _NOTHING:
                     continue
-                price = instrument.round_price(self._raw_price(reservation, sign, level), up=sign < 0)
+                raw_price = reservation * (1.0 - sign * (distance_bps * spread_factor) / _BPS)
+                price = grid.price(raw_price, up=sign < 0)
                 # A post-only order that would trade is refused.
                 if inside is not None and (price > inside if sign > 0 else price < inside):
                     price = instrument.round_price(inside, up=sign < 0)
-                if size * price < instrument.min_notional:
+                if size * price < min_notional:
                     continue
                 room -= size
-                wanted[side, level] = Quote(price, size, is_reducing)
+                wanted[side, level] = price, size
         return wanted
 
-    def _room(self, sign: int, *, is_reducing: bool) -> Decimal:
-        most = _NOTHING if is_reducing else self._settings.max_position
-        return max(_NOTHING, most - sign * self._position)
+    def _room(self, sign: int, instrument: Instrument) -> Decimal:
+        """Return by how much a position may still grow towards a side, in whole lots."""
+        most = _NOTHING if self._health in _REDUCING_BANDS else self._settings.max_position
+        return instrument.round_size(max(_NOTHING, most - sign * self._position))
 
-    def _sizes(self, sign: int, fullness: float, instrument: Instrument) -> tuple[Decimal, ...]:
+    def _sizes(self, sign: int, fullness: float, grid: Grid) -> tuple[Decimal, ...]:
         """Return the size of each level in whole lots; they change with the position alone."""
         settings = self._settings
         share = max(0.0, 1.0 - settings.asymmetry * max(0.0, sign * fullness))
@@ -298,7 +314,7 @@ class MarketMaker:
             found = self._sizes_of[sign] = (
                 share,
                 tuple(
-                    instrument.round_size(settings.size * Decimal(repr(share * settings.level_size_factor**level)))
+                    grid.size(settings.size, share * settings.level_size_factor**level)
                     for level in range(settings.levels)
                 ),
             )
@@ -312,13 +328,6 @@ class MarketMaker:
         if sign > 0:
             return None if book.ask_price is None else book.ask_price - instrument.tick
         return None if book.bid_price is None else book.bid_price + instrument.tick
-
-    def _raw_price(self, reservation: float, sign: int, level: int) -> Decimal:
-        settings = self._settings
-        distance_bps = settings.half_spread_bps + level * settings.level_spacing_bps
-        if self._is_pulled:
-            distance_bps *= settings.pulled_spread_factor
-        return Decimal(repr(reservation * (1.0 - sign * distance_bps / _BPS)))
 
 
 def _clamp(value: float, bound: float) -> float:

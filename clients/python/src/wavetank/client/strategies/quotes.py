@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from wavetank.client.errors import OrderUnknown, OutcomeUnknown
 from wavetank.client.events import CommandAnswered, CommandUnresolved, Fill, OrderCancelled, Reconnected
@@ -22,14 +22,6 @@ Slot: TypeAlias = tuple[Side, int]
 
 _BPS = Decimal(10_000)
 _OF_ONE_ORDER = (PlaceOrder, AmendOrder, CancelOrder)
-
-
-class Quote(NamedTuple):
-    """A quote that is wanted: dollars, units of the base asset, and whether it may only reduce the position."""
-
-    price: Decimal
-    size: Decimal
-    reduce_only: bool = False
 
 
 @dataclass(slots=True)
@@ -80,22 +72,16 @@ class Quotes:
         """Price and remaining size of every quote that is, or may be, in the book."""
         return {slot: (order.price, order.remaining) for slot, order in self._slots.items()}
 
-    def follow(self, event: Fill | OrderCancelled | CommandAnswered | CommandUnresolved | Reconnected) -> None:
-        """Take note of what became of own orders."""
-        match event:
-            case CommandAnswered():
-                self._on_answer(event)
-            case Fill():
-                self._on_fill(event)
-            case OrderCancelled():
-                self._free(event.order.client_order_id)
-            case CommandUnresolved():
-                self._on_unresolved(event)
-            case Reconnected():
-                self._on_return(event)
+    def steer(
+        self, wanted: Mapping[Slot, tuple[Decimal, Decimal]], now_ns: int, *, reduce_only: bool
+    ) -> list[StrategyCommand]:
+        """Return the commands that bring the quotes to where they are wanted: cancels, then amendments, then orders.
 
-    def steer(self, wanted: Mapping[Slot, Quote], now_ns: int) -> list[StrategyCommand]:
-        """Return the commands that bring the quotes to where they are wanted: cancels, then amendments, then orders."""
+        Args:
+            wanted: price and size of each quote, dollars and units of the base asset.
+            now_ns: venue time.
+            reduce_only: whether quotes may only reduce the position.
+        """
         cancels: list[StrategyCommand] = []
         amendments: list[StrategyCommand] = []
         orders: list[StrategyCommand] = []
@@ -103,46 +89,48 @@ class Quotes:
             if order.is_awaited:
                 continue
             quote = wanted.get(slot)
-            if quote is None or quote.reduce_only != order.reduce_only:
+            if quote is None or reduce_only != order.reduce_only:
                 order.is_awaited = True
                 cancels.append(CancelOrder(instrument=self._instrument, client_order_id=order.client_order_id))
-            elif now_ns >= self._paused_until_ns.get(slot, 0) and self._differs(order, quote):
+            elif now_ns >= self._paused_until_ns.get(slot, 0) and self._differs(order, *quote):
+                price, size = quote
                 order.is_awaited = True
                 amendments.append(
                     AmendOrder(
                         instrument=self._instrument,
                         client_order_id=order.client_order_id,
-                        price=None if quote.price == order.price else quote.price,
-                        size=order.filled + quote.size,
+                        price=None if price == order.price else price,
+                        size=order.filled + size,
                     )
                 )
-        for slot, quote in wanted.items():
+        for slot, (price, size) in wanted.items():
             if slot not in self._slots and now_ns >= self._paused_until_ns.get(slot, 0):
-                orders.append(self._place(slot, quote))
+                orders.append(self._place(slot, price, size, reduce_only=reduce_only))
         return [*cancels, *amendments, *orders]
 
-    def _differs(self, order: _Resting, quote: Quote) -> bool:
+    def _differs(self, order: _Resting, price: Decimal, size: Decimal) -> bool:
         return (
-            abs(quote.price - order.price) > self._price_threshold * order.price
-            or abs(quote.size - order.remaining) > self._size_threshold * quote.size
+            abs(price - order.price) > self._price_threshold * order.price
+            or abs(size - order.remaining) > self._size_threshold * size
         )
 
-    def _place(self, slot: Slot, quote: Quote) -> PlaceOrder:
+    def _place(self, slot: Slot, price: Decimal, size: Decimal, *, reduce_only: bool) -> PlaceOrder:
         self._counter += 1
         identifier = client_order_id(self._prefix, self._counter)
-        self._slots[slot] = _Resting(identifier, quote.price, quote.size, quote.reduce_only)
+        self._slots[slot] = _Resting(identifier, price, size, reduce_only)
         self._slot_of[identifier] = slot
         return PlaceOrder(
             instrument=self._instrument,
             side=slot[0],
-            size=quote.size,
-            price=quote.price,
+            size=size,
+            price=price,
             post_only=True,
-            reduce_only=quote.reduce_only,
+            reduce_only=reduce_only,
             client_order_id=identifier,
         )
 
-    def _on_fill(self, fill: Fill) -> None:
+    def on_fill(self, fill: Fill) -> None:
+        """Take note of a fill."""
         slot = self._slot_of.get(fill.client_order_id)
         if slot is None:
             return
@@ -152,7 +140,8 @@ class Quotes:
         if not fill.remaining_size:
             self._free(fill.client_order_id)
 
-    def _on_answer(self, event: CommandAnswered) -> None:
+    def on_answer(self, event: CommandAnswered) -> None:
+        """Take note of an answer."""
         command, result = event.command, event.result
         if not isinstance(command, _OF_ONE_ORDER):
             return
@@ -175,7 +164,8 @@ class Quotes:
         if isinstance(command, AmendOrder) and command.price is not None:
             order.price = Decimal(command.price)
 
-    def _on_unresolved(self, event: CommandUnresolved) -> None:
+    def on_unresolved(self, event: CommandUnresolved) -> None:
+        """Take note that a command got no answer."""
         command = event.command
         if not isinstance(command, _OF_ONE_ORDER):
             return
@@ -189,7 +179,12 @@ class Quotes:
             # It may be in the book: the next steering amends or cancels it, and a refusal then frees the slot.
             self._slots[slot].is_awaited = False
 
-    def _on_return(self, event: Reconnected) -> None:
+    def on_cancel(self, event: OrderCancelled) -> None:
+        """Take note that an order ended."""
+        self._free(event.order.client_order_id)
+
+    def on_return(self, event: Reconnected) -> None:
+        """Take note of which orders are in the book after a break."""
         found = {order.client_order_id: order for order in event.open_orders}
         for identifier, slot in list(self._slot_of.items()):
             order = found.get(identifier)
