@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, Inexact, InvalidOperation, Rounded
 from enum import IntEnum
-from functools import lru_cache
 from math import floor
 from typing import Self, TypeAlias, cast
 
@@ -30,7 +29,9 @@ Number: TypeAlias = Decimal | int | str
 _LIMIT = 2**31
 _LARGEST_AMOUNT_MICROS = 10**15
 _LARGEST_DIGITS = 40
-_MICRO_DOLLAR = Decimal("0.000001")
+_POWERS = {exponent: Decimal(f"1e{exponent}") for exponent in range(-18, 1)}
+"""Of ten, as far as ticks, lots and rates need them."""
+_MICRO_DOLLAR = _POWERS[-6]
 # Enough digits for any product of two values of the wire, whatever context the program has set for itself.
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
 # A context is slow to find its own methods, so they are found once.
@@ -91,15 +92,13 @@ def _parsed(value: Number, what: str) -> Decimal:
         raise ValueError(f"{what} is not a number: {given!r}") from None
 
 
-@lru_cache(maxsize=65_536)
 def scaled(value: int, exponent: int) -> Decimal:
-    """Return value × 10^exponent, exactly; the prices and sizes of a market come again and again."""
-    return _scaleb(Decimal(value), exponent)
+    """Return value × 10^exponent, exactly."""
+    return _multiply(value, _POWERS.get(exponent) or _scaleb(Decimal(1), exponent))
 
 
 def dollars(micros: int) -> Decimal:
     """Return micro-dollars as dollars, exactly."""
-    # Not remembered as prices and sizes are, for hardly two fees are the same.
     return _multiply(micros, _MICRO_DOLLAR)
 
 
