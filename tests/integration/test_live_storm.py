@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -216,6 +218,30 @@ async def test_a_run_that_is_cut_short_leaves_the_venue_as_it_was_found(venue: V
     quiet = (await _in_thread(RunPlan(scenario=read_scenario(QUIET)), venue, as_is=False)).record
     assert [quiet.figures[name] for name in ("trades.count", "role(others).fills", "role(others).withdrawn")] == [0] * 3
     assert quiet.figures["account(one).deposited"] == 10_000_000_000
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_run_that_is_told_to_end_takes_its_faults_along(
+    venue: VenueProcess, tmp_path: Path, number: signal.Signals
+) -> None:
+    page = tmp_path / "turbulent.yaml"
+    page.write_text(TURBULENT.replace("duration: 12s", "duration: 5m"), encoding="utf-8")
+    command = [sys.executable, "-m", "wavetank.cli", "storm", "run", str(page), "--live"]
+    async with connect(run_directory=venue.directory.path) as client:
+        running = await asyncio.create_subprocess_exec(*command, "--dir", str(venue.directory.path))
+        try:
+
+            async def is_disturbed() -> bool:
+                return bool(await client.admin.list_faults() and await client.doors.list_faults())
+
+            await eventually_async(is_disturbed, timeout=60)
+            running.send_signal(number)
+            assert await asyncio.wait_for(running.wait(), 60) == 130
+        finally:
+            if running.returncode is None:
+                running.kill()
+        assert not await client.admin.list_faults()
+        assert not await client.doors.list_faults()
 
 
 async def test_what_the_door_refuses_and_how_long_answers_take_is_known_live_as_simulated(venue: VenueProcess) -> None:

@@ -4,7 +4,9 @@ Kept true: a page that the venue does not fit is refused before anything is done
 what to do about it; whatever could not be brought back is said, and makes the command fail.
 """
 
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -37,7 +39,7 @@ def run_plans(plans: Sequence[RunPlan], directory: Path, *, as_is: bool) -> list
     """
     records = []
     left: list[str] = []
-    with progress("living through it", by_share=True) as bar:
+    with _told_to_end_as_interrupted(), progress("living through it", by_share=True) as bar:
         for plan in plans:
             name = " ".join(part for part in (plan.scenario.name, plan.variant) if part)
             task = bar.add_task(name, total=1.0)
@@ -51,6 +53,18 @@ def run_plans(plans: Sequence[RunPlan], directory: Path, *, as_is: bool) -> list
             hint="`wavetank fault list`, `wavetank disturb list` and `wavetank accounts` show what is left",
         )
     return records
+
+
+@contextmanager
+def _told_to_end_as_interrupted() -> Iterator[None]:
+    """Take SIGTERM and SIGHUP for Ctrl-C: whoever ends a run, the venue is left as it was found."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _advance(bar: Progress, task: TaskID, share: float) -> None:
