@@ -46,7 +46,8 @@ class Activity:
             self._time_ns = time_ns
         before = self._price
         if price is not None and price != before:
-            if before is not None:
+            # From a price of nothing, which a broken oracle may tell, no move can be measured.
+            if before:
                 move = abs(price / before - 1.0) * _BPS
                 self._short += move / self._short_seconds
                 self._long += move / self._long_seconds
