@@ -6,6 +6,7 @@ The command in a failure's message repeats it.
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from wavetank.storms.scenario.document import Scenario
 from wavetank.storms.scenario.library import shipped_names
 from wavetank.storms.scenario.reading import overridden, read_scenario
+from wavetank.storms.sweep import trial as trial_module
 from wavetank.storms.sweep.trial import Trial, attempt
 from wavetank.storms.sweep.weather import random_page, stormy
 
@@ -77,3 +79,15 @@ def test_weather_over_a_scenario_changes_nothing_but_what_it_adds() -> None:
     assert 1 < len(changed.timeline) <= 7
     assert changed.market == overridden(page, {}).market
     assert changed.seed == 3
+
+
+def test_an_error_that_no_run_foresees_names_the_command_that_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def divide(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(trial_module, "run_venue", divide)
+    with pytest.raises(ZeroDivisionError) as raised:
+        attempt(Trial(7, "C1"))
+    assert raised.value.__notes__ == ["to repeat it: wavetank storm sweep --seeds 1 --first 7 --over C1"]
+    # What comes back from another process is copied so, and brings it along.
+    assert copy(raised.value).__notes__ == raised.value.__notes__

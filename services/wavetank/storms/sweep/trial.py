@@ -59,14 +59,19 @@ class Outcome:
 
 
 def attempt(trial: Trial) -> Outcome:
-    """Run a trial, and audit what it wrote."""
+    """Run a trial, and audit what it wrote; an error that is no broken invariant is raised, with what repeats it."""
     logs: dict[str, list[bytes]] = {}
 
     def keep(log: str) -> Callable[[bytes], None]:
         kept = logs[log] = []
         return kept.append
 
-    venue, failure = run_venue(trial.page(), keep)
+    try:
+        venue, failure = run_venue(trial.page(), keep)
+    except Exception as error:
+        # An error that no run foresees ends the sweep; it must not take its trial's name along.
+        error.add_note(f"to repeat it: {trial.command}")
+        raise
     trades = liquidations = 0
     if not failure:
         # Clearing's end first: what it has counted by then stands in the others.
