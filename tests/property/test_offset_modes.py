@@ -16,6 +16,7 @@ from wavetank.clearing.core.margin_modes import (
     Correlation,
     Margining,
     MarginMode,
+    Margins,
     OffsetTerms,
     PositionMargin,
     account_margins,
@@ -26,7 +27,7 @@ from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
-from wavetank.model.orders import LineCharge, Side, TimeInForce
+from wavetank.model.orders import LineCharge, OrderFlag, Side, TimeInForce
 
 HOLDER, OTHER = 1000, 1001
 PRICE = 1_000
@@ -75,23 +76,39 @@ def rates_of(random: Random) -> Rates:
 
 def needed(lots: dict[int, int], margining: Margining, rates: Rates = LEAST) -> int:
     """Return the initial margin of positions in a mode."""
+    return margins(lots, margining, rates).initial_micros
+
+
+def margins(lots: dict[int, int], margining: Margining, rates: Rates = LEAST) -> Margins:
+    """Return both margins of positions in a mode."""
     positions = []
     for each in INSTRUMENTS:
         notional = abs(lots[each.instrument_id]) * PRICE
         least = each.margin.initial_micros(notional, each.max_leverage)
         asked = each.margin.initial_micros(notional, *rates[each.instrument_id])
-        positions.append(PositionMargin(each.instrument_id, lots[each.instrument_id] > 0, least, 0, asked - least))
-    return account_margins(positions, margining).initial_micros
+        kept = each.margin.maintenance_micros(notional)
+        positions.append(PositionMargin(each.instrument_id, lots[each.instrument_id] > 0, least, kept, asked - least))
+    return account_margins(positions, margining)
 
 
 class Book:
     """An engine in which the holder has positions that a line counts, and then trades on under it."""
 
     def __init__(
-        self, random: Random, charge: LineCharge, relief: int, counted: dict[int, int], rates: Rates = LEAST
+        self,
+        random: Random,
+        charge: LineCharge,
+        relief: int,
+        counted: dict[int, int],
+        rates: Rates = LEAST,
+        *,
+        # Wide enough for all that is tried, where what matters is how much is charged.
+        equity: int = 2**40,
+        share_ppm: int = 10**6,
     ) -> None:
         self.random = random
         self.rates = rates
+        self.share_ppm = share_ppm
         self.engine = Engine(0, EngineSettings(credit_ttl_ns=10**18))
         for each in INSTRUMENTS:
             self.engine.list_instrument(each)
@@ -102,13 +119,9 @@ class Book:
             self.line(account_id, 2**50, {}, LineCharge.GROSS)
         for instrument_id, lots in counted.items():
             self.fill(instrument_id, lots)
-        self.line(HOLDER, self.budget(relief), counted, charge)
+        self.line(HOLDER, equity + relief, counted, charge)
         self.line(OTHER, 2**50, {key: -lots for key, lots in counted.items()}, LineCharge.GROSS)
         self.relief = relief
-
-    def budget(self, relief: int) -> int:
-        # Wide enough for all that is tried: what matters here is how much is charged.
-        return 2**40 + relief
 
     def line(self, account_id: int, budget: int, counted: dict[int, int], charge: LineCharge) -> None:
         self.numbers += 1
@@ -129,10 +142,23 @@ class Book:
                 ),
                 mark_time_ns=1,
                 charge=charge,
+                maintenance_share_ppm=self.share_ppm if account_id == HOLDER else 10**6,
             ),
         )
 
     def place(self, account_id: int, instrument_id: int, lots: int, price: int, tif: TimeInForce) -> None:
+        assert self.send(account_id, instrument_id, lots, price, tif) == 0
+
+    def send(
+        self,
+        account_id: int,
+        instrument_id: int,
+        lots: int,
+        price: int,
+        tif: TimeInForce,
+        flags: OrderFlag = OrderFlag.NONE,
+    ) -> int:
+        """Let an account place an order; return why it was refused, or 0."""
         packed = commands.place(
             account_id=account_id,
             instrument_id=instrument_id,
@@ -140,11 +166,23 @@ class Book:
             size_lots=abs(lots),
             price_ticks=price,
             time_in_force=tif,
+            flags=flags,
         )
         self.engine.drain_events()
         self.engine.apply_commands(1, packed, 1)
         (result,) = commands.unpack_results(self.engine.results)
-        assert result.reason == 0, result
+        return result.reason
+
+    def close(self, instrument_id: int, lots: int, shift: int) -> bool:
+        """Let the holder close lots at a price so much worse than the mark; tell whether that was taken."""
+        side = 1 if lots > 0 else -1
+        self.place(OTHER, instrument_id, -lots, PRICE + side * shift, TimeInForce.GTC)
+        reason = self.send(
+            HOLDER, instrument_id, lots, PRICE + side * shift, TimeInForce.IOC, flags=OrderFlag.REDUCE_ONLY
+        )
+        for order in self.engine.open_orders(OTHER):
+            self.engine.apply_commands(1, commands.cancel(account_id=OTHER, order_id=order.order_id), 1)
+        return reason == 0
 
     def fill(self, instrument_id: int, lots: int) -> None:
         """Let the holder trade at the mark."""
@@ -204,6 +242,37 @@ def test_what_is_charged_covers_every_outcome(mode: MarginMode, seed: int) -> No
             book.rest(instrument_id, size)
     worst = max(needed(end, margining, rates) for end in outcomes(lots, orders))
     assert book.charged() - relief >= worst
+
+
+@pytest.mark.spec("MRGN-030", "MRGN-050")
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("seed", range(100))
+def test_who_closes_hedged_legs_at_the_worst_prices_that_are_taken_owes_nothing(mode: MarginMode, seed: int) -> None:
+    random = Random(f"close{mode}{seed}")
+    margining = Margining(mode, terms_of(random), random.choice((0, 20_000, 50_000)))
+    counted = amounts(random)
+    whole, of_mode = margins(counted, Margining()), margins(counted, margining)
+    # As low as can be before the account is liquidated: over its budget, so that only R7's exception lets it trade.
+    equity = of_mode.maintenance_micros
+    share_ppm = equity * 10**6 // (whole.maintenance_micros or 1)
+    relief = whole.initial_micros - of_mode.initial_micros
+    book = Book(random, MODES[mode], relief, counted, equity=equity, share_ppm=share_ppm)
+    closed = 0
+    for _ in range(20):
+        lots = {key: book.engine.position(HOLDER, key) for key in counted}
+        open_legs = [key for key, size in lots.items() if size]
+        if not open_legs:
+            break
+        key = random.choice(open_legs)
+        size = random.choice((lots[key], random.randint(1, abs(lots[key])) * (1 if lots[key] > 0 else -1)))
+        for shift in range(45, 0, -1):
+            if book.close(key, -size, shift):
+                equity -= abs(size) * shift
+                closed += 1
+                break
+        assert equity >= 0
+    # A tick is more than three tenths of the margin of some legs, but not of all.
+    assert closed or equity < 100
 
 
 @pytest.mark.spec("MRGN-030")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from tests.model.margin import initial_micros, maintenance_micros
 from tests.model.matching.state import BUY, SELL, Order, Refused, Shard, refuse_if
 from wavetank.model.orders import LineStatus
@@ -109,4 +111,7 @@ def is_pure_reduction(shard: Shard, order: Order, others: list[Order]) -> bool:
     released = maintenance_micros(instrument, size, order.margin_price) - maintenance_micros(
         instrument, size - order.remaining, order.margin_price
     )
-    return loss(shard, order) <= released
+    line = shard.accounts[order.account_id].line
+    # What no mode asks less than, while nothing tells the account's.
+    share = Fraction(line.maintenance_share_ppm if line else 300_000, 10**6)
+    return loss(shard, order) <= released * share

@@ -38,6 +38,18 @@ def _charge_of(account: Account) -> LineCharge:
     return LineCharge.GROSS if account.mode_change is not None else _CHARGES[account.margin_mode]
 
 
+def _maintenance_share_ppm(state: State, account: Account) -> int:
+    """Return what an account must hold of the sum of its legs' maintenance margins, rounded down.
+
+    By the mode that its health goes by, which is the old one while it is being left.
+    """
+    if account.margin_mode not in OFFSETTING:
+        return 10**6
+    value = state.value(account)
+    legs = value.legs_maintenance_micros
+    return value.maintenance_micros * 10**6 // legs if legs else 10**6
+
+
 class Line(NamedTuple):
     """A credit line (PROTOCOL R2); money in micro-dollars, sums modulo 2^64."""
 
@@ -64,6 +76,8 @@ class Line(NamedTuple):
     """What the account may come to in instruments (MRGN-070)."""
     group_limits: tuple[LineGroupLimit, ...] = ()
     """And in correlation groups."""
+    maintenance_share_ppm: int = 10**6
+    """What the account's mode asks for of the sum of its legs' maintenance margins (MRGN-030)."""
 
     @property
     def limits(self) -> LineLimits:
@@ -278,6 +292,7 @@ class Lines:
             account.isolated_instrument_id,
             limits.positions,
             limits.groups,
+            _maintenance_share_ppm(state, account),
         )
         return Line._make(line)
 

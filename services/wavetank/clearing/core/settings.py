@@ -130,7 +130,7 @@ class ClearingSettings:
     scenario_haircut: StressRamp = SCENARIO_HAIRCUT
     """Taken off an instrument's correlation with the market, by stress."""
     scenario_floor_ppm: int = 300_000
-    """Least share of the gross margin that the scenario mode asks for."""
+    """Least share of the gross margin that the scenario mode asks for; a shard without lines relies on three tenths."""
     faucet_micros: int = 100_000 * 1_000_000
     """Equity up to which the faucet fills an account (PLAY-010)."""
     faucet_interval_ns: int = 3_600 * SECOND_NS

@@ -81,13 +81,15 @@ from wavetank.matching.core.words cimport (
     UNTRIGGERED,
     WAITING,
 )
-from wavetank.model.margin cimport maintenance_of
+from wavetank.model.margin cimport MILLION, maintenance_of
 from wavetank.model.money cimport LOTS_BOUND, NOTIONAL_BOUND, int128, price_step, round_down_to_grid, round_up_to_grid
 
 
 cdef enum:
     # What a PLACE may ask for; QUOTE besides in a mass quote.
     PLACE_FLAGS = POST_ONLY | REDUCE_ONLY | POST_ONLY_SLIDE | CANCEL_ON_DISCONNECT
+    # What each mode asks of the sum of maintenance margins at least (MRGN-030), ppm: taken where no line tells more.
+    LEAST_SHARE_PPM = 300_000
 
 
 cdef int refuse(Refusal* refusal, uint16_t reason, int64_t was, int64_t allowed) noexcept:
@@ -591,18 +593,26 @@ cdef int64_t committed_with(Shard shard, Intent* intent) noexcept:
 
 
 cdef bint _is_pure_reduction(Shard shard, Intent* intent, Holding* after, int64_t loss) noexcept:
-    """Tell whether R7's exception holds: a reduce-only order that never rests and loses no more than it releases."""
+    """Tell whether R7's exception holds: a reduce-only order that never rests and loses no more than it releases.
+
+    An account whose legs offset each other holds less than the sum of their maintenance margins, so each leg may lose
+    only the share of its own that the account holds: all legs together then lose what it holds at most.
+    """
     cdef Book* book = shard.book(intent.book)
+    cdef Account* account = &shard.accounts.slots[intent.account]
+    cdef int32_t share_ppm = LEAST_SHARE_PPM if account.status == NO_LINE else account.maintenance_share_ppm
     cdef int64_t price = shard.accounts.price_of(after)
     cdef int64_t size = after.lots if after.lots >= 0 else -after.lots
     cdef int64_t same_side
+    cdef int64_t released
     if not intent.flags & REDUCE_ONLY or rests(intent.time_in_force):
         return False
     same_side = after.buys + after.reduce_buys if intent.side == BUY else after.sells + after.reduce_sells
-    return same_side == 0 and loss <= (
+    released = (
         maintenance_of(book.margin, _bounded(size, price))
         - maintenance_of(book.margin, _bounded(size - intent.lots, price))
     )
+    return same_side == 0 and <int128>loss * MILLION <= <int128>released * share_ppm
 
 
 cdef inline int64_t _bounded(int64_t lots, int64_t price_ticks) noexcept:

@@ -46,6 +46,8 @@ cdef struct Account:
     uint8_t status
     # How the line charges what changed since; 0 before the first line is as gross.
     uint8_t charge
+    # What a pure reduction may lose of the maintenance margin it releases (R7); of no meaning without a line.
+    int32_t maintenance_share_ppm
     # Whether the line brought limits (MRGN-070).
     uint8_t has_limits
     # The only instrument it may trade; 0 for all.
@@ -147,6 +149,7 @@ cdef struct CreditLine:
     int64_t mark_time_ns
     int64_t taker_ppm
     int64_t maker_ppm
+    int64_t maintenance_share_ppm
     int32_t only_instrument_id
     uint8_t status
     uint8_t charge

@@ -261,6 +261,7 @@ cdef class Accounts:
         told.taker_ppm, told.maker_ppm = line.fee_rates
         told.status = line.status
         told.charge = line.charge
+        told.maintenance_share_ppm = line.maintenance_share_ppm
         told.only_instrument_id = line.only_instrument_id
         for row in line.rows:
             read.instrument_id = row.instrument_id
@@ -283,6 +284,8 @@ cdef class Accounts:
             raise ValueError(f"account {told.account_id}: out of range: {line.fee_rates}")
         if not 0 <= told.epoch <= INT32_MAX:
             raise ValueError(f"account {told.account_id}: out of range: epoch {told.epoch}")
+        if not 0 <= told.maintenance_share_ppm <= 1_000_000:
+            raise ValueError(f"account {told.account_id}: out of range: share {told.maintenance_share_ppm}")
         for at in range(told.rows.size()):
             row = &told.rows[at]
             # Without a price a row only names the leverage; a position is margined at a price.
@@ -372,6 +375,7 @@ cdef class Accounts:
         of.line_fees = told.fees
         of.mark_time_ns = told.mark_time_ns
         of.charge = told.charge
+        of.maintenance_share_ppm = <int32_t>told.maintenance_share_ppm
         of.only_instrument_id = told.only_instrument_id
         of.status = told.status
         of.slack = 0
