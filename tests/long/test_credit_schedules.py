@@ -25,6 +25,15 @@ def test_two_thousand_schedules_while_rates_move(batch: int) -> None:
     assert min(seen["moves"], seen["withdrawals"], seen["leverages"], seen["shares"]) > BATCH // 4
 
 
+@pytest.mark.spec("MRGN-030", "MRGN-050")
+@pytest.mark.parametrize("batch", range(4))
+def test_two_thousand_schedules_while_modes_change(batch: int) -> None:
+    first = 400_000 + batch * BATCH
+    seen = run_batch(range(first, first + BATCH), 400, prices_move=False, modes_change=True)
+    assert min(seen["moves"], seen["withdrawals"], seen["kept modes"]) > BATCH // 4
+    assert min(seen[f"modes: {mode}"] for mode in ("GROSS", "GROUP_OFFSET", "SCENARIO")) > BATCH // 2
+
+
 @pytest.mark.spec("MRGN-050")
 @pytest.mark.parametrize("batch", range(4))
 def test_two_thousand_schedules_while_prices_move(batch: int) -> None:

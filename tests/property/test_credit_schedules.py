@@ -64,6 +64,16 @@ def test_collateral_is_committed_once_and_leaves_only_when_its_shard_knows(batch
     assert seen["collateral refused: CREDIT_ELSEWHERE"] > 0
 
 
+@pytest.mark.spec("MRGN-030", "MRGN-050")
+@pytest.mark.parametrize("batch", range(2))
+def test_while_modes_change_equity_covers_what_the_positions_need_in_theirs(batch: int) -> None:
+    seeds = range(30_000 + batch * LONG_BATCH, 30_000 + (batch + 1) * LONG_BATCH)
+    # It takes many steps until hedges have grown so far that they need their relief.
+    seen = run_batch(seeds, 400, prices_move=False, modes_change=True)
+    assert min(seen["accepted"], seen["moves"], seen["withdrawals"], seen["kept modes"]) > LONG_BATCH // 4
+    assert min(seen[f"modes: {mode}"] for mode in ("GROSS", "GROUP_OFFSET", "SCENARIO")) > LONG_BATCH // 2
+
+
 class Scene(Schedule):
     """Two shards whose every message a test lets through, and one client with 20,000, half of it on either shard."""
 
