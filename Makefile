@@ -17,9 +17,10 @@ CYTHON := $(shell find services -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o
 PROTO_FILES := $(wildcard protos/wavetank/v1/*.proto)
 BASELINE := protos/baseline.binpb
 PYTHON_CODE := $(wildcard services clients tests loadtest) protos/generate.py setup.py
-# Those that take longest first, so that short ones fill the end. Most wait more than they compute.
+# Those that take longest first, so that short ones fill the end. Most wait more than they compute, so one process more
+# than there are processors: on two, three take 250 s where two took 294.
 SUITES := integration client simulation property conformance k8s architecture unit
-TEST_JOBS ?= auto
+TEST_JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 PARALLEL := -n $(TEST_JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Installers and build backends leave lock files behind; these stay inside .venv and go with it.
 SCRATCH := $(CURDIR)/$(VENV)/tmp
