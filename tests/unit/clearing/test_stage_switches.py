@@ -12,6 +12,7 @@ from tests.model.golden_account import golden
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
 from wavetank.clearing.core.health import LiquidationStage
 from wavetank.clearing.core.settings import ClearingSettings, SettingsRefused
+from wavetank.clearing.core.valuation import HealthLimits
 from wavetank.model.events.clearing import (
     AdlPolicyKind,
     CashCause,
@@ -176,6 +177,13 @@ def test_a_fillable_price_beyond_bankruptcy_is_refused() -> None:
             ClearingSettings(spread_to_maintenance=spread)
 
 
+def test_a_limit_that_the_log_cannot_hold_is_refused() -> None:
+    spread = Fraction(1, 2**32)
+    ClearingSettings(health=HealthLimits(backstop=Fraction(1, 2**31 - 1)), spread_to_maintenance=spread)
+    with pytest.raises(SettingsRefused, match="go to 2147483647"):
+        ClearingSettings(health=HealthLimits(backstop=Fraction(1, 2**31)), spread_to_maintenance=spread)
+
+
 @pytest.mark.spec("INV-080", "INV-100")
 def test_the_log_says_how_the_waterfall_is_set_when_it_is_set_otherwise() -> None:
     scene = Scene()
@@ -189,10 +197,10 @@ def test_the_log_says_how_the_waterfall_is_set_when_it_is_set_otherwise() -> Non
     )
     scene.restart()
     # Stages 2 and 7: 4 + 128.
-    assert scene.all(WaterfallSet) == [WaterfallSet(0, 0, 132, 1, AdlPolicyKind.PRO_RATA)]
+    assert scene.all(WaterfallSet) == [WaterfallSet(0, 0, 132, 1, AdlPolicyKind.PRO_RATA, 2, 3)]
     scene.restart()
     assert len(scene.all(WaterfallSet)) == 1
     scene.assert_recoverable()
     scene.settings = ClearingSettings()
     scene.restart()
-    assert scene.last(WaterfallSet) == WaterfallSet(0, 0, 0, 0, AdlPolicyKind.HYPERLIQUID)
+    assert scene.last(WaterfallSet) == WaterfallSet(0, 0, 0, 0, AdlPolicyKind.HYPERLIQUID, 2, 3)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SECOND_NS = 1_000_000_000
 MICROS = 1_000_000
+LARGEST_TERM = 2**31 - 1
+"""Of a fraction that stands in the log."""
 
 STAGE_ORDERS = (
     (
@@ -147,7 +149,7 @@ class ClearingSettings:
 
         Raises:
             SettingsRefused: an order of stages that no rule allows; nothing left that could close an account below the
-                backstop's limit; or fillable prices beyond bankruptcy (INV-080, LIQ-040).
+                backstop's limit; fillable prices beyond bankruptcy (INV-080, LIQ-040); or a limit that no log holds.
 
         """
         if self.stage_order not in STAGE_ORDERS:
@@ -160,6 +162,9 @@ class ClearingSettings:
         limit = self.health.backstop
         if self.spread_to_maintenance <= 0 or self.spread_to_maintenance * (1 - limit) > limit:
             message = f"a spread of {self.spread_to_maintenance}: above 0, and inside bankruptcy down to health {limit}"
+            raise SettingsRefused(message)
+        if max(limit.numerator, limit.denominator) > LARGEST_TERM:
+            message = f"a backstop at health {limit}: numerator and denominator go to {LARGEST_TERM}"
             raise SettingsRefused(message)
 
     @property

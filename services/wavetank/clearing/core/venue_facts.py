@@ -68,11 +68,20 @@ class WaterfallTerms:
     stages_off: int = 0
     insurance_first: int = 0
     adl_policy: int = events.AdlPolicyKind.HYPERLIQUID
+    backstop_numerator: int = 2
+    backstop_denominator: int = 3
 
     @classmethod
     def of(cls, settings: ClearingSettings) -> WaterfallTerms:
         """Return the terms that settings ask for."""
-        return cls(settings.stages_off, int(settings.insurance_first), int(settings.adl_policy))
+        limit = settings.health.backstop
+        return cls(
+            settings.stages_off,
+            int(settings.insurance_first),
+            int(settings.adl_policy),
+            limit.numerator,
+            limit.denominator,
+        )
 
 
 @dataclass(slots=True)

@@ -87,7 +87,12 @@ class Auditor:
         bookings = {int(name.removeprefix(MATCHING_PREFIX)): shard.bookings for name, shard in self.shards.items()}
         self._play = Play(findings, self.ledger)
         self._collateral = Collateral(
-            findings, self.ledger, self.liquidations.cases, self._play.busy, self.liquidations.is_doubted
+            findings,
+            self.ledger,
+            self.liquidations.cases,
+            self._play.busy,
+            self.liquidations.is_doubted,
+            lambda: self.liquidations.terms.backstop,
         )
         self._modes = ModeChanges(findings, self.ledger, bookings)
         self._shares = Shares(findings, self.ledger, bookings)

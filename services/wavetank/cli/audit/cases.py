@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from wavetank.model.events import clearing as events
 
@@ -37,6 +38,14 @@ class Terms:
     stages_off: int = 0
     insurance_first: bool = False
     adl_policy: int = events.AdlPolicyKind.HYPERLIQUID
+    backstop: Fraction = Fraction(2, 3)
+    """Health below which an account is not closed in the book any more."""
+
+    @classmethod
+    def of(cls, event: events.WaterfallSet) -> "Terms":
+        """Return what an event says; before it said the limit, that was 2/3."""
+        limit = Fraction(event.backstop_numerator or 2, event.backstop_denominator or 3)
+        return cls(event.stages_off, bool(event.insurance_first), event.adl_policy, limit)
 
     def is_off(self, stage: int) -> bool:
         """Tell whether a stage is off."""

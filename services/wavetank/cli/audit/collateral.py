@@ -53,6 +53,7 @@ class Collateral:
         cases: Mapping[int, Case],
         busy: Container[int],
         is_doubted: Callable[[MarkApplied], bool],
+        backstop: Callable[[], Fraction],
     ) -> None:
         """Judge by the rebuilt ledger.
 
@@ -62,6 +63,7 @@ class Collateral:
             cases: liquidations under way, by account.
             busy: accounts that are cloned or reset.
             is_doubted: whether a mark is one by which nothing is sold.
+            backstop: the health below which collateral is sold.
 
         """
         self._findings = findings
@@ -69,6 +71,7 @@ class Collateral:
         self._cases = cases
         self._busy = busy
         self._is_doubted = is_doubted
+        self._backstop = backstop
         self._loan_limit = 0
         self._is_open = False
         self._now_ns = 0
@@ -164,8 +167,9 @@ class Collateral:
                 holds, wanted = case is not None and case.was_tested, "a liquidation that was tested"
                 if case is not None and not case.is_uncertain:
                     worth = self._ledger.worth(event.account_id, case.marks, case.stress, case.indexes)
-                    holds = holds and 3 * worth.equity < 2 * worth.maintenance
-                    wanted = f"health below 2/3; equity is {worth.equity}, maintenance margin {worth.maintenance}"
+                    limit = self._backstop()
+                    holds = holds and worth.equity < limit * worth.maintenance
+                    wanted = f"health below {limit}; equity is {worth.equity}, maintenance margin {worth.maintenance}"
                 holds = holds and event.lots_after == 0
             case ConversionCause.OWED:
                 holds, wanted = not account.holdings and account.cash < 0, "no position, and cash below zero"

@@ -65,7 +65,7 @@ class Liquidations:
         self._findings = findings
         self._ledger = ledger
         self._applied: dict[int, MarkApplied] = {}
-        self._terms = Terms()
+        self.terms = Terms()
         self._tolerates = tolerates
         self._now_ns = 0
         self._seq = 0
@@ -143,7 +143,7 @@ class Liquidations:
         return self._ledger.account(account_id)
 
     def _set(self, event: events.WaterfallSet) -> None:
-        self._terms = Terms(event.stages_off, bool(event.insurance_first), event.adl_policy)
+        self.terms = Terms.of(event)
 
     # Beginning, test, end
 
@@ -254,7 +254,7 @@ class Liquidations:
         if event.stage == BACKSTOP and event.delta_lots == 0:
             case.vault_refused = True
         if event.cause == StepCause.STAGE_OFF:
-            self._expect(Rule.INV_080, self._terms.is_off(event.stage), f"stage {event.stage} to act, for it is on")
+            self._expect(Rule.INV_080, self.terms.is_off(event.stage), f"stage {event.stage} to act, for it is on")
             case.insurance_off = case.insurance_off or event.stage == INSURANCE
         elif event.stage == INSURANCE:
             case.insured.add(event.instrument_id)
@@ -267,7 +267,7 @@ class Liquidations:
         # That the depth limits an order is said before the order's own step, of what was wanted; nothing is asked yet.
         if event.delta_lots and event.cause != StepCause.DEPTH_LIMITED:
             self._expect(
-                Rule.INV_080, not self._terms.is_off(event.stage), f"stage {event.stage} to pass, for it is off"
+                Rule.INV_080, not self.terms.is_off(event.stage), f"stage {event.stage} to pass, for it is off"
             )
             case.aim = self._aim(event)
             case.at_mark = event.cause == StepCause.NO_VICTIM_LEFT
@@ -287,23 +287,25 @@ class Liquidations:
     def _expect_stage(self, case: Case, event: events.LiquidationStepped) -> None:
         """Check that it is this stage's turn, by the health that the step itself states (INV-080)."""
         equity, maintenance, stage = event.equity_micros, event.maintenance_margin_micros, event.stage
-        in_book = 2 * maintenance <= 3 * equity < 3 * maintenance
+        limit = self.terms.backstop
+        in_book = limit * maintenance <= equity < maintenance
+        is_below = equity < limit * maintenance
         if stage == CANCEL:
             self._expect(Rule.INV_080, not case.was_tested, "cancels before the first test alone")
             return
         self._expect(Rule.INV_080, case.was_tested, "orders cancelled and inputs frozen before any stage acts")
         if stage in {PARTIAL, FULL}:
-            holds, turn = in_book, "health of at least 2/3 and below 1"
+            holds, turn = in_book, f"health of at least {limit} and below 1"
         elif stage == BACKSTOP:
             held = self._account(case.account_id).holdings
-            tried = not self._terms.insurance_first or event.cause in _WAITS or case.has_tried(held)
+            tried = not self.terms.insurance_first or event.cause in _WAITS or case.has_tried(held)
             holds, turn = (
-                3 * equity < 2 * maintenance and equity >= 0 and tried,
-                "health below 2/3, equity of at least 0",
+                is_below and equity >= 0 and tried,
+                f"health below {limit}, equity of at least 0",
             )
         elif stage == INSURANCE:
-            passed = equity < 0 or case.vault_refused or bool(case.insured) or self._terms.insurance_first
-            holds, turn = 3 * equity < 2 * maintenance and passed, "health below 2/3, and the vault not able"
+            passed = equity < 0 or case.vault_refused or bool(case.insured) or self.terms.insurance_first
+            holds, turn = is_below and passed, f"health below {limit}, and the vault not able"
         elif stage == DELEVERAGE:
             held = self._account(case.account_id).holdings
             tried = self._is_vault(case.account_id) or event.cause == StepCause.PRICE_STALE or case.has_tried(held)
@@ -445,7 +447,7 @@ class Liquidations:
         if case is None or case.is_uncertain:
             self._rankings.drop()
             return
-        policy, account_id = self._terms.adl_policy, case.account_id
+        policy, account_id = self.terms.adl_policy, case.account_id
         self._rankings.close(policy, case.marks, account_id, self.cases.keys(), at_mark=case.at_mark)
 
     def _deleveraged(self, event: events.Deleveraged) -> None:

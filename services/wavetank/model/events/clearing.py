@@ -639,7 +639,7 @@ class HaircutsSet:
     floor_ppm: int
 
 
-@record(245, "HBB")
+@record(245, "HBBii")
 class WaterfallSet:
     """The waterfall is set otherwise from here on; before the first of these all stages are on, in their order."""
 
@@ -651,6 +651,9 @@ class WaterfallSet:
     """Whether the fund is asked before the vault."""
     adl_policy: int
     """An `AdlPolicyKind`."""
+    backstop_numerator: int
+    """Health below which an account is no longer closed in the book, over the next; 0 over 0, in old logs, is 2/3."""
+    backstop_denominator: int
 
 
 @record(246, "qqqqi")

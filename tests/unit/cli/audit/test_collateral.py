@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -181,7 +182,7 @@ def rules_broken(events: list[Event]) -> set[str]:
     findings = Findings()
     ledger = Ledger(findings)
     play = Play(findings, ledger)
-    collateral = Collateral(findings, ledger, {}, play.busy, lambda mark: bool(mark.stale))
+    collateral = Collateral(findings, ledger, {}, play.busy, lambda mark: bool(mark.stale), lambda: Fraction(2, 3))
     for seq, event in enumerate(events, 1):
         play.before(seq, event)
         collateral.before(START_NS, event)

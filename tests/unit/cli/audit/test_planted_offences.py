@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from tests.unit.cli.audit.scenarios import busy_days, calm_day, random_day, ruinous_day
 from tests.unit.cli.audit.venue import Batch, audit_batches, audit_entries, changed, encode_logs, without
 from wavetank.clearing.core.settings import STAGE_ORDERS, ClearingSettings
+from wavetank.clearing.core.valuation import HealthLimits
 from wavetank.cli.audit.findings import Findings, Rule
 from wavetank.model.events import clearing as c
 from wavetank.model.events import matching as m
@@ -484,6 +486,23 @@ def test_a_vault_that_is_asked_before_the_fund_against_the_set_order_is_named() 
     # With that word and without the fund's first try, the vault does.
     tried = without(batches, c.LiquidationStepped, lambda event: event.stage == 5)
     assert "INV-080" in rules_of(audit_batches(tried))
+
+
+def test_a_book_that_is_used_below_the_set_health_or_left_above_it_is_named() -> None:
+    settings = ClearingSettings(health=HealthLimits(backstop=Fraction(1, 2)), spread_to_maintenance=Fraction(1))
+    batches = random_day(8, settings=settings).journal.batches
+    assert audit_batches(batches).is_ok
+    # Without the word that the book is used down to 1/2, its orders come below 2/3.
+    for said in (0, 2):
+        assert rules_of(
+            audit_batches(
+                changed(batches, c.WaterfallSet, backstop_numerator=said, backstop_denominator=said and said + 1)
+            )
+        ) == {"INV-080"}
+    # And with the word that it is used down to a tenth, others act above that.
+    assert "INV-080" in rules_of(
+        audit_batches(changed(batches, c.WaterfallSet, backstop_numerator=1, backstop_denominator=10))
+    )
 
 
 def long_day() -> list[Batch]:

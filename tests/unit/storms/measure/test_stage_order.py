@@ -69,7 +69,15 @@ def begun(liquidation_id: int = CASE) -> events.LiquidationStarted:
     )
 
 
-FUND_FIRST = events.WaterfallSet(instrument_id=0, account_id=0, stages_off=0, insurance_first=1, adl_policy=1)
+FUND_FIRST = events.WaterfallSet(
+    instrument_id=0,
+    account_id=0,
+    stages_off=0,
+    insurance_first=1,
+    adl_policy=1,
+    backstop_numerator=2,
+    backstop_denominator=3,
+)
 WAITS = frozen(LiquidationOutcome.WAITS)
 BEGINNING = (step(CANCEL, 0), frozen())
 LOW, RISEN = (50, 100), (75, 100)

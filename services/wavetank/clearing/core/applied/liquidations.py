@@ -119,7 +119,13 @@ def _(state: State, event: events.MatchingAnswered, _seq: int, _now_ns: int) -> 
 
 @applies(events.WaterfallSet)
 def _(state: State, event: events.WaterfallSet, _seq: int, _now_ns: int) -> None:
-    state.waterfall = WaterfallTerms(event.stages_off, event.insurance_first, event.adl_policy)
+    state.waterfall = WaterfallTerms(
+        event.stages_off,
+        event.insurance_first,
+        event.adl_policy,
+        event.backstop_numerator or 2,
+        event.backstop_denominator or 3,
+    )
 
 
 @applies(events.CascadeJoined)
