@@ -32,7 +32,8 @@ cdef class MarginTable:
         lines: per tier `(lower_notional_micros, a, b)`, so that MM(N) = ceil((N * a - b) / denominator).
 
     Raises:
-        ValueError: the tiers are empty, too many, out of order or without leverage.
+        ValueError: the tiers are empty, too many, out of order, without leverage, or with more maintenance margin than
+            initial margin.
 
     """
 
@@ -58,11 +59,16 @@ cdef class MarginTable:
             else:
                 rate = denominator // (2 * tier.max_leverage)
             # The first tier begins at 0, so its deduction is 0 whatever its rate.
-            deduction += tier.lower_notional_micros * (rate - previous_rate)
+            lower = tier.lower_notional_micros
+            deduction += lower * (rate - previous_rate)
+            # What credit just opened must not be below maintenance, and what closes it must not lose more than it has.
+            at_begin = rate * lower - deduction
+            if rate * tier.max_leverage > denominator or at_begin * tier.max_leverage > lower * denominator:
+                raise ValueError(f"in the margin tier from {lower} on maintenance would exceed the initial margin")
             previous_rate = rate
-            previous_lower = tier.lower_notional_micros
-            lines.append((tier.lower_notional_micros, rate, deduction))
-            self.tiers.lower[index] = tier.lower_notional_micros
+            previous_lower = lower
+            lines.append((lower, rate, deduction))
+            self.tiers.lower[index] = lower
             self.tiers.leverage[index] = tier.max_leverage
             self.tiers.numerator[index] = rate
             self.tiers.deduction[index] = (

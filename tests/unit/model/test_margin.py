@@ -69,13 +69,20 @@ def test_maintenance_equals_the_recursion_in_fractions(rows: list[tuple[int, int
     tiers = [MarginTier(lower, leverage) for lower, (_, leverage) in zip(lowers, rows, strict=True)]
     deduction = rate = Fraction(0)
     expected = Fraction(0)
+    is_above_initial = False
     for tier in tiers:
         next_rate = Fraction(1, 2 * tier.max_leverage)
         deduction += tier.lower_notional_micros * (next_rate - rate)
         rate = next_rate
+        begin = tier.lower_notional_micros
+        is_above_initial = is_above_initial or begin * rate - deduction > Fraction(begin, tier.max_leverage)
         if notional >= tier.lower_notional_micros:
             expected = notional * rate - deduction
-    assert MarginTable(tiers).maintenance_micros(notional) == math.ceil(expected)
+    if is_above_initial:
+        with pytest.raises(ValueError, match="maintenance would exceed the initial margin"):
+            MarginTable(tiers)
+    else:
+        assert MarginTable(tiers).maintenance_micros(notional) == math.ceil(expected)
 
 
 @pytest.mark.spec("MRGN-020")
@@ -109,6 +116,9 @@ def test_maintenance_is_continuous_at_each_boundary_of_349_real_tables(market_da
         [MarginTier(0, 10), MarginTier(0, 5)],
         [MarginTier(0, 0)],
         [MarginTier(0, 10, -1)],
+        [MarginTier(0, 10, 100_001)],
+        # 5 % of 1,000 is 50, and at 30x it would be opened with 33 1/3.
+        [MarginTier(0, 10), MarginTier(1_000, 30)],
         [MarginTier(number, 10) for number in range(17)],
     ],
 )

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.matching.core.ordering import OrderingSettings
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.model.margin import MarginTable, MarginTier
 from wavetank.model.validity import Doubt, ValidityTerms
 from wavetank.oracle.core.index import IndexTerms
 from wavetank.oracle.core.settings import OracleSettings
@@ -101,6 +102,10 @@ class TierTerms(Terms):
     maintenance: Ratio | None = None
     """The tier's own rate; else half of what the leverage asks for."""
 
+    def listed(self) -> MarginTier:
+        """Return the tier as an instrument is listed with it."""
+        return MarginTier(self.above, self.leverage, (self.maintenance or 0) // _E6)
+
 
 class InstrumentTerms(Terms):
     """An instrument: what is not written is as in the shipped one of that symbol, or as BTC's."""
@@ -141,6 +146,13 @@ class InstrumentTerms(Terms):
     collateral_weight: Ratio | None = None
     """Share at which its base asset counts as collateral; else it does not count (MRGN-080)."""
     collateral_cap: Money | None = None
+
+    @field_validator("tiers")
+    @classmethod
+    def _make_a_table(cls, tiers: tuple[TierTerms, ...]) -> tuple[TierTerms, ...]:
+        if tiers:
+            MarginTable([tier.listed() for tier in tiers])
+        return tiers
 
 
 class JumpTerms(Terms):

@@ -18,7 +18,6 @@ from wavetank.clearing.core.valuation import HealthLimits
 from wavetank.matching.core.ordering import OrderingSettings
 from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.instrument import Instrument, default_instruments
-from wavetank.model.margin import MarginTier
 from wavetank.model.validity import Action, Doubt, Tolerances, ValidityTerms, tolerated
 from wavetank.oracle.adapters.sources.synthetic import Shock
 from wavetank.oracle.core.funding import FundingTerms
@@ -91,10 +90,7 @@ def _instrument(like: Instrument, terms: InstrumentTerms) -> Instrument:
     decimals = like.size_decimals if terms.size_decimals is None else terms.size_decimals
     changes: dict[str, object] = {"size_decimals": decimals}
     if terms.tiers:
-        changes["tiers"] = tuple(
-            MarginTier(tier.above, tier.leverage, 0 if tier.maintenance is None else tier.maintenance // _E6)
-            for tier in terms.tiers
-        )
+        changes["tiers"] = tuple(tier.listed() for tier in terms.tiers)
     for name, ratio in (
         ("taker_fee_ppm", terms.taker_fee),
         ("maker_fee_ppm", terms.maker_fee),

@@ -89,6 +89,11 @@ def test_a_file_is_read_and_named(tmp_path: Path) -> None:
         ),
         ("notional: 240k", "notional: -240k", "18:66: timeline.0.order.notional: is '-240k'; above 0"),
         ("duration: 3m", "duration: 3m\nvenue: {fund: -1k}", "5:15: venue.fund: is '-1k'; 0 to 1,000,000,000 dollars"),
+        (
+            "price: 60000",
+            "price: 60000, tiers: [{leverage: 10, maintenance: 30%}]",
+            "7:32: market.instruments.BTC.tiers: in the margin tier from 0 on maintenance would exceed",
+        ),
         ("duration: 3m", "duration: 0s", "4:11: duration: is 0; a day takes time, for instance 3m"),
         ("deposit: 20k", "deposit: inf", "15:14: cast.1.deposit: 'inf' is no quantity"),
         ("deposit: 20k", "deposit: [1]", "15:14: cast.1.deposit: a list of 1 is no quantity"),
