@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.model.credit_schedule import run_batch
+from tests.model.hedge_attack import run_attacks
 
 BATCH = 500
 
@@ -40,3 +41,10 @@ def test_two_thousand_schedules_while_prices_move(batch: int) -> None:
     first = 200_000 + batch * BATCH
     seen = run_batch(range(first, first + BATCH), 150, prices_move=True)
     assert min(seen["moves"], seen["withdrawals"]) > 0
+
+
+@pytest.mark.spec("MRGN-030", "MRGN-050")
+@pytest.mark.parametrize(("fee_ppm", "maintenance_ppm"), [(0, 95_000), (7_777, 95_000), (0, 50_000), (7_777, 50_000)])
+def test_a_thousand_attacks_by_hedges_leave_no_debt(fee_ppm: int, maintenance_ppm: int) -> None:
+    seen = run_attacks(range(1_000, 2_000), 400, fee_ppm=fee_ppm, maintenance_ppm=maintenance_ppm)
+    assert min(seen["closed at a loss"], seen["withdrawals"], seen["opened again"]) > 1_000

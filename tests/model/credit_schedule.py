@@ -123,6 +123,7 @@ class Schedule:
         deposits: tuple[int, ...] = (2_000, 20_000),
         collateral: bool = False,
         modes_change: bool = False,
+        instruments: tuple[Instrument, ...] = INSTRUMENTS,
     ) -> None:
         # What is of collateral has dice of its own, so that the other schedules stay what they are.
         self.dice = Random(clients) if collateral else None
@@ -134,7 +135,7 @@ class Schedule:
         self.random = random
         self.prices_move = prices_move
         self.rates_move = rates_move
-        self.instruments = SCALED if rates_move else INSTRUMENTS
+        self.instruments = SCALED if rates_move else instruments
         self.shares_ppm: dict[int, int] = {}
         """What each shard knows of what open interest asks for, by instrument."""
         self.news: list[OpenInterestScaled] = []

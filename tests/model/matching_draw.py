@@ -124,7 +124,7 @@ def random_line(shard: Shard, random: Random, account_id: int) -> Line:
         fee_rates=random_rates(shard, random, account_id),
         position_limits=random_position_limits(random) if random.random() < 0.15 else (),
         group_limits=random_group_limits(random) if random.random() < 0.25 else (),
-        maintenance_share_ppm=random.choice((10**6, 10**6, 650_001, 300_000, 0)),
+        equity_micros=random.choice((-50, 0, 20, 100, 400, 10**6, 10**6)),
     )
 
 

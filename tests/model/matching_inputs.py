@@ -134,7 +134,7 @@ class Line:
     fee_rates: FeeRates = NO_OWN_RATES
     position_limits: tuple[PositionLimit, ...] = ()
     group_limits: tuple[GroupLimit, ...] = ()
-    maintenance_share_ppm: int = 10**6
+    equity_micros: int = 10**6
 
     def line(self, shard: Shard, now: int, lines_sent: int) -> CreditLine:
         account = shard.accounts.get(self.account_id)
@@ -166,7 +166,7 @@ class Line:
             fee_rates=self.fee_rates,
             position_limits=self.position_limits,
             group_limits=self.group_limits,
-            maintenance_share_ppm=self.maintenance_share_ppm,
+            equity_micros=self.equity_micros,
         )
 
 

@@ -28,6 +28,7 @@ from wavetank.matching.core.settings import EngineSettings
 from wavetank.model.instrument import Instrument
 from wavetank.model.margin import MarginTier
 from wavetank.model.orders import LineCharge, OrderFlag, Side, TimeInForce
+from wavetank.model.reason import Reason
 
 HOLDER, OTHER = 1000, 1001
 PRICE = 1_000
@@ -104,11 +105,10 @@ class Book:
         *,
         # Wide enough for all that is tried, where what matters is how much is charged.
         equity: int = 2**40,
-        share_ppm: int = 10**6,
     ) -> None:
         self.random = random
         self.rates = rates
-        self.share_ppm = share_ppm
+        self.equity = equity
         self.engine = Engine(0, EngineSettings(credit_ttl_ns=10**18))
         for each in INSTRUMENTS:
             self.engine.list_instrument(each)
@@ -142,7 +142,7 @@ class Book:
                 ),
                 mark_time_ns=1,
                 charge=charge,
-                maintenance_share_ppm=self.share_ppm if account_id == HOLDER else 10**6,
+                equity_micros=self.equity if account_id == HOLDER else 2**40,
             ),
         )
 
@@ -254,9 +254,8 @@ def test_who_closes_hedged_legs_at_the_worst_prices_that_are_taken_owes_nothing(
     whole, of_mode = margins(counted, Margining()), margins(counted, margining)
     # As low as can be before the account is liquidated: over its budget, so that only R7's exception lets it trade.
     equity = of_mode.maintenance_micros
-    share_ppm = equity * 10**6 // (whole.maintenance_micros or 1)
     relief = whole.initial_micros - of_mode.initial_micros
-    book = Book(random, MODES[mode], relief, counted, equity=equity, share_ppm=share_ppm)
+    book = Book(random, MODES[mode], relief, counted, equity=equity)
     closed = 0
     for _ in range(20):
         lots = {key: book.engine.position(HOLDER, key) for key in counted}
@@ -273,6 +272,26 @@ def test_who_closes_hedged_legs_at_the_worst_prices_that_are_taken_owes_nothing(
         assert equity >= 0
     # A tick is more than three tenths of the margin of some legs, but not of all.
     assert closed or equity < 100
+
+
+@pytest.mark.spec("MRGN-030", "MRGN-050")
+@pytest.mark.parametrize("mode", MODES)
+def test_what_was_closed_at_a_loss_over_budget_is_not_opened_again(mode: MarginMode) -> None:
+    terms = OffsetTerms(instruments={key: Correlation("g", 10**6) for key in (1, 2, 3)}, groups_ppm={"g": 10**6})
+    margining = Margining(mode, terms)
+    counted = {1: 0, 2: 50, 3: -50}
+    equity = needed(counted, margining)
+    relief = needed(counted, Margining()) - equity
+    book = Book(Random(0), MODES[mode], relief, counted, equity=equity)
+    # CCC is closed at a loss of 40 each, 2,000 in all. No offset mode is charged less for that, so that what comes back
+    # is charged no more; it would be closed again, and again.
+    assert book.close(3, 50, 40)
+    charged = book.charged()
+    book.place(OTHER, 3, 50, PRICE, TimeInForce.GTC)
+    assert book.send(HOLDER, 3, -50, PRICE, TimeInForce.IOC) == Reason.CREDIT_EXCEEDED
+    assert book.charged() == charged
+    # Not even a lot of it, nor by an order that rests.
+    assert book.send(HOLDER, 3, -1, PRICE, TimeInForce.GTC) == Reason.CREDIT_EXCEEDED
 
 
 @pytest.mark.spec("MRGN-030")

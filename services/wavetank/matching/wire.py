@@ -43,7 +43,7 @@ def credit_line(update: credit_pb2.CreditUpdate) -> CreditLine:
             update.maker_fee_ppm if update.HasField("maker_fee_ppm") else NO_OWN_RATE_PPM,
         ),
         charge=charge,
-        maintenance_share_ppm=update.maintenance_share_ppm if update.HasField("maintenance_share_ppm") else 10**6,
+        equity_micros=update.equity_micros,
         only_instrument_id=update.only_instrument_id,
         position_limits=tuple(
             PositionLimit(limit.instrument_id, limit.size_lots, limit.exposure_micros)

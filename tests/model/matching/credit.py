@@ -112,6 +112,13 @@ def is_pure_reduction(shard: Shard, order: Order, others: list[Order]) -> bool:
         instrument, size - order.remaining, order.margin_price
     )
     line = shard.accounts[order.account_id].line
-    # What no mode asks less than, while nothing tells the account's.
-    share = Fraction(line.maintenance_share_ppm if line else 300_000, 10**6)
-    return loss(shard, order) <= released * share
+    if line is None:
+        # What no mode asks less than, while nothing tells what the account has.
+        return loss(shard, order) <= released * Fraction(3, 10)
+    equity = line.equity_micros + uncounted(shard, order.account_id)
+    needed = sum(
+        maintenance_micros(each, abs(shard.position(order.account_id, key)), row(shard, order.account_id, key)[1])
+        for key, each in shard.instruments.items()
+    )
+    part = 1 if equity >= needed else Fraction(max(0, equity), needed)
+    return loss(shard, order) <= released * part

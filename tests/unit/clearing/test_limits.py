@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.model.scripted_shard import BTC, ETH, SOL, Scene
-from tests.model.trades import traded
+from tests.unit.clearing.two_shards import TwoShards
 from wavetank.clearing.adapters.shard_stream import line_message
-from wavetank.clearing.core.clearing import Clearing
-from wavetank.clearing.core.credit import Line
 from wavetank.clearing.core.limits import (
     EVERY_CLIENT,
     NO_LIMITS,
@@ -20,14 +18,10 @@ from wavetank.clearing.core.limits import (
 )
 from wavetank.clearing.core.operator import Author
 from wavetank.clearing.core.refusal import Refused
-from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.matching.core import credit as engine
 from wavetank.matching.wire import credit_line
 from wavetank.model.events.clearing import GroupLimitSet, OperatorActed, OperatorAction, PositionLimitSet
-from wavetank.model.events.matching import Traded
-from wavetank.model.events.oracle import EVERYBODY, PricePublished
 from wavetank.model.ids import BACKSTOP_VAULT_ID, INSURANCE_FUND_ID
-from wavetank.model.instrument import default_instruments
 from wavetank.model.reason import Reason
 from wavetank.model.record import Event
 
@@ -173,34 +167,8 @@ def test_the_shard_reads_what_the_line_says() -> None:
     assert read.group_limits == (engine.GroupLimit((BTC, ETH, SOL), 500, 700, 0, 0),)
 
 
-class TwoShards:
-    """Clearing of two shards: BTC and SOL on shard 0, ETH on shard 1; two accounts."""
-
-    def __init__(self) -> None:
-        self.core = Clearing(ClearingSettings(), epoch=1)
-        self.core.begin(1, default_instruments(), 0, shards=2)
-        self.a, self.b = (self.core.bank.open_account(name, 10**13).account_id for name in ("alice", "bob"))
-        self.seqs = [0, 0]
-        self.oracle_seq = 0
-        for instrument_id, mark in ((BTC, 1_000), (ETH, 400), (SOL, 100)):
-            self.mark(instrument_id, mark)
-        self.core.take_lines()
-
-    def mark(self, instrument_id: int, mark: int) -> None:
-        self.oracle_seq += 1
-        price = PricePublished(instrument_id, 0, mark, mark, 1, 1, 0, EVERYBODY, 0)
-        self.core.on_oracle(1, self.oracle_seq, [price])
-
-    def trade(self, instrument_id: int, lots: int, price: int) -> None:
-        """Let Alice trade with Bob."""
-        shard = self.core.state.shard_of(instrument_id)
-        self.seqs[shard] += 1
-        fact: Traded = traded(sum(self.seqs), instrument_id, self.a, self.b, lots, price)
-        self.core.on_matching(1, self.seqs[shard], [fact], shard)
-
-    def lines(self) -> dict[int, Line]:
-        """Return Alice's new lines by shard."""
-        return {line.shard: line for line in self.core.take_lines() if line.account_id == self.a}
+class Limited(TwoShards):
+    """Two shards, and an operator who limits groups."""
 
     def limit(self, account_id: int, net: int, gross: int) -> None:
         self.core.operator.set_group_limit(MAJORS, account_id, GroupLimit(net, gross), ANN)
@@ -208,7 +176,7 @@ class TwoShards:
 
 @pytest.mark.spec("MRGN-070", "MRGN-050")
 def test_a_shard_hears_of_its_own_instruments_alone() -> None:
-    two = TwoShards()
+    two = Limited()
     two.core.operator.set_position_limit(ETH, two.a, PositionLimit(7, 0), ANN)
     # Of the other shard there is no news.
     assert {shard: line.limits.positions for shard, line in two.lines().items()} == {1: (LinePositionLimit(ETH, 7, 0),)}
@@ -219,7 +187,7 @@ def test_a_shard_hears_of_its_own_instruments_alone() -> None:
 
 @pytest.mark.spec("MRGN-070", "MRGN-050")
 def test_a_shard_hears_of_the_groups_positions_elsewhere_as_they_are_counted() -> None:
-    two = TwoShards()
+    two = Limited()
     two.limit(two.a, 10**6, 10**6)
     assert {shard: line.limits.groups[0][-2:] for shard, line in two.lines().items()} == {0: (0, 0), 1: (0, 0)}
     # Long 30 BTC lots at 1,000, and short 50 of SOL at 100; both are elsewhere for the shard of ETH only.
@@ -237,7 +205,7 @@ def test_a_shard_hears_of_the_groups_positions_elsewhere_as_they_are_counted() -
 
 @pytest.mark.spec("MRGN-070")
 def test_without_limits_no_line_is_sent_for_them() -> None:
-    two = TwoShards()
+    two = Limited()
     two.trade(BTC, 30, 1_000)
     two.lines()
     two.mark(BTC, 1_001)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, fields
+
 import pytest
 
 from tests.model.scripted_shard import BTC, ETH, MICROS, Scene
+from wavetank.clearing.adapters.shard_stream import line_message
 from wavetank.clearing.core.credit import Line
 from wavetank.clearing.core.standing import LineRow
+from wavetank.matching.core.credit import CreditLine
+from wavetank.matching.wire import credit_line
 from wavetank.model.orders import LineStatus
 
 
@@ -39,7 +44,26 @@ def test_a_line_says_what_was_counted_and_up_to_where() -> None:
         rows=(LineRow(BTC, 3, 1_000_010, 40, 0), LineRow(ETH, -5, 400_000, 25, 0)),
         # The older of the two marks.
         mark_time_ns=scene.state.marks[ETH].index_time_ns,
+        equity_micros=10_000 * MICROS - 1_651 + 80,
     )
+
+
+@pytest.mark.spec("MRGN-050")
+def test_a_shard_reads_a_line_as_it_was_sent() -> None:
+    scene = Scene()
+    a, b = scene.open(10_000), scene.open(20_000)
+    scene.mark(BTC, 1_000_000)
+    scene.trade(BTC, a, b, 3, 1_000_000, taker_fee=1_350, maker_fee=450)
+    line = lines(scene)[a]
+    read = credit_line(line_message(line))
+    sent = {field.name: getattr(line, field.name) for field in fields(CreditLine)}
+    assert {name: getattr(read, name) for name in sent} | {"rows": sent["rows"]} == sent
+    assert [astuple(row) for row in read.rows] == [tuple(row) for row in line.rows]
+    assert read.equity_micros == 10_000 * MICROS - 1_350
+    # Of one that does not say what is there, nothing may be lost.
+    silent = line_message(line)
+    silent.ClearField("equity_micros")
+    assert credit_line(silent).equity_micros == 0
 
 
 @pytest.mark.spec("MRGN-050")

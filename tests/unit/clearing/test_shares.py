@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from tests.model.scripted_shard import BTC, ETH
+from tests.unit.clearing.two_shards import TwoShards
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.credit import Line
+from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import dump, load, state_hash
@@ -185,3 +188,29 @@ def test_a_hold_is_asked_for_again_after_a_restart(desk: Desk) -> None:
     # The acknowledgement of the old line is as good: it knew of the hold.
     again.on_matching(2, 2, [replace(CreditApplied(0, desk.account, 1, before.line_number, 0))], 0)
     assert [share.cash_micros for share in again.state.accounts[desk.account].shares] == [151, 850]
+
+
+def fallen(mode: MarginMode, mark: int) -> dict[int, int]:
+    """Return by shard the equity that lines name, when BTC has fallen from 1,000 to a mark."""
+    two = TwoShards(6_000)
+    two.core.bank.set_margin_mode(two.a, mode)
+    two.trade(BTC, 100, 1_000)
+    two.trade(ETH, -100, 400)
+    assert {shard: line.equity_micros for shard, line in two.lines().items()} == {0: 3_000, 1: 3_000}
+    two.mark(BTC, mark)
+    sent = {0: 3_000, 1: 3_000} | {shard: line.equity_micros for shard, line in two.lines().items()}
+    return dict(sorted(sent.items()))
+
+
+@pytest.mark.spec("MRGN-050")
+def test_a_line_names_the_equity_behind_the_positions_of_its_shard() -> None:
+    # 100 x 5 lost, and what is left carries the initial margin of 99,500 / 40: each shard stands for itself.
+    for mode in (MarginMode.GROSS, MarginMode.GROUP_OFFSET):
+        assert fallen(mode, 995) == {0: 2_500, 1: 3_000}
+    # 3,500 of 3,000 lost: 500 are owed on shard 0, and come off what may be lost on the other.
+    assert fallen(MarginMode.GROUP_OFFSET, 965) == {0: -500, 1: 2_500}
+    # By the sum of the margins, 96,500 / 80 and 40,000 / 50, that is 1,207 and 800, what is left in all, 2,500, stands
+    # behind both legs alike: 1,503 of it behind the first.
+    assert fallen(MarginMode.GROSS, 965) == {0: 1_503, 1: 3_000}
+    # 1,800 are left, less than 1,198 and 800: of each leg's margin the same part may be lost.
+    assert fallen(MarginMode.GROSS, 958) == {0: 1_079, 1: 720}

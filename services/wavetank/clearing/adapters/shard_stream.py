@@ -53,7 +53,7 @@ def line_message(line: Line) -> credit_pb2.CreditUpdate:
         taker_fee_ppm=own_rate(line.fee_rates.taker_fee_ppm),
         maker_fee_ppm=own_rate(line.fee_rates.maker_fee_ppm),
         charge=credit_pb2.LineCharge.ValueType(line.charge),
-        maintenance_share_ppm=line.maintenance_share_ppm,
+        equity_micros=line.equity_micros,
         only_instrument_id=line.only_instrument_id,
         position_limits=[credit_pb2.PositionLimit(**limit._asdict()) for limit in line.position_limits],
         group_limits=[credit_pb2.GroupLimit(**limit._asdict()) for limit in line.group_limits],

@@ -38,18 +38,6 @@ def _charge_of(account: Account) -> LineCharge:
     return LineCharge.GROSS if account.mode_change is not None else _CHARGES[account.margin_mode]
 
 
-def _maintenance_share_ppm(state: State, account: Account) -> int:
-    """Return what an account must hold of the sum of its legs' maintenance margins, rounded down.
-
-    By the mode that its health goes by, which is the old one while it is being left.
-    """
-    if account.margin_mode not in OFFSETTING:
-        return 10**6
-    value = state.value(account)
-    legs = value.legs_maintenance_micros
-    return value.maintenance_micros * 10**6 // legs if legs else 10**6
-
-
 class Line(NamedTuple):
     """A credit line (PROTOCOL R2); money in micro-dollars, sums modulo 2^64."""
 
@@ -76,8 +64,8 @@ class Line(NamedTuple):
     """What the account may come to in instruments (MRGN-070)."""
     group_limits: tuple[LineGroupLimit, ...] = ()
     """And in correlation groups."""
-    maintenance_share_ppm: int = 10**6
-    """What the account's mode asks for of the sum of its legs' maintenance margins (MRGN-030)."""
+    equity_micros: int = 0
+    """Equity behind the positions there: what orders that only reduce may lose (PROTOCOL R7)."""
 
     @property
     def limits(self) -> LineLimits:
@@ -136,6 +124,29 @@ def budget_micros(stand: list[Standing], shard: int) -> int:
     return stand[shard].credit_micros - sum(other.hole_micros for at, other in enumerate(stand) if at != shard)
 
 
+def _equities_behind(state: State, account: Account, stand: list[Standing]) -> list[int]:
+    """Return what of an account's equity orders that only reduce may lose on each shard (PROTOCOL R7).
+
+    All parts together are never more than the equity, however late a line is, since each is of its shard alone; what is
+    owed on one shard comes off the others. Where prices took a shard's part, an account that holds the sum of its legs'
+    margins may close each as if there were one shard: no leg can lose more than it carries, and the whole equity stands
+    behind all alike.
+    """
+    own = [each.equity_micros for each in stand]
+    if not any(each.hole_micros for each in stand) or len(stand) == 1:
+        return own
+    if account.margin_mode in OFFSETTING:
+        owed = sum(max(0, -equity) for equity in own)
+        return [equity - owed if equity > 0 else equity for equity in own]
+    value = state.value(account)
+    kept = [0] * len(stand)
+    for leg in value.legs:
+        kept[state.instruments[leg.instrument_id].shard] += leg.maintenance_micros
+    whole = sum(kept)
+    parts = [value.equity_micros * part // whole if whole else 0 for part in kept]
+    return parts if value.equity_micros < whole else [max(pair) for pair in zip(own, parts, strict=True)]
+
+
 class _Draft(NamedTuple):
     """What the next line of an account on a shard would say."""
 
@@ -144,6 +155,7 @@ class _Draft(NamedTuple):
     stand: Standing
     budget_micros: int
     elsewhere_micros: int
+    equity_micros: int
     limits: LineLimits
 
 
@@ -219,10 +231,11 @@ class Lines:
         stand = standings(self._state, account)
         if len(stand) == 1:
             limits = line_limits(self._state, account, 0, stand)
-            return [_Draft(account, 0, stand[0], stand[0].credit_micros, 0, limits)]
+            return [_Draft(account, 0, stand[0], stand[0].credit_micros, 0, stand[0].equity_micros, limits)]
         # What orders commit there is not taken off: they may end at any moment, and an order that must wait for that is
         # refused for now only.
         spare = [max(0, own.equity_micros - own.initial_micros) for own in stand]
+        behind = _equities_behind(self._state, account, stand)
         drafts = []
         for shard, own in enumerate(stand):
             # What is held for this shard is on its way, so an order that needs it is refused for now only.
@@ -233,7 +246,7 @@ class Lines:
             )
             elsewhere = sum(spare) - spare[shard] + coming
             limits = line_limits(self._state, account, shard, stand)
-            draft = _Draft(account, shard, own, budget_micros(stand, shard), elsewhere, limits)
+            draft = _Draft(account, shard, own, budget_micros(stand, shard), elsewhere, behind[shard], limits)
             if self._is_news(draft):
                 drafts.append(draft)
         return drafts
@@ -256,6 +269,7 @@ class Lines:
             before.status,
             before.fee_rates,
             before.charge,
+            before.equity_micros,
             before.limits,
         )
         now = (
@@ -265,6 +279,7 @@ class Lines:
             account.line_status,
             self._state.fees.rates_of(account.account_id),
             _charge_of(account),
+            draft.equity_micros,
             draft.limits,
         )
         return sent != now
@@ -292,7 +307,7 @@ class Lines:
             account.isolated_instrument_id,
             limits.positions,
             limits.groups,
-            _maintenance_share_ppm(state, account),
+            draft.equity_micros,
         )
         return Line._make(line)
 

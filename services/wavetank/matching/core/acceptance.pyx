@@ -9,7 +9,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16
 from libc.string cimport memset
 from libcpp.vector cimport vector
 
-from wavetank.matching.core.accounts cimport Account, Holding, taker_rate
+from wavetank.matching.core.accounts cimport Account, Holding, reach_of, taker_rate
 from wavetank.matching.core.book cimport Book, band_edge
 from wavetank.matching.core.firing cimport is_reached, watched_price
 from wavetank.matching.core.limits cimport check_exposure, most_lots
@@ -24,6 +24,7 @@ from wavetank.matching.core.words cimport (
     AUCTION,
     BUY,
     CANCEL_ON_DISCONNECT,
+    CHARGE_GROSS,
     CREDIT_ELSEWHERE,
     CREDIT_EXCEEDED,
     CREDIT_STALE,
@@ -81,15 +82,13 @@ from wavetank.matching.core.words cimport (
     UNTRIGGERED,
     WAITING,
 )
-from wavetank.model.margin cimport MILLION, maintenance_of
+from wavetank.model.margin cimport maintenance_of
 from wavetank.model.money cimport LOTS_BOUND, NOTIONAL_BOUND, int128, price_step, round_down_to_grid, round_up_to_grid
 
 
 cdef enum:
     # What a PLACE may ask for; QUOTE besides in a mass quote.
     PLACE_FLAGS = POST_ONLY | REDUCE_ONLY | POST_ONLY_SLIDE | CANCEL_ON_DISCONNECT
-    # What each mode asks of the sum of maintenance margins at least (MRGN-030), ppm: taken where no line tells more.
-    LEAST_SHARE_PPM = 300_000
 
 
 cdef int refuse(Refusal* refusal, uint16_t reason, int64_t was, int64_t allowed) noexcept:
@@ -540,6 +539,7 @@ cdef int _check_credit(
     )
     cdef int64_t before = shard.accounts.holdings[intent.holding].committed if intent.holding >= 0 else 0
     cdef int64_t lost = shard.accounts.holdings[intent.holding].loss if intent.holding >= 0 else 0
+    cdef int64_t reach = reach_of(&shard.accounts.holdings[intent.holding]) if intent.holding >= 0 else 0
     cdef int64_t oldest
     cdef int64_t committed
     cdef int128 allowed
@@ -555,8 +555,12 @@ cdef int _check_credit(
     after.loss += loss
     committed = account.committed - before + shard.accounts.charge(after)
     # An account may stand above its budget, for a mark took its equity or its margin rates rose. It must not give the
-    # margin that orders hold there in exchange for a loss that nothing covers.
-    if committed <= account.committed and after.loss <= lost:
+    # margin that orders hold there in exchange for a loss that nothing covers. Where offsets count, a position that
+    # left the counted one comes back without committing more, so the size that orders lead to must not grow either:
+    # else what was closed at a loss could be opened again, and closed again.
+    if committed <= account.committed and after.loss <= lost and (
+        account.charge <= CHARGE_GROSS or reach_of(after) <= reach
+    ):
         return OK
     if account.status == LINE_REDUCE_ONLY:
         return refuse(refusal, ACCOUNT_REDUCE_ONLY, 0, 0)
@@ -593,14 +597,8 @@ cdef int64_t committed_with(Shard shard, Intent* intent) noexcept:
 
 
 cdef bint _is_pure_reduction(Shard shard, Intent* intent, Holding* after, int64_t loss) noexcept:
-    """Tell whether R7's exception holds: a reduce-only order that never rests and loses no more than it releases.
-
-    An account whose legs offset each other holds less than the sum of their maintenance margins, so each leg may lose
-    only the share of its own that the account holds: all legs together then lose what it holds at most.
-    """
+    """Tell whether R7's exception holds: a reduce-only order that never rests and loses no more than it may."""
     cdef Book* book = shard.book(intent.book)
-    cdef Account* account = &shard.accounts.slots[intent.account]
-    cdef int32_t share_ppm = LEAST_SHARE_PPM if account.status == NO_LINE else account.maintenance_share_ppm
     cdef int64_t price = shard.accounts.price_of(after)
     cdef int64_t size = after.lots if after.lots >= 0 else -after.lots
     cdef int64_t same_side
@@ -612,7 +610,7 @@ cdef bint _is_pure_reduction(Shard shard, Intent* intent, Holding* after, int64_
         maintenance_of(book.margin, _bounded(size, price))
         - maintenance_of(book.margin, _bounded(size - intent.lots, price))
     )
-    return same_side == 0 and <int128>loss * MILLION <= <int128>released * share_ppm
+    return same_side == 0 and shard.accounts.may_lose(intent.account, loss, released)
 
 
 cdef inline int64_t _bounded(int64_t lots, int64_t price_ticks) noexcept:

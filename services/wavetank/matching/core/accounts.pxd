@@ -46,8 +46,6 @@ cdef struct Account:
     uint8_t status
     # How the line charges what changed since; 0 before the first line is as gross.
     uint8_t charge
-    # What a pure reduction may lose of the maintenance margin it releases (R7); of no meaning without a line.
-    int32_t maintenance_share_ppm
     # Whether the line brought limits (MRGN-070).
     uint8_t has_limits
     # The only instrument it may trade; 0 for all.
@@ -63,6 +61,8 @@ cdef struct Account:
     int32_t remembered
     # What other shards have to spare.
     int64_t elsewhere
+    # Equity behind the positions here, as the line counts them.
+    int64_t equity
     int32_t line_epoch
     int32_t floor_epoch
     int64_t line_number
@@ -149,7 +149,7 @@ cdef struct CreditLine:
     int64_t mark_time_ns
     int64_t taker_ppm
     int64_t maker_ppm
-    int64_t maintenance_share_ppm
+    int64_t equity
     int32_t only_instrument_id
     uint8_t status
     uint8_t charge
@@ -173,6 +173,20 @@ cdef inline int64_t maker_rate(Account* account, Book* book) noexcept:
 cdef inline int64_t margin_price(Holding* holding, Book* book) noexcept:
     """Return P of a holding in this book: the row's margin price, or the latest mark where the line has no row (R2)."""
     return holding.row_price if holding.row_price else book.mark_ticks
+
+cdef inline int64_t reach_of(Holding* holding) noexcept:
+    """Return the largest size that open orders can lead to; as M grows with the size, it has the largest margin.
+
+    Reduce-only lots, alone on their side, never decide this maximum. Beside other orders they do: long 10, selling 10
+    reduce-only and 20 more, the reduce-only may fill first, and the 20 then open a short of 20, not of 10.
+    """
+    cdef int64_t up = holding.lots + holding.buys + holding.reduce_buys
+    cdef int64_t down = holding.lots - holding.sells - holding.reduce_sells
+    if up < 0:
+        up = -up
+    if down < 0:
+        down = -down
+    return up if up > down else down
 
 
 @cython.final
@@ -237,6 +251,7 @@ cdef class Accounts:
     cdef void reprice(self, int32_t book) noexcept
     cdef void relist(self, int32_t book) noexcept
     cdef int64_t uncounted(self, int32_t account) noexcept
+    cdef bint may_lose(self, int32_t account, int64_t loss_micros, int64_t released_micros) noexcept
     cdef int64_t committed(self, int32_t account) noexcept
     cdef list holdings_of(self, int32_t account)
     cdef int64_t lots(self, int32_t account, int32_t book) noexcept

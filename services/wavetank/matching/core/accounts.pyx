@@ -13,7 +13,7 @@ from libc.string cimport memset
 
 from wavetank.matching.core.ids cimport tag_of
 from wavetank.matching.core.words cimport CHARGE_GROSS, CHARGE_GROUP_OFFSET, LINE_NORMAL, NO_LINE, PRICE_LIMIT
-from wavetank.model.margin cimport MarginTiers, initial_of
+from wavetank.model.margin cimport MarginTiers, initial_of, maintenance_of
 from wavetank.model.money cimport LOTS_BOUND, NOTIONAL_BOUND, int128
 
 from wavetank.matching.core.credit import LedgersDisagree
@@ -93,7 +93,7 @@ cdef class Accounts:
         """Return max(M(pos + buys), M(pos - sells)) + loss of the open orders (R6); see also `_offset_charge`."""
         if self.slots[holding.account].charge > CHARGE_GROSS:
             return self._offset_charge(holding) + self._added_charge(holding) + holding.loss
-        return self._margin_of(holding, _reach(holding)) + holding.loss
+        return self._margin_of(holding, reach_of(holding)) + holding.loss
 
     cdef int64_t _added_charge(self, Holding* holding) noexcept:
         """Return the most that leverage and open interest can add to the margin, wherever the open orders lead.
@@ -105,7 +105,7 @@ cdef class Accounts:
         cdef int64_t price = self.price_of(holding)
         cdef int64_t up = holding.lots + holding.buys + holding.reduce_buys
         cdef int64_t down = holding.lots - holding.sells - holding.reduce_sells
-        cdef int64_t most = _reach(holding)
+        cdef int64_t most = reach_of(holding)
         cdef int64_t least = down if down > 0 else (-up if up < 0 else 0)
         cdef int64_t added = max(self._added_of(holding, most), self._added_of(holding, least))
         if least == most:
@@ -216,6 +216,33 @@ cdef class Accounts:
         cdef Account* of = &self.slots[account]
         return <int64_t>(of.moved - (of.value - of.line_value) - (of.fees - of.line_fees))
 
+    cdef bint may_lose(self, int32_t account, int64_t loss_micros, int64_t released_micros) noexcept:
+        """Tell whether a settled account may lose so much to release so much maintenance margin, over budget too (R7).
+
+        At most what it releases, and of an account that has less than the sum of its legs' maintenance margins, because
+        they offset each other or a mark took it, the same part as it has: `loss / released <= equity / sum`. So closing
+        legs leaves the rest no worse off, in whatever order, and nobody owes anything in the end.
+        """
+        cdef Account* of = &self.slots[account]
+        cdef int32_t index = of.first_holding
+        cdef int128 equity = <int128>of.equity + self.uncounted(account)
+        cdef int128 maintenance = 0
+        cdef Holding* holding
+        # What it has is not known before its first line: three tenths is what each mode asks for at least (MRGN-030).
+        if of.status == NO_LINE:
+            return <int128>loss_micros * 10 <= <int128>released_micros * 3
+        while index >= 0:
+            holding = &self.holdings[index]
+            if holding.lots != 0:
+                maintenance += maintenance_of(
+                    self.books.slots[holding.book].margin,
+                    self._notional_of(holding, holding.lots if holding.lots >= 0 else -holding.lots),
+                )
+            index = holding.next
+        if equity >= maintenance:
+            return loss_micros <= released_micros
+        return <int128>loss_micros * maintenance <= released_micros * max(equity, <int128>0)
+
     cdef int64_t committed(self, int32_t account) noexcept:
         """Return W (R6)."""
         self.settle(account)
@@ -261,7 +288,7 @@ cdef class Accounts:
         told.taker_ppm, told.maker_ppm = line.fee_rates
         told.status = line.status
         told.charge = line.charge
-        told.maintenance_share_ppm = line.maintenance_share_ppm
+        told.equity = line.equity_micros
         told.only_instrument_id = line.only_instrument_id
         for row in line.rows:
             read.instrument_id = row.instrument_id
@@ -284,8 +311,6 @@ cdef class Accounts:
             raise ValueError(f"account {told.account_id}: out of range: {line.fee_rates}")
         if not 0 <= told.epoch <= INT32_MAX:
             raise ValueError(f"account {told.account_id}: out of range: epoch {told.epoch}")
-        if not 0 <= told.maintenance_share_ppm <= 1_000_000:
-            raise ValueError(f"account {told.account_id}: out of range: share {told.maintenance_share_ppm}")
         for at in range(told.rows.size()):
             row = &told.rows[at]
             # Without a price a row only names the leverage; a position is margined at a price.
@@ -375,7 +400,7 @@ cdef class Accounts:
         of.line_fees = told.fees
         of.mark_time_ns = told.mark_time_ns
         of.charge = told.charge
-        of.maintenance_share_ppm = <int32_t>told.maintenance_share_ppm
+        of.equity = told.equity
         of.only_instrument_id = told.only_instrument_id
         of.status = told.status
         of.slack = 0
@@ -419,21 +444,6 @@ cdef inline int64_t told_lots(CreditLine* line, int32_t instrument_id) noexcept:
         if row.instrument_id == instrument_id:
             lots = row.lots
     return lots
-
-
-cdef inline int64_t _reach(Holding* holding) noexcept:
-    """Return the largest size that open orders can lead to; as M grows with the size, it has the largest margin.
-
-    Reduce-only lots, alone on their side, never decide this maximum. Beside other orders they do: long 10, selling 10
-    reduce-only and 20 more, the reduce-only may fill first, and the 20 then open a short of 20, not of 10.
-    """
-    cdef int64_t up = holding.lots + holding.buys + holding.reduce_buys
-    cdef int64_t down = holding.lots - holding.sells - holding.reduce_sells
-    if up < 0:
-        up = -up
-    if down < 0:
-        down = -down
-    return up if up > down else down
 
 
 cdef inline uint32_t _pair_tag(int32_t account, int32_t book) noexcept:

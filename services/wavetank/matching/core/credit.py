@@ -77,8 +77,8 @@ class CreditLine:
     """The account's own; an order is charged the lower of them and the instrument's (FEE-010)."""
     charge: LineCharge = LineCharge.GROSS
     """How positions that changed since are charged."""
-    maintenance_share_ppm: int = 10**6
-    """What the account's mode asks for of its legs' maintenance margins (MRGN-030); a pure reduction may lose it."""
+    equity_micros: int = 0
+    """Equity behind the positions here, as counted: what orders that only reduce may lose (R7)."""
     only_instrument_id: int = 0
     """What an isolated account may trade; 0 for everything (MRGN-030)."""
     position_limits: tuple[PositionLimit, ...] = ()

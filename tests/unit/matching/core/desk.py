@@ -82,6 +82,7 @@ class Desk:
             "counted_fees_micros": state.fees_micros if state else 0,
             "rows": rows or ((CreditRow(1, position, 1_000, 0),) if position else ()),
             "mark_time_ns": self.now if rows or position else 0,
+            "equity_micros": 10**9,
         }
         applied = self.engine.apply_credit(
             self.now, CreditLine(account_id=account_id, budget_micros=budget_micros, **(defaults | fields))

@@ -9,6 +9,7 @@ from wavetank.matching.core import commands
 from wavetank.matching.core.credit import CreditRow, LedgersDisagree
 from wavetank.matching.core.engine import Engine
 from wavetank.matching.core.settings import EngineSettings
+from wavetank.model.fees import FeeRates
 from wavetank.model.margin import MarginTier
 from wavetank.model.orders import LineCharge, LineStatus, OrderState
 from wavetank.model.reason import Reason
@@ -271,16 +272,22 @@ def test_over_budget_a_reduction_is_always_accepted(desk: Desk) -> None:
 
 
 @pytest.mark.spec("MRGN-050", "MRGN-030")
-def test_a_reduction_may_lose_what_the_account_holds_of_the_margin_it_releases(desk: Desk) -> None:
+def test_a_reduction_may_lose_its_part_of_what_the_account_has(desk: Desk) -> None:
     desk.give(ALICE, 100)
-    desk.line(ALICE, -(10**9), maintenance_share_ppm=650_000)
-    desk.place(BOB, BUY, 10, 968)
-    # 10 lots release 500, of which the account's mode asks for 325. At 967 they lose 330 and a fee of 5.
+    desk.line(ALICE, -(10**9), equity_micros=3_250)
+    desk.place(BOB, BUY, 20, 968)
+    # 10 lots release 500 of 5,000, and 3,250 are there: 325 may be lost. At 967 it would be 330 and a fee of 5.
     assert desk.place(ALICE, SELL, 10, 967, flags=REDUCE_ONLY, time_in_force=IOC).reason == Reason.CREDIT_EXCEEDED
-    # At 968 it is 320 and 5.
-    assert desk.place(ALICE, SELL, 10, 968, flags=REDUCE_ONLY, time_in_force=IOC).state == OrderState.FILLED
-    with pytest.raises(ValueError, match="share 1000001"):
-        desk.line(ALICE, 1, maintenance_share_ppm=1_000_001)
+    # At 968 it is 320 and 5, which leaves 2,925 for 4,500: the same part.
+    for _ in range(2):
+        assert desk.place(ALICE, SELL, 10, 968, flags=REDUCE_ONLY, time_in_force=IOC).state == OrderState.FILLED
+    # With nothing there nothing may be lost, and with less not either; a gain may be had by anybody.
+    desk.place(BOB, BUY, 10, 1_010)
+    for equity_micros in (0, -1):
+        desk.line(ALICE, -(10**9), CreditRow(1, 80, 1_000, 0), equity_micros=equity_micros)
+        assert desk.place(ALICE, SELL, 1, 1_000, flags=REDUCE_ONLY, time_in_force=IOC).reason == Reason.CREDIT_EXCEEDED
+    desk.line(ALICE, -(10**9), CreditRow(1, 80, 1_000, 0), equity_micros=-1, fee_rates=FeeRates(0, 0))
+    assert desk.place(ALICE, SELL, 1, 1_010, flags=REDUCE_ONLY, time_in_force=IOC).state == OrderState.FILLED
 
 
 @pytest.mark.spec("MRGN-050")

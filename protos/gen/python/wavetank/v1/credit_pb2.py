@@ -25,17 +25,17 @@ _sym_db = _symbol_database.Default()
 from wavetank.v1 import instrument_pb2 as wavetank_dot_v1_dot_instrument__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18wavetank/v1/credit.proto\x12\x0bwavetank.v1\x1a\x1cwavetank/v1/instrument.proto\"7\n\x05Hello\x12\r\n\x05shard\x18\x01 \x01(\x05\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x10\n\x08last_seq\x18\x03 \x01(\x03\"-\n\tHeartbeat\x12\x10\n\x08last_seq\x18\x01 \x01(\x03\x12\x0e\n\x06now_ns\x18\x02 \x01(\x03\"m\n\x0e\x43onnectRequest\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.wavetank.v1.HelloH\x00\x12+\n\theartbeat\x18\x02 \x01(\x0b\x32\x16.wavetank.v1.HeartbeatH\x00\x42\t\n\x07message\"{\n\tCreditRow\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x15\n\rposition_lots\x18\x02 \x01(\x03\x12\x1a\n\x12margin_price_ticks\x18\x03 \x01(\x03\x12\x10\n\x08leverage\x18\x04 \x01(\x05\x12\x12\n\nscaled_ppm\x18\x05 \x01(\x05\"R\n\rPositionLimit\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x11\n\tsize_lots\x18\x02 \x01(\x03\x12\x17\n\x0f\x65xposure_micros\x18\x03 \x01(\x03\"\x9c\x01\n\nGroupLimit\x12\r\n\x05group\x18\x01 \x01(\t\x12\x16\n\x0einstrument_ids\x18\x02 \x03(\x05\x12\x12\n\nnet_micros\x18\x03 \x01(\x03\x12\x14\n\x0cgross_micros\x18\x04 \x01(\x03\x12\x1d\n\x15\x65lsewhere_long_micros\x18\x05 \x01(\x03\x12\x1e\n\x16\x65lsewhere_short_micros\x18\x06 \x01(\x03\"\x87\x05\n\x0c\x43reditUpdate\x12\x12\n\naccount_id\x18\x01 \x01(\x03\x12\x12\n\nline_epoch\x18\x02 \x01(\x03\x12\x13\n\x0bline_number\x18\x03 \x01(\x03\x12\x11\n\tas_of_seq\x18\x04 \x01(\x03\x12\x15\n\rbudget_micros\x18\x05 \x01(\x03\x12\x1c\n\x14\x63ounted_value_micros\x18\x06 \x01(\x03\x12\x1b\n\x13\x63ounted_fees_micros\x18\x07 \x01(\x03\x12\'\n\x06status\x18\x08 \x01(\x0e\x32\x17.wavetank.v1.LineStatus\x12\x13\n\x0b\x61\x63knowledge\x18\t \x01(\x08\x12$\n\x04rows\x18\n \x03(\x0b\x32\x16.wavetank.v1.CreditRow\x12\x14\n\x0cmark_time_ns\x18\x0b \x01(\x03\x12\x18\n\x10\x65lsewhere_micros\x18\x0c \x01(\x03\x12\'\n\x06\x63harge\x18\r \x01(\x0e\x32\x17.wavetank.v1.LineCharge\x12\x1a\n\x12only_instrument_id\x18\x0e \x01(\x05\x12\"\n\x15maintenance_share_ppm\x18\x11 \x01(\x05H\x00\x88\x01\x01\x12\x33\n\x0fposition_limits\x18\x0f \x03(\x0b\x32\x1a.wavetank.v1.PositionLimit\x12-\n\x0cgroup_limits\x18\x10 \x03(\x0b\x32\x17.wavetank.v1.GroupLimit\x12\x1a\n\rtaker_fee_ppm\x18\x14 \x01(\x03H\x01\x88\x01\x01\x12\x1a\n\rmaker_fee_ppm\x18\x15 \x01(\x03H\x02\x88\x01\x01\x42\x18\n\x16_maintenance_share_ppmB\x10\n\x0e_taker_fee_ppmB\x10\n\x0e_maker_fee_ppm\"(\n\tRequestId\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0e\n\x06number\x18\x02 \x01(\x05\"U\n\x13\x43\x61ncelAccountOrders\x12*\n\nrequest_id\x18\x01 \x01(\x0b\x32\x16.wavetank.v1.RequestId\x12\x12\n\naccount_id\x18\x02 \x01(\x03\"\xb2\x01\n\x10LiquidationOrder\x12*\n\nrequest_id\x18\x01 \x01(\x0b\x32\x16.wavetank.v1.RequestId\x12\x12\n\naccount_id\x18\x02 \x01(\x03\x12\x15\n\rinstrument_id\x18\x03 \x01(\x05\x12\x1f\n\x04side\x18\x04 \x01(\x0e\x32\x11.wavetank.v1.Side\x12\x11\n\tsize_lots\x18\x05 \x01(\x03\x12\x13\n\x0bprice_ticks\x18\x06 \x01(\x03\"\xfd\x01\n\x10TransferPosition\x12*\n\nrequest_id\x18\x01 \x01(\x0b\x32\x16.wavetank.v1.RequestId\x12\x18\n\x10giver_account_id\x18\x02 \x01(\x03\x12\x1b\n\x13receiver_account_id\x18\x03 \x01(\x03\x12\x15\n\rinstrument_id\x18\x04 \x01(\x05\x12\x18\n\x10giver_delta_lots\x18\x05 \x01(\x03\x12\x1a\n\x12giver_value_micros\x18\x06 \x01(\x03\x12\x1d\n\x15receiver_may_increase\x18\x07 \x01(\x08\x12\x1a\n\x12giver_may_increase\x18\x08 \x01(\x08\"\x19\n\tVenueGate\x12\x0c\n\x04open\x18\x01 \x01(\x08\"\xb9\x02\n\x0f\x43onnectResponse\x12\x32\n\rcredit_update\x18\x01 \x01(\x0b\x32\x19.wavetank.v1.CreditUpdateH\x00\x12\x41\n\x15\x63\x61ncel_account_orders\x18\x02 \x01(\x0b\x32 .wavetank.v1.CancelAccountOrdersH\x00\x12:\n\x11liquidation_order\x18\x03 \x01(\x0b\x32\x1d.wavetank.v1.LiquidationOrderH\x00\x12:\n\x11transfer_position\x18\x04 \x01(\x0b\x32\x1d.wavetank.v1.TransferPositionH\x00\x12,\n\nvenue_gate\x18\x05 \x01(\x0b\x32\x16.wavetank.v1.VenueGateH\x00\x42\t\n\x07message*v\n\nLineStatus\x12\x1b\n\x17LINE_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12LINE_STATUS_NORMAL\x10\x01\x12\x1b\n\x17LINE_STATUS_REDUCE_ONLY\x10\x02\x12\x16\n\x12LINE_STATUS_FROZEN\x10\x03*x\n\nLineCharge\x12\x1b\n\x17LINE_CHARGE_UNSPECIFIED\x10\x00\x12\x15\n\x11LINE_CHARGE_GROSS\x10\x01\x12\x1c\n\x18LINE_CHARGE_GROUP_OFFSET\x10\x02\x12\x18\n\x14LINE_CHARGE_SCENARIO\x10\x03\x32Y\n\rCreditService\x12H\n\x07\x43onnect\x12\x1b.wavetank.v1.ConnectRequest\x1a\x1c.wavetank.v1.ConnectResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18wavetank/v1/credit.proto\x12\x0bwavetank.v1\x1a\x1cwavetank/v1/instrument.proto\"7\n\x05Hello\x12\r\n\x05shard\x18\x01 \x01(\x05\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x10\n\x08last_seq\x18\x03 \x01(\x03\"-\n\tHeartbeat\x12\x10\n\x08last_seq\x18\x01 \x01(\x03\x12\x0e\n\x06now_ns\x18\x02 \x01(\x03\"m\n\x0e\x43onnectRequest\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.wavetank.v1.HelloH\x00\x12+\n\theartbeat\x18\x02 \x01(\x0b\x32\x16.wavetank.v1.HeartbeatH\x00\x42\t\n\x07message\"{\n\tCreditRow\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x15\n\rposition_lots\x18\x02 \x01(\x03\x12\x1a\n\x12margin_price_ticks\x18\x03 \x01(\x03\x12\x10\n\x08leverage\x18\x04 \x01(\x05\x12\x12\n\nscaled_ppm\x18\x05 \x01(\x05\"R\n\rPositionLimit\x12\x15\n\rinstrument_id\x18\x01 \x01(\x05\x12\x11\n\tsize_lots\x18\x02 \x01(\x03\x12\x17\n\x0f\x65xposure_micros\x18\x03 \x01(\x03\"\x9c\x01\n\nGroupLimit\x12\r\n\x05group\x18\x01 \x01(\t\x12\x16\n\x0einstrument_ids\x18\x02 \x03(\x05\x12\x12\n\nnet_micros\x18\x03 \x01(\x03\x12\x14\n\x0cgross_micros\x18\x04 \x01(\x03\x12\x1d\n\x15\x65lsewhere_long_micros\x18\x05 \x01(\x03\x12\x1e\n\x16\x65lsewhere_short_micros\x18\x06 \x01(\x03\"\xe0\x04\n\x0c\x43reditUpdate\x12\x12\n\naccount_id\x18\x01 \x01(\x03\x12\x12\n\nline_epoch\x18\x02 \x01(\x03\x12\x13\n\x0bline_number\x18\x03 \x01(\x03\x12\x11\n\tas_of_seq\x18\x04 \x01(\x03\x12\x15\n\rbudget_micros\x18\x05 \x01(\x03\x12\x1c\n\x14\x63ounted_value_micros\x18\x06 \x01(\x03\x12\x1b\n\x13\x63ounted_fees_micros\x18\x07 \x01(\x03\x12\'\n\x06status\x18\x08 \x01(\x0e\x32\x17.wavetank.v1.LineStatus\x12\x13\n\x0b\x61\x63knowledge\x18\t \x01(\x08\x12$\n\x04rows\x18\n \x03(\x0b\x32\x16.wavetank.v1.CreditRow\x12\x14\n\x0cmark_time_ns\x18\x0b \x01(\x03\x12\x18\n\x10\x65lsewhere_micros\x18\x0c \x01(\x03\x12\'\n\x06\x63harge\x18\r \x01(\x0e\x32\x17.wavetank.v1.LineCharge\x12\x1a\n\x12only_instrument_id\x18\x0e \x01(\x05\x12\x15\n\requity_micros\x18\x11 \x01(\x03\x12\x33\n\x0fposition_limits\x18\x0f \x03(\x0b\x32\x1a.wavetank.v1.PositionLimit\x12-\n\x0cgroup_limits\x18\x10 \x03(\x0b\x32\x17.wavetank.v1.GroupLimit\x12\x1a\n\rtaker_fee_ppm\x18\x14 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\rmaker_fee_ppm\x18\x15 \x01(\x03H\x01\x88\x01\x01\x42\x10\n\x0e_taker_fee_ppmB\x10\n\x0e_maker_fee_ppm\"(\n\tRequestId\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0e\n\x06number\x18\x02 \x01(\x05\"U\n\x13\x43\x61ncelAccountOrders\x12*\n\nrequest_id\x18\x01 \x01(\x0b\x32\x16.wavetank.v1.RequestId\x12\x12\n\naccount_id\x18\x02 \x01(\x03\"\xb2\x01\n\x10LiquidationOrder\x12*\n\nrequest_id\x18\x01 \x01(\x0b\x32\x16.wavetank.v1.RequestId\x12\x12\n\naccount_id\x18\x02 \x01(\x03\x12\x15\n\rinstrument_id\x18\x03 \x01(\x05\x12\x1f\n\x04side\x18\x04 \x01(\x0e\x32\x11.wavetank.v1.Side\x12\x11\n\tsize_lots\x18\x05 \x01(\x03\x12\x13\n\x0bprice_ticks\x18\x06 \x01(\x03\"\xfd\x01\n\x10TransferPosition\x12*\n\nrequest_id\x18\x01 \x01(\x0b\x32\x16.wavetank.v1.RequestId\x12\x18\n\x10giver_account_id\x18\x02 \x01(\x03\x12\x1b\n\x13receiver_account_id\x18\x03 \x01(\x03\x12\x15\n\rinstrument_id\x18\x04 \x01(\x05\x12\x18\n\x10giver_delta_lots\x18\x05 \x01(\x03\x12\x1a\n\x12giver_value_micros\x18\x06 \x01(\x03\x12\x1d\n\x15receiver_may_increase\x18\x07 \x01(\x08\x12\x1a\n\x12giver_may_increase\x18\x08 \x01(\x08\"\x19\n\tVenueGate\x12\x0c\n\x04open\x18\x01 \x01(\x08\"\xb9\x02\n\x0f\x43onnectResponse\x12\x32\n\rcredit_update\x18\x01 \x01(\x0b\x32\x19.wavetank.v1.CreditUpdateH\x00\x12\x41\n\x15\x63\x61ncel_account_orders\x18\x02 \x01(\x0b\x32 .wavetank.v1.CancelAccountOrdersH\x00\x12:\n\x11liquidation_order\x18\x03 \x01(\x0b\x32\x1d.wavetank.v1.LiquidationOrderH\x00\x12:\n\x11transfer_position\x18\x04 \x01(\x0b\x32\x1d.wavetank.v1.TransferPositionH\x00\x12,\n\nvenue_gate\x18\x05 \x01(\x0b\x32\x16.wavetank.v1.VenueGateH\x00\x42\t\n\x07message*v\n\nLineStatus\x12\x1b\n\x17LINE_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12LINE_STATUS_NORMAL\x10\x01\x12\x1b\n\x17LINE_STATUS_REDUCE_ONLY\x10\x02\x12\x16\n\x12LINE_STATUS_FROZEN\x10\x03*x\n\nLineCharge\x12\x1b\n\x17LINE_CHARGE_UNSPECIFIED\x10\x00\x12\x15\n\x11LINE_CHARGE_GROSS\x10\x01\x12\x1c\n\x18LINE_CHARGE_GROUP_OFFSET\x10\x02\x12\x18\n\x14LINE_CHARGE_SCENARIO\x10\x03\x32Y\n\rCreditService\x12H\n\x07\x43onnect\x12\x1b.wavetank.v1.ConnectRequest\x1a\x1c.wavetank.v1.ConnectResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wavetank.v1.credit_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LINESTATUS']._serialized_start=2213
-  _globals['_LINESTATUS']._serialized_end=2331
-  _globals['_LINECHARGE']._serialized_start=2333
-  _globals['_LINECHARGE']._serialized_end=2453
+  _globals['_LINESTATUS']._serialized_start=2174
+  _globals['_LINESTATUS']._serialized_end=2292
+  _globals['_LINECHARGE']._serialized_start=2294
+  _globals['_LINECHARGE']._serialized_end=2414
   _globals['_HELLO']._serialized_start=71
   _globals['_HELLO']._serialized_end=126
   _globals['_HEARTBEAT']._serialized_start=128
@@ -49,19 +49,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GROUPLIMIT']._serialized_start=496
   _globals['_GROUPLIMIT']._serialized_end=652
   _globals['_CREDITUPDATE']._serialized_start=655
-  _globals['_CREDITUPDATE']._serialized_end=1302
-  _globals['_REQUESTID']._serialized_start=1304
-  _globals['_REQUESTID']._serialized_end=1344
-  _globals['_CANCELACCOUNTORDERS']._serialized_start=1346
-  _globals['_CANCELACCOUNTORDERS']._serialized_end=1431
-  _globals['_LIQUIDATIONORDER']._serialized_start=1434
-  _globals['_LIQUIDATIONORDER']._serialized_end=1612
-  _globals['_TRANSFERPOSITION']._serialized_start=1615
-  _globals['_TRANSFERPOSITION']._serialized_end=1868
-  _globals['_VENUEGATE']._serialized_start=1870
-  _globals['_VENUEGATE']._serialized_end=1895
-  _globals['_CONNECTRESPONSE']._serialized_start=1898
-  _globals['_CONNECTRESPONSE']._serialized_end=2211
-  _globals['_CREDITSERVICE']._serialized_start=2455
-  _globals['_CREDITSERVICE']._serialized_end=2544
+  _globals['_CREDITUPDATE']._serialized_end=1263
+  _globals['_REQUESTID']._serialized_start=1265
+  _globals['_REQUESTID']._serialized_end=1305
+  _globals['_CANCELACCOUNTORDERS']._serialized_start=1307
+  _globals['_CANCELACCOUNTORDERS']._serialized_end=1392
+  _globals['_LIQUIDATIONORDER']._serialized_start=1395
+  _globals['_LIQUIDATIONORDER']._serialized_end=1573
+  _globals['_TRANSFERPOSITION']._serialized_start=1576
+  _globals['_TRANSFERPOSITION']._serialized_end=1829
+  _globals['_VENUEGATE']._serialized_start=1831
+  _globals['_VENUEGATE']._serialized_end=1856
+  _globals['_CONNECTRESPONSE']._serialized_start=1859
+  _globals['_CONNECTRESPONSE']._serialized_end=2172
+  _globals['_CREDITSERVICE']._serialized_start=2416
+  _globals['_CREDITSERVICE']._serialized_end=2505
 # @@protoc_insertion_point(module_scope)

@@ -300,7 +300,7 @@ class CreditUpdate(_message.Message):
     ELSEWHERE_MICROS_FIELD_NUMBER: _builtins.int
     CHARGE_FIELD_NUMBER: _builtins.int
     ONLY_INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
-    MAINTENANCE_SHARE_PPM_FIELD_NUMBER: _builtins.int
+    EQUITY_MICROS_FIELD_NUMBER: _builtins.int
     POSITION_LIMITS_FIELD_NUMBER: _builtins.int
     GROUP_LIMITS_FIELD_NUMBER: _builtins.int
     TAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
@@ -331,10 +331,8 @@ class CreditUpdate(_message.Message):
     """How positions that changed since are charged."""
     only_instrument_id: _builtins.int
     """The only instrument that the account may trade; 0 when it may trade all (MRGN-030)."""
-    maintenance_share_ppm: _builtins.int
-    """Share of the legs' maintenance margins that the account's mode asks for, ppm; an order that only reduces may lose
-    this share of what it releases (R7). Absent: all of it.
-    """
+    equity_micros: _builtins.int
+    """Equity behind the positions on this shard, as counted, micro-dollars: what orders that only reduce may lose (R7)."""
     taker_fee_ppm: _builtins.int
     """Taker rate of the account's own, ppm; the lower of it and the instrument's is charged. Absent: the instrument's."""
     maker_fee_ppm: _builtins.int
@@ -368,24 +366,20 @@ class CreditUpdate(_message.Message):
         elsewhere_micros: _builtins.int = ...,
         charge: Global___LineCharge.ValueType = ...,
         only_instrument_id: _builtins.int = ...,
-        maintenance_share_ppm: _builtins.int | None = ...,
+        equity_micros: _builtins.int = ...,
         position_limits: _abc.Iterable[Global___PositionLimit] | None = ...,
         group_limits: _abc.Iterable[Global___GroupLimit] | None = ...,
         taker_fee_ppm: _builtins.int | None = ...,
         maker_fee_ppm: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_maintenance_share_ppm", b"_maintenance_share_ppm", "_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "maintenance_share_ppm", b"maintenance_share_ppm", "maker_fee_ppm", b"maker_fee_ppm", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "maker_fee_ppm", b"maker_fee_ppm", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maintenance_share_ppm", b"_maintenance_share_ppm", "_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "account_id", b"account_id", "acknowledge", b"acknowledge", "as_of_seq", b"as_of_seq", "budget_micros", b"budget_micros", "charge", b"charge", "counted_fees_micros", b"counted_fees_micros", "counted_value_micros", b"counted_value_micros", "elsewhere_micros", b"elsewhere_micros", "group_limits", b"group_limits", "line_epoch", b"line_epoch", "line_number", b"line_number", "maintenance_share_ppm", b"maintenance_share_ppm", "maker_fee_ppm", b"maker_fee_ppm", "mark_time_ns", b"mark_time_ns", "only_instrument_id", b"only_instrument_id", "position_limits", b"position_limits", "rows", b"rows", "status", b"status", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm", "_taker_fee_ppm", b"_taker_fee_ppm", "account_id", b"account_id", "acknowledge", b"acknowledge", "as_of_seq", b"as_of_seq", "budget_micros", b"budget_micros", "charge", b"charge", "counted_fees_micros", b"counted_fees_micros", "counted_value_micros", b"counted_value_micros", "elsewhere_micros", b"elsewhere_micros", "equity_micros", b"equity_micros", "group_limits", b"group_limits", "line_epoch", b"line_epoch", "line_number", b"line_number", "maker_fee_ppm", b"maker_fee_ppm", "mark_time_ns", b"mark_time_ns", "only_instrument_id", b"only_instrument_id", "position_limits", b"position_limits", "rows", b"rows", "status", b"status", "taker_fee_ppm", b"taker_fee_ppm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__maintenance_share_ppm: _TypeAlias = _typing.Literal["maintenance_share_ppm"]  # noqa: Y015
-    _WhichOneofArgType__maintenance_share_ppm: _TypeAlias = _typing.Literal["_maintenance_share_ppm", b"_maintenance_share_ppm"]  # noqa: Y015
     _WhichOneofReturnType__maker_fee_ppm: _TypeAlias = _typing.Literal["maker_fee_ppm"]  # noqa: Y015
     _WhichOneofArgType__maker_fee_ppm: _TypeAlias = _typing.Literal["_maker_fee_ppm", b"_maker_fee_ppm"]  # noqa: Y015
     _WhichOneofReturnType__taker_fee_ppm: _TypeAlias = _typing.Literal["taker_fee_ppm"]  # noqa: Y015
     _WhichOneofArgType__taker_fee_ppm: _TypeAlias = _typing.Literal["_taker_fee_ppm", b"_taker_fee_ppm"]  # noqa: Y015
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__maintenance_share_ppm) -> _WhichOneofReturnType__maintenance_share_ppm | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__maker_fee_ppm) -> _WhichOneofReturnType__maker_fee_ppm | None: ...
     @_typing.overload
