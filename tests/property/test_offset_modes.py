@@ -270,7 +270,7 @@ def test_who_closes_hedged_legs_at_the_worst_prices_that_are_taken_owes_nothing(
                 closed += 1
                 break
         assert equity >= 0
-    # A tick is more than three tenths of the margin of some legs, but not of all.
+    # Who has next to nothing may not lose a tick.
     assert closed or equity < 100
 
 

@@ -125,15 +125,15 @@ def budget_micros(stand: list[Standing], shard: int) -> int:
 
 
 def _equities_behind(state: State, account: Account, stand: list[Standing]) -> list[int]:
-    """Return what of an account's equity orders that only reduce may lose on each shard (PROTOCOL R7).
+    """Return what of an account's equity orders that only reduce may lose on each of several shards (PROTOCOL R7).
 
-    All parts together are never more than the equity, however late a line is, since each is of its shard alone; what is
-    owed on one shard comes off the others. Where prices took a shard's part, an account that holds the sum of its legs'
-    margins may close each as if there were one shard: no leg can lose more than it carries, and the whole equity stands
-    behind all alike.
+    Each shard's own part, which no late line of another can take; where an offset mode counts, less what is owed on the
+    others. An account that holds the sum of its legs' margins can lose no more by a leg than that leg carries. So where
+    prices took a shard's part, each of its legs may be closed as if there were one shard, and if there is less than the
+    sum, all of them may lose the same part of what they carry.
     """
     own = [each.equity_micros for each in stand]
-    if not any(each.hole_micros for each in stand) or len(stand) == 1:
+    if not any(each.hole_micros for each in stand):
         return own
     if account.margin_mode in OFFSETTING:
         owed = sum(max(0, -equity) for equity in own)

@@ -43,9 +43,8 @@ class Terms:
 
     @classmethod
     def of(cls, event: events.WaterfallSet) -> "Terms":
-        """Return what an event says; before it said the limit, that was 2/3."""
-        limit = Fraction(event.backstop_numerator or 2, event.backstop_denominator or 3)
-        return cls(event.stages_off, bool(event.insurance_first), event.adl_policy, limit)
+        """Return what an event says."""
+        return cls(event.stages_off, bool(event.insurance_first), event.adl_policy, event.backstop)
 
     def is_off(self, stage: int) -> bool:
         """Tell whether a stage is off."""

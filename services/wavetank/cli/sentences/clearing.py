@@ -409,9 +409,8 @@ def _cascade_ended(_say: Speaker, event: CascadeEnded) -> str:
 def _waterfall_set(_say: Speaker, event: WaterfallSet) -> str:
     off = [name for stage, name in enumerate(STAGES) if event.stages_off >> stage & 1]
     order = "the fund before the vault" if event.insurance_first else "the vault before the fund"
-    limit = f"{event.backstop_numerator or 2}/{event.backstop_denominator or 3}"
     return (
-        f"waterfall set: {', '.join(off) or 'no stage'} off, the book down to health {limit}, then {order}, "
+        f"waterfall set: {', '.join(off) or 'no stage'} off, the book down to health {event.backstop}, then {order}, "
         f"deleveraging by {named(event.adl_policy, AdlPolicyKind)}"
     )
 

@@ -7,6 +7,7 @@ are micro-dollars; `…_after` fields repeat the outcome, so that a reader can c
 from __future__ import annotations
 
 from enum import IntEnum
+from fractions import Fraction
 
 from wavetank.model.record import record
 
@@ -652,8 +653,13 @@ class WaterfallSet:
     adl_policy: int
     """An `AdlPolicyKind`."""
     backstop_numerator: int
-    """Health below which an account is no longer closed in the book, over the next; 0 over 0, in old logs, is 2/3."""
+    """Of `backstop`; both are 0 in a log that was written before they were told."""
     backstop_denominator: int
+
+    @property
+    def backstop(self) -> Fraction:
+        """Health below which an account is no longer closed in the book; 2/3 where the log does not tell (LIQ-040)."""
+        return Fraction(self.backstop_numerator or 2, self.backstop_denominator or 3)
 
 
 @record(246, "qqqqi")

@@ -300,9 +300,9 @@ class CreditUpdate(_message.Message):
     ELSEWHERE_MICROS_FIELD_NUMBER: _builtins.int
     CHARGE_FIELD_NUMBER: _builtins.int
     ONLY_INSTRUMENT_ID_FIELD_NUMBER: _builtins.int
-    EQUITY_MICROS_FIELD_NUMBER: _builtins.int
     POSITION_LIMITS_FIELD_NUMBER: _builtins.int
     GROUP_LIMITS_FIELD_NUMBER: _builtins.int
+    EQUITY_MICROS_FIELD_NUMBER: _builtins.int
     TAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
     MAKER_FEE_PPM_FIELD_NUMBER: _builtins.int
     account_id: _builtins.int
@@ -366,9 +366,9 @@ class CreditUpdate(_message.Message):
         elsewhere_micros: _builtins.int = ...,
         charge: Global___LineCharge.ValueType = ...,
         only_instrument_id: _builtins.int = ...,
-        equity_micros: _builtins.int = ...,
         position_limits: _abc.Iterable[Global___PositionLimit] | None = ...,
         group_limits: _abc.Iterable[Global___GroupLimit] | None = ...,
+        equity_micros: _builtins.int = ...,
         taker_fee_ppm: _builtins.int | None = ...,
         maker_fee_ppm: _builtins.int | None = ...,
     ) -> None: ...

@@ -123,8 +123,8 @@ def _(state: State, event: events.WaterfallSet, _seq: int, _now_ns: int) -> None
         event.stages_off,
         event.insurance_first,
         event.adl_policy,
-        event.backstop_numerator or 2,
-        event.backstop_denominator or 3,
+        event.backstop.numerator,
+        event.backstop.denominator,
     )
 
 
