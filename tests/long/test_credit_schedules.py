@@ -6,6 +6,7 @@ import pytest
 
 from tests.model.credit_schedule import run_batch
 from tests.model.hedge_attack import run_attacks
+from tests.model.hedged_schedule import run_hedged
 
 BATCH = 500
 
@@ -30,7 +31,7 @@ def test_two_thousand_schedules_while_rates_move(batch: int) -> None:
 @pytest.mark.parametrize("batch", range(4))
 def test_two_thousand_schedules_while_modes_change(batch: int) -> None:
     first = 400_000 + batch * BATCH
-    seen = run_batch(range(first, first + BATCH), 400, prices_move=False, modes_change=True)
+    seen = run_hedged(range(first, first + BATCH), 400)
     assert min(seen["moves"], seen["withdrawals"], seen["kept modes"]) > BATCH // 4
     assert min(seen[f"modes: {mode}"] for mode in ("GROSS", "GROUP_OFFSET", "SCENARIO")) > BATCH // 2
 

@@ -7,15 +7,13 @@ moment, also after it decided and before that was committed, and comes back from
 
 `check` is the promise: at a constant price no account ever has more committed on both shards than it owns. Where the
 rates move, as accounts choose other leverages and open interest asks for more, it is made at the least rates: what is
-asked beyond them only refuses, and no dollar of it goes to anybody else (MRGN-020). Where accounts change how their
-legs are margined together, it is that what one owns covers what its positions need in its mode (MRGN-030).
+asked beyond them only refuses, and no dollar of it goes to anybody else (MRGN-020).
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import replace
-from math import sqrt
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -23,7 +21,6 @@ from wavetank.clearing.adapters.shard_stream import line_message, request_messag
 from wavetank.clearing.core.clearing import Clearing
 from wavetank.clearing.core.collateral_terms import CollateralTerms
 from wavetank.clearing.core.fees import FeeSchedule, FeeTier
-from wavetank.clearing.core.margin_modes import Correlation, MarginMode
 from wavetank.clearing.core.refusal import Refused
 from wavetank.clearing.core.settings import ClearingSettings
 from wavetank.clearing.core.snapshot import dump, load, state_hash
@@ -39,8 +36,6 @@ from wavetank.model.events.clearing import (
     CollateralWithdrawn,
     Deposited,
     FeeRatesChanged,
-    MarginModeChanged,
-    MarginModeKept,
     OpenInterestScaled,
     ShareMoved,
     Withdrawn,
@@ -54,6 +49,8 @@ from wavetank.model.record import RECORD_BYTES, decode_all, encode_all
 from wavetank.v1 import credit_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wavetank.model.record import Event
 
 SHARDS = 2
@@ -75,18 +72,6 @@ WITH_COLLATERAL = replace(
         "BBB": CollateralTerms(weight_ppm=500_000, cap_micros=3_000),
     },
     collateral_loan_micros=300,
-)
-# All hedge each other: two fully in a group, one of them against the third by its correlation with the market.
-WITH_OFFSETS = replace(
-    CLEARING,
-    correlations={
-        "AAA": Correlation("pair", 950_000),
-        "BBB": Correlation("", 900_000),
-        "CCC": Correlation("pair", 850_000),
-    },
-    groups_ppm={"pair": 10**6},
-    # A tenth of the notional is what these instruments ask for anyway: with it nothing that is relieved could leave.
-    withdrawal_floor_ppm=0,
 )
 # Wide limits, high fees and a second tier: what is tested is credit, not the limits.
 INSTRUMENTS = tuple(
@@ -113,6 +98,9 @@ PLACED = {instrument.symbol: instrument.shard for instrument in INSTRUMENTS}
 class Schedule:
     """Two engines, clearing, their logs, and what is on its way between them."""
 
+    sender_changes = 0.3
+    """How often a command is another account's than the one before."""
+
     def __init__(
         self,
         random: Random,
@@ -122,13 +110,12 @@ class Schedule:
         clients: int = 3,
         deposits: tuple[int, ...] = (2_000, 20_000),
         collateral: bool = False,
-        modes_change: bool = False,
+        settings: ClearingSettings = CLEARING,
         instruments: tuple[Instrument, ...] = INSTRUMENTS,
     ) -> None:
         # What is of collateral has dice of its own, so that the other schedules stay what they are.
         self.dice = Random(clients) if collateral else None
-        self.mode_dice = Random(clients) if modes_change else None
-        self.settings = WITH_COLLATERAL if collateral else WITH_OFFSETS if modes_change else CLEARING
+        self.settings = WITH_COLLATERAL if collateral else settings
         self.lots: Counter[tuple[int, int]] = Counter()
         """Collateral by account and asset."""
         self.indexes = dict.fromkeys((1, 2, 3), PRICE)
@@ -165,21 +152,6 @@ class Schedule:
         self.publish()
         for shard in range(SHARDS):
             self._deliver_all(shard)
-        if modes_change:
-            self._begin_hedged()
-
-    def _begin_hedged(self) -> None:
-        """Let two clients trade two hedged legs with each other, so that there is something to relieve."""
-        self.settle()
-        for account_id in self.clients[:2]:
-            for number in NUMBERS[0]:
-                packed = commands.place(
-                    account_id=account_id, instrument_id=number, side=self._hedging_side(account_id, number),
-                    size_lots=8, price_ticks=PRICE, time_in_force=TimeInForce.GTC,
-                )  # fmt: skip
-                self._note(0, self.engines[0].apply_commands(self.now, packed, 1))
-                self.engines[0].drain_level_updates()
-        self.settle()
 
     def _new_engine(self, shard: int) -> Engine:
         engine = Engine(shard, ENGINE)
@@ -249,49 +221,6 @@ class Schedule:
             instrument = self.instruments[event.instrument_id - 1]
             self.engines[instrument.shard].list_instrument(replace(instrument, scaled_ppm=event.scaled_ppm))
         self.news.clear()
-
-    # Modes -------------------------------------------------------------------------------------
-
-    def change_mode(self, dice: Random) -> None:
-        """Let an account ask for what it is relieved of, or that its legs be margined together in another way."""
-        account_id = dice.choice(self.clients)
-        mode = dice.choice((MarginMode.GROSS, MarginMode.GROUP_OFFSET, MarginMode.SCENARIO, MarginMode.SCENARIO))
-        try:
-            if dice.random() < 0.3:
-                self.clearing.bank.withdraw(account_id, dice.randint(1, 150), self.now)
-            else:
-                self.clearing.bank.set_margin_mode(account_id, mode)
-        except Refused as refused:
-            self.seen[f"refused: {Reason(refused.reason).name}"] += 1
-            return
-        self._commit()
-
-    def needed(self, account_id: int) -> int:
-        """Return the initial margin that what an account holds needs in its mode, by the definition of MRGN-030."""
-        mode = self.clearing.state.accounts[account_id].margin_mode
-        margins = []
-        for instrument in self.instruments:
-            number = instrument.instrument_id
-            lots = self.engines[instrument.shard].position(account_id, number)
-            notional = abs(lots) * self.prices[number]
-            micros = max(-(-notional // 10), -(-notional // 4) if notional >= 100_000 else 0)
-            margins.append((instrument.symbol, micros if lots > 0 else -micros))
-        gross = sum(abs(micros) for _, micros in margins)
-        if mode == MarginMode.GROUP_OFFSET:
-            # c = 0.5 x max(0, 1 - 0.3) / 0.7 = 0.5, so the smaller side is relieved of whole.
-            pair = [micros for symbol, micros in margins if symbol != "BBB"]
-            longs = sum(micros for micros in pair if micros > 0)
-            return gross - min(longs, longs - sum(pair))
-        if mode == MarginMode.SCENARIO:
-            # Correlations less a fifth; marks stand at their indexes, so there is no stress.
-            kept = [
-                (micros, 0.8 * WITH_OFFSETS.correlations[symbol].correlation_ppm / 10**6) for symbol, micros in margins
-            ]
-            common = abs(sum(micros * r for micros, r in kept))
-            own = sqrt(sum(micros**2 * (1 - r**2) for micros, r in kept))
-            net = abs(sum(micros for _, micros in margins))
-            return int(min(gross, max(common + own, net, 0.3 * gross)))
-        return gross
 
     # The shards --------------------------------------------------------------------------------
 
@@ -427,10 +356,6 @@ class Schedule:
                 self.seen["moves" if event.amount_micros else "returned moves"] += 1
             case FeeRatesChanged():
                 self.seen["fee rates"] += 1
-            case MarginModeChanged():
-                self.seen[f"modes: {MarginMode(event.mode).name}"] += 1
-            case MarginModeKept():
-                self.seen["kept modes"] += 1
             case OpenInterestScaled():
                 self.news.append(event)
                 self.seen["shares"] += 1
@@ -521,9 +446,7 @@ class Schedule:
 
     def command(self) -> None:
         """Let a client send something to a shard; every acceptance stays within the line."""
-        shard = self.random.randrange(SHARDS)
-        if self.mode_dice is not None and self.mode_dice.random() < 0.5:
-            shard = 0
+        shard = self._shard()
         before = {client: self.slack(shard, client) for client in self.clients}
         sender = self._command(shard)
         for client, slack in before.items():
@@ -531,6 +454,10 @@ class Schedule:
                 after = self.slack(shard, client)
                 assert after is not None
                 assert after >= min(slack, 0), f"account {client} commits {-after} more than its line on shard {shard}"
+
+    def _shard(self) -> int:
+        """Return the shard of the next command."""
+        return self.random.randrange(SHARDS)
 
     def slack(self, shard: int, account_id: int) -> int | None:
         """Return budget + U - W, or None without a line."""
@@ -546,10 +473,7 @@ class Schedule:
         reduces = position != 0 and random.random() < 0.2
         if reduces:
             side = Side.SELL if position > 0 else Side.BUY
-        price = self.prices[number] + random.randint(-12, 12)
-        if self.mode_dice is not None:
-            # Near the mark what is spent is margin, and much of it trades.
-            price = self.prices[number] + self.mode_dice.choice((-1, 0, 0, 1))
+        price = self.prices[number] + self._shift()
         lots = random.randint(1, abs(position)) if reduces else self._wish(shard, account_id, side, price, number)
         open_orders = engine.open_orders(account_id)
         roll = random.random()
@@ -559,13 +483,9 @@ class Schedule:
         elif open_orders and roll < 0.22:
             packed = commands.cancel(account_id=account_id, order_id=random.choice(open_orders).order_id)
         else:
-            time_in_force = random.choice((TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC))
-            if reduces and self.mode_dice is not None:
-                # What closes a hedge without the line's leave breaks this promise, and keeps one of its own (R7).
-                time_in_force = TimeInForce.GTC
             packed = commands.place(
                 account_id=account_id, instrument_id=number, side=side, size_lots=lots, price_ticks=price,
-                time_in_force=time_in_force,
+                time_in_force=self._time_in_force(reduces=reduces),
                 flags=OrderFlag.REDUCE_ONLY if reduces else OrderFlag.NONE,
             )  # fmt: skip
         records = engine.apply_commands(self.now, packed, 1)
@@ -576,25 +496,26 @@ class Schedule:
             self.seen["accepted" if reason == 0 else Reason(reason).name] += 1
         return account_id
 
+    def _shift(self) -> int:
+        """Return by how many ticks a price is above the mark."""
+        return self.random.randint(-12, 12)
+
+    def _time_in_force(self, *, reduces: bool) -> TimeInForce:
+        del reduces
+        return self.random.choice((TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC))
+
     def _who(self, shard: int) -> tuple[int, int, Side]:
         """Return account, instrument and side: often the same account again, so that it is torn on all sides."""
         account_id, number, side = self.last
-        if self.random.random() < (0.3 if self.mode_dice is None else 0.7):
+        if self.random.random() < self.sender_changes:
             account_id = self.random.choice(self.clients)
         if number in NUMBERS[shard] and self.random.random() < 0.6:
             side = Side.SELL if side == Side.BUY else Side.BUY
         else:
             number = self.random.choice(NUMBERS[shard])
             side = self.random.choice((Side.BUY, Side.SELL))
-        if self.mode_dice is not None and shard == 0 and self.mode_dice.random() < 0.8:
-            side = self._hedging_side(account_id, number)
         self.last = (account_id, number, side)
         return self.last
-
-    def _hedging_side(self, account_id: int, number: int) -> Side:
-        """Return the side that makes the two instruments of the first shard hedge each other, for half the clients."""
-        is_long = (account_id % 2 == 0) == (number == NUMBERS[0][0])
-        return Side.BUY if is_long else Side.SELL
 
     def _wish(self, shard: int, account_id: int, side: Side, price: int, number: int) -> int:
         """Return a size: often the largest that the line may carry, so that a small mistake is one too many."""
@@ -604,8 +525,11 @@ class Schedule:
         worse = (price - self.prices[number]) * (1 if side == Side.BUY else -1)
         # Margin at the first tier, the loss beyond the mark, and a fee of below one tick per lot.
         most = slack // (self.prices[number] // 10 + max(0, worse) + 1)
-        # Legs that hedge grow by turns.
-        return max(1, most if self.mode_dice is None else most // self.mode_dice.choice((1, 3)))
+        return max(1, self._part(most))
+
+    def _part(self, most: int) -> int:
+        """Return how much of the largest size is asked for."""
+        return most
 
     # The schedule ------------------------------------------------------------------------------
 
@@ -645,9 +569,6 @@ class Schedule:
         if self.dice is not None and self.dice.random() < 0.15:
             self.move_collateral(self.dice)
             return True
-        if self.mode_dice is not None and self.mode_dice.random() < 0.08:
-            self.change_mode(self.mode_dice)
-            return True
         return False
 
     def settle(self) -> None:
@@ -681,11 +602,6 @@ class Schedule:
 
     def check(self) -> None:
         """Check that nobody has committed more than it owns; true while prices stand still."""
-        if self.mode_dice is not None:
-            for client in self.clients:
-                owned, needed = self.equity(client), self.needed(client)
-                assert owned >= needed, f"account {client} owns {owned} and needs {needed}"
-            return
         engines = [self._without_lines(shard) for shard in range(SHARDS)] if self.rates_move else self.engines
         for client in self.clients:
             committed = sum(engine.committed(client) for engine in engines)
@@ -701,37 +617,38 @@ class Schedule:
         return copy
 
 
-def run_batch(
-    seeds: range,
-    steps: int,
-    *,
-    prices_move: bool,
-    rates_move: bool = False,
-    collateral: bool = False,
-    modes_change: bool = False,
-) -> Counter[str]:
-    """Run one schedule per seed, two or three clients each, and return how often what happened."""
+def run(seeds: range, steps: int, schedule_of: Callable[[int], Schedule], *, is_checked: bool = True) -> Counter[str]:
+    """Run the schedule of each seed, checked after every step, and return how often what happened."""
     seen: Counter[str] = Counter()
     for seed in seeds:
-        schedule = Schedule(
-            Random(seed),
-            prices_move=prices_move,
-            rates_move=rates_move,
-            clients=2 + seed % 2,
-            deposits=(100, 2_000) if collateral else (400, 700) if modes_change else (2_000, 20_000),
-            collateral=collateral,
-            modes_change=modes_change,
-        )
-        if modes_change:
-            schedule.mode_dice = Random(seed + 2 * 10**6)
-        if collateral:
-            schedule.dice = Random(seed + 10**6)
+        schedule = schedule_of(seed)
         try:
             for _ in range(steps):
                 schedule.step()
-                if not prices_move:
+                if is_checked:
                     schedule.check()
         except AssertionError as fault:
             raise AssertionError(f"seed {seed}: {fault}") from fault
         seen += schedule.seen
     return seen
+
+
+def run_batch(
+    seeds: range, steps: int, *, prices_move: bool, rates_move: bool = False, collateral: bool = False
+) -> Counter[str]:
+    """Run one schedule per seed, two or three clients each, and return how often what happened."""
+
+    def schedule_of(seed: int) -> Schedule:
+        schedule = Schedule(
+            Random(seed),
+            prices_move=prices_move,
+            rates_move=rates_move,
+            clients=2 + seed % 2,
+            deposits=(100, 2_000) if collateral else (2_000, 20_000),
+            collateral=collateral,
+        )
+        if collateral:
+            schedule.dice = Random(seed + 10**6)
+        return schedule
+
+    return run(seeds, steps, schedule_of, is_checked=not prices_move)

@@ -8,12 +8,12 @@ ends with less than nothing, as long as nothing was liquidated.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.model.credit_schedule import INSTRUMENTS, Schedule
+from tests.model.credit_schedule import INSTRUMENTS, run
+from tests.model.hedged_schedule import HedgedSchedule
 from wavetank.clearing.core.credit import withdrawable_micros
 from wavetank.clearing.core.margin_modes import MarginMode
 from wavetank.clearing.core.refusal import Refused
@@ -22,6 +22,8 @@ from wavetank.model.margin import MarginTier
 from wavetank.model.orders import OrderFlag, Side, TimeInForce
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from wavetank.model.instrument import Instrument
 
 MODES = (
@@ -44,14 +46,13 @@ def attacked(*, fee_ppm: int, maintenance_ppm: int) -> tuple[Instrument, ...]:
     )
 
 
-class HedgeAttack(Schedule):
-    """A schedule of credit whose clients have an accomplice."""
+class HedgeAttack(HedgedSchedule):
+    """A hedged schedule whose clients have an accomplice."""
 
     def __init__(
-        self, random: Random, dice: Random, instruments: tuple[Instrument, ...], *, clients: int, modes: Random
+        self, random: Random, hedge_dice: Random, dice: Random, *, clients: int, instruments: tuple[Instrument, ...]
     ) -> None:
-        super().__init__(random, instruments=instruments, clients=clients, deposits=(400, 700), modes_change=True)
-        self.mode_dice = modes
+        super().__init__(random, hedge_dice, clients=clients, instruments=instruments)
         self.attack_dice = dice
         self.liquidated: set[int] = set()
         self.accomplice = self.clearing.bank.open_account("accomplice", 10**9).account_id
@@ -76,12 +77,14 @@ class HedgeAttack(Schedule):
                 self.open_again(client, dice.choice((1, 2, 3)), dice.choice((8, 40, 80)))
         else:
             super().step()
-        self.liquidated |= {
-            client for client in self.clients if self.clearing.state.accounts[client].liquidation is not None
-        }
+        accounts = self.clearing.state.accounts
+        fallen = {client for client in self.clients if accounts[client].liquidation is not None} - self.liquidated
+        self.liquidated |= fallen
+        self.seen["liquidated"] += len(fallen)
 
-    def change_mode(self, dice: Random) -> None:
+    def change_mode(self) -> None:
         """Let a client withdraw all that it can, or ask for another mode."""
+        dice = self.hedge_dice
         account = self.clearing.state.accounts[dice.choice(self.clients)]
         free = withdrawable_micros(self.clearing.state, account)
         try:
@@ -159,21 +162,14 @@ class HedgeAttack(Schedule):
 def run_attacks(seeds: range, steps: int, *, fee_ppm: int, maintenance_ppm: int) -> Counter[str]:
     """Run one attack per seed, two or three clients each, and return how often what happened."""
     instruments = attacked(fee_ppm=fee_ppm, maintenance_ppm=maintenance_ppm)
-    seen: Counter[str] = Counter()
-    for seed in seeds:
-        attack = HedgeAttack(
+    return run(
+        seeds,
+        steps,
+        lambda seed: HedgeAttack(
             Random(seed),
+            Random(seed + 2 * 10**6),
             Random(seed + 5 * 10**6),
-            instruments,
             clients=2 + seed % 2,
-            modes=Random(seed + 2 * 10**6),
-        )
-        try:
-            for _ in range(steps):
-                attack.step()
-                attack.check()
-        except AssertionError as fault:
-            raise AssertionError(f"seed {seed}: {fault}") from fault
-        seen += attack.seen
-        seen["liquidated"] += len(attack.liquidated)
-    return seen
+            instruments=instruments,
+        ),
+    )

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from tests.model.credit_schedule import INSTRUMENTS, NUMBERS, PRICE, SHARDS, Schedule, run_batch
+from tests.model.hedged_schedule import run_hedged
 from wavetank.clearing.core.credit import budget_micros, standings
 from wavetank.matching.core import commands
 from wavetank.model.orders import Side, TimeInForce
@@ -69,7 +70,7 @@ def test_collateral_is_committed_once_and_leaves_only_when_its_shard_knows(batch
 def test_while_modes_change_equity_covers_what_the_positions_need_in_theirs(batch: int) -> None:
     seeds = range(30_000 + batch * LONG_BATCH, 30_000 + (batch + 1) * LONG_BATCH)
     # It takes many steps until hedges have grown so far that they need their relief.
-    seen = run_batch(seeds, 400, prices_move=False, modes_change=True)
+    seen = run_hedged(seeds, 400)
     assert min(seen["accepted"], seen["moves"], seen["withdrawals"], seen["kept modes"]) > LONG_BATCH // 4
     assert min(seen[f"modes: {mode}"] for mode in ("GROSS", "GROUP_OFFSET", "SCENARIO")) > LONG_BATCH // 2
 
